@@ -1,0 +1,85 @@
+"""What alerts announces: who was told what, when, and what came of it."""
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from shared.messaging.event import Event
+
+Severity = Literal["high", "moderate", "low", "routine"]
+AlertKind = Literal[
+    "crisis",
+    "termination_phase",
+    "maintenance",
+    "missed_session",
+    "session_unrecorded",
+    "deterioration",
+    "not_improving",
+    "relapse_signal",
+    "phase_overdue",
+    "case_review",
+    "hold_review",
+    "maintenance_review",
+    "intake_review",
+    "dead_letter",
+]
+
+
+class AlertEvent(Event):
+    topic: ClassVar[str] = "alerts.alerts"
+
+    alert_id: str
+    kind: AlertKind
+    severity: Severity
+
+
+class AlertRaised(AlertEvent):
+    reason: str
+    """The named reason of the decision to alert."""
+    raised_at: datetime
+    acknowledge_by: datetime | None
+
+
+class AlertJoined(AlertEvent):
+    """New evidence joined an open crisis; it may raise the severity, never lower it."""
+
+    reason: str
+    previous_severity: Severity
+    joined_at: datetime
+
+
+class AlertNotified(AlertEvent):
+    """One delivery ended: it reached a channel's far end, or was given up and fell through."""
+
+    delivery_id: str
+    step: int
+    contact_id: str
+    channel: str
+    outcome: Literal["delivered", "failed", "skipped"]
+    reason: str
+    attempts: int
+    at: datetime
+
+
+class AlertEscalated(AlertEvent):
+    step: int
+    role: str
+    reason: Literal["not_acknowledged", "lease_expired", "step_empty", "severity_raised", "contact_overdue"]
+    escalated_at: datetime
+
+
+class AlertAcknowledged(AlertEvent):
+    by: str
+    acknowledged_at: datetime
+    lease_until: datetime | None
+    in_time: bool
+
+
+class AlertAssessed(AlertEvent):
+    by: str
+    assessed_at: datetime
+
+
+class AlertResolved(AlertEvent):
+    by: str
+    disposition: str
+    resolved_at: datetime

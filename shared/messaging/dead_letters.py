@@ -1,0 +1,116 @@
+"""Messages that could not be processed: kept whole in the consuming service's own database.
+
+The record's raw bytes stay where they were read; what is announced about it carries ids and codes only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from shared.messaging.envelope import Envelope, Record
+from shared.messaging.event import Event
+from shared.mongo import Document, Index, MongoDatabase, Txn
+
+COLLECTION = "dead_letters"
+INDEXES = [Index(COLLECTION, "state", "_id")]
+
+State = Literal["open", "replayed", "discarded"]
+
+
+class MessageDeadLettered(Event):
+    """A message was set aside. Announced on `<service>.dead-letters`."""
+
+    dead_letter_id: str
+    service: str
+    group: str
+    origin: str
+    partition: int
+    offset: int
+    reason: str
+    type: str | None
+    crisis: bool
+    set_aside_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecord:
+    """A record read back from the store; the same shape as the consumer's."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+    @classmethod
+    def of(cls, document: Document) -> "StoredRecord":
+        return cls(
+            topic=document["topic"],
+            partition=document["partition"],
+            offset=document["offset"],
+            timestamp=document["timestamp"],
+            key=document["key"],
+            value=document["value"],
+            headers=[(name, value) for name, value in document["headers"]],
+        )
+
+
+def raw(record: Record) -> Document:
+    """A record as a document, byte for byte."""
+    return {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
+        "key": record.key,
+        "value": record.value,
+        "headers": [[name, value] for name, value in record.headers],
+    }
+
+
+def topic_of(service: str) -> str:
+    return f"{service.replace('_', '-')}.dead-letters"
+
+
+def is_dead_letter_topic(name: str) -> bool:
+    return name.endswith(".dead-letters")
+
+
+def id_of(record: Record, group: str, epoch: str) -> str:
+    """Where a record came from; the broker's log begins anew with every epoch."""
+    return f"{group}:{record.topic}:{record.partition}:{record.offset}:{epoch[-8:]}"
+
+
+def document(letter: MessageDeadLettered, record: Record, envelope: Envelope | None, epoch: str) -> Document:
+    """The stored form: what was announced, what could be read of the envelope, the record byte for byte."""
+    about = (
+        {}
+        if envelope is None
+        else {name: getattr(envelope, name) for name in ("id", "type", "key", "subject", "sequence")}
+    )
+    return {
+        "_id": letter.dead_letter_id,
+        "state": "open",
+        "group": letter.group,
+        "reason": letter.reason,
+        "crisis": letter.crisis,
+        "at": letter.set_aside_at,
+        "epoch": epoch,
+        "about": about,
+        **raw(record),
+    }
+
+
+async def close(database: MongoDatabase, txn: Txn, id: str) -> bool:
+    """Mark an open letter as replayed; `False` if it is not open."""
+    result = await database[COLLECTION].update_one(
+        {"_id": id, "state": "open"}, {"$set": {"state": "replayed"}}, session=txn
+    )
+    return bool(result.matched_count)
+
+
+def read(document: Document) -> StoredRecord:
+    return StoredRecord.of(document)

@@ -1,0 +1,171 @@
+"""The envelope of a message: CloudEvents 1.0 in Kafka's binary mode (attributes as `ce_` headers)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID, uuid5
+
+from shared.messaging.event import Event
+
+NAMESPACE = UUID("6f0ddc7a-54a9-4f2b-9d0f-4b1d6a1c7a10")
+MAX_BODY = 900_000
+"""Bytes. Below the broker's request limit of 1 MiB, headers and framing included."""
+
+MAX_HEADERS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One message. `(topic, subject, sequence)` orders it; `id` makes it recognisable."""
+
+    id: str
+    type: str
+    source: str
+    subject: str
+    """The aggregate the event is about: a referral, a plan, an alert."""
+    sequence: int
+    """Counts this subject's events in this topic from 1 without a gap."""
+    time: datetime
+    topic: str
+    key: str
+    """The patient id."""
+    schema_version: int
+    correlation_id: str
+    """Id of the message or request that began the story."""
+    causation_id: str | None
+    """Id of the message that directly led to this one."""
+    body: bytes
+
+    def headers(self) -> list[tuple[str, bytes]]:
+        headers = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", self.id.encode()),
+            ("ce_type", self.type.encode()),
+            ("ce_source", self.source.encode()),
+            ("ce_subject", self.subject.encode()),
+            ("ce_time", self.time.isoformat().encode()),
+            ("ce_sequence", b"%d" % self.sequence),
+            ("ce_schemaversion", b"%d" % self.schema_version),
+            ("ce_partitionkey", self.key.encode()),
+            ("ce_correlationid", self.correlation_id.encode()),
+            ("content-type", b"application/json"),
+        ]
+        if self.causation_id is not None:
+            headers.append(("ce_causationid", self.causation_id.encode()))
+        return headers
+
+    def to_document(self) -> dict[str, Any]:
+        """As it stands in an outbox document; slots in order, the body as bytes."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+class TooLarge(ValueError):
+    """An event's body is over `MAX_BODY`; refused before the transaction."""
+
+
+def seal(
+    event: Event,
+    *,
+    source: str,
+    subject: str,
+    sequence: int,
+    now: datetime,
+    cause: "Cause",
+    topic: str | None = None,
+) -> Envelope:
+    """Put an event into its envelope. The id is the same whenever the same fact is sealed again."""
+    body = event.model_dump_json().encode()
+    if len(body) > MAX_BODY:
+        raise TooLarge(f"{type(event).__name__}: {len(body)} bytes")
+    topic = topic or event.topic
+    about = event.about() or f"{subject}/{topic}/{sequence}"
+    return Envelope(
+        id=str(uuid5(NAMESPACE, about)),
+        type=type(event).__name__,
+        source=source,
+        subject=subject,
+        sequence=sequence,
+        time=now,
+        topic=topic,
+        key=event.patient_id,
+        schema_version=event.schema_version,
+        correlation_id=cause.correlation_id,
+        causation_id=cause.id,
+        body=body,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something happens: the message or the request behind it."""
+
+    correlation_id: str
+    id: str | None = None
+
+    @classmethod
+    def of(cls, envelope: Envelope) -> "Cause":
+        return cls(correlation_id=envelope.correlation_id, id=envelope.id)
+
+
+class Unreadable(ValueError):
+    """A record that is no message of ours. `reason` is a code; no content is repeated."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Record(Protocol):
+    """What we read of aiokafka's `ConsumerRecord`."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+
+
+def unseal(record: Record) -> Envelope:
+    """Read a record's envelope, the body left as bytes. Raises `Unreadable` with a named reason."""
+    if record.value is None:
+        raise Unreadable("tombstone")
+    if not record.value:
+        raise Unreadable("empty")
+    if len(record.headers) > MAX_HEADERS:
+        raise Unreadable("too_many_headers")
+    if record.key is None:
+        raise Unreadable("null_key")
+    headers = {name: value for name, value in record.headers if value is not None}
+    try:
+        text = {name: headers[name].decode() for name in headers if name.startswith("ce_")}
+        key = record.key.decode()
+    except UnicodeDecodeError:
+        raise Unreadable("headers_not_utf8") from None
+    for name in ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_sequence", "ce_time"):
+        if not text.get(name):
+            raise Unreadable(f"missing_{name}")
+    try:
+        sequence = int(text["ce_sequence"])
+        schema_version = int(text.get("ce_schemaversion", "1"))
+        time = datetime.fromisoformat(text["ce_time"])
+    except ValueError:
+        raise Unreadable("bad_attribute") from None
+    if sequence < 1 or schema_version < 1 or time.tzinfo is None:
+        raise Unreadable("bad_attribute")
+    return Envelope(
+        id=text["ce_id"],
+        type=text["ce_type"],
+        source=text["ce_source"],
+        subject=text["ce_subject"],
+        sequence=sequence,
+        time=time.astimezone(UTC),
+        topic=record.topic,
+        key=key,
+        schema_version=schema_version,
+        correlation_id=text.get("ce_correlationid", text["ce_id"]),
+        causation_id=text.get("ce_causationid"),
+        body=record.value,
+    )

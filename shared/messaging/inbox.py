@@ -1,0 +1,157 @@
+"""What was already processed: one small document per subject and topic.
+
+It counts the subject's sequence, remembers ids and digests of recent messages, and is written in the
+transaction of their effects. So a duplicate is known, a forged repeat is caught, a gap is noticed.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Any
+
+from shared.messaging.envelope import Envelope
+from shared.mongo import InsertOne, MongoDatabase, ReplaceOne, Txn
+
+COLLECTION = "inbox"
+REMEMBERED = 64
+"""Messages per subject whose id and content are remembered; older repeats are known by sequence alone."""
+
+
+class Arrival(StrEnum):
+    """How a message relates to what was processed before."""
+
+    FRESH = "fresh"
+    DUPLICATE = "duplicate"
+    ALTERED = "altered"
+    """Same id or sequence as before, other content."""
+    EARLY = "early"
+    """Messages before it have not come yet."""
+
+
+def digest(envelope: Envelope) -> bytes:
+    return blake2b(envelope.type.encode() + b"\0" + envelope.body, digest_size=8).digest()
+
+
+@dataclass(slots=True)
+class Position:
+    """One subject's place in one topic."""
+
+    key: str
+    stored: int = 0
+    """Version of the stored document; 0: not stored yet."""
+    sequence: int = 0
+    """Everything up to here has been seen."""
+    ahead: list[int] = field(default_factory=list)
+    """Seen beyond a gap (only where gaps are not waited for)."""
+    set_aside: list[int] = field(default_factory=list)
+    """Dead-lettered: seen, without effect so far."""
+    waiting: bool = False
+    """Messages are held because one before them is missing."""
+    recent: list[list[Any]] = field(default_factory=list)
+    """[sequence, id, digest] of the last messages."""
+    changed: bool = False
+
+    def judge(self, envelope: Envelope, *, replay: bool = False) -> Arrival:
+        same_sequence = same_id = None
+        for row in self.recent:
+            if row[0] == envelope.sequence:
+                same_sequence = row
+            if row[1] == envelope.id:
+                same_id = row
+        known = same_sequence or same_id
+        if known is not None and (known[1] != envelope.id or known[2] != digest(envelope)):
+            return Arrival.ALTERED
+        if replay and envelope.sequence in self.set_aside:
+            return Arrival.FRESH
+        if known is not None or envelope.sequence <= self.sequence or envelope.sequence in self.ahead:
+            return Arrival.DUPLICATE
+        return Arrival.FRESH if envelope.sequence == self.sequence + 1 else Arrival.EARLY
+
+    def advance(self, envelope: Envelope, *, effect: bool = True) -> None:
+        """Count a message as seen; without `effect` it was set aside and may be replayed."""
+        self.changed = True
+        number = envelope.sequence
+        if number in self.set_aside:
+            if effect:
+                self.set_aside.remove(number)
+            return
+        if not effect:
+            self.set_aside.append(number)
+        if number == self.sequence + 1:
+            self.sequence = number
+            while self.sequence + 1 in self.ahead:
+                self.sequence += 1
+                self.ahead.remove(self.sequence)
+        else:
+            self.ahead.append(number)
+        self.recent.append([number, envelope.id, digest(envelope)])
+        del self.recent[:-REMEMBERED]
+
+
+def position_key(envelope: Envelope) -> str:
+    return f"{envelope.topic}|{envelope.subject}"
+
+
+class Inbox:
+    """The positions of the subjects of one batch."""
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+        self._positions: dict[str, Position] = {}
+
+    async def load(self, envelopes: Iterable[Envelope]) -> None:
+        keys = {position_key(envelope) for envelope in envelopes} - self._positions.keys()
+        if not keys:
+            return
+        async for row in self._database[COLLECTION].find({"_id": {"$in": list(keys)}}):
+            self._positions[row["_id"]] = Position(
+                key=row["_id"],
+                stored=row["version"],
+                sequence=row["sequence"],
+                ahead=row.get("ahead", []),
+                set_aside=row.get("set_aside", []),
+                waiting=row.get("waiting", False),
+                recent=row["recent"],
+            )
+        for key in keys - self._positions.keys():
+            self._positions[key] = Position(key)
+
+    def position(self, envelope: Envelope) -> Position:
+        return self._positions[position_key(envelope)]
+
+    @property
+    def changed(self) -> bool:
+        return any(position.changed for position in self._positions.values())
+
+    def unblocked(self) -> list[str]:
+        """Streams that moved on and have messages held back."""
+        return [
+            position.key for position in self._positions.values() if position.waiting and position.changed
+        ]
+
+    async def flush(self, txn: Txn) -> bool:
+        """Write what changed; `False` if another replica moved a position meanwhile."""
+        operations: list[Any] = []
+        replaced = 0
+        for position in self._positions.values():
+            if not position.changed:
+                continue
+            row: dict[str, Any] = {
+                "_id": position.key,
+                "version": position.stored + 1,
+                "sequence": position.sequence,
+                "recent": position.recent,
+            }
+            for name in ("ahead", "set_aside", "waiting"):
+                if value := getattr(position, name):
+                    row[name] = value
+            if position.stored:
+                operations.append(ReplaceOne({"_id": position.key, "version": position.stored}, row))
+                replaced += 1
+            else:
+                operations.append(InsertOne(row))
+        if not operations:
+            return True
+        result = await self._database[COLLECTION].bulk_write(operations, ordered=False, session=txn)
+        return bool(result.matched_count == replaced)

@@ -1,0 +1,58 @@
+"""The outbox: what is to be published, written in the transaction that made it true.
+
+One document holds all that one transaction announces in one lane. Documents stay after they were
+published: they are the truth from which a broker's lost log is refilled.
+"""
+
+from typing import Any
+
+from shared.messaging.envelope import Envelope
+from shared.messaging.topics import Lane, topic
+from shared.mongo import Document, Index, MongoDatabase, ObjectId, Txn
+
+COLLECTION = "outbox"
+EVENTS_PER_DOCUMENT = 500
+PENDING: Document = {"pending": True}
+
+INDEXES = [Index(COLLECTION, "lane", "_id", partial=PENDING)]
+
+
+class Outbox:
+    """The announcements of one unit of work, by lane."""
+
+    def __init__(self) -> None:
+        self.lanes: dict[Lane, list[Envelope]] = {}
+        self._ids: dict[tuple[Lane, int], Any] = {}
+
+    def add(self, envelope: Envelope) -> Any:
+        """Returns the id of the document in which the envelope will stand."""
+        lane = topic(envelope.topic).lane
+        envelopes = self.lanes.setdefault(lane, [])
+        chunk = len(envelopes) // EVENTS_PER_DOCUMENT
+        envelopes.append(envelope)
+        return self._id(lane, chunk)
+
+    def _id(self, lane: Lane, chunk: int) -> Any:
+        if (lane, chunk) not in self._ids:
+            self._ids[lane, chunk] = ObjectId()
+        return self._ids[lane, chunk]
+
+    async def flush(self, database: MongoDatabase, txn: Txn, *, now: Any) -> None:
+        rows = [
+            {
+                "_id": self._id(lane, start // EVENTS_PER_DOCUMENT),
+                "lane": lane,
+                "pending": True,
+                "at": now,
+                "events": [e.to_document() for e in envelopes[start : start + EVENTS_PER_DOCUMENT]],
+            }
+            for lane, envelopes in self.lanes.items()
+            for start in range(0, len(envelopes), EVENTS_PER_DOCUMENT)
+        ]
+        if rows:
+            await database[COLLECTION].insert_many(rows, session=txn)
+
+
+def envelopes(row: Document) -> list[Envelope]:
+    """The messages of an outbox document."""
+    return [Envelope(**event) for event in row["events"]]

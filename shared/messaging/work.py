@@ -1,0 +1,217 @@
+"""The unit of work: load → decide → save, and everything saved in one transaction.
+
+A reaction or a command reads documents that were loaded before, decides, and calls `save` with the
+new state and the events that announce it. `commit` writes all of it at once: states (only if nobody
+changed them meanwhile), outbox rows and whatever else takes part in the transaction.
+"""
+
+import itertools
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel
+
+from shared.messaging.envelope import Cause, Envelope, seal
+from shared.messaging.event import Event
+from shared.messaging.outbox import Outbox
+from shared.mongo import Document, InsertOne, MongoDatabase, ReplaceOne, Txn
+
+
+class Conflict(Exception):
+    """Somebody else changed what this work is about: load again and decide anew."""
+
+
+class NotFound(LookupError):
+    """No such document here (or not in the caller's clinic)."""
+
+    def __init__(self, collection: str, id: str) -> None:
+        super().__init__(collection)
+        self.collection, self.id = collection, id
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(slots=True)
+class _Held(Generic[M]):
+    """A document in hand. `version` is the stored one, 0 for a new document."""
+
+    state: M
+    version: int
+    announced: dict[str, int] = field(default_factory=dict)
+    trail: list[Any] = field(default_factory=list)
+    changed: bool = False
+
+
+class Documents(Generic[M]):
+    """A collection of aggregates seen through one unit of work. `model` needs an `id: str` field.
+
+    Stored beside the model's fields: `version` (for ETag and concurrent change), `announced` (the last
+    sequence per topic) and `trail` (the outbox rows that tell this document's story).
+    """
+
+    def __init__(self, work: "Work", collection: str, model: type[M]) -> None:
+        self._work = work
+        self._collection = collection
+        self._model = model
+        self._held: dict[str, _Held[M]] = {}
+        self._asked: set[str] = set()
+
+    async def load(self, ids: Iterable[str]) -> None:
+        """Load by id; ids without a document are simply not there."""
+        wanted = [id for id in set(ids) if id not in self._asked]
+        if wanted:
+            self._asked.update(wanted)
+            await self.find({"_id": {"$in": wanted}})
+
+    async def find(
+        self, query: Document, *, limit: int = 0, sort: list[tuple[str, int]] | None = None
+    ) -> list[M]:
+        """Load what matches; what is already in hand stays as it is in hand."""
+        cursor = self._work.database[self._collection].find(query, limit=limit, sort=sort)
+        found = []
+        async for row in cursor:
+            found.append(self._hold(row).state)
+        return found
+
+    def _hold(self, row: Document) -> _Held[M]:
+        id = row.pop("_id")
+        if id not in self._held:
+            version, announced, trail = row.pop("version"), row.pop("announced"), row.pop("trail")
+            self._held[id] = _Held(self._model.model_validate({"id": id, **row}), version, announced, trail)
+        return self._held[id]
+
+    def get(self, id: str) -> M | None:
+        held = self._held.get(id)
+        return held.state if held else None
+
+    def __getitem__(self, id: str) -> M:
+        held = self._held.get(id)
+        if held is None:
+            raise NotFound(self._collection, id)
+        return held.state
+
+    def __iter__(self) -> Iterator[M]:
+        return iter([held.state for held in self._held.values()])
+
+    def version(self, id: str) -> int:
+        """The version as it will be once this work is committed; 0 if there is no such document."""
+        held = self._held.get(id)
+        return 0 if held is None else held.version + held.changed
+
+    def save(self, state: M, events: Iterable[Event] = ()) -> None:
+        """Remember the new state and what is announced with it, in order."""
+        id: str = state.id  # type: ignore[attr-defined]
+        held = self._held.get(id)
+        if held is None:
+            held = self._held[id] = _Held(state, 0)
+        held.state, held.changed = state, True
+        for event in events:
+            sequence = held.announced.get(event.topic, 0) + 1
+            held.announced[event.topic] = sequence
+            row = self._work.announce(event, subject=id, sequence=sequence)
+            if row not in held.trail[-2:]:
+                held.trail.append(row)
+
+    async def flush(self, txn: Txn) -> None:
+        operations: list[Any] = []
+        replaced = 0
+        for id, held in self._held.items():
+            if not held.changed:
+                continue
+            row = held.state.model_dump(exclude={"id"})
+            row |= {"_id": id, "version": held.version + 1, "announced": held.announced, "trail": held.trail}
+            if held.version == 0:
+                operations.append(InsertOne(row))
+            else:
+                operations.append(ReplaceOne({"_id": id, "version": held.version}, row))
+                replaced += 1
+        if operations:
+            result = await self._work.database[self._collection].bulk_write(
+                operations, ordered=False, session=txn
+            )
+            if result.matched_count != replaced:
+                raise Conflict(self._collection)
+
+
+class Work:
+    """One unit of work. A service subclasses it with its collections:
+
+    ```
+    class CarePlanWork(Work):
+        def __init__(self, ...):
+            super().__init__(...)
+            self.plans = self.documents("plans", Plan)
+    ```
+    """
+
+    def __init__(self, database: MongoDatabase, *, service: str, now: datetime) -> None:
+        self.database = database
+        self.service = service
+        self.now = now
+        self.cause = Cause(correlation_id="-")
+        self.outbox = Outbox()
+        self._collections: list[Documents[Any]] = []
+        self._also: list[Callable[[Txn], Awaitable[None]]] = []
+        self._notes: list[tuple[str, str]] = []
+
+    def documents(self, collection: str, model: type[M]) -> Documents[M]:
+        documents = Documents(self, collection, model)
+        self._collections.append(documents)
+        return documents
+
+    async def prefetch(self, facts: "list[Any]") -> None:
+        """Load what the reactions to these facts will read; overridden by each service."""
+
+    def announce(self, event: Event, *, subject: str, sequence: int, topic: str | None = None) -> Any:
+        """Put an event into the outbox; returns the outbox row's id. `Documents.save` calls this."""
+        envelope = seal(
+            event,
+            source=self.service,
+            subject=subject,
+            sequence=sequence,
+            now=self.now,
+            cause=self.cause,
+            topic=topic,
+        )
+        return self.outbox.add(envelope)
+
+    def note(self, decision: str, reason: str) -> None:
+        """Say, with a named reason, what a reaction decided not to do."""
+        self._notes.append((decision, reason))
+
+    @property
+    def notes(self) -> list[tuple[str, str]]:
+        return self._notes
+
+    def also(self, write: Callable[[Txn], Awaitable[None]]) -> None:
+        """Let another database write take part in the transaction."""
+        self._also.append(write)
+
+    @property
+    def announced(self) -> list[Envelope]:
+        return list(itertools.chain.from_iterable(self.outbox.lanes.values()))
+
+    @property
+    def is_empty(self) -> bool:
+        return not (
+            self._also
+            or self.announced
+            or any(h.changed for c in self._collections for h in c._held.values())
+        )
+
+    async def commit(self) -> None:
+        """Write everything in one transaction. Raises `Conflict` if a document changed meanwhile."""
+        if self.is_empty:
+            return
+
+        async def write(txn: Txn) -> None:
+            for also in self._also:
+                await also(txn)
+            for collection in self._collections:
+                await collection.flush(txn)
+            await self.outbox.flush(self.database, txn, now=self.now)
+
+        await self.database.transaction(write)

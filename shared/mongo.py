@@ -1,0 +1,211 @@
+"""MongoDB, and the only module that imports a driver.
+
+Motor is the default; `driver="pymongo"` takes PyMongo's own async client instead (Motor's critical
+fixes end on 14 May 2027). The differences between the two end here.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import date, time, timedelta
+from enum import Enum
+from typing import Any, Literal
+
+from bson import ObjectId
+from bson.codec_options import CodecOptions, TypeRegistry
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import ASCENDING, AsyncMongoClient, DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    NetworkTimeout,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+__all__ = [
+    "ASCENDING",
+    "BulkWriteError",
+    "DeleteOne",
+    "Document",
+    "Driver",
+    "DuplicateKeyError",
+    "Index",
+    "InsertOne",
+    "MongoDatabase",
+    "ObjectId",
+    "OperationFailure",
+    "PyMongoError",
+    "ReplaceOne",
+    "StandaloneServerError",
+    "UpdateOne",
+    "is_duplicate_key",
+    "is_transient",
+]
+
+Driver = Literal["motor", "pymongo"]
+Document = dict[str, Any]
+Txn = Any
+"""A MongoDB session inside a transaction. (*Session* is a clinical word here.)"""
+
+DUPLICATE_KEY = 11000
+
+
+class StandaloneServerError(RuntimeError):
+    """The server is no replica set, so it has no transactions."""
+
+
+def _encode(value: Any) -> Any:
+    match value:
+        case Enum():
+            return value.value
+        case date() | time():
+            return value.isoformat()
+        case timedelta():
+            return value.total_seconds()
+        case frozenset() | set():
+            return sorted(value)
+        case _:
+            return value
+
+
+CODEC: CodecOptions[Document] = CodecOptions(
+    tz_aware=True, type_registry=TypeRegistry(fallback_encoder=_encode)
+)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same work may succeed when tried again."""
+    if isinstance(
+        error,
+        AutoReconnect
+        | ConnectionFailure
+        | NetworkTimeout
+        | ServerSelectionTimeoutError
+        | WTimeoutError
+        | ExecutionTimeout,
+    ):
+        return True
+    return isinstance(error, PyMongoError) and (
+        error.has_error_label("TransientTransactionError")
+        or error.has_error_label("UnknownTransactionCommitResult")
+        or error.has_error_label("RetryableWriteError")
+    )
+
+
+def is_duplicate_key(error: BaseException) -> bool:
+    if isinstance(error, DuplicateKeyError):
+        return True
+    return isinstance(error, BulkWriteError) and any(
+        failed.get("code") == DUPLICATE_KEY for failed in error.details.get("writeErrors", [])
+    )
+
+
+class Index:
+    """An index a store declares: fields ascending, optionally unique or partial."""
+
+    def __init__(self, collection: str, *fields: str, unique: bool = False, partial: Document | None = None):
+        self.collection, self.fields, self.unique, self.partial = collection, fields, unique, partial
+
+
+class MongoDatabase:
+    """One service's database: collections, transactions and the few calls the drivers differ in."""
+
+    def __init__(self, uri: str, name: str, *, driver: Driver = "motor", timeout_ms: int = 5000) -> None:
+        options: dict[str, Any] = {
+            "w": "majority",
+            "journal": True,
+            "tz_aware": True,
+            "serverSelectionTimeoutMS": timeout_ms,
+            "socketTimeoutMS": max(timeout_ms, 20_000),
+            "retryWrites": True,
+            "appname": f"kith-{name}",
+        }
+        self.driver: Driver = driver
+        self.client: Any = (
+            AsyncIOMotorClient(uri, **options) if driver == "motor" else AsyncMongoClient(uri, **options)
+        )
+        self.name = name
+        self.db: Any = self.client.get_database(name, codec_options=CODEC)
+
+    def __getitem__(self, collection: str) -> Any:
+        return self.db[collection]
+
+    async def close(self) -> None:
+        closing = self.client.close()
+        if self.driver == "pymongo":
+            await closing
+
+    async def ping(self) -> None:
+        await self.client.admin.command("ping")
+
+    async def require_replica_set(self) -> None:
+        """Raises `StandaloneServerError` when the server cannot do transactions."""
+        hello = await self.client.admin.command("hello")
+        if "setName" not in hello and hello.get("msg") != "isdbgrid":
+            raise StandaloneServerError(
+                "MongoDB must run as a replica set (a single node is enough): --replSet"
+            )
+
+    async def server_time(self) -> Any:
+        return (await self.client.admin.command("hello"))["localTime"]
+
+    async def ensure_indexes(self, indexes: Sequence[Index]) -> None:
+        existing = set(await self.db.list_collection_names())
+        for index in indexes:
+            if index.collection not in existing:
+                existing.add(index.collection)
+                try:
+                    await self.db.create_collection(index.collection)
+                except OperationFailure as error:
+                    if error.code != 48:  # another replica made it meanwhile (NamespaceExists)
+                        raise
+            options: Document = {"unique": index.unique}
+            if index.partial is not None:
+                options["partialFilterExpression"] = index.partial
+            await self.db[index.collection].create_index(
+                [(field, ASCENDING) for field in index.fields], **options
+            )
+
+    async def ensure_collections(self, names: Sequence[str]) -> None:
+        existing = set(await self.db.list_collection_names())
+        for name in names:
+            if name not in existing:
+                try:
+                    await self.db.create_collection(name)
+                except OperationFailure as error:
+                    if error.code != 48:
+                        raise
+
+    async def transaction(self, work: Callable[[Txn], Awaitable[None]]) -> None:
+        """Run `work` in one transaction, again if MongoDB asks for it: so database writes only."""
+        starting = self.client.start_session()
+        txn = await starting if self.driver == "motor" else starting
+        async with txn:
+            await txn.with_transaction(
+                work,
+                read_concern=ReadConcern("snapshot"),
+                write_concern=WriteConcern(w="majority", j=True),
+            )
+
+    async def aggregate(self, collection: str, pipeline: list[Document]) -> list[Document]:
+        cursor = self.db[collection].aggregate(pipeline)
+        if self.driver == "pymongo":
+            cursor = await cursor
+        return [row async for row in cursor]
+
+    @asynccontextmanager
+    async def watch_inserts(self, collection: str) -> AsyncIterator[Any]:
+        """A change stream of inserts; only their ids travel. `await stream.try_next()` returns soon."""
+        watching = self.db[collection].watch(
+            [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}], max_await_time_ms=500
+        )
+        stream = await watching if self.driver == "pymongo" else watching
+        async with stream:
+            yield stream
