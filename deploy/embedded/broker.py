@@ -1,0 +1,128 @@
+"""A Kafka-compatible broker of our own on loopback. It keeps its log in memory: outboxes refill it.
+
+Every start gets a cluster id of its own, which is how services notice that the log is a new one.
+"""
+
+import os
+import signal
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.embedded.binaries import broker_binary
+from deploy.embedded.ports import LOOPBACK
+from deploy.embedded.probing import NotReady, attempts, listens
+from deploy.embedded.processes import Process, last_lines, spawn, stop
+from shared.messaging.topics import Topic, topics
+
+CREATED, EXISTS = 0, 36
+
+
+class TopicsRefused(Exception):
+    """The broker would not make these topics: name → Kafka's error code."""
+
+    def __init__(self, refused: dict[str, int]) -> None:
+        super().__init__(f"the broker refused topics: {refused}")
+        self.refused = refused
+
+
+@dataclass
+class Broker:
+    """`folder` is where it is started: empty, for it would load a `.env` from there."""
+
+    folder: Path
+    port: int
+    log: Path
+    cluster_id: str = ""
+    process: Process | None = field(default=None, repr=False)
+
+    name = "kafka"
+
+    @property
+    def address(self) -> str:
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def start(self) -> None:
+        """Start it with an empty log and a new cluster id. Raises `MissingBinary`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.cluster_id = f"kith-{uuid.uuid4().hex}"
+        url = f"tcp://{self.address}"
+        command = [
+            *(str(broker_binary()), "broker", "--listener-url", url, "--advertised-listener-url", url),
+            *("--storage-engine", "memory://kith/", "--cluster-id", self.cluster_id),
+        ]
+        # It also takes options from the environment, so it gets none of ours.
+        environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self.process = spawn(command, folder=self.folder, log=self.log.resolve(), environment=environment)
+
+    async def ready(self, within: float = 30.0, declared: Iterable[Topic] | None = None) -> None:
+        """Wait until it answers as itself, then make the topics. Raises `NotReady`, `TopicsRefused`.
+
+        It cannot always take its port again soon after a kill and ends then: it is started again.
+        """
+        pause = 0.0
+        async for left in attempts(within):
+            if not self.is_running:
+                async for _ in attempts(min(pause, left)):
+                    pass
+                pause = min(pause * 2 + 0.1, 2.0)
+                self.start()
+            if await listens(self.port) and await self._answers():
+                await create_topics(self.address, topics().values() if declared is None else declared)
+                return
+        raise NotReady(
+            f"the broker did not answer on {self.address} within {within:g} s; see {self.log}\n"
+            f"{last_lines(self.log, 2)}"
+        )
+
+    async def _answers(self) -> bool:
+        try:
+            return await cluster_id(self.address) == self.cluster_id
+        except OSError:
+            return False
+
+    def stop(self, within: float = 0.0) -> bool:
+        """End it at once: it has nothing to save, and takes five seconds when asked politely."""
+        self.kill()
+        return True
+
+    def kill(self) -> None:
+        if self.process is not None:
+            stop(self.process, within=10.0, how=signal.SIGKILL)
+
+
+async def cluster_id(address: str) -> str:
+    """Which log the broker at `address` keeps. Raises `ConnectionError` when it does not answer."""
+    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415
+    from aiokafka.errors import KafkaError  # noqa: PLC0415
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=2000)
+    try:
+        await admin.start()
+        return str((await admin.describe_cluster())["cluster_id"])
+    except KafkaError as error:
+        raise ConnectionError(f"no answer from the broker at {address}") from error
+    finally:
+        await admin.close()
+
+
+async def create_topics(address: str, declared: Iterable[Topic]) -> list[str]:
+    """Make the topics that are not there yet, replication 1; the names of those made."""
+    from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # noqa: PLC0415
+
+    admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=5000)
+    try:
+        await admin.start()
+        reply = await admin.create_topics([NewTopic(t.name, t.partitions, 1) for t in declared])
+    finally:
+        await admin.close()
+    outcome = {name: code for name, code, *_ in reply.topic_errors}
+    refused = {name: code for name, code in outcome.items() if code not in (CREATED, EXISTS)}
+    if refused:
+        raise TopicsRefused(refused)
+    return [name for name, code in outcome.items() if code == CREATED]

@@ -1,0 +1,35 @@
+"""Loopback ports: whether one is free, and finding one for a test."""
+
+import random
+import socket
+
+LOOPBACK = "127.0.0.1"
+BELOW_EPHEMERAL = range(20_000, 32_000)
+"""Outgoing connections never take these, so a port found free stays free until it is used."""
+
+
+class PortTaken(Exception):
+    """Something else listens on a port of ours; `option` is what changes it."""
+
+    def __init__(self, port: int, what: str, option: str) -> None:
+        super().__init__(f"port {port} ({what}) is taken by another program; choose another with {option}")
+        self.port, self.what, self.option = port, what, option
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def free_ports(count: int) -> int:
+    """The first of `count` neighbouring free ports. Raises `RuntimeError` when there are none."""
+    for _ in range(200):
+        first = random.choice(BELOW_EPHEMERAL)  # noqa: S311  (spreads tests over ports; guards nothing)
+        if all(is_free(port) for port in range(first, first + count)):
+            return first
+    raise RuntimeError(f"no {count} neighbouring free ports found")

@@ -1,0 +1,24 @@
+"""The two servers of the development stack, under the names others import them by."""
+
+from deploy.embedded.binaries import MissingBinary, broker_binary, mongod_binary
+from deploy.embedded.broker import Broker, TopicsRefused, cluster_id, create_topics
+from deploy.embedded.mongod import Mongod
+from deploy.embedded.ports import PortTaken, free_ports, is_free
+from deploy.embedded.probing import NotReady, attempts, listens
+
+__all__ = [
+    "Broker",
+    "MissingBinary",
+    "Mongod",
+    "NotReady",
+    "PortTaken",
+    "TopicsRefused",
+    "attempts",
+    "broker_binary",
+    "cluster_id",
+    "create_topics",
+    "free_ports",
+    "is_free",
+    "listens",
+    "mongod_binary",
+]

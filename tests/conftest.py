@@ -1,0 +1,50 @@
+"""Fixtures every test may use: real servers, started once per test session and only when asked for."""
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deploy.embedded.servers import Broker, Mongod
+from tests.support.servers import MakeBroker, brokers, drop_databases, running_mongod
+
+
+@pytest.fixture(scope="session")
+async def mongod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mongod]:
+    """The mongod of this test session."""
+    async with running_mongod(tmp_path_factory.mktemp("mongod")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri(mongod: Mongod) -> str:
+    return mongod.uri
+
+
+@pytest.fixture
+async def database_name(mongodb_uri: str) -> AsyncIterator[str]:
+    """A name nobody else uses; also good as `database_prefix`. What starts with it is dropped afterwards."""
+    name = f"t{uuid.uuid4().hex[:12]}_"
+    yield name
+    await drop_databases(mongodb_uri, name)
+
+
+@pytest.fixture(scope="session")
+async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """Address of a broker with all declared topics, shared by the test session: keep to your own keys."""
+    async with brokers(tmp_path_factory.mktemp("kafka")) as make:
+        yield (await make()).address
+
+
+@pytest.fixture
+async def make_broker(tmp_path: Path) -> AsyncIterator[MakeBroker]:
+    """Starts brokers of a test's own (20 ms each), to be killed and restarted at will."""
+    async with brokers(tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+async def broker(make_broker: MakeBroker) -> Broker:
+    """An empty broker for this test alone."""
+    return await make_broker()

@@ -1,0 +1,33 @@
+"""Waiting for something to become true, with a deadline and a reason when it does not."""
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def eventually(
+    predicate: Callable[[], T | Awaitable[T]], *, within: float = 10.0, pause: float = 0.02, that: str = ""
+) -> T:
+    """Ask `predicate` (plain or async) until it answers something true, and return that answer.
+
+    An `AssertionError` it raises counts as "not yet"; any other error passes through. Raises
+    `AssertionError` after `within` seconds, naming `that` (or the predicate) and the last answer.
+    """
+    deadline = time.monotonic() + within
+    while True:
+        answer: object
+        try:
+            asked = predicate()
+            answer = await asked if inspect.isawaitable(asked) else asked
+            if answer:
+                return answer
+        except AssertionError as not_yet:
+            answer = not_yet
+        if time.monotonic() > deadline:
+            what = that or getattr(predicate, "__name__", "it")
+            raise AssertionError(f"not within {within:g} s: {what} (last: {answer!r})")
+        await asyncio.sleep(pause)
