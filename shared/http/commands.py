@@ -1,0 +1,158 @@
+"""Every write goes through here: idempotency, concurrent change and one transaction.
+
+`load` reads, `decide` is pure and makes the reply; when somebody changed the same documents meanwhile
+both run again. A request with an Idempotency-Key leaves its answer behind in the same transaction.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from fastapi import Response
+from pydantic import BaseModel
+
+from shared.http.call import Call
+from shared.http.problems import Problem
+from shared.messaging.envelope import Cause
+from shared.messaging.work import Conflict, Work
+from shared.mongo import Document, Index, MongoDatabase, PyMongoError, Txn, is_duplicate_key
+
+W = TypeVar("W", bound=Work)
+
+COLLECTION = "idempotency"
+COLLECTIONS = [COLLECTION]
+INDEXES = [Index(COLLECTION, "at")]
+ATTEMPTS = 10
+DEADLINE_SECONDS = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a decision answers. `version` becomes the ETag, `location` the Location header."""
+
+    body: BaseModel | None
+    status: int = 200
+    version: int | None = None
+    location: str | None = None
+
+
+class ChangedMeanwhile(Exception):
+    """Others kept changing the same documents (409)."""
+
+
+class Commands(Generic[W]):
+    """Runs a service's commands. `open_work` makes a fresh unit of work at the present instant."""
+
+    def __init__(self, database: MongoDatabase, open_work: Callable[[], W]) -> None:
+        self._database = database
+        self._open_work = open_work
+
+    async def run(
+        self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Reply]
+    ) -> Response:
+        """Load, decide and commit; once per Idempotency-Key, however often and concurrently it is sent.
+
+        Raises `ChangedMeanwhile` after ten conflicts, `Problem` 409 when the key was used for something
+        else and 503 when MongoDB takes longer than 15 s, and whatever `load` and `decide` raise.
+        """
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                return await self._run(call, load, decide)
+        except TimeoutError:
+            raise took_too_long() from None
+
+    async def read(
+        self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Reply]
+    ) -> Response:
+        """Load and answer; nothing is written."""
+        work = self._open_work()
+        work.cause = Cause(correlation_id=call.request_id)
+        await load(work)
+        return _response(decide(work))
+
+    async def _run(
+        self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Reply]
+    ) -> Response:
+        for attempt in range(ATTEMPTS):
+            if (earlier := await self._earlier(call)) is not None:
+                return earlier
+            work = self._open_work()
+            work.cause = Cause(correlation_id=call.request_id)
+            await load(work)
+            response = _response(decide(work))
+            self._remember(call, response, work)
+            if await _committed(work):
+                return response
+            await asyncio.sleep(random.uniform(0, 0.005 * 2 ** min(attempt, 5)))  # noqa: S311 - spreads retries
+        raise ChangedMeanwhile
+
+    async def _earlier(self, call: Call) -> Response | None:
+        if call.idempotency_key is None:
+            return None
+        row = await self._database[COLLECTION].find_one({"_id": _key(call)})
+        if row is None:
+            return None
+        if row["digest"] != call.digest:
+            raise Problem(
+                409,
+                "idempotency_key_reused",
+                "This Idempotency-Key was used for another request; choose a new one.",
+            )
+        return Response(row["body"], row["status"], {**row["headers"], "Idempotent-Replayed": "true"})
+
+    def _remember(self, call: Call, response: Response, work: W) -> None:
+        if call.idempotency_key is None:
+            return
+        row: Document = {
+            "_id": _key(call),
+            "digest": call.digest,
+            "status": response.status_code,
+            "body": bytes(response.body),
+            "headers": {k: v for k, v in response.headers.items() if k != "content-length"},
+            "at": work.now,
+        }
+
+        async def insert(txn: Txn) -> None:
+            await self._database[COLLECTION].insert_one(row, session=txn)
+
+        work.also(insert)
+
+
+async def _committed(work: Work) -> bool:
+    """Whether it is done; `False` if somebody else was first, with the document or with the key."""
+    try:
+        await work.commit()
+    except Conflict:
+        return False
+    except PyMongoError as error:
+        if is_duplicate_key(error):
+            return False
+        raise
+    return True
+
+
+def _key(call: Call) -> str:
+    return f"{call.caller.subject}:{call.route}:{call.idempotency_key}"
+
+
+def _response(reply: Reply) -> Response:
+    headers = {}
+    if reply.version is not None:
+        headers["ETag"] = f'"{reply.version}"'
+    if reply.location is not None:
+        headers["Location"] = reply.location
+    if reply.body is None:
+        return Response(status_code=204 if reply.status == 200 else reply.status, headers=headers)
+    body = reply.body.model_dump_json().encode()
+    return Response(body, reply.status, headers, media_type="application/json")
+
+
+def took_too_long() -> Problem:
+    return Problem(
+        503,
+        "storage_unavailable",
+        "It may or may not have been done: send it again with the same Idempotency-Key.",
+        headers={"Retry-After": "2"},
+    )

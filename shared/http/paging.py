@@ -1,0 +1,52 @@
+"""Keyset pages: a page says after which key the next one starts, so no page shifts under the reader."""
+
+import base64
+import binascii
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Query
+from pydantic import BaseModel, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from shared.http.problems import Problem
+
+T = TypeVar("T")
+
+
+class Page(BaseModel, Generic[T]):
+    """`next` is the cursor of the following page, null on the last."""
+
+    items: list[T]
+    next: str | None = None
+
+
+def _plain_digits(value: Any) -> Any:
+    if isinstance(value, str) and not (value.isascii() and value.isdigit()):
+        raise PydanticCustomError("int_parsing", "must be a whole number")
+    return value
+
+
+PageLimit = Annotated[
+    int, BeforeValidator(_plain_digits), Query(ge=1, le=200, description="At most so many items")
+]
+Cursor = Annotated[
+    str | None,
+    Query(pattern=r"^[A-Za-z0-9_-]+$", max_length=400, description="`next` of the page before, as answered"),
+]
+
+
+def encode_cursor(key: str) -> str:
+    return base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str | None) -> str | None:
+    """The key after which the page starts. Raises `Problem` 422 for what was never answered as `next`."""
+    if cursor is None:
+        return None
+    try:
+        key = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
+    except (binascii.Error, UnicodeError):
+        key = ""
+    if not key or encode_cursor(key) != cursor:
+        raise Problem(422, "cursor_unknown", "cursor must be the `next` of a page, unchanged.")
+    return key
