@@ -29,6 +29,8 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from shared.pulse import Pulse
+
 __all__ = [
     "ASCENDING",
     "BulkWriteError",
@@ -132,6 +134,8 @@ class MongoDatabase:
             AsyncIOMotorClient(uri, **options) if driver == "motor" else AsyncMongoClient(uri, **options)
         )
         self.name = name
+        self.committed = Pulse()
+        """Beats after each transaction: relay and tickers look again."""
         self.db: Any = self.client.get_database(name, codec_options=CODEC)
 
     def __getitem__(self, collection: str) -> Any:
@@ -193,6 +197,7 @@ class MongoDatabase:
                 read_concern=ReadConcern("snapshot"),
                 write_concern=WriteConcern(w="majority", j=True),
             )
+        self.committed.beat()
 
     async def aggregate(self, collection: str, pipeline: list[Document]) -> list[Document]:
         cursor = self.db[collection].aggregate(pipeline)

@@ -68,10 +68,21 @@ class Consumption(Generic[W]):
         records must come again.
         """
         try:
-            await self._attempt(records, epoch, alone=len(records) == 1)
+            await self._attempt(records, epoch, alone=False)
         except _Troubled:
             for record in records:
-                await self._attempt([record], epoch, alone=True)
+                await self._alone(record, epoch)
+
+    async def _alone(self, record: Record, epoch: str) -> None:
+        """One record by itself: whatever it breaks, only it is set aside."""
+        try:
+            await self._attempt([record], epoch, alone=True)
+        except Exception as error:
+            if is_transient(error) or isinstance(error, Conflict):
+                raise
+            batch = _Batch(self, epoch, alone=True)
+            await batch.set_aside(record, None, f"failed_{type(error).__name__}")
+            await batch.commit()
 
     async def replay(self, letter: Document) -> str:
         """Try a dead letter again. Returns `processed`, `duplicate` or `dead_lettered`.
@@ -267,8 +278,15 @@ class _Batch(Generic[W]):
         )
         self.letters.append(dead_letters.document(letter, record, envelope, self.epoch))
         DEAD_LETTERS.labels(self.c.group, reason).inc()
-        log.error("message dead-lettered", group=self.c.group, topic=record.topic, partition=record.partition,
-                  offset=record.offset, reason=reason, message_id=envelope.id if envelope else None)  # fmt: skip
+        log.error(
+            "message dead-lettered",
+            group=self.c.group,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=reason,
+            message_id=envelope.id if envelope else None,
+        )
         if envelope is not None:
             self.work.cause = Cause.of(envelope)
         if self.c.on_dead_letter is not None:

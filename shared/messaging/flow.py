@@ -1,0 +1,26 @@
+"""What is under way in this process: published up to where, consumed up to where, busy or not."""
+
+from collections import defaultdict
+
+Place = tuple[str, int]
+"""(topic, partition)"""
+
+
+class Flow:
+    """Offsets are next offsets: one past the last message published or processed."""
+
+    def __init__(self) -> None:
+        self.published: dict[Place, int] = {}
+        self.consumed: dict[str, dict[Place, int]] = defaultdict(dict)
+        self.working = 0
+
+    def note_published(self, topic: str, partition: int, offset: int) -> None:
+        place = (topic, partition)
+        self.published[place] = max(self.published.get(place, 0), offset + 1)
+
+    def note_consumed(self, subscription: str, offsets: dict[Place, int]) -> None:
+        self.consumed[subscription].update(offsets)
+
+    def begin_epoch(self) -> None:
+        self.published.clear()
+        self.consumed.clear()

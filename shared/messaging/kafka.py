@@ -1,0 +1,137 @@
+"""Connections to Kafka: which cluster answers, producers, and FastStream's batch subscribers."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka import TopicPartition as Partition
+
+from shared.messaging.envelope import Record
+from shared.messaging.topics import topic
+from shared.settings import Settings
+
+log = structlog.get_logger()
+
+
+class Cluster:
+    """Watches which cluster answers. A changed id means that the log was lost."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._admin: AIOKafkaAdminClient | None = None
+
+    async def identity(self) -> str:
+        """The cluster's id. Raises `KafkaError` or `OSError` when no broker answers."""
+        try:
+            if self._admin is None:
+                self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=3000)
+                await self._admin.start()
+            described = await asyncio.wait_for(self._admin.describe_cluster(), 5)
+        except (TimeoutError, KafkaError, OSError):
+            await self.close()
+            raise
+        return str(described["cluster_id"])
+
+    async def partitions(self, names: Sequence[str]) -> dict[str, int]:
+        """How many partitions each of these topics has; absent ones are left out."""
+        if self._admin is None:
+            await self.identity()
+        assert self._admin is not None  # noqa: S101 (identity made it)
+        described = await self._admin.describe_topics(list(names))
+        return {row["topic"]: len(row["partitions"]) for row in described if not row["error_code"]}
+
+    async def close(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            await within(5, admin.close(), "admin client")
+
+
+async def within(seconds: float, stopping: Awaitable[Any], what: str) -> None:
+    """Wait for something of aiokafka's to stop, but not for ever: with a broker gone it may hang."""
+    task = asyncio.ensure_future(stopping)
+    done, _ = await asyncio.wait([task], timeout=seconds)
+    if not done:
+        task.cancel()
+        log.warning("did not stop in time, left behind", what=what, seconds=seconds)
+    elif task.cancelled() or task.exception() is not None:
+        log.debug("stopped with an error", what=what)
+
+
+def producer(settings: Settings, *, linger_ms: int) -> AIOKafkaProducer:
+    """Acknowledged by all in-sync replicas; idempotent where the broker can do it."""
+    return AIOKafkaProducer(
+        bootstrap_servers=settings.kafka,
+        acks="all",
+        enable_idempotence=not settings.embedded_broker,
+        linger_ms=linger_ms,
+        request_timeout_ms=5000,
+        client_id=f"kith-{settings.instance}",
+    )
+
+
+async def _raw(message: tuple[Any, ...]) -> KafkaMessage:
+    """FastStream's parser decodes headers and fails the batch on a bad one; ours leaves them alone."""
+    return KafkaMessage(body=b"", raw_message=message, consumer=None)  # type: ignore[arg-type]
+
+
+async def _nothing(_: Any) -> None:
+    return None
+
+
+def subscribe(
+    broker: KafkaBroker,
+    settings: Settings,
+    *,
+    topics: Sequence[str],
+    group: str,
+    every_replica_reads_all: bool,
+    take: Callable[[Sequence[Record]], Awaitable[None]],
+) -> Any:
+    """Declare a batch subscriber in which nothing is left to defaults.
+
+    Offsets start at the earliest, are never committed by FastStream (`MANUAL`), and `take` gets raw
+    records. `every_replica_reads_all`: partitions are assigned, not shared out, so no rebalance ever
+    stands between a crisis flag and its page.
+    """
+    where: dict[str, Any] = {}
+    if every_replica_reads_all:
+        where["partitions"] = [
+            Partition(name, number) for name in topics for number in range(topic(name).partitions)
+        ]
+    subscriber = broker.subscriber(
+        *([] if every_replica_reads_all else topics),
+        **where,
+        batch=True,
+        group_id=group,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.MANUAL,
+        max_records=settings.batch_records,
+        batch_timeout_ms=10,
+        fetch_max_wait_ms=settings.fetch_wait_ms,
+        session_timeout_ms=settings.session_timeout_ms,
+        heartbeat_interval_ms=settings.heartbeat_ms,
+        parser=_raw,
+        decoder=_nothing,
+        no_reply=True,
+    )
+
+    async def consume(message: KafkaMessage) -> None:
+        await take(message.raw_message)  # type: ignore[arg-type]
+
+    subscriber(consume)
+    return subscriber
+
+
+def next_offsets(records: Sequence[Record]) -> dict[TopicPartition, int]:
+    """What to commit when these records are done: explicit, never FastStream's *all positions*."""
+    offsets: dict[TopicPartition, int] = {}
+    for record in records:
+        place = TopicPartition(record.topic, record.partition)
+        offsets[place] = max(offsets.get(place, 0), record.offset + 1)
+    return offsets

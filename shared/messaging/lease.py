@@ -1,0 +1,40 @@
+"""A lease on a role that one replica at a time should have; time is the database server's."""
+
+from datetime import UTC, datetime
+
+from shared.mongo import Document, DuplicateKeyError, MongoDatabase
+
+COLLECTION = "leases"
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+FARTHEST_MS = 60_000
+"""A lease that claims to run longer than this is broken and may be taken."""
+
+
+class Lease:
+    """Held by `holder` for `ttl_ms`, renewed by asking again. A successor waits until it ran out."""
+
+    def __init__(self, database: MongoDatabase, role: str, *, holder: str, ttl_ms: int = 3000) -> None:
+        self._database, self._role, self._holder, self._ttl_ms = database, role, holder, ttl_ms
+
+    async def take(self) -> bool:
+        """Take or renew; `False` while somebody else has it."""
+        free: Document = {
+            "$or": [
+                {"holder": self._holder},
+                {"$expr": {"$lt": ["$until", "$$NOW"]}},
+                {"$expr": {"$gt": ["$until", {"$add": ["$$NOW", FARTHEST_MS]}]}},
+            ]
+        }
+        grant = [{"$set": {"holder": self._holder, "until": {"$add": ["$$NOW", self._ttl_ms]}}}]
+        for _ in range(2):
+            result = await self._database[COLLECTION].update_one({"_id": self._role, **free}, grant)
+            if result.matched_count:
+                return True
+            try:
+                await self._database[COLLECTION].insert_one({"_id": self._role, "holder": "", "until": LONG_AGO})
+            except DuplicateKeyError:
+                return False
+        return False
+
+    async def give_up(self) -> None:
+        await self._database[COLLECTION].delete_one({"_id": self._role, "holder": self._holder})

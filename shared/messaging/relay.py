@@ -1,0 +1,198 @@
+"""From the outbox to Kafka: at least once, in order per subject.
+
+The outbox document is the truth: it is `pending` until its messages are acknowledged by the broker.
+A change stream only wakes the relay. One replica relays at a time (a lease); a second one that
+believes it does, after a pause, publishes duplicates, which every consumer drops.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from shared.messaging import outbox
+from shared.messaging.envelope import Envelope
+from shared.messaging.flow import Flow
+from shared.messaging.lease import COLLECTION as LEASES
+from shared.messaging.lease import Lease
+from shared.messaging.topics import Lane
+from shared.metrics import PUBLISHED
+from shared.mongo import Document, MongoDatabase, PyMongoError
+from shared.pulse import Pulse
+
+log = structlog.get_logger()
+
+LANES: tuple[Lane, ...] = ("crisis", "work")
+EVENTS_AT_ONCE = 1000
+SWEEP_SECONDS = 0.5
+"""How often the outbox is looked at without being woken."""
+
+REFILL = "relay-epoch"
+
+
+class Producer(Protocol):
+    async def send(
+        self, topic: str, value: bytes, *, key: bytes, headers: Sequence[tuple[str, bytes]]
+    ) -> "asyncio.Future[Any]": ...
+
+
+class Relay:
+    """Publishes one service's outbox into one epoch of the cluster, a lane at a time in a task each."""
+
+    def __init__(
+        self,
+        database: MongoDatabase,
+        *,
+        service: str,
+        instance: str,
+        epoch: str,
+        producers: dict[Lane, Producer],
+        flow: Flow,
+    ) -> None:
+        self._database, self._service, self._epoch = database, service, epoch
+        self._producers, self._flow = producers, flow
+        self._lease = Lease(database, "relay", holder=instance)
+        self._woken = Pulse()
+        self.leads = False
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_lease())
+            tasks.create_task(self._listen())
+            for lane in LANES:
+                tasks.create_task(self._relay(lane))
+
+    async def _keep_lease(self) -> None:
+        try:
+            while True:
+                try:
+                    self.leads = await self._lease.take()
+                except PyMongoError as error:
+                    self.leads = False
+                    log.warning("relay lease unreachable", error=type(error).__name__)
+                self._woken.beat()
+                await asyncio.sleep(1.0)
+        finally:
+            with suppress(PyMongoError):
+                await self._lease.give_up()
+
+    async def _listen(self) -> None:
+        """Let every insert into the outbox wake the relay, whichever replica made it."""
+        while True:
+            try:
+                async with self._database.watch_inserts(outbox.COLLECTION) as stream:
+                    while stream.alive:
+                        if await stream.try_next() is not None:
+                            self._woken.beat()
+            except PyMongoError as error:
+                log.warning("change stream lost, the sweep goes on", error=type(error).__name__)
+                await asyncio.sleep(1.0)
+
+    async def _relay(self, lane: Lane) -> None:
+        pause = 0.1
+        while True:
+            seen = self._woken.beats
+            try:
+                moved = self.leads and await self._move(lane)
+            except (KafkaError, PyMongoError, TimeoutError) as error:
+                log.warning("relay waits", lane=lane, error=type(error).__name__, seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 2.0)
+                continue
+            pause = 0.1
+            if not moved:
+                await self._woken.wait(seen, SWEEP_SECONDS)
+
+    async def _move(self, lane: Lane) -> bool:
+        """Publish one batch; `False` if there was nothing to publish."""
+        refill_from = await self._refill_from(lane)
+        if refill_from is not _DONE:
+            return await self._refill(lane, refill_from)
+        rows = await _some(self._rows({"lane": lane, **outbox.PENDING}))
+        if not rows:
+            return False
+        await self._publish(lane, rows)
+        await self._mark(rows)
+        return True
+
+    def _rows(self, query: Document) -> Any:
+        return self._database[outbox.COLLECTION].find(query).sort("_id", 1)
+
+    async def _publish(self, lane: Lane, rows: list[Document]) -> None:
+        messages = in_sequence([envelope for row in rows for envelope in outbox.envelopes(row)])
+        producer = self._producers[lane]
+        sent = [
+            await producer.send(m.topic, m.body, key=m.key.encode(), headers=m.headers()) for m in messages
+        ]
+        for metadata in await asyncio.gather(*sent):
+            self._flow.note_published(metadata.topic, metadata.partition, metadata.offset)
+        PUBLISHED.labels(self._service, lane).inc(len(messages))
+
+    async def _mark(self, rows: list[Document]) -> None:
+        ids = [row["_id"] for row in rows]
+        await self._database[outbox.COLLECTION].update_many(
+            {"_id": {"$in": ids}}, {"$unset": {"pending": ""}}
+        )
+
+    async def _refill_from(self, lane: Lane) -> Any:
+        """How far this epoch's log is refilled, or `_DONE`. Kept, so that a restart goes on there."""
+        row = await self._database[LEASES].find_one({"_id": f"{REFILL}-{lane}"})
+        if row is None or row["epoch"] != self._epoch:
+            return None
+        return _DONE if row["done"] else row["at"]
+
+    async def _refill(self, lane: Lane, at: Any) -> bool:
+        query: Document = {"lane": lane} if at is None else {"lane": lane, "_id": {"$gt": at}}
+        rows = await _some(self._rows(query))
+        if rows:
+            await self._publish(lane, rows)
+            await self._mark([row for row in rows if row.get("pending")])
+            at = rows[-1]["_id"]
+        await self._database[LEASES].update_one(
+            {"_id": f"{REFILL}-{lane}"},
+            {"$set": {"epoch": self._epoch, "at": at, "done": not rows}},
+            upsert=True,
+        )
+        if not rows and at is not None:
+            log.info("log refilled from the outbox", lane=lane)
+        return True
+
+
+_DONE = object()
+
+
+async def _some(cursor: AsyncIterator[Document]) -> list[Document]:
+    """Rows until they hold about `EVENTS_AT_ONCE` messages."""
+    rows, events = [], 0
+    async for row in cursor:
+        rows.append(row)
+        events += len(row["events"])
+        if events >= EVENTS_AT_ONCE:
+            break
+    return rows
+
+
+def in_sequence(messages: list[Envelope]) -> list[Envelope]:
+    """Put each subject's messages in the order of their sequence, at the places the subject has.
+
+    Two replicas make outbox ids independently, so within a second their order says nothing.
+    """
+    places: dict[tuple[str, str], list[int]] = {}
+    for index, message in enumerate(messages):
+        places.setdefault((message.topic, message.subject), []).append(index)
+    ordered = list(messages)
+    for indices in places.values():
+        if len(indices) > 1:
+            for index, message in zip(
+                indices, sorted((messages[i] for i in indices), key=_sequence), strict=True
+            ):
+                ordered[index] = message
+    return ordered
+
+
+def _sequence(message: Envelope) -> int:
+    return message.sequence

@@ -1,0 +1,220 @@
+"""What engineers ask every service: books, what is under way, one person's story, dead letters, replays."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from shared.http.caller import Call, call_for
+from shared.messaging import consumption, dead_letters, outbox
+from shared.messaging.work import NotFound
+
+if TYPE_CHECKING:
+    from shared.service import Process
+
+
+class Books(BaseModel):
+    service: str
+    at: datetime
+    entries: list[dict[str, str | int]]
+
+
+class FlowState(BaseModel):
+    """Offsets are next offsets, keyed `topic/partition`; published ones since this epoch's start."""
+
+    service: str
+    now: datetime
+    epoch: str
+    busy: bool
+    outbox_pending: int
+    held: int
+    due: datetime | None
+    published: dict[str, int]
+    consumed: dict[str, int]
+
+
+class StoryEntry(BaseModel):
+    """One thing that happened, and what led to it."""
+
+    at: datetime
+    service: str
+    type: str
+    id: str
+    subject: str
+    sequence: int
+    topic: str
+    causation_id: str | None
+    correlation_id: str
+    body: dict[str, Any]
+
+
+class Story(BaseModel):
+    patient_id: str
+    entries: list[StoryEntry]
+
+
+class DeadLetter(BaseModel):
+    """Ids, codes and where it came from; the record itself only with `show`."""
+
+    id: str
+    state: str
+    group: str
+    reason: str
+    crisis: bool
+    at: datetime
+    topic: str
+    partition: int
+    offset: int
+    about: dict[str, Any]
+    headers: dict[str, str] | None = None
+    value: str | None = None
+
+
+class DeadLetters(BaseModel):
+    items: list[DeadLetter]
+
+
+class Replayed(BaseModel):
+    dead_letter_id: str
+    outcome: str
+
+
+class Refill(BaseModel):
+    documents: int
+    dry_run: bool
+
+
+def router(process: "Process") -> APIRouter:
+    api = APIRouter(tags=["operations"])
+    service = process.service
+    database = service.database
+    engineer = Annotated[Call, Depends(call_for("engineer", "service"))]
+    carer = Annotated[Call, Depends(call_for("engineer", "service", "clinician", "coordinator"))]
+
+    @api.get("/books")
+    async def books(call: carer) -> Books:
+        """How many of each kind are expected, done, cancelled, breached and open, as seen here."""
+        entries = await service.books()
+        rows: list[dict[str, str | int]] = [
+            {"kind": e.kind, "column": e.column, "count": e.count} for e in entries
+        ]
+        letters = {"done": {"$ne": "open"}, "open": "open", "expected": {"$exists": True}}
+        for column, state in letters.items():
+            count = await database[dead_letters.COLLECTION].count_documents({"state": state})
+            rows.append({"kind": "dead_letter", "column": column, "count": count})
+        return Books(service=service.name, at=service.clock.now(), entries=rows)
+
+    @api.get("/flow")
+    async def flow(call: engineer) -> FlowState:
+        """What is under way: for whoever waits until nothing is."""
+        state = process.messaging.flow
+        consumed: dict[str, int] = {}
+        for consumer in process.messaging.consumers:
+            consumed |= await process.messaging.positions(consumer)
+        return FlowState(
+            service=service.name,
+            now=service.clock.now(),
+            epoch=process.messaging.epoch_id,
+            busy=process.busy,
+            outbox_pending=await database[outbox.COLLECTION].count_documents(outbox.PENDING),
+            held=await database[consumption.HELD].count_documents({}),
+            due=await process.earliest_due(),
+            published={f"{t}/{p}": offset for (t, p), offset in state.published.items()},
+            consumed=consumed,
+        )
+
+    @api.get("/story/{patient_id}")
+    async def story(patient_id: str, call: carer) -> Story:
+        """Everything this service announced about one person, in order, with causes."""
+        entries = await _story(process, patient_id, call)
+        return Story(patient_id=patient_id, entries=entries)
+
+    @api.get("/dead-letters")
+    async def list_dead_letters(
+        call: engineer, state: str = "open", limit: Annotated[int, Query(ge=1, le=200)] = 50
+    ) -> DeadLetters:
+        cursor = database[dead_letters.COLLECTION].find({"state": state}, {"value": 0, "headers": 0})
+        return DeadLetters(items=[_letter(row) async for row in cursor.sort("_id", 1).limit(limit)])
+
+    @api.get("/dead-letters/{id}")
+    async def show_dead_letter(id: str, call: engineer) -> DeadLetter:
+        """The letter with the record as it was read (bytes that are not UTF-8 shown as escapes)."""
+        row = await database[dead_letters.COLLECTION].find_one({"_id": id})
+        if row is None:
+            raise NotFound(dead_letters.COLLECTION, id)
+        letter = _letter(row)
+        letter.headers = {name: _text(value) for name, value in row["headers"]}
+        letter.value = _text(row["value"])
+        return letter
+
+    @api.post("/dead-letters/{id}/replay")
+    async def replay_dead_letter(id: str, call: engineer) -> Replayed:
+        """Process the record again. Twice makes one effect; a record that fails again stays a letter."""
+        row = await database[dead_letters.COLLECTION].find_one({"_id": id})
+        if row is None:
+            raise NotFound(dead_letters.COLLECTION, id)
+        if row["state"] != "open":
+            return Replayed(dead_letter_id=id, outcome="already_replayed")
+        for consumer in process.messaging.consumers:
+            if consumer.consumption.group == row["group"]:
+                return Replayed(dead_letter_id=id, outcome=await consumer.consumption.replay(row))
+        return Replayed(dead_letter_id=id, outcome="no_such_group")
+
+    @api.post("/outbox/replay")
+    async def replay_outbox(
+        call: engineer, since: datetime, until: datetime | None = None, dry_run: bool = True
+    ) -> Refill:
+        """Publish again what was announced in a span of time; consumers drop what they have processed."""
+        span: dict[str, Any] = {"at": {"$gte": since} | ({"$lt": until} if until else {})}
+        count = await database[outbox.COLLECTION].count_documents(span)
+        if not dry_run:
+            await database[outbox.COLLECTION].update_many(span, {"$set": {"pending": True}})
+            database.committed.beat()
+        return Refill(documents=count, dry_run=dry_run)
+
+    return api
+
+
+async def _story(process: "Process", patient_id: str, call: Call) -> list[StoryEntry]:
+    database = process.service.database
+    rows: set[Any] = set()
+    for collection in process.service.collections:
+        async for document in database[collection].find(
+            {"patient_id": patient_id, "trail": {"$exists": True}}, {"trail": 1, "clinic_id": 1}
+        ):
+            if call.caller.sees(document["clinic_id"]):
+                rows.update(document["trail"])
+    entries = []
+    async for row in database[outbox.COLLECTION].find({"_id": {"$in": list(rows)}}):
+        for message in outbox.envelopes(row):
+            if message.key == patient_id:
+                entries.append(
+                    StoryEntry(
+                        at=message.time,
+                        service=message.source,
+                        type=message.type,
+                        id=message.id,
+                        subject=message.subject,
+                        sequence=message.sequence,
+                        topic=message.topic,
+                        causation_id=message.causation_id,
+                        correlation_id=message.correlation_id,
+                        body=orjson.loads(message.body),
+                    )
+                )
+    return sorted(entries, key=lambda entry: (entry.at, entry.topic, entry.subject, entry.sequence))
+
+
+def _letter(row: dict[str, Any]) -> DeadLetter:
+    return DeadLetter(
+        id=row["_id"], **{k: row[k] for k in DeadLetter.model_fields if k in row and k not in HIDDEN}
+    )
+
+
+HIDDEN = {"headers", "value"}
+
+
+def _text(value: bytes | None) -> str:
+    return "" if value is None else value.decode(errors="backslashreplace")

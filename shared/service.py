@@ -1,0 +1,265 @@
+"""A service as one process: HTTP, Kafka traffic, tickers. `app.py` of a service builds, this runs."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Any, Literal, Protocol, TypeVar
+
+import structlog
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from pydantic import ValidationError
+
+from shared import logs, operations
+from shared.auth import Verifier
+from shared.clock import Clock
+from shared.http import commands
+from shared.http.app import create_app
+from shared.messaging import consumption, inbox, lease, outbox
+from shared.messaging.asyncapi import document
+from shared.messaging.event import Event
+from shared.messaging.messaging import Messaging, Subscription
+from shared.messaging.work import Conflict, Work
+from shared.mongo import Index, MongoDatabase, is_duplicate_key
+from shared.settings import Settings
+
+__all__ = ["BookEntry", "Column", "Service", "Subscription", "Ticker", "run"]
+
+log = structlog.get_logger()
+
+Column = Literal["expected", "done", "cancelled", "breached", "open"]
+
+TICK_SECONDS = 0.25
+STEPPED_TICK_SECONDS = 0.005
+SHUTDOWN_SECONDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class BookEntry:
+    """How many of a kind this service has in one column of the books."""
+
+    kind: str
+    column: Column
+    count: int
+
+
+class Ticker(Protocol):
+    """Work driven by time."""
+
+    name: str
+
+    async def tick(self, now: datetime) -> int:
+        """Do a bounded amount of what is due; returns how much was done, 0 when nothing is left."""
+        ...
+
+    async def due(self) -> datetime | None:
+        """The earliest stored moment at which `tick` has something to do."""
+        ...
+
+
+@dataclass(frozen=True)
+class Service:
+    """Everything one service is made of."""
+
+    name: str
+    title: str
+    settings: Settings
+    database: MongoDatabase
+    clock: Clock
+    open_work: Callable[[], Work]
+    subscriptions: Sequence[Subscription]
+    routers: Sequence[APIRouter]
+    indexes: Sequence[Index]
+    collections: Sequence[str]
+    events: Sequence[type[Event]]
+    tickers: Sequence[Ticker]
+    books: Callable[[], Awaitable[list[BookEntry]]]
+    background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
+
+
+class Process:
+    """A running service."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.messaging = Messaging(
+            service.name,
+            settings=service.settings,
+            database=service.database,
+            subscriptions=service.subscriptions,
+            open_work=service.open_work,
+        )
+        self._stopping = asyncio.Event()
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._prepared = False
+        self._ticking = 0
+
+    def app(self) -> FastAPI:
+        service = self.service
+        return create_app(
+            service=service.name,
+            title=service.title,
+            version="1",
+            routers=[*service.routers, operations.router(self)],
+            verifier=Verifier.from_settings(service.settings),
+            max_body_bytes=service.settings.max_body_bytes,
+            readiness=self.readiness,
+            liveness=self.alive,
+            asyncapi=lambda: document(service.name, service.title, service.events, service.subscriptions),
+            lifespan=self._lifespan,
+        )
+
+    @asynccontextmanager
+    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        self._start("prepare", self._prepare_and_run())
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            for task in self._tasks:
+                task.cancel()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.gather(*self._tasks, return_exceptions=True), SHUTDOWN_SECONDS)
+            await self.service.database.close()
+
+    def _start(self, name: str, work: Any) -> None:
+        self._tasks.append(asyncio.create_task(work, name=name))
+
+    async def _prepare_and_run(self) -> None:
+        await self._prepare()
+        self._start("messaging", self.messaging.run())
+        for ticker in self.service.tickers:
+            self._start(f"ticker-{ticker.name}", self._tick(ticker))
+        for background in self.service.background:
+            self._start("background", background(self._stopping))
+
+    async def _prepare(self) -> None:
+        """Collections and indexes before the first transaction; MongoDB may still be on its way."""
+        said = 0.0
+        while True:
+            try:
+                database = self.service.database
+                await database.require_replica_set()
+                await database.ensure_collections(
+                    [
+                        *self.service.collections,
+                        *consumption.COLLECTIONS,
+                        consumption.HELD,
+                        outbox.COLLECTION,
+                        lease.COLLECTION,
+                        inbox.COLLECTION,
+                        *commands.COLLECTIONS,
+                    ]
+                )
+                await database.ensure_indexes(
+                    [*self.service.indexes, *consumption.INDEXES, *outbox.INDEXES, *commands.INDEXES]
+                )
+            except Exception as error:
+                if monotonic() - said > 5:
+                    said = monotonic()
+                    log.warning("waiting for MongoDB", error=type(error).__name__, detail=str(error)[:200])
+                await asyncio.sleep(0.2)
+            else:
+                self._prepared = True
+                return
+
+    async def _tick(self, ticker: Ticker) -> None:
+        """Fire what is due, again at once while there is more; look again when time or data moved."""
+        stepped = self.service.settings.clock_file is not None
+        committed = self.service.database.committed
+        pause = 0.1
+        while True:
+            seen, now = committed.beats, self.service.clock.now()
+            self._ticking += 1
+            try:
+                done = await ticker.tick(now)
+                pause = 0.1
+            except Exception as error:
+                if not (isinstance(error, Conflict) or is_duplicate_key(error)):
+                    log.warning(
+                        "tick failed", ticker=ticker.name, error=type(error).__name__, detail=str(error)[:200]
+                    )
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+                continue
+            finally:
+                self._ticking -= 1
+            if done:
+                continue
+            if not stepped:
+                await committed.wait(seen, TICK_SECONDS)
+            while stepped and committed.beats == seen and self.service.clock.now() == now:
+                await committed.wait(seen, STEPPED_TICK_SECONDS)
+
+    async def readiness(self) -> dict[str, bool]:
+        try:
+            await asyncio.wait_for(self.service.database.ping(), 2)
+            database = True
+        except Exception:
+            database = False
+        return {
+            "database": database and self._prepared,
+            "broker": self.messaging.cluster_reached,
+            "partitions": self.messaging.assigned,
+        }
+
+    def alive(self) -> bool:
+        return self.messaging.alive and not any(task.done() and not _finished(task) for task in self._tasks)
+
+    async def earliest_due(self) -> datetime | None:
+        moments = [moment for ticker in self.service.tickers if (moment := await ticker.due()) is not None]
+        return min(moments, default=None)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._ticking or self.messaging.flow.working)
+
+
+def _finished(task: "asyncio.Task[Any]") -> bool:
+    return not task.cancelled() and task.exception() is None
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> None:
+    """Run a service until SIGTERM. Exit 2 with one line per wrong setting."""
+    try:
+        settings = settings_class.load()
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            where = "_".join(str(part) for part in problem["loc"]).upper()
+            sys.stderr.write(f"{name}: {'KITH_' + where + ': ' if where else ''}{problem['msg']}\n")
+        raise SystemExit(2) from None
+    except ValueError as error:
+        sys.stderr.write(f"{name}: {error}\n")
+        raise SystemExit(2) from None
+    logs.configure(settings, name)
+    asyncio.run(_serve(settings, build))
+    os._exit(0)  # a client library that hangs on its way out must not keep the process
+
+
+async def _serve(settings: S, build: Callable[[S], Service]) -> None:
+    process = Process(build(settings))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            process.app(),
+            host=settings.http_host,
+            port=settings.http_port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=3,
+            lifespan="on",
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    with suppress(asyncio.CancelledError):
+        await server._serve()
