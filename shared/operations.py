@@ -7,8 +7,9 @@ import orjson
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from shared.http.caller import Call, call_for
-from shared.messaging import consumption, dead_letters, outbox
+from shared.http.call import Call, call_for
+from shared.messaging import dead_letters, outbox
+from shared.messaging.batch import HELD
 from shared.messaging.work import NotFound
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def router(process: "Process") -> APIRouter:
             epoch=process.messaging.epoch_id,
             busy=process.busy,
             outbox_pending=await database[outbox.COLLECTION].count_documents(outbox.PENDING),
-            held=await database[consumption.HELD].count_documents({}),
+            held=await database[HELD].count_documents({}),
             due=await process.earliest_due(),
             published={f"{t}/{p}": offset for (t, p), offset in state.published.items()},
             consumed=consumed,
@@ -158,7 +159,7 @@ def router(process: "Process") -> APIRouter:
         if row["state"] != "open":
             return Replayed(dead_letter_id=id, outcome="already_replayed")
         for consumer in process.messaging.consumers:
-            if consumer.consumption.group == row["group"]:
+            if consumer.consumption.group.name == row["group"]:
                 return Replayed(dead_letter_id=id, outcome=await consumer.consumption.replay(row))
         return Replayed(dead_letter_id=id, outcome="no_such_group")
 

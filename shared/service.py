@@ -21,7 +21,7 @@ from shared.auth import Verifier
 from shared.clock import Clock
 from shared.http import commands
 from shared.http.app import create_app
-from shared.messaging import consumption, inbox, lease, outbox
+from shared.messaging import consumption, lease, outbox
 from shared.messaging.asyncapi import document
 from shared.messaging.event import Event
 from shared.messaging.messaging import Messaging, Subscription
@@ -150,10 +150,8 @@ class Process:
                     [
                         *self.service.collections,
                         *consumption.COLLECTIONS,
-                        consumption.HELD,
                         outbox.COLLECTION,
                         lease.COLLECTION,
-                        inbox.COLLECTION,
                         *commands.COLLECTIONS,
                     ]
                 )

@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 from fastapi import Response
 from pydantic import BaseModel
 
-from shared.http.call import Call
+from shared.http.caller import Call
 from shared.http.problems import Problem
 from shared.messaging.envelope import Cause
 from shared.messaging.work import Conflict, Work

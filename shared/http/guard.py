@@ -1,6 +1,6 @@
 """What a route asks before it acts: the caller's role, the version they have seen."""
 
-from shared.http.call import Call, call_for
+from shared.http.caller import Call, call_for
 
 __all__ = ["PreconditionFailed", "call_for", "if_match"]
 

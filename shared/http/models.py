@@ -1,7 +1,9 @@
 """The base of request models, and the kinds of fields they share."""
 
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import (
@@ -9,37 +11,94 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
-    ModelWrapValidatorHandler,
+    GetCoreSchemaHandler,
     StringConstraints,
     ValidationError,
-    ValidationInfo,
-    model_validator,
 )
-from pydantic_core import PydanticCustomError, to_json
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from shared.clock import whole_milliseconds
 
 M = TypeVar("M", bound=BaseModel)
 
 EARLIEST, LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+WRITTEN = {
+    "date": (re.compile(r"\d{4}-\d\d-\d\d"), "must be a day like 2026-03-02"),
+    "datetime": (re.compile(r"\d{4}-\d\d-\d\d[Tt ].+"), "must be an instant like 2026-03-02T15:00:00Z"),
+    "time": (re.compile(r"\d\d:\d\d.*"), "must be a time of day like 10:00"),
+    "timedelta": (re.compile(r"-?P.+"), "must be a duration like PT50M"),
+}
+"""How the kinds that JSON has no word for are written; a bare number is none of them."""
+
+FROM_JSON = frozenset({"enum", "uuid", "decimal", "tuple", "set", "frozenset", "url"})
+"""Kinds that strict mode refuses from parsed JSON although JSON can say them in one way only."""
+
+NOT_SCHEMAS = frozenset({"metadata", "serialization", "default", "expected", "config", "members"})
+
+
+def _written_as(kind: str) -> Callable[[Any], Any]:
+    pattern, form = WRITTEN[kind]
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str | int | float) and not (isinstance(value, str) and pattern.fullmatch(value)):
+            raise PydanticCustomError(f"{kind}_form", form)  # type: ignore[arg-type]
+        return value
+
+    return check
+
+
+CHECKS = {kind: _written_as(kind) for kind in WRITTEN}
+
+
+def _as_from_json(node: Any, resolve: Callable[[CoreSchema], CoreSchema]) -> Any:
+    """Walk a core schema: dates and codes may come as strings, integers stay within 64 bits."""
+    if isinstance(node, list | tuple):
+        return type(node)(_as_from_json(part, resolve) for part in node)
+    if not isinstance(node, dict):
+        return node
+    if node.get("type") == "definition-ref":
+        _relax(resolve(node))  # type: ignore[arg-type]
+        return node
+    for name, part in node.items():
+        if name not in NOT_SCHEMAS:
+            node[name] = _as_from_json(part, resolve)
+    return _relax(node)
+
+
+def _relax(node: Any) -> Any:
+    """One node of a core schema, once; models see to themselves."""
+    kind = node["type"] if isinstance(node.get("type"), str) else ""
+    if kind == "int":
+        if "gt" not in node:
+            node.setdefault("ge", INT64_MIN)
+        if "lt" not in node:
+            node.setdefault("le", INT64_MAX)
+    elif kind in FROM_JSON:
+        node["strict"] = False
+    elif kind in CHECKS and node.get("strict") is not False:
+        node["strict"] = False
+        check = {"type": "no-info", "function": CHECKS[kind]}
+        return {"type": "function-before", "function": check, "schema": node}
+    return node
 
 
 class Strict(BaseModel):
-    """Base of request models: unknown fields are refused, "5", 5.0 and true are no integers, while dates
+    """Base of request bodies: unknown fields are refused, "5", 5.0 and true are no integers, while dates
     and codes still come as JSON strings.
 
-    FastAPI hands over parsed Python objects, for which strict mode would refuse those strings as well; so
-    an object that arrives like that is validated once more as the JSON it was.
+    FastAPI validates parsed Python objects, for which pydantic's strict mode would refuse those strings
+    as well: so they, and only they, are let in from the form JSON gives them.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-    @model_validator(mode="wrap")
     @classmethod
-    def _as_json(cls, value: Any, validate: ModelWrapValidatorHandler[Self], info: ValidationInfo) -> Self:
-        if info.mode == "python" and isinstance(value, dict):
-            return cls.model_validate_json(to_json(value))
-        return validate(value)
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        _as_from_json(handler.resolve_ref_schema(schema), handler.resolve_ref_schema)
+        return schema
 
 
 def parse(model: type[M], body: bytes) -> M:
@@ -52,23 +111,15 @@ def parse(model: type[M], body: bytes) -> M:
         ) from None
 
 
-def _written_out(value: Any) -> Any:
-    """A bare number, as such or in quotes, is no date."""
-    if isinstance(value, datetime) or (isinstance(value, str) and "-" in value[1:]):
-        return value
-    raise PydanticCustomError("datetime_form", "must be an instant like 2026-03-02T15:00:00Z")
-
-
 def _instant(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise PydanticCustomError("datetime_without_offset", "needs an offset from UTC")
-    naive = value.replace(tzinfo=UTC)
-    if not EARLIEST < naive < LATEST:
+    if not EARLIEST < value.replace(tzinfo=UTC) < LATEST:
         raise PydanticCustomError("datetime_out_of_range", "must be between 1900 and 2200")
     return whole_milliseconds(value.astimezone(UTC))
 
 
-AwareDatetime = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_instant)]
+AwareDatetime = Annotated[datetime, BeforeValidator(CHECKS["datetime"]), AfterValidator(_instant)]
 """An instant with its offset, kept in UTC and whole milliseconds; without an offset it is refused (422)."""
 
 OpaqueId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-:.]{1,100}$")]

@@ -122,7 +122,7 @@ def subscribe(
     )
 
     async def consume(message: KafkaMessage) -> None:
-        await take(message.raw_message)  # type: ignore[arg-type]
+        await take(message.raw_message)
 
     subscriber(consume)
     return subscriber

@@ -31,7 +31,9 @@ class Lease:
             if result.matched_count:
                 return True
             try:
-                await self._database[COLLECTION].insert_one({"_id": self._role, "holder": "", "until": LONG_AGO})
+                await self._database[COLLECTION].insert_one(
+                    {"_id": self._role, "holder": "", "until": LONG_AGO}
+                )
             except DuplicateKeyError:
                 return False
         return False

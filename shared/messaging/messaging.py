@@ -14,6 +14,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
+from shared.messaging.batch import Group
 from shared.messaging.consumption import Consumption
 from shared.messaging.dead_letters import MessageDeadLettered
 from shared.messaging.envelope import Record
@@ -87,13 +88,15 @@ class Messaging:
             _Consumer(
                 subscription,
                 Consumption(
-                    service=service,
-                    group=f"{service}.{subscription.name}",
-                    database=database,
-                    reactions=subscription.reactions,
-                    open_work=open_work,
-                    hold_gaps=subscription.hold_gaps,
-                    on_dead_letter=subscription.on_dead_letter,
+                    Group(
+                        service=service,
+                        name=f"{service}.{subscription.name}",
+                        database=database,
+                        reactions=subscription.reactions,
+                        open_work=open_work,
+                        hold_gaps=subscription.hold_gaps,
+                        on_dead_letter=subscription.on_dead_letter,
+                    )
                 ),
             )
             for subscription in subscriptions
@@ -225,7 +228,7 @@ class Messaging:
                     await consumer.consumption.take(records, epoch=self.epoch_id)
                     break
                 except Exception as error:
-                    log.warning("batch waits", group=consumer.consumption.group, error=type(error).__name__,
+                    log.warning("batch waits", group=consumer.consumption.group.name, error=type(error).__name__,
                                 seconds=pause)  # fmt: skip
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, 5.0)
@@ -237,7 +240,7 @@ class Messaging:
                 await consumer.subscriber.consumer.commit(offsets)
             except KafkaError as error:  # normal around a rebalance: whoever reads them again drops them
                 log.info(
-                    "offsets not committed", group=consumer.consumption.group, error=type(error).__name__
+                    "offsets not committed", group=consumer.consumption.group.name, error=type(error).__name__
                 )
         finally:
             self.flow.working -= 1
@@ -249,9 +252,11 @@ class Messaging:
             for consumer in self.consumers:
                 try:
                     await consumer.consumption.sweep()
-                    LAG.labels(consumer.consumption.group).set(self.lag(consumer))
+                    LAG.labels(consumer.consumption.group.name).set(self.lag(consumer))
                 except Exception as error:
-                    log.warning("sweep failed", group=consumer.consumption.group, error=type(error).__name__)
+                    log.warning(
+                        "sweep failed", group=consumer.consumption.group.name, error=type(error).__name__
+                    )
 
     def lag(self, consumer: _Consumer) -> int:
         """Messages behind the log's end as last seen by the consumer's own fetches."""

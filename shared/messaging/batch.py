@@ -1,0 +1,230 @@
+"""One attempt at one batch: what it accepts, what it sets aside, and everything in one transaction."""
+
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Generic, Literal, TypeVar
+
+import structlog
+
+from shared.messaging import dead_letters
+from shared.messaging.envelope import Cause, Envelope, Record, Unreadable, unseal
+from shared.messaging.event import Inbound
+from shared.messaging.inbox import COLLECTION as INBOX
+from shared.messaging.inbox import Arrival, Inbox, position_key
+from shared.messaging.reactions import Reactions, Unacceptable
+from shared.messaging.topics import topic
+from shared.messaging.work import Conflict, Work
+from shared.metrics import BATCH_SECONDS, CONSUMED, DEAD_LETTERS, NOTED
+from shared.mongo import Document, MongoDatabase, Txn
+
+log = structlog.get_logger()
+
+HELD = "held"
+
+W = TypeVar("W", bound=Work)
+
+
+class Troubled(Exception):
+    """A message of a batch needs to be looked at alone."""
+
+
+@dataclass(frozen=True)
+class Group(Generic[W]):
+    """A consumer group: what it reacts to, and with what.
+
+    `hold_gaps`: wait for missing predecessors (per subject, others proceed). Crisis flags never wait:
+    there, a late predecessor is still processed when it comes.
+    """
+
+    service: str
+    name: str
+    database: MongoDatabase
+    reactions: Reactions
+    open_work: Callable[[], W]
+    hold_gaps: bool = True
+    on_dead_letter: Callable[[dead_letters.MessageDeadLettered, W], Awaitable[None]] | None = None
+
+
+class Batch(Generic[W]):
+    """One attempt at one batch. `letter`: a replay; `held`: a release. Both are batches of one."""
+
+    def __init__(
+        self,
+        group: Group[W],
+        epoch: str,
+        *,
+        alone: bool,
+        letter: Document | None = None,
+        held: Document | None = None,
+    ) -> None:
+        self.group = group
+        self.epoch, self.alone, self.letter, self.held = epoch, alone, letter, held
+        self.work = group.open_work()
+        self.inbox = Inbox(group.database)
+        self.letters: list[Document] = []
+        self.holding: list[Document] = []
+        self.gap_told: str | None = None
+        self.outcome: Literal["processed", "duplicate", "held", "dead_lettered"] = "processed"
+
+    async def process(self, records: Sequence[Record]) -> None:
+        with BATCH_SECONDS.labels(self.group.name).time():
+            readable: list[tuple[Record, Envelope]] = []
+            for record in records:
+                try:
+                    readable.append((record, unseal(record)))
+                except Unreadable as error:
+                    await self.set_aside(record, None, error.reason)
+            await self.inbox.load(envelope for _, envelope in readable)
+            accepted = [
+                (record, envelope, fact)
+                for record, envelope in _in_sequence(readable)
+                if (fact := await self._accept(record, envelope)) is not None
+            ]
+            await self.work.prefetch([fact for _, _, fact in accepted])
+            for record, envelope, fact in accepted:
+                await self._react(record, envelope, fact)
+            await self.commit()
+        CONSUMED.labels(self.group.name).inc(len(records))
+        for decision, reason in self.work.notes:
+            NOTED.labels(self.group.service, decision, reason).inc()
+
+    async def _accept(self, record: Record, envelope: Envelope) -> Inbound | None:
+        """The fact to react to; or `None`, with everything noted that has to be."""
+        position = self.inbox.position(envelope)
+        arrival = position.judge(envelope, replay=self.letter is not None)
+        if arrival is Arrival.EARLY and not self.group.hold_gaps:
+            arrival = Arrival.FRESH
+        match arrival:
+            case Arrival.DUPLICATE:
+                self.outcome = "duplicate"
+                return None
+            case Arrival.ALTERED:
+                await self.set_aside(record, envelope, "same_id_other_content")
+                return None
+            case Arrival.EARLY:
+                self._hold(record, envelope)
+                return None
+        try:
+            fact = self.group.reactions.fact(envelope)
+        except Unacceptable as error:
+            await self.set_aside(record, envelope, error.reason)
+            position.advance(envelope, effect=False)
+            return None
+        position.advance(envelope)
+        return fact
+
+    def _hold(self, record: Record, envelope: Envelope) -> None:
+        self.outcome = "held"
+        if self.held is not None:
+            return
+        self.holding.append(
+            {
+                "_id": f"{envelope.topic}|{envelope.subject}|{envelope.sequence}",
+                "stream": position_key(envelope),
+                "sequence": envelope.sequence,
+                "group": self.group.name,
+                "epoch": self.epoch,
+                "since": datetime.now(UTC),
+                "announced": False,
+                **dead_letters.raw(record),
+            }
+        )
+        position = self.inbox.position(envelope)
+        position.waiting = True
+        position.changed = True
+
+    async def _react(self, record: Record, envelope: Envelope, fact: Inbound) -> None:
+        self.work.cause = Cause.of(envelope)
+        try:
+            self.group.reactions.reaction(envelope)(fact, self.work)
+        except Exception as error:
+            if not self.alone:
+                raise Troubled from None
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            log.error("reaction failed", group=self.group.name, type=envelope.type, message_id=envelope.id,
+                      error=type(error).__name__, where=f"{frame.filename}:{frame.lineno}")  # fmt: skip
+            self.work = self.group.open_work()
+            self.inbox = Inbox(self.group.database)
+            await self.inbox.load([envelope])
+            await self.set_aside(record, envelope, f"failed_{type(error).__name__}")
+            self.inbox.position(envelope).advance(envelope, effect=False)
+
+    async def set_aside(self, record: Record, envelope: Envelope | None, reason: str) -> None:
+        """Keep the record as a dead letter and announce it (once: its id is where it came from)."""
+        self.outcome = "dead_lettered"
+        if self.letter is not None:
+            return
+        letter = dead_letters.MessageDeadLettered(
+            patient_id=envelope.key if envelope else "unknown",
+            clinic_id="unknown",
+            dead_letter_id=dead_letters.id_of(record, self.group.name, self.epoch),
+            service=self.group.service,
+            group=self.group.name,
+            origin=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=reason,
+            type=envelope.type if envelope else None,
+            crisis=topic(record.topic).lane == "crisis",
+            set_aside_at=self.work.now,
+        )
+        self.letters.append(dead_letters.document(letter, record, envelope, self.epoch))
+        DEAD_LETTERS.labels(self.group.name, reason).inc()
+        log.error(
+            "message dead-lettered",
+            group=self.group.name,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            reason=reason,
+            message_id=envelope.id if envelope else None,
+        )
+        if envelope is not None:
+            self.work.cause = Cause.of(envelope)
+        if self.group.on_dead_letter is not None:
+            await self.group.on_dead_letter(letter, self.work)
+        own = dead_letters.topic_of(self.group.service)
+        if not dead_letters.is_dead_letter_topic(record.topic):  # a letter about a letter is kept, not told
+            self.work.announce(letter, subject=letter.dead_letter_id, sequence=1, topic=own)
+
+    async def commit(self) -> None:
+        if self.letter is not None and self.outcome == "dead_lettered":
+            return
+        if self.letters or self.holding or self.held or self.letter or self.gap_told or self.inbox.changed:
+            self.work.also(self._write)
+        await self.work.commit()
+
+    async def _write(self, txn: Txn) -> None:
+        database = self.group.database
+        if not await self.inbox.flush(txn):
+            raise Conflict(INBOX)
+        for letter in self.letters:
+            await database[dead_letters.COLLECTION].update_one(
+                {"_id": letter["_id"]}, {"$setOnInsert": letter}, upsert=True, session=txn
+            )
+        if self.holding:
+            await database[HELD].insert_many(self.holding, session=txn)
+        if self.gap_told is not None:
+            await database[HELD].update_one(
+                {"_id": self.gap_told}, {"$set": {"announced": True}}, session=txn
+            )
+        if self.held is not None and self.outcome != "held":
+            await database[HELD].delete_one({"_id": self.held["_id"]}, session=txn)
+            await dead_letters.close(
+                database, txn, dead_letters.id_of(dead_letters.read(self.held), self.group.name, self.epoch)
+            )
+        if self.letter is not None and not await dead_letters.close(database, txn, self.letter["_id"]):
+            raise Conflict(dead_letters.COLLECTION)
+
+
+def _in_sequence(messages: list[tuple[Record, Envelope]]) -> list[tuple[Record, Envelope]]:
+    """Subjects in order of appearance, each subject's messages by sequence.
+
+    A producer that retries one of several messages may put them into the log out of order.
+    """
+    first: dict[str, int] = {}
+    for index, (_, envelope) in enumerate(messages):
+        first.setdefault(position_key(envelope), index)
+    return sorted(messages, key=lambda message: (first[position_key(message[1])], message[1].sequence))

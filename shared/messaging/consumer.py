@@ -1,0 +1,155 @@
+"""One subscription under way: batches in, offsets committed, signs of life."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiokafka.errors import KafkaError
+from faststream.kafka import KafkaBroker
+
+from shared.messaging.batch import Group
+from shared.messaging.consumption import Consumption
+from shared.messaging.dead_letters import MessageDeadLettered
+from shared.messaging.envelope import Record
+from shared.messaging.flow import Flow
+from shared.messaging.kafka import next_offsets, subscribe
+from shared.messaging.reactions import Reactions
+from shared.mongo import MongoDatabase
+from shared.settings import Settings
+
+log = structlog.get_logger()
+
+SILENT_SECONDS = 15.0
+"""A consumer that has not polled for this long, and is not at work, is taken for dead."""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What one consumer group of a service reads and does.
+
+    `own_group`: every replica reads everything (crisis flags). `hold_gaps`: see `Group`.
+    """
+
+    name: str
+    reactions: Reactions
+    hold_gaps: bool = True
+    own_group: bool = False
+    on_dead_letter: Callable[[MessageDeadLettered, Any], Awaitable[None]] | None = None
+
+
+class Consumer:
+    """Built once per process; begins and ends with each epoch of the cluster."""
+
+    def __init__(
+        self,
+        subscription: Subscription,
+        *,
+        service: str,
+        settings: Settings,
+        database: MongoDatabase,
+        open_work: Callable[[], Any],
+        flow: Flow,
+    ) -> None:
+        self.name = subscription.name
+        self.group = f"{service}.{subscription.name}"
+        self.topics = subscription.reactions.topics
+        self._own_group = subscription.own_group
+        self._settings, self._flow = settings, flow
+        self._subscriber: Any = None
+        self._epoch = ""
+        self._at_work = False
+        self.consumption = Consumption(
+            Group(
+                service=service,
+                name=self.group,
+                database=database,
+                reactions=subscription.reactions,
+                open_work=open_work,
+                hold_gaps=subscription.hold_gaps,
+                on_dead_letter=subscription.on_dead_letter,
+            )
+        )
+
+    async def begin(self, broker: KafkaBroker, epoch: str) -> None:
+        """Join; the group's name carries the epoch, since a new log's offsets begin anew."""
+        own = f".{self._settings.instance}" if self._own_group else ""
+        self._epoch = epoch
+        self._subscriber = subscribe(
+            broker,
+            self._settings,
+            topics=self.topics,
+            group=f"{self.group}{own}.{epoch[-8:]}",
+            every_replica_reads_all=self._own_group,
+            take=self._take,
+        )
+        await self._subscriber.start()
+
+    def end(self) -> None:
+        self._subscriber = None
+
+    @property
+    def _kafka(self) -> Any:
+        """aiokafka's consumer, while there is one."""
+        return self._subscriber.consumer if self._subscriber is not None else None
+
+    @property
+    def assigned(self) -> bool:
+        return self._kafka is not None and bool(self._kafka.assignment())
+
+    @property
+    def silent(self) -> bool:
+        """No poll for `SILENT_SECONDS` although nothing is being worked on."""
+        if self._kafka is None or self._at_work:
+            return False
+        polled = [
+            stamp for place in self._kafka.assignment() if (stamp := self._kafka.last_poll_timestamp(place))
+        ]
+        return bool(polled) and asyncio.get_running_loop().time() - max(polled) / 1000 > SILENT_SECONDS
+
+    async def _take(self, records: Sequence[Record]) -> None:
+        """Process a batch, for as long as it takes, then commit its offsets."""
+        self._at_work = True
+        self._flow.working += 1
+        try:
+            await self._persist(records)
+            offsets = next_offsets(records)
+            self._flow.note_consumed(self.name, {(p.topic, p.partition): o for p, o in offsets.items()})
+            try:
+                await self._kafka.commit(offsets)
+            except KafkaError as error:  # normal around a rebalance: whoever reads them again drops them
+                log.info("offsets not committed", group=self.group, error=type(error).__name__)
+        finally:
+            self._flow.working -= 1
+            self._at_work = False
+
+    async def _persist(self, records: Sequence[Record]) -> None:
+        pause = 0.1
+        while True:
+            try:
+                return await self.consumption.take(records, epoch=self._epoch)
+            except Exception as error:
+                log.warning("batch waits", group=self.group, error=type(error).__name__, seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    def lag(self) -> int:
+        """Messages behind the log's end as last seen by the consumer's own fetches."""
+        if self._kafka is None:
+            return 0
+        done = self._flow.consumed[self.name]
+        return sum(
+            max(0, (self._kafka.highwater(place) or 0) - done[place.topic, place.partition])
+            for place in self._kafka.assignment()
+            if (place.topic, place.partition) in done
+        )
+
+    async def positions(self) -> dict[str, int]:
+        """Next offsets by `topic/partition`; of partitions not read yet, where reading will begin."""
+        done = dict(self._flow.consumed[self.name])
+        if self._kafka is not None and not self._at_work:
+            for place in self._kafka.assignment():
+                if (place.topic, place.partition) not in done:
+                    done[place.topic, place.partition] = await self._kafka.position(place)
+        return {f"{topic}/{partition}": offset for (topic, partition), offset in done.items()}
