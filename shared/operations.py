@@ -113,7 +113,7 @@ def router(process: "Process") -> APIRouter:
         state = process.messaging.flow
         consumed: dict[str, int] = {}
         for consumer in process.messaging.consumers:
-            consumed |= await process.messaging.positions(consumer)
+            consumed |= await consumer.positions()
         return FlowState(
             service=service.name,
             now=service.clock.now(),
@@ -159,7 +159,7 @@ def router(process: "Process") -> APIRouter:
         if row["state"] != "open":
             return Replayed(dead_letter_id=id, outcome="already_replayed")
         for consumer in process.messaging.consumers:
-            if consumer.consumption.group.name == row["group"]:
+            if consumer.group == row["group"]:
                 return Replayed(dead_letter_id=id, outcome=await consumer.consumption.replay(row))
         return Replayed(dead_letter_id=id, outcome="no_such_group")
 

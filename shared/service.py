@@ -23,8 +23,9 @@ from shared.http import commands
 from shared.http.app import create_app
 from shared.messaging import consumption, lease, outbox
 from shared.messaging.asyncapi import document
+from shared.messaging.consumer import Subscription
 from shared.messaging.event import Event
-from shared.messaging.messaging import Messaging, Subscription
+from shared.messaging.messaging import Messaging
 from shared.messaging.work import Conflict, Work
 from shared.mongo import Index, MongoDatabase, is_duplicate_key
 from shared.settings import Settings

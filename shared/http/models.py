@@ -43,7 +43,7 @@ def _written_as(kind: str) -> Callable[[Any], Any]:
 
     def check(value: Any) -> Any:
         if isinstance(value, str | int | float) and not (isinstance(value, str) and pattern.fullmatch(value)):
-            raise PydanticCustomError(f"{kind}_form", form)  # type: ignore[arg-type]
+            raise PydanticCustomError(f"{kind}_form", form)
         return value
 
     return check
@@ -59,7 +59,7 @@ def _as_from_json(node: Any, resolve: Callable[[CoreSchema], CoreSchema]) -> Any
     if not isinstance(node, dict):
         return node
     if node.get("type") == "definition-ref":
-        _relax(resolve(node))  # type: ignore[arg-type]
+        _relax(resolve(node))
         return node
     for name, part in node.items():
         if name not in NOT_SCHEMAS:

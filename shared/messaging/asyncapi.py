@@ -13,7 +13,7 @@ from faststream.specification import AsyncAPI
 from shared.messaging.event import Event
 
 if TYPE_CHECKING:
-    from shared.messaging.messaging import Subscription
+    from shared.messaging.consumer import Subscription
 
 
 def document(

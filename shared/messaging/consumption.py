@@ -69,7 +69,7 @@ class Consumption(Generic[W]):
 
     async def sweep(self) -> None:
         """Release held messages whose gap was filled; tell people of gaps older than `HOLD`."""
-        streams = await self._held.distinct("stream", {"group": self.group.name.name})
+        streams = await self._held.distinct("stream", {"group": self.group.name})
         for stream in streams:
             await self._release(stream)
         overdue = {"group": self.group.name, "announced": False, "since": {"$lte": datetime.now(UTC) - HOLD}}
