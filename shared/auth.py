@@ -55,7 +55,7 @@ class Verifier:
     """Turns a bearer token into a `Caller`.
 
     `fetch` reads the JWKS. Keys are read again after ten minutes, and for an unknown `kid`, but at most
-    every 30 s; when that fails the keys at hand stay good.
+    every 30 s (every second while there are none); when that fails the keys at hand stay good.
     """
 
     def __init__(
@@ -119,9 +119,9 @@ class Verifier:
         try:
             claims = jwt.decode(token, key, algorithms=ALGORITHMS).claims
             self._claims.validate(claims)
+            return _caller(claims), float(claims["exp"]) + LEEWAY_SECONDS
         except (JoseError, ValueError, TypeError, OverflowError):
             raise InvalidToken from None
-        return _caller(claims), float(claims["exp"]) + LEEWAY_SECONDS
 
     async def _key(self, kid: str) -> ECKey:
         if kid.startswith(DEVELOPMENT_PREFIX) and not self._development:
@@ -147,7 +147,7 @@ class Verifier:
                 self._keys, self._fetched = keys, self._now()
                 self._known.clear()
             finally:
-                self._tried = self._now() if self._keys else float("-inf")
+                self._tried = self._now() - (0.0 if self._keys else REFRESH_SECONDS - 1.0)
 
 
 def _kid(token: str) -> str:
