@@ -6,9 +6,11 @@ Every start gets a cluster id of its own, which is how services notice that the 
 import os
 import signal
 import uuid
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from deploy.embedded.binaries import broker_binary
 from deploy.embedded.ports import LOOPBACK
@@ -72,19 +74,14 @@ class Broker:
                     pass
                 pause = min(pause * 2 + 0.1, 2.0)
                 self.start()
-            if await listens(self.port) and await self._answers():
-                await create_topics(self.address, topics().values() if declared is None else declared)
-                return
+            with suppress(ConnectionError):
+                if await listens(self.port) and await cluster_id(self.address) == self.cluster_id:
+                    await create_topics(self.address, topics().values() if declared is None else declared)
+                    return
         raise NotReady(
             f"the broker did not answer on {self.address} within {within:g} s; see {self.log}\n"
             f"{last_lines(self.log, 2)}"
         )
-
-    async def _answers(self) -> bool:
-        try:
-            return await cluster_id(self.address) == self.cluster_id
-        except OSError:
-            return False
 
     def stop(self, within: float = 0.0) -> bool:
         """End it at once: it has nothing to save, and takes five seconds when asked politely."""
@@ -96,31 +93,37 @@ class Broker:
             stop(self.process, within=10.0, how=signal.SIGKILL)
 
 
-async def cluster_id(address: str) -> str:
-    """Which log the broker at `address` keeps. Raises `ConnectionError` when it does not answer."""
-    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415
+@asynccontextmanager
+async def _admin(address: str) -> AsyncIterator[Any]:
+    """Raises `ConnectionError` when the broker does not answer."""
+    from aiokafka.admin import AIOKafkaAdminClient  # noqa: PLC0415  (while servers start, not before)
     from aiokafka.errors import KafkaError  # noqa: PLC0415
 
-    admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=2000)
+    client = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=5000)
     try:
-        await admin.start()
-        return str((await admin.describe_cluster())["cluster_id"])
+        await client.start()
+        yield client
     except KafkaError as error:
-        raise ConnectionError(f"no answer from the broker at {address}") from error
+        raise ConnectionError(f"no answer from the broker at {address}: {type(error).__name__}") from error
     finally:
-        await admin.close()
+        await client.close()
+
+
+async def cluster_id(address: str) -> str:
+    """Which log the broker at `address` keeps. Raises `ConnectionError`."""
+    async with _admin(address) as admin:
+        return str((await admin.describe_cluster())["cluster_id"])
 
 
 async def create_topics(address: str, declared: Iterable[Topic]) -> list[str]:
-    """Make the topics that are not there yet, replication 1; the names of those made."""
-    from aiokafka.admin import AIOKafkaAdminClient, NewTopic  # noqa: PLC0415
+    """Make the topics that are not there yet, replication 1; the names of those made.
 
-    admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=5000)
-    try:
-        await admin.start()
+    Raises `ConnectionError`, `TopicsRefused`.
+    """
+    from aiokafka.admin import NewTopic  # noqa: PLC0415
+
+    async with _admin(address) as admin:
         reply = await admin.create_topics([NewTopic(t.name, t.partitions, 1) for t in declared])
-    finally:
-        await admin.close()
     outcome = {name: code for name, code, *_ in reply.topic_errors}
     refused = {name: code for name, code in outcome.items() if code not in (CREATED, EXISTS)}
     if refused:

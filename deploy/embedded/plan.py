@@ -1,0 +1,109 @@
+"""What a development stack is made of: its data folder, its ports, the settings of each service."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from deploy.embedded.ports import LOOPBACK, PortTaken, is_free
+
+SERVICES = ("intake", "care_plan", "scheduler", "alerts")
+"""In the order in which people read about them; each listens at its place above the port base."""
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_DATA = Path(".kith")
+PORT_BASE = 8100
+MONGOD_PORT = 27117
+KAFKA_PORT = 19092
+PREFIX = "KITH_"
+
+
+class UnknownSetting(Exception):
+    """A `--set` that is not `name=value` or `service.name=value`."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"--set {text}: write NAME=VALUE or SERVICE.NAME=VALUE ({', '.join(SERVICES)})")
+
+
+@dataclass(frozen=True)
+class Ports:
+    services: dict[str, int]
+    mongod: int = MONGOD_PORT
+    kafka: int = KAFKA_PORT
+
+    @classmethod
+    def above(
+        cls, base: int, *, mongod: int = MONGOD_PORT, kafka: int = KAFKA_PORT, **chosen: int | None
+    ) -> "Ports":
+        """Services at `base` + 1, + 2, …, except those chosen by name."""
+        counted = {name: base + place for place, name in enumerate(SERVICES, start=1)}
+        return cls({name: chosen.get(name) or port for name, port in counted.items()}, mongod, kafka)
+
+    def require_free(self) -> None:
+        """Raises `PortTaken` for the first port that something else listens on."""
+        for what, port in {"mongod": self.mongod, "kafka": self.kafka, **self.services}.items():
+            if not is_free(port):
+                option = f"--{what.replace('_', '-')}-port"
+                raise PortTaken(
+                    port, what, option if what in ("mongod", "kafka") else f"{option} or --port-base"
+                )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`data` is absolute. `chosen` are settings by service name, or `*` for every service."""
+
+    data: Path
+    ports: Ports
+    clock_file: Path | None = None
+    chosen: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def jwks(self) -> Path:
+        return self.data / "keys" / "jwks.json"
+
+    @property
+    def signing_key(self) -> Path:
+        return self.data / "keys" / "development.json"
+
+    def url(self, service: str) -> str:
+        return f"http://{LOOPBACK}:{self.ports.services[service]}"
+
+    def environment(self, service: str, *, mongodb: str, kafka: str) -> dict[str, str]:
+        """The environment of one service: everything of this process except its `KITH_` variables."""
+        settings = {
+            "environment": "development",
+            "instance": f"{service}-1",
+            "kafka": kafka,
+            "embedded_broker": "true",
+            "session_timeout_ms": "3000",
+            "heartbeat_ms": "500",
+            "fetch_wait_ms": "5",
+            "mongodb": mongodb,
+            "http_host": LOOPBACK,
+            "http_port": str(self.ports.services[service]),
+            "jwks": str(self.jwks),
+            "clinics_file": str(ROOT / "deploy" / "config" / "clinics.json"),
+            "log_format": "json",
+        }
+        if self.clock_file is not None:
+            settings["clock_file"] = str(self.clock_file)
+        settings |= self.chosen.get("*", {}) | self.chosen.get(service, {})
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        ours = {f"{PREFIX}{name}".upper(): value for name, value in settings.items()}
+        return inherited | ours | {"PYTHONUNBUFFERED": "1"}
+
+
+def chosen_settings(texts: list[str]) -> dict[str, dict[str, str]]:
+    """`["log_level=DEBUG", "alerts.smtp_port=1025"]` → settings by service. Raises `UnknownSetting`."""
+    chosen: dict[str, dict[str, str]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        service, dot, setting = name.rpartition(".")
+        if not equals or not setting or (dot and service not in SERVICES):
+            raise UnknownSetting(text)
+        chosen.setdefault(service or "*", {})[setting] = value
+    return chosen

@@ -1,0 +1,131 @@
+"""What a running stack says about itself: a lock that ends with its supervisor, and `stack.json`."""
+
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from deploy.embedded.processes import is_running
+
+LOCK, STATE = "lock", "stack.json"
+
+
+class AlreadyRunning(Exception):
+    """Another supervisor holds the data folder."""
+
+    def __init__(self, data: Path, pid: int | None) -> None:
+        who = f" (process {pid})" if pid else ""
+        super().__init__(f"a stack is already running in {data}{who}; see it with `kith status`")
+        self.data, self.pid = data, pid
+
+
+class Member(BaseModel):
+    """One process of the stack. `address` is a URL for services, host:port for the servers."""
+
+    address: str
+    pid: int
+    command: str = ""
+
+
+class StackState(BaseModel):
+    """The content of `stack.json`. `ready` is set once every service was ready."""
+
+    pid: int
+    data: Path
+    started: datetime
+    ready: datetime | None = None
+    mongodb: str
+    kafka: str
+    clock_file: Path | None = None
+    jwks: Path
+    signing_key: Path
+    services: dict[str, Member]
+    servers: dict[str, Member]
+
+    def url(self, service: str) -> str:
+        return self.services[service].address
+
+    def save(self) -> None:
+        path = self.data / STATE
+        draft = path.with_suffix(".draft")
+        draft.write_text(self.model_dump_json(indent=2) + "\n")
+        draft.replace(path)
+
+
+def read_state(data: Path) -> StackState | None:
+    """What the last stack in `data` said about itself, running or not."""
+    try:
+        return StackState.model_validate_json((data / STATE).read_bytes())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return None
+
+
+def running_state(data: Path) -> StackState | None:
+    """The stack that runs in `data`; None when none does."""
+    return read_state(data) if holder(data) is not None else None
+
+
+def holder(data: Path) -> int | None:
+    """The process that holds the folder's lock (0 when it has not said its id); None if nobody does."""
+    try:
+        with (data / LOCK).open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _pid_in(lock.read())
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    return None
+
+
+def _pid_in(text: str) -> int:
+    return int(text) if text.strip().isdigit() else 0
+
+
+@contextmanager
+def locked(data: Path) -> Iterator[None]:
+    """Hold `data` for this process; the kernel lets go however it ends. Raises `AlreadyRunning`."""
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data / LOCK).open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise AlreadyRunning(data, _pid_in(lock.read()) or None) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+def command_of(pid: int) -> str:
+    """The command line of a process, or nothing."""
+    with suppress(OSError):
+        if sys.platform == "linux":
+            return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+        asked = ["ps", "-ww", "-o", "command=", "-p", str(pid)]
+        return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()  # noqa: S603
+    return ""
+
+
+def end_leftovers(state: StackState | None) -> list[str]:
+    """Kill what a supervisor that was killed left behind, where the kernel did not; the names of it.
+
+    Only a process with the command line it was started with (which may have been noted while its
+    tether still stood before it): ids are used again.
+    """
+    ended = []
+    for name, member in (state.services | state.servers).items() if state else ():
+        command = command_of(member.pid) if is_running(member.pid) else ""
+        if command and member.command.endswith(command):
+            os.kill(member.pid, signal.SIGKILL)
+            ended.append(name)
+    return ended
