@@ -1,0 +1,187 @@
+"""What happens to messages once they arrive: on a real mongod, with both drivers."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.messaging import dead_letters
+from shared.messaging.batch import HELD
+from shared.mongo import MongoDatabase, PyMongoError
+from tests.support.letters import (
+    amounts,
+    counting,
+    delivered,
+    message,
+    reasons,
+    when_intake_completed_count_even_13,
+)
+
+
+async def test_a_message_delivered_three_times_has_one_effect(database: MongoDatabase) -> None:
+    first = message("r1", 1)
+    for _ in range(3):
+        await counting(database).take([delivered(first), delivered(first)])
+    assert await amounts(database) == {"r1": [1]}
+    assert await reasons(database) == []
+
+
+async def test_two_replicas_that_take_the_same_batch_make_one_effect(database: MongoDatabase) -> None:
+    batch = [delivered(message(f"r{n}", s)) for n in range(20) for s in (1, 2)]
+    await asyncio.gather(*(counting(database).take(batch) for _ in range(4)))
+    assert await amounts(database) == {f"r{n}": [1, 2] for n in range(20)}
+
+
+async def test_messages_in_one_batch_are_put_in_sequence(database: MongoDatabase) -> None:
+    await counting(database).take([delivered(message("r1", s)) for s in (3, 1, 2)])
+    assert await amounts(database) == {"r1": [1, 2, 3]}
+
+
+async def test_a_gap_holds_only_its_own_subject_until_it_is_filled(database: MongoDatabase) -> None:
+    consumption = counting(database)
+    await consumption.take([delivered(message("r1", 1)), delivered(message("r1", 3)), delivered(message("r2", 1))])
+    await consumption.take([delivered(message("r1", 4))])
+    assert await amounts(database) == {"r1": [1], "r2": [1]}
+    await consumption.take([delivered(message("r1", 2))])
+    assert await amounts(database) == {"r1": [1, 2, 3, 4], "r2": [1]}
+    assert await database[HELD].count_documents({}) == 0
+
+
+async def test_a_gap_that_lasts_is_announced_once_and_still_filled_later(database: MongoDatabase) -> None:
+    consumption = counting(database)
+    await consumption.take([delivered(message("r1", 2))])
+    await database[HELD].update_many({}, {"$set": {"since": datetime.now(UTC) - timedelta(seconds=31)}})
+    await consumption.sweep()
+    await consumption.sweep()
+    assert await reasons(database) == ["sequence_gap"]
+    assert await database["outbox"].count_documents({}) == 1
+    await consumption.take([delivered(message("r1", 1))])
+    assert await amounts(database) == {"r1": [1, 2]}
+    assert (await database[dead_letters.COLLECTION].find_one({}))["state"] == "replayed"
+
+
+async def test_a_crisis_never_waits_for_a_gap_and_loses_no_latecomer(database: MongoDatabase) -> None:
+    consumption = counting(database, hold_gaps=False)
+    for sequence in (3, 1, 3, 2, 1):
+        await consumption.take([delivered(message("r1", sequence))])
+    assert await amounts(database) == {"r1": [3, 1, 2]}
+
+
+POISON = {
+    "not_json": {"value": b"{not json"},
+    "not_utf8": {"value": b"\xff\xfe\xfa"},
+    "empty": {"value": b""},
+    "tombstone": {"value": None},
+    "null_key": {"key": None},
+    "key_is_not_the_patient": {"key": b"pat-somebody-else"},
+    "too_many_headers": {"headers": [(f"h{n}", b"x") for n in range(10_000)]},
+    "missing_ce_id": {"headers": []},
+    "headers_not_utf8": {"headers": [("ce_id", b"\xff\xff")]},
+}
+NAMED_OTHERWISE = {"not_utf8": "not_json"}
+
+
+@pytest.mark.parametrize("kind", POISON)
+async def test_a_record_that_cannot_be_read_is_set_aside_and_the_next_goes_on(
+    database: MongoDatabase, kind: str
+) -> None:
+    bad = delivered(message("r1", 1), **POISON[kind])
+    consumption = counting(database)
+    await consumption.take([bad, delivered(message("r2", 1))])
+    await consumption.take([bad])
+    assert await amounts(database) == {"r2": [1]}
+    assert await reasons(database) == [NAMED_OTHERWISE.get(kind, kind)]
+    kept = await database[dead_letters.COLLECTION].find_one({})
+    assert kept["value"] == bad.value
+    assert [tuple(h) for h in kept["headers"]] == list(bad.headers)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"type": "NobodyKnowsThis"}, "unknown_type"),
+        ({"version": 3}, "newer_schema"),
+        ({"body": b'{"patient_id": "pat-r1"}'}, "invalid_body"),
+        ({"body": b"[]"}, "invalid_body"),
+        ({"amount": 13}, "failed_RuntimeError"),
+    ],
+)
+async def test_a_message_we_must_not_act_on_is_set_aside_with_its_reason(
+    database: MongoDatabase, change: dict[str, object], reason: str
+) -> None:
+    await counting(database).take([delivered(message("r1", 1, **change)), delivered(message("r1", 2))])  # type: ignore[arg-type]
+    assert await reasons(database) == [reason]
+    assert await amounts(database) == {"r1": [2]}
+
+
+async def test_a_type_we_do_not_react_to_is_passed_over(database: MongoDatabase) -> None:
+    await counting(database).take([delivered(message("r1", 1, type="ReferralReceived")), delivered(message("r1", 2))])
+    assert await amounts(database) == {"r1": [2]}
+    assert await reasons(database) == []
+
+
+async def test_an_older_schema_is_lifted(database: MongoDatabase) -> None:
+    body = b'{"patient_id": "pat-r1", "clinic_id": "riverside", "referral_id": "r1"}'
+    await counting(database).take([delivered(message("r1", 1, version=1, body=body))])
+    assert await amounts(database) == {"r1": [1]}
+
+
+async def test_the_same_id_with_other_content_is_set_aside(database: MongoDatabase) -> None:
+    consumption = counting(database)
+    await consumption.take([delivered(message("r1", 1))])
+    await consumption.take([delivered(message("r1", 1, amount=7))])
+    assert await amounts(database) == {"r1": [1]}
+    assert await reasons(database) == ["same_id_other_content"]
+
+
+async def test_a_dead_letter_is_announced_by_ids_only(database: MongoDatabase) -> None:
+    await counting(database).take([delivered(message("r1", 1), value=b'{"name": "Ada Lovelace"}')])
+    row = await database["outbox"].find_one({})
+    (event,) = row["events"]
+    assert event["topic"] == "care-plan.dead-letters"
+    assert b"Ada" not in event["body"]
+    assert b'"reason":"invalid_body"' in event["body"]
+
+
+async def test_a_dead_letter_that_fails_again_stays_a_dead_letter(database: MongoDatabase) -> None:
+    consumption = counting(database)
+    await consumption.take([delivered(message("r1", 1, amount=13))])
+    letter = await database[dead_letters.COLLECTION].find_one({})
+    assert await consumption.replay(letter) == "dead_lettered"
+    assert [row["state"] async for row in database[dead_letters.COLLECTION].find()] == ["open"]
+
+
+async def test_a_dead_letter_replayed_twice_at_once_has_one_effect(database: MongoDatabase) -> None:
+    await counting(database).take([delivered(message("r1", 1, amount=13))])
+    letter = await database[dead_letters.COLLECTION].find_one({})
+    mended = counting(database, when_intake_completed_count_even_13)
+    outcomes = await asyncio.gather(*(mended.replay(letter) for _ in range(2)), return_exceptions=True)
+    assert outcomes.count("processed") == 1
+    assert await amounts(database) == {"r1": [13]}
+    assert (await database[dead_letters.COLLECTION].find_one({}))["state"] == "replayed"
+
+
+async def test_one_crisis_record_that_fails_is_told_to_its_service_in_the_same_transaction(
+    database: MongoDatabase,
+) -> None:
+    told: list[dead_letters.MessageDeadLettered] = []
+
+    async def note(letter: dead_letters.MessageDeadLettered, work: object) -> None:
+        told.append(letter)
+
+    await counting(database, on_dead_letter=note).take([delivered(message("r1", 1), value=b"{")])
+    assert [(letter.patient_id, letter.reason) for letter in told] == [("pat-r1", "not_json")]
+
+
+async def test_while_mongodb_is_away_nothing_is_acknowledged(mongodb_uri: str, database_name: str) -> None:
+    away = MongoDatabase("mongodb://127.0.0.1:1/?directConnection=true", f"{database_name}x", timeout_ms=200)
+    with pytest.raises(PyMongoError):
+        await counting(away).take([delivered(message("r1", 1)), delivered(message("r2", 1))])
+    await away.close()
+
+
+async def test_a_batch_of_five_hundred_is_one_transaction(database: MongoDatabase) -> None:
+    before = database.committed.beats
+    await counting(database).take([delivered(message(f"r{n}", 1)) for n in range(500)])
+    assert database.committed.beats - before == 1
+    assert len(await amounts(database)) == 500

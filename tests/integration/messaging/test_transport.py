@@ -1,0 +1,221 @@
+"""From one service's outbox through a real broker into another service's database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
+from cloudevents.core.formats.json import JSONFormat
+
+from deploy.embedded.servers import Broker
+from shared.messaging import lease, outbox
+from shared.messaging.consumer import Subscription
+from shared.messaging.messaging import Messaging
+from shared.messaging.reactions import Reactions
+from shared.mongo import MongoDatabase
+from shared.settings import Settings
+from tests.support.eventually import eventually
+from tests.support.letters import (
+    Counting,
+    IntakeCompleted,
+    Told,
+    amounts,
+    inbound,
+    open_database,
+    when_intake_completed_count_it,
+)
+
+
+def settings(kafka: str, instance: str) -> Settings:
+    return Settings(
+        environment="development",
+        instance=instance,
+        kafka=kafka,
+        embedded_broker=True,
+        fetch_wait_ms=5,
+        session_timeout_ms=3000,
+        heartbeat_ms=500,
+        jwks="unused",
+    )
+
+
+@pytest.fixture
+async def sender(mongodb_uri: str, database_name: str) -> AsyncIterator[MongoDatabase]:
+    database = await open_database(mongodb_uri, f"{database_name}intake")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def receiver(mongodb_uri: str, database_name: str) -> AsyncIterator[MongoDatabase]:
+    database = await open_database(mongodb_uri, f"{database_name}care_plan")
+    yield database
+    await database.close()
+
+
+@asynccontextmanager
+async def sending(database: MongoDatabase, kafka: str, instance: str = "i1") -> AsyncIterator[Messaging]:
+    messaging = Messaging(
+        "intake", settings=settings(kafka, instance), database=database, subscriptions=[], open_work=lambda: Counting(database)
+    )
+    async with running(messaging):
+        yield messaging
+
+
+@asynccontextmanager
+async def receiving(
+    database: MongoDatabase, kafka: str, instance: str = "c1", *, own_group: bool = False
+) -> AsyncIterator[Messaging]:
+    subscription = Subscription("work", Reactions({inbound(): when_intake_completed_count_it}), own_group=own_group)
+    messaging = Messaging(
+        "care_plan",
+        settings=settings(kafka, instance),
+        database=database,
+        subscriptions=[subscription],
+        open_work=lambda: Counting(database),
+    )
+    async with running(messaging):
+        yield messaging
+
+
+@asynccontextmanager
+async def running(messaging: Messaging) -> AsyncIterator[None]:
+    task = asyncio.create_task(messaging.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def announce(database: MongoDatabase, referrals: Iterator[str] | list[str], count: int = 1) -> None:
+    """Each referral announces `count` times, one transaction per round."""
+    for number in range(1, count + 1):
+        work = Counting(database, service="intake")
+        names = list(referrals)
+        await work.told.load(names)
+        for name in names:
+            told = work.told.get(name) or Told(id=name, patient_id=f"pat-{name}", clinic_id="riverside")
+            event = IntakeCompleted(patient_id=told.patient_id, clinic_id="riverside", referral_id=name, amount=number)
+            work.told.save(told, [event])
+        await work.commit()
+
+
+async def test_what_a_transaction_announces_arrives_in_order(
+    sender: MongoDatabase, receiver: MongoDatabase, broker: Broker
+) -> None:
+    names = [f"r{n}" for n in range(50)]
+    async with sending(sender, broker.address), receiving(receiver, broker.address):
+        await announce(sender, names, count=12)
+        expected = {name: list(range(1, 13)) for name in names}
+        await eventually(lambda: _equal(receiver, expected), within=30)
+    assert await sender[outbox.COLLECTION].count_documents(outbox.PENDING) == 0
+
+
+async def _equal(database: MongoDatabase, expected: dict[str, list[int]]) -> bool:
+    return await amounts(database) == expected
+
+
+async def test_what_was_announced_before_the_broker_came_up_is_published_when_it_does(
+    sender: MongoDatabase, receiver: MongoDatabase, broker: Broker
+) -> None:
+    await announce(sender, ["r1"], count=3)
+    async with receiving(receiver, broker.address), sending(sender, broker.address):
+        await eventually(lambda: _equal(receiver, {"r1": [1, 2, 3]}), within=30)
+
+
+async def test_a_broker_that_lost_its_log_is_noticed_and_refilled_without_a_second_effect(
+    sender: MongoDatabase, receiver: MongoDatabase, broker: Broker
+) -> None:
+    names = [f"r{n}" for n in range(20)]
+    async with sending(sender, broker.address) as one, receiving(receiver, broker.address) as two:
+        await announce(sender, names, count=2)
+        await eventually(lambda: _equal(receiver, {name: [1, 2] for name in names}), within=30)
+        for _ in range(2):
+            before = one.epoch_id
+            broker.kill()
+            await announce(sender, ["while-away"])
+            broker.start()
+            await broker.ready()
+            await eventually(lambda before=before: one.epoch_id != before and two.epoch_id == one.epoch_id, within=30)
+        expected = {name: [1, 2] for name in names} | {"while-away": [1, 1]}
+        await eventually(lambda: _equal(receiver, expected), within=30)
+        published = sum(one.flow.published.values())
+        assert published >= 42, "the whole outbox stands in the new log"
+        await eventually(lambda: _caught_up(one, two), within=30)
+        assert await amounts(receiver) == expected
+
+
+async def _caught_up(one: Messaging, two: Messaging) -> bool:
+    positions = await two.consumers[0].positions()
+    return all(positions.get(f"{t}/{p}", 0) >= offset for (t, p), offset in one.flow.published.items())
+
+
+async def test_a_relay_killed_between_publish_and_mark_publishes_again_and_nothing_doubles(
+    sender: MongoDatabase, receiver: MongoDatabase, broker: Broker
+) -> None:
+    async with receiving(receiver, broker.address):
+        async with sending(sender, broker.address):
+            await announce(sender, ["r1"], count=2)
+            await eventually(lambda: _equal(receiver, {"r1": [1, 2]}), within=30)
+        await sender[outbox.COLLECTION].update_many({}, {"$set": {"pending": True}})
+        async with sending(sender, broker.address, "i2") as again:
+            await announce(sender, ["r2"])
+            await eventually(lambda: _equal(receiver, {"r1": [1, 2], "r2": [1]}), within=30)
+            assert sum(again.flow.published.values()) >= 5
+
+
+async def test_two_replicas_have_one_relay_and_the_second_takes_over(sender: MongoDatabase, broker: Broker) -> None:
+    async with sending(sender, broker.address, "i1"):
+        await eventually(lambda: sender[lease.COLLECTION].find_one({"_id": "relay", "holder": "i1"}), within=15)
+        async with sending(sender, broker.address, "i2"):
+            await announce(sender, ["r1"])
+            await eventually(lambda: _nothing_pending(sender), within=15)
+            assert await sender[lease.COLLECTION].find_one({"_id": "relay", "holder": "i1"})
+    await eventually(lambda: _free(sender), within=5)
+    async with sending(sender, broker.address, "i3"):
+        await announce(sender, ["r2"])
+        await eventually(lambda: _nothing_pending(sender), within=15)
+
+
+async def _free(database: MongoDatabase) -> bool:
+    return await database[lease.COLLECTION].find_one({"_id": "relay"}) is None
+
+
+async def _nothing_pending(database: MongoDatabase) -> bool:
+    return await database[outbox.COLLECTION].count_documents(outbox.PENDING) == 0
+
+
+async def test_every_replica_of_an_own_group_reads_all_and_the_effect_is_one(
+    sender: MongoDatabase, receiver: MongoDatabase, broker: Broker
+) -> None:
+    async with (
+        sending(sender, broker.address) as one,
+        receiving(receiver, broker.address, "c1", own_group=True) as two,
+        receiving(receiver, broker.address, "c2", own_group=True) as three,
+    ):
+        await announce(sender, [f"r{n}" for n in range(30)])
+        await eventually(lambda: _equal(receiver, {f"r{n}": [1] for n in range(30)}), within=30)
+        await eventually(lambda: _caught_up(one, two), within=15)
+        await eventually(lambda: _caught_up(one, three), within=15)
+    assert await amounts(receiver) == {f"r{n}": [1] for n in range(30)}
+
+
+async def test_the_official_cloudevents_sdk_reads_our_messages(sender: MongoDatabase, broker: Broker) -> None:
+    async with sending(sender, broker.address):
+        await announce(sender, ["r1"])
+        await eventually(lambda: _nothing_pending(sender), within=15)
+    consumer = AIOKafkaConsumer("intake.referrals", bootstrap_servers=broker.address, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        record = await asyncio.wait_for(consumer.getone(), 15)
+    finally:
+        await consumer.stop()
+    event = from_kafka_event(KafkaMessage(dict(record.headers), record.key, record.value), JSONFormat())
+    assert event.get_type() == "IntakeCompleted"
+    assert event.get_subject() == "r1"
+    assert event.get_source() == "intake"
+    assert event.get_extension("sequence") == "1"
+    assert record.key == b"pat-r1"
