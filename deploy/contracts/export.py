@@ -1,0 +1,84 @@
+"""What is exported: a JSON Schema and examples per event, AsyncAPI per service, the table of events."""
+
+import json
+from importlib import import_module
+from inspect import getdoc, getmembers, isclass
+from typing import Any
+
+from deploy.contracts.examples import examples
+from shared.messaging.asyncapi import document
+from shared.messaging.consumer import Subscription
+from shared.messaging.event import Event
+from shared.messaging.reactions import Reactions
+from shared.messaging.topics import topics
+
+SERVICES = ("intake", "care_plan", "scheduler", "alerts")
+
+
+def announced(service: str) -> list[type[Event]]:
+    """The events a service's `events.py` declares for its topics, in the topics' order."""
+    module = import_module(f"services.{service}.events")
+    by_name = {name: member for name, member in getmembers(module, isclass) if issubclass(member, Event)}
+    return [
+        by_name[name]
+        for topic in topics().values()
+        if topic.producer == service
+        for name in topic.types
+        if name in by_name
+    ]
+
+
+def subscriptions(service: str) -> dict[str, Reactions]:
+    """What a service reads: subscription name → reactions, from its `subscribers.py`."""
+    found: dict[str, Reactions] = import_module(f"services.{service}.subscribers").reactions()
+    return found
+
+
+def exports() -> dict[str, str]:
+    """Path below the repository's root → content."""
+    files: dict[str, str] = {"docs/events.md": table()}
+    for service in SERVICES:
+        for event in announced(service):
+            stem = f"{event.topic}.{event.__name__}.v{event.schema_version}"
+            files[f"shared/contracts/schemas/{stem}.json"] = _json(event.model_json_schema())
+            files[f"shared/contracts/examples/{stem}.json"] = _json(examples(event))
+        files[f"shared/contracts/asyncapi/{service}.json"] = _json(asyncapi(service))
+    return files
+
+
+def asyncapi(service: str) -> dict[str, Any]:
+    reads = [Subscription(name, reactions) for name, reactions in subscriptions(service).items()]
+    return document(service, f"Kith {service.replace('_', ' ')}", announced(service), reads)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def table() -> str:
+    """The events, who announces and who reacts, as one page with a picture."""
+    reads: dict[tuple[str, str], list[str]] = {}
+    flows: dict[tuple[str, str], set[str]] = {}
+    for service in SERVICES:
+        for reactions in subscriptions(service).values():
+            for model, react in reactions:
+                reads.setdefault((model.topic, model.__name__), []).append(f"{service}: `{react.__name__}`")
+                flows.setdefault((topics()[model.topic].producer, service), set()).add(model.topic)
+    lines = ["# Events", "", "Generated from the code by `python -m deploy.contracts`; do not edit.", ""]
+    lines += ["```mermaid", "flowchart LR"]
+    for (producer, consumer), names in sorted(flows.items()):
+        if producer != consumer:
+            lines.append(f"  {producer} -->|{'<br/>'.join(sorted(names))}| {consumer}")
+    lines += ["```", ""]
+    for topic in topics().values():
+        if topic.name.endswith(".dead-letters"):
+            continue
+        lines += [f"## {topic.name}", "", f"{topic.partitions} partitions, keyed by patient.", ""]
+        lines += ["| event | what it says | who reacts |", "| --- | --- | --- |"]
+        for event in announced(topic.producer):
+            if event.topic == topic.name:
+                says = (getdoc(event) or "").split("\n")[0]
+                who = "<br/>".join(reads.get((topic.name, event.__name__), ["–"]))
+                lines.append(f"| `{event.__name__}` | {says} | {who} |")
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,63 @@
+"""What owners publish and what consumers read fit together."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from deploy.contracts.compatibility import breaks
+from deploy.contracts.export import SERVICES, announced, exports, subscriptions
+from shared.messaging.topics import topics
+
+ROOT = Path(__file__).parents[2]
+EXPORTED = exports()
+READERS = [
+    pytest.param(service, model, id=f"{service}-{model.__name__}")
+    for service in SERVICES
+    for reactions in subscriptions(service).values()
+    for model, _ in reactions
+    if not model.topic.endswith(".dead-letters")
+]
+
+
+@pytest.mark.parametrize("path", EXPORTED)
+def test_the_exported_contract_is_what_the_code_says(path: str) -> None:
+    assert (ROOT / path).read_text() == EXPORTED[path]
+
+
+@pytest.mark.parametrize(("service", "model"), READERS)
+def test_every_declared_consumer_reads_every_published_example(service: str, model: type) -> None:
+    path = ROOT / f"shared/contracts/examples/{model.topic}.{model.__name__}.v{model.schema_version}.json"
+    for example in json.loads(path.read_text()).values():
+        fact = model.model_validate_json(json.dumps(example))
+        assert fact.patient_id == example["patient_id"]
+
+
+def test_every_reader_is_declared_as_a_consumer_of_its_topic() -> None:
+    reading = {
+        (model.topic, service)
+        for service in SERVICES
+        for reactions in subscriptions(service).values()
+        for model, _ in reactions
+    }
+    declared = {(topic.name, consumer) for topic in topics().values() for consumer in topic.consumers}
+    assert reading == declared
+
+
+def test_every_declared_type_has_an_owner() -> None:
+    declared = {(t.name, kind) for t in topics().values() for kind in t.types if kind != "MessageDeadLettered"}
+    assert declared == {(e.topic, e.__name__) for service in SERVICES for e in announced(service)}
+
+
+def test_removing_a_field_or_adding_a_value_to_a_closed_list_is_an_incompatible_change() -> None:
+    path = "shared/contracts/schemas/care-plan.plans.PhaseEntered.v1.json"
+    before = EXPORTED[path]
+    without = json.loads(before)
+    del without["properties"]["phase"]
+    assert breaks(path, before, json.dumps(without)) == ["phase was removed"]
+    wider = json.loads(before)
+    wider["properties"]["phase"]["enum"].append("limbo")
+    assert breaks(path, before, json.dumps(wider)) == ["phase may now be limbo"]
+    more = json.loads(before)
+    more["properties"]["room"] = {"type": "string"}
+    assert breaks(path, before, json.dumps(more)) == []
