@@ -48,6 +48,10 @@ class Arrival:
     route: str = "-"
     """Method and path template, `POST /plans/{plan_id}/sessions`; `-` if no route fits."""
     caller: Caller | None = None
+    media_types: frozenset[str] = frozenset({"application/json"})
+    """What a body may be here."""
+    max_body_bytes: int | None = None
+    """A limit of the route's own."""
 
 
 def arrival_of(scope: Scope) -> Arrival:

@@ -5,7 +5,7 @@ import binascii
 from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from shared.http.problems import Problem
@@ -27,7 +27,7 @@ def _plain_digits(value: Any) -> Any:
 
 
 PageLimit = Annotated[
-    int, BeforeValidator(_plain_digits), Query(ge=1, le=200, description="At most so many items")
+    int, Field(ge=1, le=200), BeforeValidator(_plain_digits), Query(description="At most so many items")
 ]
 Cursor = Annotated[
     str | None,

@@ -1,0 +1,100 @@
+"""The HTTP edge of a service: one app, the same health, metrics, documents, limits and errors everywhere."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import JSONResponse, Response
+
+from shared.auth import Verifier
+from shared.http import errors, openapi
+from shared.http.admission import Admission
+from shared.http.body import Body
+from shared.http.context import Context
+from shared.http.rates import Rates
+from shared.http.routes import Routes
+
+BODY_SECONDS = 10.0
+MAX_BODY_BYTES = 262_144
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class Api(FastAPI):
+    """FastAPI whose OpenAPI document also says what the middleware does."""
+
+    def openapi(self) -> dict[str, Any]:
+        before = self.openapi_schema
+        document = super().openapi()
+        return document if document is before else openapi.complete(document)
+
+
+def create_app(
+    *,
+    service: str,
+    title: str,
+    version: str,
+    routers: Sequence[APIRouter],
+    verifier: Verifier,
+    readiness: Callable[[], Awaitable[dict[str, bool]]],
+    liveness: Callable[[], bool],
+    asyncapi: Callable[[], dict[str, Any]],
+    lifespan: Lifespan | None = None,
+    max_body_bytes: int = MAX_BODY_BYTES,
+    body_seconds: float = BODY_SECONDS,
+    rates: Rates | None = None,
+) -> FastAPI:
+    """Build a service's app.
+
+    Health, metrics and the two contract documents are answered without a token: they hold no person's
+    data. Every other address asks for one, whether its route uses `call_for` or forgot it.
+    """
+    app = Api(
+        title=title,
+        version=version,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for router in routers:
+        app.include_router(router)
+    app.include_router(_operations(readiness, liveness, asyncapi))
+    errors.install(app)
+    # Added last is met first: context, then admission, then the body.
+    app.add_middleware(Body, max_bytes=max_body_bytes, max_seconds=body_seconds)
+    app.add_middleware(Admission, routes=Routes(app), verifier=verifier, rates=rates or Rates())
+    app.add_middleware(Context, service=service)
+    return app
+
+
+def _operations(
+    readiness: Callable[[], Awaitable[dict[str, bool]]],
+    liveness: Callable[[], bool],
+    asyncapi: Callable[[], dict[str, Any]],
+) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/health/live")
+    async def live() -> JSONResponse:
+        alive = liveness()
+        return JSONResponse({"alive": alive}, 200 if alive else 503)
+
+    @router.get("/health/ready")
+    async def ready() -> JSONResponse:
+        checks = await readiness()
+        well = all(checks.values())
+        red = sorted(name for name, passed in checks.items() if not passed)
+        return JSONResponse({"ready": well, "red": red, "checks": checks}, 200 if well else 503)
+
+    @router.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    @router.get("/asyncapi.json")
+    async def asyncapi_document() -> JSONResponse:
+        return JSONResponse(asyncapi())
+
+    return router

@@ -1,0 +1,75 @@
+"""Which route a request is for, known before FastAPI looks, so that each can have its own limits."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/metrics", "/openapi.json", "/asyncapi.json"})
+"""Answered without a token."""
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+CRISIS = "crisis"
+"""The tag of routes that have a rate limit of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRoute:
+    template: str
+    pattern: re.Pattern[str]
+    methods: frozenset[str]
+    crisis: bool
+    media_types: frozenset[str]
+    """What a body may be: JSON, or what the route's own `openapi_extra` documents."""
+    max_body_bytes: int | None
+    """A limit of its own (`x-max-body-bytes`), for bulk imports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    route: KnownRoute | None
+    """The route that takes this path and method."""
+    allowed: frozenset[str]
+    """Methods the path knows; empty if nothing is there."""
+
+
+class Routes:
+    """The app's routes as a table, made at the first request, when all of them are there."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self._app = app
+        self._table: list[KnownRoute] | None = None
+
+    @property
+    def table(self) -> Sequence[KnownRoute]:
+        if self._table is None:
+            self._table = [
+                _known(context) for context in iter_route_contexts(self._app.routes) if context.methods
+            ]
+        return self._table
+
+    def find(self, method: str, path: str) -> Found:
+        allowed: set[str] = set()
+        for route in self.table:
+            if route.pattern.match(path):
+                if method in route.methods:
+                    return Found(route, route.methods)
+                allowed |= route.methods
+        return Found(None, frozenset(allowed))
+
+
+def _known(context: object) -> KnownRoute:
+    extra = getattr(context, "openapi_extra", None) or {}
+    documented = extra.get("requestBody", {}).get("content", {})
+    return KnownRoute(
+        template=context.path,  # type: ignore[attr-defined]
+        pattern=context.path_regex,  # type: ignore[attr-defined]
+        methods=frozenset(context.methods),  # type: ignore[attr-defined]
+        crisis=CRISIS in (getattr(context, "tags", None) or []) or bool(extra.get("x-crisis")),
+        media_types=frozenset(documented) or frozenset({JSON}),
+        max_body_bytes=extra.get("x-max-body-bytes"),
+    )
