@@ -1,0 +1,1 @@
+"""`kith`: the command line for people who run and look after the services."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from deploy.embedded.broker import Broker
+from deploy.embedded.keys import ensure_keys
 from deploy.embedded.log_watch import LogLine, LogTail, keep_one_generation
 from deploy.embedded.mongod import Mongod
 from deploy.embedded.plan import SERVICES, Plan
@@ -58,14 +59,17 @@ class Stack:
         }
         self.started = datetime.now(UTC)
         self.became_ready: datetime | None = None
+        self.seconds = 0.0
+        """How long it took until everything was ready."""
+
         self._keepers: list[asyncio.Task[None]] = []
 
     @property
     def members(self) -> list[Supervised]:
         return [self.mongod, self.broker, *self.services.values()]
 
-    async def start(self, within: float = 60.0) -> float:
-        """Start everything at once and wait until all of it is ready; the seconds it took.
+    async def start(self, within: float = 60.0) -> None:
+        """Start everything at once and wait until all of it is ready.
 
         Services need longer to load than the servers to start, and wait for them. Raises `PortTaken`,
         `MissingBinary`, `NotReady`; what had been started is stopped then.
@@ -76,16 +80,16 @@ class Stack:
         try:
             for member in self.members:
                 member.start()
+            ensure_keys(self.plan.signing_key, self.plan.jwks)  # nobody asks for them before they are ready
             self._save()
             await _all_ready(self.members, within)
         except BaseException:
             await self.stop()
             raise
-        self.became_ready = datetime.now(UTC)
+        self.became_ready, self.seconds = datetime.now(UTC), time.monotonic() - begun
         self._save()
         self._keepers = [asyncio.create_task(self._keep(member)) for member in self.members]
         self._keepers.append(asyncio.create_task(self._follow_logs()))
-        return time.monotonic() - begun
 
     async def stop(self) -> None:
         """Services first, then the broker, then mongod; killed when they take too long."""

@@ -1,0 +1,71 @@
+# What people run. Everything else is `kith --help`.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
+
+.PHONY: help demo up test check format lock clean doctor
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: .venv/run doctor ## play whole courses of care on real servers (REFERRALS=file.csv for your own)
+	@$(BIN)/kith demo $(if $(REFERRALS),--referrals "$(REFERRALS)") $(ARGS)
+
+up: .venv/run doctor ## start the development stack and keep it running
+	@$(BIN)/kith up $(ARGS)
+
+test: .venv/dev doctor ## run every test
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/dev doctor ## the whole gate: format, lint, types, import contracts, published contracts, tests
+	@echo "Format and lint"; $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
+	@echo "Types"; $(BIN)/mypy --no-error-summary
+	@echo "Import contracts"; $(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@echo "Published contracts"; $(BIN)/python -m deploy.contracts --check
+	@echo "Tests"; $(BIN)/python -m pytest -q $(ARGS)
+
+format: .venv/dev ## put the code into its format
+	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
+
+lock: .venv/bin/python ## resolve the requirement files anew
+	@echo "Resolving requirements"
+	@$(BIN)/python -m venv .venv/lock && .venv/lock/bin/pip install --quiet uv
+	@echo 'setuptools>=70' > .venv/lock/build.in
+	@cd requirements && for set in run:embedded "dev:embedded --extra dev"; do \
+		../.venv/lock/bin/uv pip compile --quiet ../pyproject.toml ../.venv/lock/build.in --extra $${set#*:} \
+			--universal --python-version 3.11 --generate-hashes --strip-extras --no-header --no-annotate \
+			--no-emit-index-url --no-emit-find-links --output-file $${set%%:*}.txt; done
+
+clean: ## remove what was built or downloaded here (not the data in .kith)
+	@echo "Removing .venv and caches"
+	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .grimp_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+doctor:
+	@$(BIN)/kith doctor --quiet --skip-ports
+
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "Kith needs Python 3.11 or newer; this machine has $$(python3 --version 2>&1 || true)." \
+		"Install one (Debian 12: apt-get install -y python3 python3-venv) or name it: make PYTHON=…" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { echo "Python's venv module is missing:" \
+		"apt-get install -y python3-venv" >&2; exit 1; }
+	@echo "Making .venv with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv .venv
+
+.venv/run: requirements/run.txt pyproject.toml | .venv/bin/python
+	@echo "Installing what it takes to run"
+	@$(PIP) --require-hashes -r requirements/run.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements/dev.txt pyproject.toml | .venv/bin/python
+	@echo "Installing what it takes to run and to test"
+	@$(PIP) --require-hashes -r requirements/dev.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@ .venv/run
