@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
-from shared.http.call import Call, call_for
+from shared.http.caller import Call, call_for
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD
 from shared.messaging.work import NotFound
@@ -31,6 +31,7 @@ class FlowState(BaseModel):
     busy: bool
     outbox_pending: int
     held: int
+    lag: int
     due: datetime | None
     published: dict[str, int]
     consumed: dict[str, int]
@@ -121,6 +122,7 @@ def router(process: "Process") -> APIRouter:
             busy=process.busy,
             outbox_pending=await database[outbox.COLLECTION].count_documents(outbox.PENDING),
             held=await database[HELD].count_documents({}),
+            lag=sum(consumer.lag() for consumer in process.messaging.consumers),
             due=await process.earliest_due(),
             published={f"{t}/{p}": offset for (t, p), offset in state.published.items()},
             consumed=consumed,
