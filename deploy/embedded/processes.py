@@ -31,6 +31,11 @@ def spawn(command: Sequence[str], *, folder: Path, log: Path, environment: Mappi
         )
 
 
+def command_line(process: Process) -> str:
+    """What it was started with, its tether included."""
+    return " ".join(str(part) for part in process.args) if isinstance(process.args, list) else ""
+
+
 def stop(process: Process, *, within: float, how: signal.Signals = signal.SIGTERM) -> bool:
     """Ask `process` to end and kill it after `within` seconds; whether it ended by itself."""
     if process.poll() is None:

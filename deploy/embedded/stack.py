@@ -16,9 +16,9 @@ from deploy.embedded.log_watch import LogLine, LogTail, keep_one_generation
 from deploy.embedded.mongod import Mongod
 from deploy.embedded.plan import SERVICES, Plan
 from deploy.embedded.probing import attempts
-from deploy.embedded.processes import Process
+from deploy.embedded.processes import Process, command_line
 from deploy.embedded.services import ServiceProcess
-from deploy.embedded.state import Member, StackState, command_of, end_leftovers, locked, read_state
+from deploy.embedded.state import Member, StackState, end_leftovers, locked, read_state
 
 LOOK_SECONDS = 0.1
 LONG_ENOUGH = 60.0
@@ -206,8 +206,10 @@ async def _ended(member: Supervised) -> None:
 
 
 def _member(supervised: Supervised) -> Member:
-    pid = supervised.process.pid if supervised.process else 0
-    return Member(address=supervised.address, pid=pid, command=command_of(pid) if pid else "")
+    process = supervised.process
+    if process is None:
+        return Member(address=supervised.address, pid=0)
+    return Member(address=supervised.address, pid=process.pid, command=command_line(process))
 
 
 def _ending(code: int | None) -> str:

@@ -119,8 +119,7 @@ def command_of(pid: int) -> str:
 def end_leftovers(state: StackState | None) -> list[str]:
     """Kill what a supervisor that was killed left behind, where the kernel did not; the names of it.
 
-    Only a process with the command line it was started with (which may have been noted while its
-    tether still stood before it): ids are used again.
+    Only a process with the command line it was started with (less its tether): ids are used again.
     """
     ended = []
     for name, member in (state.services | state.servers).items() if state else ():
