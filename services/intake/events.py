@@ -17,6 +17,9 @@ ReviewReason = Literal[
     "no_exact_variant",
 ]
 Instrument = Literal["phq9", "gad7", "cssrs", "consent"]
+DeclineReason = Literal[
+    "other_treatment", "declined_by_patient", "not_reachable", "not_indicated", "duplicate"
+]
 
 
 class ReferralReceived(Event):
@@ -73,7 +76,7 @@ class IntakeDeclined(Event):
     topic: ClassVar[str] = "intake.referrals"
 
     referral_id: str
-    reason: Literal["other_treatment", "declined_by_patient", "not_reachable", "not_indicated", "duplicate"]
+    reason: DeclineReason
     alternative_offered: bool
 
 
@@ -84,6 +87,7 @@ class CrisisFlagRaised(Event):
 
     flag_id: str
     referral_id: str
+    """The referral; for a form that could not be accepted, the id under which it was set aside."""
     severity: Literal["high", "moderate", "low"]
     evidence: tuple[str, ...]
     """Codes: phq9_item9, cssrs_high, cssrs_moderate, cssrs_low, explicit, unassessable."""

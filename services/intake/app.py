@@ -1,0 +1,57 @@
+"""Intake, built: settings and wiring, nowhere else."""
+
+from pathlib import Path
+
+from services.intake import events, store
+from services.intake.api import router
+from services.intake.clinics import Clinics
+from services.intake.domain.eligibility import Rules
+from services.intake.handlers import Desk
+from services.intake.store import IntakeWork
+from shared.clock import Clock, SteppedClock, SystemClock
+from shared.http.commands import Commands
+from shared.mongo import MongoDatabase
+from shared.service import Service
+from shared.settings import Settings
+
+NAME = "intake"
+ELIGIBILITY = Path(__file__).with_name("eligibility.json")
+
+
+def read_rules(path: Path = ELIGIBILITY) -> Rules:
+    """The eligibility file. Raises `ValidationError` when it says something the rules do not know."""
+    return Rules.model_validate_json(path.read_bytes())
+
+
+def build(settings: Settings) -> Service:
+    clock: Clock = SteppedClock(settings.clock_file) if settings.clock_file else SystemClock()
+    database = MongoDatabase(
+        settings.mongodb.get_secret_value(), settings.database_name(NAME), driver=settings.mongodb_driver
+    )
+    desk = Desk(rules=read_rules(), clinics=Clinics.read(settings.clinics_file))
+
+    def open_work() -> IntakeWork:
+        return IntakeWork(database, now=clock.now())
+
+    return Service(
+        name=NAME,
+        title="Kith intake",
+        settings=settings,
+        database=database,
+        clock=clock,
+        open_work=open_work,
+        subscriptions=[],
+        routers=[router(Commands(database, open_work), desk)],
+        indexes=store.INDEXES,
+        collections=store.COLLECTIONS,
+        events=[
+            events.ReferralReceived,
+            events.ScreeningIncomplete,
+            events.IntakeReviewRequired,
+            events.IntakeCompleted,
+            events.IntakeDeclined,
+            events.CrisisFlagRaised,
+        ],
+        tickers=[],
+        books=lambda: store.books(database),
+    )

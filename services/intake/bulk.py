@@ -1,0 +1,126 @@
+"""Bulk import: up to 500 rows, one transaction, a result per row. One bad row never blocks the others."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+
+from services.intake.domain.salvage import evidence_in_document
+from services.intake.forms import ImportRow
+from services.intake.handlers import Desk, Filing, filing, take
+from services.intake.importing import error_codes
+from services.intake.set_aside import RefusedForm, keep_aside
+from services.intake.store import IntakeWork
+from services.intake.views import BulkResult, RowResult
+from shared.errors import Refused
+from shared.http.caller import ALL_CLINICS, Caller
+from shared.http.commands import Reply
+from shared.http.models import OpaqueId, Strict
+from shared.http.problems import Problem
+from shared.messaging.work import NotFound
+
+MAX_ROWS = 500
+MAX_BYTES = 4_194_304
+PLACE = "bulk"
+
+
+class BulkForm(Strict):
+    """Rows as `services.intake.importing` makes them; each is checked alone."""
+
+    clinic_id: OpaqueId | None = None
+    """For rows that name none."""
+    rows: Annotated[tuple[Any, ...], Field(min_length=1, max_length=MAX_ROWS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row as it arrived: what is to be filed, or the codes that say why it cannot be."""
+
+    number: int
+    filing: Filing | None
+    codes: tuple[str, ...]
+    refused: RefusedForm
+    """What is kept of it should it be refused."""
+
+
+def entries(form: BulkForm, caller: Caller) -> list[Entry]:
+    return [_entry(position, row, form.clinic_id, caller) for position, row in enumerate(form.rows, start=1)]
+
+
+def _entry(position: int, raw: Any, clinic_id: str | None, caller: Caller) -> Entry:
+    filed, codes = None, tuple[str, ...]()
+    try:
+        filed = filing(caller, ImportRow.model_validate(raw), clinic_id)
+    except ValidationError as error:
+        codes = error_codes(error)
+    except Problem as problem:
+        codes = _codes(problem)
+    except NotFound:
+        codes = ("clinic_id:not_found",)
+    followed_up_by = filed.clinic_id if filed else _own_clinic(caller, clinic_id)
+    content = json.dumps(raw, sort_keys=True).encode()
+    refused = RefusedForm.of(caller, followed_up_by, evidence_in_document(raw), PLACE, content)
+    return Entry(_number(raw, position), filed, codes, refused)
+
+
+def _number(raw: Any, position: int) -> int:
+    number = raw.get("row") if isinstance(raw, dict) else None
+    return number if type(number) is int else position
+
+
+def _own_clinic(caller: Caller, clinic_id: str | None) -> str:
+    """Where a row that cannot be placed is followed up."""
+    if clinic_id is not None and caller.sees(clinic_id):
+        return clinic_id
+    return "unknown" if caller.clinic == ALL_CLINICS else caller.clinic
+
+
+async def load_entries(work: IntakeWork, rows: Sequence[Entry]) -> None:
+    """All that the rows are about, in four queries."""
+    numbers: defaultdict[str, set[str]] = defaultdict(set)
+    filings = [entry.filing for entry in rows if entry.filing is not None]
+    for filed in filings:
+        if (number := filed.form.person.external_id) is not None:
+            numbers[filed.clinic_id].add(number)
+    await work.referrals.load(filed.referral_id for filed in filings)
+    await work.people.load(referral.patient_id for referral in work.referrals)
+    await work.load_people_by_number(numbers)
+    await work.set_aside_forms.load(e.refused.id for e in rows if e.refused.evidence.severity is not None)
+
+
+def import_rows(work: IntakeWork, desk: Desk, caller: Caller, rows: Sequence[Entry]) -> Reply:
+    return Reply(BulkResult.of([_import(work, desk, caller, entry) for entry in rows]))
+
+
+def _import(work: IntakeWork, desk: Desk, caller: Caller, entry: Entry) -> RowResult:
+    if entry.filing is None:
+        return _refused(work, desk, entry, entry.codes)
+    id = entry.filing.referral_id
+    before = _flags(work, id)
+    try:
+        outcome = take(work, desk, entry.filing, by=caller.subject)
+    except Problem as problem:
+        return _refused(work, desk, entry, _codes(problem))
+    except Refused as refusal:
+        return _refused(work, desk, entry, (refusal.reason,))
+    return RowResult(row=entry.number, outcome=outcome, referral_id=id, flagged=_flags(work, id) > before)
+
+
+def _refused(work: IntakeWork, desk: Desk, entry: Entry, codes: tuple[str, ...]) -> RowResult:
+    """A row that changes nothing, except that its crisis evidence is kept aside and a human alerted."""
+    known = work.referrals.get(entry.filing.referral_id) if entry.filing else None
+    flagged = keep_aside(work, desk, entry.refused, known)
+    return RowResult(row=entry.number, outcome="error", codes=codes, flagged=flagged)
+
+
+def _flags(work: IntakeWork, id: str) -> int:
+    referral = work.referrals.get(id)
+    return referral.crisis.flags if referral else 0
+
+
+def _codes(problem: Problem) -> tuple[str, ...]:
+    found = problem.more.get("errors", [])
+    return tuple(f"{error['field']}:{error['problem']}" for error in found) or (problem.reason,)

@@ -1,0 +1,42 @@
+"""The clinics file, as far as intake reads it: which clinicians a clinic has."""
+
+from hashlib import blake2b
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Clinician(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+
+
+class Clinic(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    clinicians: tuple[Clinician, ...]
+
+
+class Clinics(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    clinics: tuple[Clinic, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> "Clinics":
+        return cls.model_validate_json(path.read_bytes())
+
+    def clinicians(self, clinic_id: str) -> tuple[str, ...] | None:
+        """Ids of the clinic's clinicians; `None` for a clinic nobody knows."""
+        for clinic in self.clinics:
+            if clinic.id == clinic_id:
+                return tuple(clinician.id for clinician in clinic.clinicians)
+        return None
+
+
+def assigned(clinicians: tuple[str, ...], referral_id: str) -> str:
+    """Who takes a referral: spread evenly, and the same for the same referral wherever it is decided."""
+    digest = blake2b(referral_id.encode(), digest_size=8).digest()
+    return clinicians[int.from_bytes(digest) % len(clinicians)]

@@ -1,0 +1,110 @@
+"""Routes on which a refused request is still read for crisis evidence (reliability.md, 20 and 21)."""
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+
+from services.intake.domain.crisis import CRISIS_SUPPORT, Assessment
+from services.intake.domain.salvage import EXPLICIT, evidence_in
+from services.intake.handlers import Desk
+from services.intake.set_aside import RefusedForm, keep_aside
+from services.intake.store import IntakeWork
+from shared.errors import Refused
+from shared.http.caller import ALL_CLINICS, Call, Caller, Role, arrival_of
+from shared.http.commands import Commands, Reply
+from shared.http.guard import PreconditionFailed
+from shared.http.problems import Problem
+from shared.http.routes import CRISIS
+from shared.messaging.work import NotFound
+
+Handle = Callable[[Request], Awaitable[Response]]
+REFUSALS = (RequestValidationError, Problem, Refused, NotFound, PreconditionFailed)
+UNHEARD = frozenset({401, 403, 408, 413, 415, 429, 503})
+"""Answers to callers who may not speak here, or whose request was not read at all."""
+
+MAY_REFER: tuple[Role, ...] = ("coordinator", "clinician", "service")
+
+
+def crisis_aware(commands: Commands[IntakeWork], desk: Desk) -> type[APIRoute]:
+    """A route class: what is refused with crisis evidence in it is kept aside, and a human alerted, first."""
+
+    class CrisisAwareRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Any]:
+            handle = super().get_route_handler()
+            outright = CRISIS in self.tags
+
+            async def handle_or_keep_aside(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except REFUSALS as error:
+                    found = await _evidence(request, error, outright)
+                    if found is None:
+                        raise
+                    await _keep(commands, desk, request, found)
+                    return await _with_support(request, error)
+
+            return handle_or_keep_aside
+
+    return CrisisAwareRoute
+
+
+async def _evidence(request: Request, error: Exception, outright: bool) -> Assessment | None:
+    """What is to be kept; `None` if there is nothing, or the caller may not speak here."""
+    caller = arrival_of(request.scope).caller
+    unheard = isinstance(error, Problem) and error.status in UNHEARD
+    if unheard or caller is None or not caller.roles & set(MAY_REFER):
+        return None
+    found = evidence_in(await request.body())
+    if outright:
+        found = found.joined(EXPLICIT)
+    return found if found.severity is not None else None
+
+
+async def _keep(commands: Commands[IntakeWork], desk: Desk, request: Request, found: Assessment) -> None:
+    arrival = arrival_of(request.scope)
+    caller, body = arrival.caller, await request.body()
+    assert caller is not None  # noqa: S101 - `_evidence` found one
+    named = str(request.path_params.get("referral_id", ""))
+    refused = RefusedForm.of(caller, _clinic(desk, caller, body), found, request.url.path, body)
+    call = Call(caller, arrival.request_id, None, None, b"", arrival.route)
+
+    async def load(work: IntakeWork) -> None:
+        await work.referrals.load([named] if named else [])
+        await work.set_aside_forms.load([refused.id])
+
+    def keep(work: IntakeWork) -> Reply:
+        known = work.referrals.get(named)
+        if known is not None and not caller.sees(known.clinic_id):
+            known = None
+        keep_aside(work, desk, refused, known)
+        return Reply(None)
+
+    await commands.run(call, load, keep)
+
+
+def _clinic(desk: Desk, caller: Caller, body: bytes) -> str:
+    """The clinic that follows it up: the one the form names, if it is the caller's to name, else theirs."""
+    try:
+        named = json.loads(body).get("clinic_id")
+    except (ValueError, AttributeError, RecursionError):
+        named = None
+    if isinstance(named, str) and caller.sees(named) and desk.clinics.clinicians(named) is not None:
+        return named
+    return "unknown" if caller.clinic == ALL_CLINICS else caller.clinic
+
+
+async def _with_support(request: Request, error: Exception) -> Response:
+    """The usual answer to this error, with the crisis lines."""
+    handlers = request.app.exception_handlers
+    handler = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)
+    answer = handler(request, error)
+    response: Response = await answer if inspect.isawaitable(answer) else answer
+    problem = {**json.loads(bytes(response.body)), "crisis_support": CRISIS_SUPPORT}
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    return Response(json.dumps(problem), response.status_code, headers)

@@ -1,0 +1,1 @@
+"""The rules of intake, one file per clinical idea. Pure: `(state, fact, now) → (state, events)`."""

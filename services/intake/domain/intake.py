@@ -1,0 +1,203 @@
+"""How a referral moves: what is handed in, how it is settled, what is announced."""
+
+from datetime import datetime
+
+from services.intake.domain import eligibility
+from services.intake.domain.crisis import Assessment, Evidence, Statement, worse
+from services.intake.domain.eligibility import Enrol, Missing, Review, Rules
+from services.intake.domain.history import maintenance_indications
+from services.intake.domain.referral import (
+    Completed,
+    Consent,
+    CrisisRecord,
+    Incomplete,
+    InReview,
+    Received,
+    Referral,
+    Stage,
+    Submission,
+)
+from services.intake.events import (
+    CrisisFlagRaised,
+    IntakeCompleted,
+    IntakeReviewRequired,
+    ReferralReceived,
+    ScreeningIncomplete,
+)
+from shared.errors import Refused
+from shared.messaging.event import Event
+
+Change = tuple[Referral, list[Event]]
+
+
+def receive(referral: Referral, submission: Submission, now: datetime, rules: Rules, by: str) -> Change:
+    """A new referral, with whatever came along with it."""
+    received = ReferralReceived(
+        patient_id=referral.patient_id,
+        clinic_id=referral.clinic_id,
+        referral_id=referral.id,
+        received_at=referral.received_at,
+        source=referral.source,
+    )
+    after, events = record(referral, submission, now, rules, by)
+    return after, [received, *events]
+
+
+def record(referral: Referral, submission: Submission, now: datetime, rules: Rules, by: str) -> Change:
+    """Merge what was handed in, flag what is new about a crisis, and settle the referral anew.
+
+    The flag goes out whatever the rest looks like. After a decision answers are still kept and flagged,
+    and the decision stands; consent is then care's to end: raises `Refused("already_<stage>")`.
+    """
+    if referral.is_decided and _changes_consent(referral, submission):
+        raise Refused(f"already_{referral.stage.status}")
+    after = _merged(referral, submission, now, by)
+    found = after.assessment()
+    after, flags = (
+        flagged(after, found, now) if found.adds_to(referral.assessment()) else (after, list[Event]())
+    )
+    after, events = settled(after, now, rules)
+    return after, [*flags, *events]
+
+
+def raise_flag(referral: Referral, found: Assessment, now: datetime, rules: Rules) -> Change:
+    """Somebody raises a crisis outright: always a new flag, at every stage."""
+    after, flags = flagged(referral, found, now)
+    after, events = settled(after, now, rules)
+    return after, [*flags, *events]
+
+
+def flagged(referral: Referral, found: Assessment, now: datetime) -> Change:
+    """One flag with the highest severity and all evidence (clinical.md, Crisis)."""
+    if found.severity is None:
+        return referral, []
+    number = referral.crisis.flags + 1
+    known = CrisisRecord(
+        flags=number,
+        worst=worse(referral.crisis.worst, found.severity),
+        evidence=codes({*referral.crisis.evidence, *found.evidence}),
+    )
+    flag = CrisisFlagRaised(
+        patient_id=referral.patient_id,
+        clinic_id=referral.clinic_id,
+        flag_id=f"flag_{referral.id}_{number}",
+        referral_id=referral.id,
+        severity=found.severity,
+        evidence=codes(found.evidence),
+        clinician_id=referral.clinician_id,
+        raised_at=now,
+    )
+    return referral.model_copy(update={"crisis": known}), [flag]
+
+
+def codes(evidence: "set[Evidence] | frozenset[Evidence]") -> tuple[Evidence, ...]:
+    return tuple(sorted(evidence))
+
+
+def settled(referral: Referral, now: datetime, rules: Rules) -> Change:
+    """Let the rules decide once more; a decided referral stays as it was decided."""
+    if referral.is_decided:
+        return referral, []
+    match eligibility.decide(referral.candidate(), rules):
+        case Missing(instruments=missing):
+            return _waiting(referral, Incomplete(missing=missing))
+        case Review(reasons=reasons):
+            return _in_review(referral, InReview(reasons=reasons, since=now))
+        case Enrol(variant=variant, sessions=sessions):
+            return enrolled(referral, variant, sessions, now, rules, decider=None)
+
+
+def enrolled(
+    referral: Referral, variant: str, sessions: int, now: datetime, rules: Rules, *, decider: str | None
+) -> Change:
+    """The referral completed and announced. `decider`: the clinician, `None` for the rules.
+
+    Raises `Refused("screening_incomplete")` without a PHQ-9 total: a plan needs its baseline.
+    """
+    screening = referral.screening
+    total = screening.phq9_score.total
+    if total is None:
+        raise Refused("screening_incomplete", missing=list(referral.missing(rules)))
+    stage = Completed(
+        variant=variant,
+        sessions=sessions,
+        phq9_total=total,
+        gad7_total=screening.gad7_score.total,
+        rules_version=rules.version,
+        decided_by="rule" if decider is None else "clinician",
+        decider=decider,
+        completed_at=now,
+    )
+    return _at(referral, stage), [_completion(referral, stage, rules)]
+
+
+def _completion(referral: Referral, stage: Completed, rules: Rules) -> IntakeCompleted:
+    return IntakeCompleted(
+        patient_id=referral.patient_id,
+        clinic_id=referral.clinic_id,
+        referral_id=referral.id,
+        completed_at=stage.completed_at,
+        variant=stage.variant,
+        sessions=stage.sessions,
+        clinician_id=referral.clinician_id,
+        phq9_total=stage.phq9_total,
+        gad7_total=stage.gad7_total,
+        maintenance_indications=maintenance_indications(referral.history, onset_after=rules.onset_after),
+        decided_by=stage.decided_by,
+    )
+
+
+def _waiting(referral: Referral, stage: Incomplete) -> Change:
+    if not referral.screening.started and isinstance(referral.stage, Received):
+        return referral, []
+    if stage == referral.stage:
+        return referral, []
+    event = ScreeningIncomplete(
+        patient_id=referral.patient_id,
+        clinic_id=referral.clinic_id,
+        referral_id=referral.id,
+        missing=stage.missing,
+    )
+    return _at(referral, stage), [event]
+
+
+def _in_review(referral: Referral, stage: InReview) -> Change:
+    if isinstance(referral.stage, InReview) and referral.stage.reasons == stage.reasons:
+        return referral, []
+    event = IntakeReviewRequired(
+        patient_id=referral.patient_id,
+        clinic_id=referral.clinic_id,
+        referral_id=referral.id,
+        reasons=stage.reasons,
+        clinician_id=referral.clinician_id,
+    )
+    return _at(referral, stage), [event]
+
+
+def _at(referral: Referral, stage: Stage) -> Referral:
+    return referral.model_copy(update={"stage": stage})
+
+
+def _merged(referral: Referral, submission: Submission, now: datetime, by: str) -> Referral:
+    consent = referral.consent
+    if _changes_consent(referral, submission):
+        consent = Consent(given=bool(submission.consent), recorded_at=now, recorded_by=by)
+    return referral.model_copy(
+        update={
+            "consent": consent,
+            "age": referral.age if submission.age is None else submission.age,
+            "history": submission.history or referral.history,
+            "screening": referral.screening.merged(submission.screening),
+            "statement": _stated(referral.statement, submission.statement),
+        }
+    )
+
+
+def _changes_consent(referral: Referral, submission: Submission) -> bool:
+    known = None if referral.consent is None else referral.consent.given
+    return submission.consent is not None and submission.consent != known
+
+
+def _stated(before: Statement, now: Statement) -> Statement:
+    """A "yes" stands; anything else gives way to what is stated later."""
+    return before if before == "yes" or now == "not_stated" else now

@@ -1,0 +1,44 @@
+"""Who a patient is. Names, contacts and free text stay in this document and in this database."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Sex = Literal["female", "male", "other", "unknown"]
+
+
+class Identity(BaseModel):
+    """What a referrer tells of a person; what is absent changes nothing."""
+
+    model_config = ConfigDict(frozen=True)
+
+    external_id: str | None = None
+    """The clinic's own number for this person."""
+    given_name: str | None = None
+    family_name: str | None = None
+    birth_date: date | None = None
+    sex: Sex | None = None
+    email: str | None = None
+    phone: str | None = None
+    note: str | None = None
+    """Free text."""
+
+
+class Person(Identity):
+    id: str
+    """The patient id."""
+    patient_id: str
+    clinic_id: str
+
+    def told(self, identity: Identity) -> "Person":
+        return self.model_copy(update=identity.model_dump(exclude_none=True, include=FIELDS))
+
+
+FIELDS = set(Identity.model_fields)
+
+
+def age_on(birth_date: date, today: date) -> int:
+    """Full years. Someone born on 29 February turns a year older on 1 March of other years."""
+    before_birthday = (today.month, today.day) < (birth_date.month, birth_date.day)
+    return today.year - birth_date.year - before_birthday

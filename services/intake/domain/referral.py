@@ -1,0 +1,128 @@
+"""A referral and its stages: received → incomplete → in review → completed or declined."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.intake.domain import crisis, eligibility
+from services.intake.domain.crisis import Assessment, Evidence, Severity, Statement
+from services.intake.domain.eligibility import Candidate, Rules
+from services.intake.domain.history import History
+from services.intake.domain.screening import Screening
+from services.intake.events import DeclineReason, Instrument, ReviewReason
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Received(Frozen):
+    """Nothing was answered yet."""
+
+    status: Literal["received"] = "received"
+
+
+class Incomplete(Frozen):
+    """Answers are missing; nothing is assumed in their place."""
+
+    status: Literal["incomplete"] = "incomplete"
+    missing: tuple[Instrument, ...]
+
+
+class InReview(Frozen):
+    """A clinician has to decide, for these reasons."""
+
+    status: Literal["in_review"] = "in_review"
+    reasons: tuple[ReviewReason, ...]
+    since: datetime
+
+
+class Completed(Frozen):
+    """Enrolled; what it was decided on is pinned, whatever is answered later."""
+
+    status: Literal["completed"] = "completed"
+    variant: str
+    sessions: int
+    phq9_total: int
+    gad7_total: int | None
+    rules_version: str
+    decided_by: Literal["rule", "clinician"]
+    decider: str | None
+    completed_at: datetime
+
+
+class Declined(Frozen):
+    status: Literal["declined"] = "declined"
+    reason: DeclineReason
+    alternative_offered: bool
+    decider: str
+    declined_at: datetime
+
+
+Stage = Annotated[Received | Incomplete | InReview | Completed | Declined, Field(discriminator="status")]
+StageName = Literal["received", "incomplete", "in_review", "completed", "declined"]
+
+
+class Consent(Frozen):
+    given: bool
+    recorded_at: datetime
+    recorded_by: str
+
+
+class CrisisRecord(Frozen):
+    """What was flagged so far. It only ever grows: a later "no" never clears a flag."""
+
+    flags: int = 0
+    worst: Severity | None = None
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Submission(Frozen):
+    """What somebody hands in about a referral; what is absent changes nothing."""
+
+    consent: bool | None = None
+    age: int | None = None
+    history: History | None = None
+    screening: Screening = Screening()
+    statement: Statement = "not_stated"
+
+
+class Referral(Frozen):
+    """One person's way in. No name and no free text: those are the `Person`'s."""
+
+    id: str
+    patient_id: str
+    clinic_id: str
+    clinician_id: str
+    source: Literal["form", "import"]
+    system: str | None = None
+    external_id: str | None = None
+    received_at: datetime
+    age: int | None = None
+    consent: Consent | None = None
+    history: History | None = None
+    screening: Screening = Screening()
+    statement: Statement = "not_stated"
+    crisis: CrisisRecord = CrisisRecord()
+    stage: Stage = Received()
+
+    @property
+    def is_decided(self) -> bool:
+        return isinstance(self.stage, Completed | Declined)
+
+    def assessment(self) -> Assessment:
+        return crisis.assess(self.screening, self.statement)
+
+    def candidate(self) -> Candidate:
+        return Candidate(
+            age=self.age,
+            consented=None if self.consent is None else self.consent.given,
+            history=self.history,
+            screening=self.screening,
+            crisis=self.crisis.worst,
+            crisis_unknown=self.statement == "unknown",
+        )
+
+    def missing(self, rules: Rules) -> tuple[Instrument, ...]:
+        return eligibility.missing_instruments(self.candidate(), rules)

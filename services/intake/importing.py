@@ -1,0 +1,222 @@
+"""From lines of a file to rows for `POST /referrals/bulk`. Pure: whoever reads the file sends the rows.
+
+Formats: `csv` (columns below, any order, all but `external_id` optional), `ndjson` (an `ImportRow` a
+line, without `row`) and `nhanes` (the survey's own columns; PHQ-9, age and sex only).
+
+A row that is wrong is still worth sending: the server refuses it with the same codes, and keeps what it
+says about a crisis from being lost. So a `RowError` has its document too, where there is one.
+"""
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from pydantic import ValidationError
+
+from services.intake.domain.cssrs import QUESTIONS
+from services.intake.domain.measures import nhanes_answer
+from services.intake.forms import ImportRow
+
+Format = Literal["csv", "ndjson", "nhanes"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+Document = dict[str, Any]
+
+PHQ9_COLUMNS = [f"phq9_{n}" for n in range(1, 10)]
+GAD7_COLUMNS = [f"gad7_{n}" for n in range(1, 8)]
+CSSRS_COLUMNS = [f"cssrs_{question}" for question in QUESTIONS]
+PERSON_COLUMNS = {
+    "person_id": "external_id",
+    "given_name": "given_name",
+    "family_name": "family_name",
+    "birth_date": "birth_date",
+    "sex": "sex",
+    "email": "email",
+    "phone": "phone",
+    "note": "note",
+}
+PLAIN_COLUMNS = ["clinic_id", "source_system", "external_id", "clinician_id"]
+HISTORY_FLAGS = ["rapid_recurrence", "severe_episodes", "family_history", "residual_symptoms"]
+COLUMNS = {
+    *PLAIN_COLUMNS,
+    *PERSON_COLUMNS,
+    *PHQ9_COLUMNS,
+    *GAD7_COLUMNS,
+    *CSSRS_COLUMNS,
+    *HISTORY_FLAGS,
+    "age",
+    "consent",
+    "crisis",
+    "phq9_difficulty",
+    "episodes",
+    "onset_age",
+    "conditions",
+}
+
+NHANES_ITEMS = [f"DPQ0{n}0" for n in range(1, 10)]
+NHANES_COLUMNS = ["SEQN", "RIAGENDR", "RIDAGEYR", *NHANES_ITEMS, "DPQ100"]
+NHANES_SYSTEM = "nhanes"
+NHANES_SEX = {"1": "male", "2": "female"}
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """What is wrong with a row, as codes. `document`: what could be read of it, to be sent all the same."""
+
+    row: int
+    codes: tuple[str, ...]
+    document: Document | None = None
+
+
+class WrongColumns(ValueError):
+    """The header does not fit the format. `missing` and `unknown` name columns."""
+
+    def __init__(self, missing: list[str], unknown: list[str]) -> None:
+        super().__init__("columns do not fit the format")
+        self.missing, self.unknown = missing, unknown
+
+
+def rows(lines: Iterable[str], format: Format) -> Iterator[tuple[int, ImportRow | RowError]]:
+    """Rows numbered from 1 (header and empty lines not counted). Raises `WrongColumns`."""
+    documents = {"csv": _csv, "ndjson": _ndjson, "nhanes": _nhanes}[format]
+    for number, document in enumerate(documents(lines), start=1):
+        yield number, _row(number, document)
+
+
+def document(row: ImportRow) -> Document:
+    """The row as it goes into a request."""
+    return row.model_dump(mode="json", exclude_unset=True)
+
+
+def error_codes(error: ValidationError) -> tuple[str, ...]:
+    """`field:code` each, without what was written there (so an unknown field stays unnamed)."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    return tuple(
+        dict.fromkeys(f"{_place(problem['loc'], problem['type'])}:{problem['type']}" for problem in found)
+    )
+
+
+def _place(location: tuple[int | str, ...], kind: str) -> str:
+    known = location[:-1] if kind == "extra_forbidden" else location
+    return ".".join(str(part) for part in known) or "row"
+
+
+def _row(number: int, document: Document | str) -> ImportRow | RowError:
+    if isinstance(document, str):
+        return RowError(number, (document,))
+    numbered = {**document, "row": number}
+    try:
+        return ImportRow.model_validate_json(json.dumps(numbered))
+    except ValidationError as error:
+        return RowError(number, error_codes(error), numbered)
+
+
+def _ndjson(lines: Iterable[str]) -> Iterator[Document | str]:
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            parsed = json.loads(line)
+        except (ValueError, RecursionError):
+            yield "not_json"
+        else:
+            yield parsed if isinstance(parsed, dict) else "not_an_object"
+
+
+def _csv(lines: Iterable[str]) -> Iterator[Document | str]:
+    return _table(lines, required=["external_id"], known=COLUMNS, read=_generic)
+
+
+def _nhanes(lines: Iterable[str]) -> Iterator[Document | str]:
+    return _table(lines, required=NHANES_COLUMNS, known=set(NHANES_COLUMNS), read=_respondent)
+
+
+def _table(
+    lines: Iterable[str], *, required: list[str], known: set[str], read: Callable[[dict[str, str]], Document]
+) -> Iterator[Document | str]:
+    table = csv.DictReader(_without_mark(lines), restkey="", restval=None)
+    header = [name.strip() for name in table.fieldnames or []]
+    missing, unknown = [n for n in required if n not in header], [n for n in header if n not in known]
+    if missing or unknown:
+        raise WrongColumns(missing, unknown)
+    table.fieldnames = header
+    for cells in table:
+        whole = "" not in cells and None not in cells.values()
+        document = read({name: str(cell or "").strip() for name, cell in cells.items() if name})
+        yield document if whole else {**document, "cells": "wrong_number"}
+
+
+def _without_mark(lines: Iterable[str]) -> Iterator[str]:
+    """Spreadsheets begin UTF-8 files with a byte order mark."""
+    for number, line in enumerate(lines):
+        yield line.removeprefix("\ufeff") if number == 0 else line
+
+
+def _generic(cells: dict[str, str]) -> Document:
+    """A row of the generic columns. An empty cell is absent; an unreadable one stays as it is."""
+    filled = {name: cell for name, cell in cells.items() if cell}
+    row: Document = {name: filled[name] for name in PLAIN_COLUMNS if name in filled}
+    row["person"] = {field: filled[name] for name, field in PERSON_COLUMNS.items() if name in filled}
+    for name, read in (("age", _number), ("consent", _truth), ("crisis", _truth)):
+        if name in filled:
+            row[name] = read(filled[name])
+    return row | _part("history", _history(filled)) | _part("screening", _screening(filled))
+
+
+def _part(name: str, content: Document) -> Document:
+    return {name: content} if content else {}
+
+
+def _history(cells: dict[str, str]) -> Document:
+    numbers: Document = {name: _number(cells[name]) for name in ("episodes", "onset_age") if name in cells}
+    flags = {name: _truth(cells[name]) for name in HISTORY_FLAGS if name in cells}
+    found: Document = {**numbers, **flags}
+    if "conditions" in cells:
+        found["conditions"] = cells["conditions"].replace(";", " ").split()
+    return found
+
+
+def _screening(cells: dict[str, str]) -> Document:
+    found: Document = {}
+    if any(name in cells for name in [*PHQ9_COLUMNS, "phq9_difficulty"]):
+        found["phq9"] = {"items": _answers(cells, PHQ9_COLUMNS)}
+        if "phq9_difficulty" in cells:
+            found["phq9"]["difficulty"] = _number(cells["phq9_difficulty"])
+    if any(name in cells for name in GAD7_COLUMNS):
+        found["gad7"] = {"items": _answers(cells, GAD7_COLUMNS)}
+    if answered := [name for name in CSSRS_COLUMNS if name in cells]:
+        found["cssrs"] = {name.removeprefix("cssrs_"): _truth(cells[name]) for name in answered}
+    return found
+
+
+def _answers(cells: dict[str, str], columns: list[str]) -> list[Any]:
+    return [_number(cells[name]) if name in cells else None for name in columns]
+
+
+def _number(cell: str) -> int | str:
+    return int(cell) if cell.isascii() and cell.isdigit() and len(cell) < 10 else cell
+
+
+def _truth(cell: str) -> bool | str:
+    word = cell.lower()
+    if word in {"yes", "true", "y", "1"}:
+        return True
+    return False if word in {"no", "false", "n", "0"} else cell
+
+
+def _respondent(cells: dict[str, str]) -> Document:
+    """A respondent: no C-SSRS and no consent were asked, so those stay missing."""
+    phq9: Document = {"items": [nhanes_answer(cells[name]) for name in NHANES_ITEMS]}
+    if cells["DPQ100"]:
+        phq9["difficulty"] = nhanes_answer(cells["DPQ100"])
+    return {
+        "source_system": NHANES_SYSTEM,
+        "external_id": cells["SEQN"],
+        "person": {
+            "external_id": f"{NHANES_SYSTEM}-{cells['SEQN']}",
+            "sex": NHANES_SEX.get(cells["RIAGENDR"], cells["RIAGENDR"]),
+        },
+        "age": _number(cells["RIDAGEYR"]),
+        "screening": {"phq9": phq9},
+    }

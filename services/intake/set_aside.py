@@ -1,0 +1,74 @@
+"""Forms that could not be accepted and speak of a crisis: kept aside, and a human is alerted.
+
+What is kept: clinic, caller, instant, and the evidence as codes. No answer, nothing that was written.
+"""
+
+from dataclasses import dataclass
+from uuid import uuid4, uuid5
+
+from services.intake.domain import intake
+from services.intake.domain.crisis import Assessment
+from services.intake.domain.referral import Referral
+from services.intake.events import CrisisFlagRaised
+from services.intake.handlers import NAMESPACE, Desk
+from services.intake.store import IntakeWork, SetAsideForm
+from shared.http.caller import Caller
+from shared.messaging.event import Event
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedForm:
+    """What is known of a form that was not accepted. `id`: the same for the same form sent again."""
+
+    id: str
+    caller: Caller
+    clinic_id: str
+    """The clinic that follows it up."""
+    evidence: Assessment
+
+    @classmethod
+    def of(
+        cls, caller: Caller, clinic_id: str, evidence: Assessment, place: str, content: bytes
+    ) -> "RefusedForm":
+        about = b"\0".join((caller.clinic.encode(), caller.subject.encode(), place.encode(), content))
+        return cls(f"aside_{uuid5(NAMESPACE, about.hex()).hex}", caller, clinic_id, evidence)
+
+
+def keep_aside(work: IntakeWork, desk: Desk, refused: RefusedForm, known: Referral | None) -> bool:
+    """Keep the form aside and raise the flag it asks for: on the referral if that is `known`.
+
+    Returns whether a flag was raised: not without evidence, and not twice for the same form.
+    """
+    if refused.evidence.severity is None:
+        return False
+    if work.set_aside_forms.get(refused.id) is not None:
+        work.note("crisis_flag", "form_already_set_aside")
+        return False
+    if known is not None:
+        work.referrals.save(*intake.raise_flag(known, refused.evidence, work.now, desk.rules))
+    form = SetAsideForm(
+        id=refused.id,
+        patient_id=known.patient_id if known else f"unknown-{uuid4().hex}",
+        clinic_id=known.clinic_id if known else refused.clinic_id,
+        referral_id=known.id if known else None,
+        caller=refused.caller.subject,
+        at=work.now,
+        severity=refused.evidence.severity,
+        evidence=intake.codes(refused.evidence.evidence),
+    )
+    work.set_aside_forms.save(form, [] if known else [_flag(form)])
+    return True
+
+
+def _flag(form: SetAsideForm) -> Event:
+    """Nobody knows who it is about yet: the human who follows it up has the caller to ask."""
+    return CrisisFlagRaised(
+        patient_id=form.patient_id,
+        clinic_id=form.clinic_id,
+        flag_id=f"flag_{form.id}",
+        referral_id=form.id,
+        severity=form.severity,
+        evidence=form.evidence,
+        clinician_id=None,
+        raised_at=form.at,
+    )
