@@ -1,0 +1,1 @@
+"""What `docker compose up` needs once: a replica set, the topics, development keys."""
