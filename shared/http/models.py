@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import Enum
+from functools import partial
 from typing import Annotated, Any, TypeVar
 
 from fastapi.exceptions import RequestValidationError
@@ -15,7 +17,7 @@ from pydantic import (
     StringConstraints,
     ValidationError,
 )
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError
 
 from shared.clock import whole_milliseconds
 
@@ -38,50 +40,72 @@ FROM_JSON = frozenset({"enum", "uuid", "decimal", "tuple", "set", "frozenset", "
 NOT_SCHEMAS = frozenset({"metadata", "serialization", "default", "expected", "config", "members"})
 
 
-def _written_as(kind: str) -> Callable[[Any], Any]:
+def _written(kind: str, value: Any) -> Any:
     pattern, form = WRITTEN[kind]
+    if isinstance(value, str | int | float) and not (isinstance(value, str) and pattern.fullmatch(value)):
+        raise PydanticCustomError(f"{kind}_form", form)
+    return value
 
-    def check(value: Any) -> Any:
-        if isinstance(value, str | int | float) and not (isinstance(value, str) and pattern.fullmatch(value)):
-            raise PydanticCustomError(f"{kind}_form", form)
+
+def _of_the_same_kind(choices: list[Any], value: Any) -> Any:
+    """Python takes true and 1.0 for 1; JSON does not."""
+    plain = [choice.value if isinstance(choice, Enum) else choice for choice in choices]
+    if isinstance(value, Enum) or any(type(value) is type(choice) and value == choice for choice in plain):
         return value
+    raise PydanticKnownError("literal_error", {"expected": ", ".join(map(str, plain))})
 
-    return check
 
+class _Check:
+    """A check this module put before a schema; told apart so that it is put there once."""
 
-CHECKS = {kind: _written_as(kind) for kind in WRITTEN}
+    def __init__(self, check: Callable[[Any, Any], Any], of: Any) -> None:
+        self._check, self._of = check, of
+
+    def __call__(self, value: Any) -> Any:
+        return self._check(self._of, value)
+
+    def before(self, schema: Any) -> Any:
+        return {
+            "type": "function-before",
+            "function": {"type": "no-info", "function": self},
+            "schema": schema,
+        }
 
 
 def _as_from_json(node: Any, resolve: Callable[[CoreSchema], CoreSchema]) -> Any:
     """Walk a core schema: dates and codes may come as strings, integers stay within 64 bits."""
     if isinstance(node, list | tuple):
         return type(node)(_as_from_json(part, resolve) for part in node)
-    if not isinstance(node, dict):
+    if not isinstance(node, dict) or _is_checked(node):
         return node
     if node.get("type") == "definition-ref":
-        _relax(resolve(node))
-        return node
+        return _relaxed(resolve(node), node)
     for name, part in node.items():
         if name not in NOT_SCHEMAS:
             node[name] = _as_from_json(part, resolve)
-    return _relax(node)
+    return _relaxed(node, node)
 
 
-def _relax(node: Any) -> Any:
-    """One node of a core schema, once; models see to themselves."""
+def _is_checked(node: dict[str, Any]) -> bool:
+    return node.get("type") == "function-before" and isinstance(node["function"]["function"], _Check)
+
+
+def _relaxed(node: Any, stands_for: Any) -> Any:
+    """Change one node; answers what goes into the place where `stands_for` was. Models see to themselves."""
     kind = node["type"] if isinstance(node.get("type"), str) else ""
+    if kind in FROM_JSON or kind in WRITTEN:
+        node["strict"] = False
     if kind == "int":
         if "gt" not in node:
             node.setdefault("ge", INT64_MIN)
         if "lt" not in node:
             node.setdefault("le", INT64_MAX)
-    elif kind in FROM_JSON:
-        node["strict"] = False
-    elif kind in CHECKS and node.get("strict") is not False:
-        node["strict"] = False
-        check = {"type": "no-info", "function": CHECKS[kind]}
-        return {"type": "function-before", "function": check, "schema": node}
-    return node
+    if kind in WRITTEN:
+        return _Check(_written, kind).before(stands_for)
+    choices = node.get({"enum": "members", "literal": "expected"}.get(kind, ""), [])
+    if any(isinstance(choice, int) for choice in choices):
+        return _Check(_of_the_same_kind, choices).before(stands_for)
+    return stands_for
 
 
 class Strict(BaseModel):
@@ -119,7 +143,7 @@ def _instant(value: datetime) -> datetime:
     return whole_milliseconds(value.astimezone(UTC))
 
 
-AwareDatetime = Annotated[datetime, BeforeValidator(CHECKS["datetime"]), AfterValidator(_instant)]
+AwareDatetime = Annotated[datetime, BeforeValidator(partial(_written, "datetime")), AfterValidator(_instant)]
 """An instant with its offset, kept in UTC and whole milliseconds; without an offset it is refused (422)."""
 
 OpaqueId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-:.]{1,100}$")]

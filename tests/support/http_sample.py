@@ -1,5 +1,6 @@
 """A small service behind the real HTTP edge: notebooks with numbered entries, kept in memory."""
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import Annotated, Any
@@ -54,9 +55,10 @@ def bearer(*roles: str, **claims: Any) -> dict[str, str]:
 
 def verifier(**options: Any) -> Verifier:
     async def fetch() -> bytes:
-        return httpx2.Response(200, json=public_jwks(KEY)).content
+        return json.dumps(public_jwks(KEY)).encode()
 
-    return Verifier(fetch, **{"issuer": "kith", "audience": "kith", "development": True} | options)
+    defaults: dict[str, Any] = {"issuer": "kith", "audience": "kith", "development": True}
+    return Verifier(fetch, **defaults | options)
 
 
 def routers(storage: Storage) -> list[APIRouter]:
