@@ -39,7 +39,9 @@ def status(
 def table(state: "StackState", health: "StackHealth") -> "Table":
     from rich.table import Table
 
-    shown = Table("", "address", "health", box=None, pad_edge=False)
+    shown = Table(box=None, pad_edge=False)
+    for column in ("", "address", "health"):
+        shown.add_column(column, overflow="fold")
     for column in ("lag", "outbox", "dead letters"):
         shown.add_column(column, justify="right")
     for service in health.services:
