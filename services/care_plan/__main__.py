@@ -1,0 +1,8 @@
+"""`python -m services.care_plan` runs the service."""
+
+from services.care_plan.app import build
+from shared.service import run
+from shared.settings import Settings
+
+if __name__ == "__main__":
+    run("care_plan", Settings, build)

@@ -1,0 +1,206 @@
+"""Signs that someone may be in danger, and the crisis region that runs beside the phases."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+from uuid import uuid5
+
+from services.care_plan.domain.frozen import Frozen
+from services.care_plan.domain.measures import Phq9
+from services.care_plan.domain.plan import PLANS, Plan
+from services.care_plan.events import CrisisFlagRaised
+
+Severity = Literal["high", "moderate", "low"]
+Evidence = Literal["phq9_item9", "cssrs_high", "cssrs_moderate", "cssrs_low", "explicit", "unassessable"]
+RegionState = Literal["none", "open", "acknowledged", "assessed", "resolved"]
+AlertState = Literal["open", "acknowledged", "assessed", "resolved"]
+
+SEVERITIES: tuple[Severity, ...] = ("low", "moderate", "high")
+SEVERITY: Mapping[Evidence, Severity] = {
+    "cssrs_high": "high",
+    "cssrs_moderate": "moderate",
+    "cssrs_low": "low",
+    "unassessable": "moderate",
+}
+"""Of a C-SSRS (clinical.md, crisis table)."""
+
+PROGRESS: tuple[AlertState, ...] = ("open", "acknowledged", "assessed", "resolved")
+
+
+class Cssrs(Frozen):
+    """The C-SSRS screener; `q6_recent`: behaviour within the last three months.
+
+    None: not asked or not answered. `unreadable`: something was answered that is neither yes nor no.
+    """
+
+    q1: bool | None = None
+    q2: bool | None = None
+    q3: bool | None = None
+    q4: bool | None = None
+    q5: bool | None = None
+    q6: bool | None = None
+    q6_recent: bool | None = None
+    unreadable: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Every question of the flow has a readable answer, and none contradicts another."""
+        return not (self.unreadable or self._is_contradictory or None in self._asked)
+
+    @property
+    def is_empty(self) -> bool:
+        return self == Cssrs()
+
+    @property
+    def _asked(self) -> list[bool | None]:
+        """Questions 1 and 2; if 2 is no, on to 6; else 3, 4, 5, 6 (Columbia)."""
+        asked = [self.q1, self.q2, self.q6]
+        if self.q2 is not False:
+            asked += [self.q3, self.q4, self.q5]
+        if self.q6 is not False:
+            asked.append(self.q6_recent)
+        return asked
+
+    @property
+    def _is_contradictory(self) -> bool:
+        no_thoughts_and_more = self.q2 is False and (self.q3 or self.q4 or self.q5)
+        never_and_recently = self.q6 is False and self.q6_recent
+        return bool(no_thoughts_and_more or never_and_recently)
+
+
+def triage(cssrs: Cssrs) -> tuple[Evidence, ...]:
+    """Columbia triage, never summed; a screener that cannot be assessed says so as well.
+
+    Low: only 1 and/or 2. Moderate: 3, or 6 longer than three months ago. High: 4 or 5, or 6 within
+    three months.
+    """
+    found: list[Evidence] = []
+    if cssrs.q4 or cssrs.q5 or cssrs.q6_recent:
+        found.append("cssrs_high")
+    elif cssrs.q3 or cssrs.q6:
+        found.append("cssrs_moderate")
+    elif cssrs.q1 or cssrs.q2:
+        found.append("cssrs_low")
+    if not cssrs.is_complete:
+        found.append("unassessable")
+    return tuple(found)
+
+
+class Signs(Frozen):
+    """What was found, and how grave it is: the gravest sign decides."""
+
+    severity: Severity
+    evidence: tuple[Evidence, ...]
+
+
+EXPLICIT = Signs(severity="high", evidence=("explicit",))
+"""A clinician says so."""
+
+UNASSESSABLE = Signs(severity="moderate", evidence=("unassessable",))
+
+
+def signs_in(phq9: Phq9 | None, cssrs: Cssrs | None) -> Signs | None:
+    """PHQ-9 item 9 ≥ 1 is positive whatever the total; a 0 says nothing and clears nothing.
+
+    VA Risk ID: item 9 → C-SSRS → full evaluation. Item 9 is moderate by itself; beside a complete C-SSRS,
+    that one decides how grave it is.
+    """
+    screened = None if cssrs is None or cssrs.is_empty else cssrs
+    evidence: list[Evidence] = []
+    severities: list[Severity] = []
+    if phq9 is not None and phq9.item9_unreadable:
+        evidence.append("unassessable")
+        severities.append("moderate")
+    elif phq9 is not None and phq9.items[8]:
+        evidence.append("phq9_item9")
+        severities.append("low" if screened is not None and screened.is_complete else "moderate")
+    if screened is not None:
+        evidence += triage(screened)
+        severities += [SEVERITY[sign] for sign in triage(screened)]
+    return signs_of(tuple(evidence), tuple(severities))
+
+
+def signs_of(evidence: tuple[Evidence, ...], severities: tuple[Severity, ...]) -> Signs | None:
+    if not evidence:
+        return None
+    return Signs(severity=max(severities, key=SEVERITIES.index), evidence=tuple(dict.fromkeys(evidence)))
+
+
+class CrisisAlert(Frozen):
+    alert_id: str
+    state: AlertState
+
+
+class CrisisRegion(Frozen):
+    """One patient's crisis: none → open → acknowledged → assessed → resolved.
+
+    It is kept apart from plans, since alerts may speak before there is a plan. Every part of it only
+    grows, so the order in which facts arrive does not matter.
+    """
+
+    id: str
+    """The patient id."""
+    patient_id: str
+    clinic_id: str
+    alerts: tuple[CrisisAlert, ...] = ()
+    flagged_at: datetime | None = None
+    """The last flag raised here: open from that instant, before alerts have answered."""
+    resolved_at: datetime | None = None
+    """The last resolution of an alert."""
+
+    @property
+    def state(self) -> RegionState:
+        """As far as the least advanced alert has come."""
+        going_on = [PROGRESS.index(a.state) for a in self.alerts if a.state != "resolved"]
+        if self._unanswered:
+            return "open"
+        if going_on:
+            return PROGRESS[min(going_on)]
+        return "resolved" if self.alerts or self.flagged_at is not None else "none"
+
+    @property
+    def unresolved(self) -> bool:
+        return self.state not in ("none", "resolved")
+
+    @property
+    def _unanswered(self) -> bool:
+        """Flagged here, and nothing resolved since."""
+        if self.flagged_at is None:
+            return False
+        return self.resolved_at is None or self.resolved_at < self.flagged_at
+
+
+def no_crisis(patient_id: str, clinic_id: str) -> CrisisRegion:
+    return CrisisRegion(id=patient_id, patient_id=patient_id, clinic_id=clinic_id)
+
+
+def note_alert(
+    region: CrisisRegion, alert_id: str, state: AlertState, resolved_at: datetime | None = None
+) -> CrisisRegion:
+    """How far an alert has come; it never goes back, so late or repeated news change nothing."""
+    others = tuple(a for a in region.alerts if a.alert_id != alert_id)
+    known = next((a for a in region.alerts if a.alert_id == alert_id), None)
+    if known is not None and PROGRESS.index(known.state) >= PROGRESS.index(state):
+        return region
+    alerts = sorted((*others, CrisisAlert(alert_id=alert_id, state=state)), key=lambda a: a.alert_id)
+    latest = max((at for at in (region.resolved_at, resolved_at) if at is not None), default=None)
+    return region.model_copy(update={"alerts": tuple(alerts), "resolved_at": latest})
+
+
+def raise_flag(
+    plan: Plan, region: CrisisRegion, signs: Signs, now: datetime
+) -> tuple[Plan, CrisisRegion, CrisisFlagRaised]:
+    """Raise a flag, whatever the plan's phase, on hold or closed."""
+    number = plan.crisis_flags + 1
+    flag = CrisisFlagRaised(
+        patient_id=plan.patient_id,
+        clinic_id=plan.clinic_id,
+        flag_id=f"flg_{uuid5(PLANS, f'{plan.id}/flag/{number}').hex}",
+        plan_id=plan.id,
+        severity=signs.severity,
+        evidence=signs.evidence,
+        clinician_id=plan.clinician_id,
+        raised_at=now,
+    )
+    latest = now if region.flagged_at is None else max(now, region.flagged_at)
+    return plan.changed(crisis_flags=number), region.model_copy(update={"flagged_at": latest}), flag

@@ -1,0 +1,9 @@
+"""The base of every state and fact here."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Frozen(BaseModel):
+    """Immutable. Unknown fields are refused, so that a newer document is never rewritten without them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,0 +1,109 @@
+"""From the ending to maintenance, and its reviews."""
+
+from datetime import date, timedelta
+
+from services.care_plan.domain.phases import Ended, Maintenance
+from services.care_plan.domain.plan import (
+    Decision,
+    EndingRaised,
+    Moment,
+    Plan,
+    RelapsePrevention,
+    require,
+    require_phase,
+)
+from services.care_plan.domain.refusals import refuse
+from services.care_plan.domain.transitions import advance, enter
+from services.care_plan.events import Frequency, MaintenanceContracted
+
+
+def note_ending_raised(plan: Plan, ending: EndingRaised) -> Plan:
+    """The termination phase was announced one session ahead; kept for the N it was announced for."""
+    known = plan.ending_raised
+    if known is not None and known.due_at >= ending.due_at:
+        return plan
+    return plan.changed(ending_raised=ending)
+
+
+def record_relapse_prevention(plan: Plan, prevention: RelapsePrevention, moment: Moment) -> Decision:
+    """The plan for afterwards and its contingency signs; the last missing piece ends the treatment."""
+    require_phase(plan, "initial", "middle", "termination", "ended", "maintenance")
+    return advance(plan.changed(relapse_prevention=prevention), moment)
+
+
+def offer_alternative(plan: Plan, moment: Moment) -> Decision:
+    """A non-responder is offered something else before the plan is closed (clinical.md, phase table)."""
+    require_phase(plan, "termination", "ended", "maintenance")
+    if plan.alternative_offered_at is not None:
+        return plan, []
+    return plan.changed(alternative_offered_at=moment.now), []
+
+
+def contract_maintenance(
+    plan: Plan,
+    frequency: Frequency | None,
+    first_on_or_after: date | None,
+    review_on: date | None,
+    moment: Moment,
+) -> Decision:
+    """Ended → maintenance, under a contract of its own; monthly by default (Frank 2007).
+
+    Refuses `wrong_phase`, `first_session_past`, `review_date_past`.
+    """
+    ended = require(plan, Ended)
+    if plan.hold is not None:
+        refuse("on_hold")
+    frequency = frequency or moment.protocol.maintenance.default_frequency.code
+    first = first_on_or_after or _after(moment, moment.protocol.maintenance.interval_days.of(frequency))
+    if first < moment.now.date():
+        refuse("first_session_past")
+    agreed = Maintenance(
+        entered_at=moment.now,
+        end_of_acute=ended.end_of_acute,
+        frequency=frequency,
+        first_on_or_after=first,
+        review_on=_review_on(review_on, moment),
+    )
+    plan, entered = enter(plan.changed(standing=()), agreed, moment)
+    return plan, [*entered, _contracted(plan, agreed)]
+
+
+def review_maintenance(
+    plan: Plan, frequency: Frequency | None, review_on: date | None, moment: Moment
+) -> Decision:
+    """A review took place: maintenance goes on, perhaps at another pace, with a new review date."""
+    current = require(plan, Maintenance)
+    pace = frequency or current.frequency
+    first = current.first_on_or_after
+    if pace != current.frequency:
+        first = _after(moment, moment.protocol.maintenance.interval_days.of(pace))
+    agreed = current.model_copy(
+        update={
+            "frequency": pace,
+            "first_on_or_after": first,
+            "review_on": _review_on(review_on, moment),
+            "reviewed_at": moment.now,
+        }
+    )
+    plan = plan.changed(phase=agreed)
+    return plan, [_contracted(plan, agreed)]
+
+
+def _contracted(plan: Plan, agreed: Maintenance) -> MaintenanceContracted:
+    return MaintenanceContracted(
+        **plan.identity,
+        frequency=agreed.frequency,
+        first_on_or_after=agreed.first_on_or_after,
+        review_on=agreed.review_on,
+    )
+
+
+def _review_on(asked: date | None, moment: Moment) -> date:
+    review_on = asked or _after(moment, moment.protocol.maintenance.review_after_days.value)
+    if review_on <= moment.now.date():
+        refuse("review_date_past")
+    return review_on
+
+
+def _after(moment: Moment, days: int) -> date:
+    return moment.now.date() + timedelta(days=days)

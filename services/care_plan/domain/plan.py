@@ -1,0 +1,222 @@
+"""The care plan: one episode's course of treatment."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NoReturn, Self, TypeVar
+from uuid import UUID, uuid5
+
+from services.care_plan.domain.frozen import Frozen
+from services.care_plan.domain.phases import Closed, Ended, Hold, Initial, Maintenance, Phase
+from services.care_plan.domain.protocol import Contract, Instrument, Protocol, Technique
+from services.care_plan.domain.refusals import refuse
+from services.care_plan.events import CarePlanStarted, PhaseName, ProblemArea
+from shared.messaging.event import Event
+
+PLANS = UUID("0e0f7a52-3c5b-4d0e-9c1d-6a4f6f0b2b11")
+
+Standing = Literal["response", "remission", "deterioration", "relapse_signal"]
+"""Where the last complete PHQ-9 puts the person; each is announced when entered."""
+
+
+class InventoryEntry(Frozen):
+    """One interpersonal issue in the clinician's words; the words never leave this service."""
+
+    text: str
+    problem_area: ProblemArea | None = None
+    rank: int | None = None
+
+
+class RecordedSession(Frozen):
+    """What became of one appointment."""
+
+    appointment_id: str
+    outcome: Literal["attended", "missed", "cancelled"]
+    at: datetime
+    phase: PhaseName
+    number: int | None = None
+    """Which attended session it was; in maintenance, of the maintenance contract."""
+    techniques: tuple[Technique, ...] = ()
+    cancelled_by: Literal["patient", "clinician", "clinic"] | None = None
+    reason: str | None = None
+    content: str
+    """Digest of what was recorded: the same again is the same, anything else is a contradiction."""
+
+
+class Measure(Frozen):
+    """Answers to one instrument. `total` is none when an item is missing."""
+
+    instrument: Instrument
+    items: tuple[int | None, ...]
+    difficulty: int | None = None
+    total: int | None
+    phase: PhaseName
+    attended: int
+    recorded_at: datetime
+
+
+class EndingRaised(Frozen):
+    """The ending was raised with the person's clinician before the termination phase, for this N."""
+
+    sessions: int
+    attended: int
+    due_at: datetime
+
+
+class RelapsePrevention(Frozen):
+    """The plan for afterwards and the signs to act on; the words never leave this service."""
+
+    text: str
+    contingency_signs: tuple[str, ...]
+
+
+class Plan(Frozen):
+    id: str
+    patient_id: str
+    clinic_id: str
+    clinician_id: str
+    referral_id: str
+    episode: int
+    """The patient's first plan is 1."""
+    origin: Literal["intake", "relapse"]
+    started_at: datetime
+    contract: Contract
+    phase: Phase
+    hold: Hold | None = None
+    attended: int = 0
+    """Attended sessions of acute treatment."""
+    missed_in_a_row: int = 0
+    baseline_phq9: int | None
+    baseline_gad7: int | None
+    history_indications: tuple[str, ...] = ()
+    inventory: tuple[InventoryEntry, ...] = ()
+    inventory_completed_at: datetime | None = None
+    focus: tuple[ProblemArea, ...] = ()
+    sessions: tuple[RecordedSession, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    standing: tuple[Standing, ...] = ()
+    overdue: tuple[PhaseName, ...] = ()
+    """Phases whose being overdue was announced."""
+    not_improving_since: datetime | None = None
+    ending_raised: EndingRaised | None = None
+    relapse_prevention: RelapsePrevention | None = None
+    alternative_offered_at: datetime | None = None
+    crisis_flags: int = 0
+
+    @property
+    def remaining(self) -> int:
+        return self.contract.sessions - self.attended
+
+    @property
+    def attended_here(self) -> int:
+        """Attended sessions of what is going on: acute treatment, or the maintenance contract."""
+        return self.phase.attended if isinstance(self.phase, Maintenance) else self.attended
+
+    def last_total(self, instrument: Instrument = "phq9") -> int | None:
+        """The last complete total, baseline not counted."""
+        for measure in reversed(self.measures):
+            if measure.instrument == instrument and measure.total is not None:
+                return measure.total
+        return None
+
+    def changed(self, **fields: Any) -> Self:
+        return self.model_copy(update=fields)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What every event about this plan carries."""
+        return {
+            "patient_id": self.patient_id,
+            "clinic_id": self.clinic_id,
+            "plan_id": self.id,
+            "clinician_id": self.clinician_id,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a decision is made in: the instant, the plan's protocol, whether a crisis is unresolved."""
+
+    now: datetime
+    protocol: Protocol
+    in_crisis: bool = False
+
+
+Decision = tuple[Plan, list[Event]]
+
+
+def plan_id_of(referral_id: str) -> str:
+    """One referral, one plan, however often it is announced."""
+    return f"pln_{uuid5(PLANS, referral_id).hex}"
+
+
+def started(plan: Plan) -> CarePlanStarted:
+    return CarePlanStarted(
+        **plan.identity,
+        referral_id=plan.referral_id,
+        episode=plan.episode,
+        protocol_version=plan.contract.protocol_version,
+        variant=plan.contract.variant,
+        sessions=plan.contract.sessions,
+        initial_sessions=plan.contract.initial_sessions,
+        termination_sessions=plan.contract.termination_sessions,
+        started_at=plan.started_at,
+    )
+
+
+def start(
+    *,
+    patient_id: str,
+    clinic_id: str,
+    clinician_id: str,
+    referral_id: str,
+    episode: int,
+    contract: Contract,
+    started_at: datetime,
+    baseline_phq9: int,
+    baseline_gad7: int | None,
+    history_indications: Iterable[str],
+) -> Decision:
+    """Referred → initial: intake saw to complete measures, risk and variant (clinical.md, phase table).
+
+    The course counts from the completed intake, so that the 48 hours to the first appointment do too.
+    """
+    plan = Plan(
+        id=plan_id_of(referral_id),
+        patient_id=patient_id,
+        clinic_id=clinic_id,
+        clinician_id=clinician_id,
+        referral_id=referral_id,
+        episode=episode,
+        origin="intake",
+        started_at=started_at,
+        contract=contract,
+        phase=Initial(entered_at=started_at),
+        baseline_phq9=baseline_phq9,
+        baseline_gad7=baseline_gad7,
+        history_indications=tuple(history_indications),
+    )
+    return plan, [started(plan)]
+
+
+P = TypeVar("P", Ended, Maintenance)
+
+
+def require(plan: Plan, phase: type[P]) -> P:
+    """The plan's phase, which must be this one. Refuses `plan_closed` or `wrong_phase`."""
+    if isinstance(plan.phase, phase):
+        return plan.phase
+    name: PhaseName = phase.model_fields["name"].default
+    return _refuse_phase(plan, name)
+
+
+def require_phase(plan: Plan, *allowed: PhaseName) -> None:
+    """Refuses `plan_closed` or `wrong_phase`."""
+    if plan.phase.name not in allowed:
+        _refuse_phase(plan, *allowed)
+
+
+def _refuse_phase(plan: Plan, *allowed: PhaseName) -> NoReturn:
+    if isinstance(plan.phase, Closed):
+        refuse("plan_closed")
+    refuse("wrong_phase", phase=plan.phase.name, allowed=list(allowed))

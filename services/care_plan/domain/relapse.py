@@ -1,0 +1,48 @@
+"""Relapse in maintenance: the plan closes and a new episode's plan begins."""
+
+from uuid import uuid5
+
+from services.care_plan.domain.closing import closed
+from services.care_plan.domain.phases import Initial, Maintenance
+from services.care_plan.domain.plan import PLANS, Decision, Moment, Plan, require, started
+from services.care_plan.domain.protocol import Protocol, contract
+from services.care_plan.domain.refusals import refuse
+
+
+def relapse_plan_id(plan_id: str) -> str:
+    """The plan of the episode that follows a relapse."""
+    return f"pln_{uuid5(PLANS, f'relapse/{plan_id}').hex}"
+
+
+def confirm_relapse(
+    plan: Plan, episode: int, variant: str | None, current: Protocol, moment: Moment
+) -> tuple[Decision, Decision]:
+    """Maintenance → a new episode's initial phase: a clinician confirms, never a rule alone (clinical.md).
+
+    Returns what becomes of the plan that ends and of the one that begins under the `current` protocol.
+    Refuses `wrong_phase`, `plan_closed`, `crisis_unresolved`, `unknown_variant`.
+    """
+    require(plan, Maintenance)
+    if moment.in_crisis:
+        refuse("crisis_unresolved")
+    following = _begin_again(plan, episode, variant or plan.contract.variant, current, moment)
+    return closed(plan, "relapsed", "relapse_confirmed", None, moment), following
+
+
+def _begin_again(plan: Plan, episode: int, variant: str, current: Protocol, moment: Moment) -> Decision:
+    following = Plan(
+        id=relapse_plan_id(plan.id),
+        patient_id=plan.patient_id,
+        clinic_id=plan.clinic_id,
+        clinician_id=plan.clinician_id,
+        referral_id=plan.referral_id,
+        episode=episode,
+        origin="relapse",
+        started_at=moment.now,
+        contract=contract(current, variant, current.variant(variant).sessions),
+        phase=Initial(entered_at=moment.now),
+        baseline_phq9=plan.last_total(),
+        baseline_gad7=plan.last_total("gad7"),
+        history_indications=plan.history_indications,
+    )
+    return following, [started(following)]

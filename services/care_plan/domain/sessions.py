@@ -1,0 +1,166 @@
+"""Sessions as they happened: attended, missed, cancelled."""
+
+from datetime import datetime
+from hashlib import blake2b
+from typing import Literal
+
+from services.care_plan.domain.crisis import Cssrs
+from services.care_plan.domain.frozen import Frozen
+from services.care_plan.domain.measures import Gad7, Phq9, record_measures
+from services.care_plan.domain.phases import Maintenance
+from services.care_plan.domain.plan import Decision, Moment, Plan, RecordedSession, require_phase
+from services.care_plan.domain.protocol import Technique
+from services.care_plan.domain.refusals import refuse
+from services.care_plan.domain.transitions import advance
+from services.care_plan.events import SessionAttended, SessionCancelled, SessionMissed
+
+CancelReason = Literal["illness", "travel", "scheduling", "clinician_leave", "holiday", "weather", "other"]
+
+
+class Attended(Frozen):
+    """The person came. `at`: when, if not now."""
+
+    appointment_id: str
+    at: datetime | None = None
+    techniques: tuple[Technique, ...] = ()
+    phq9: Phq9 | None = None
+    gad7: Gad7 | None = None
+    cssrs: Cssrs | None = None
+
+
+class Missed(Frozen):
+    """The person did not come."""
+
+    appointment_id: str
+    at: datetime | None = None
+
+
+class Cancelled(Frozen):
+    """It was called off, by somebody and for a reason."""
+
+    appointment_id: str
+    at: datetime | None = None
+    by: Literal["patient", "clinician", "clinic"]
+    reason: CancelReason
+
+
+Happening = Attended | Missed | Cancelled
+
+
+def content_of(session: Happening) -> str:
+    """Digest of what is recorded about an appointment."""
+    written = f"{type(session).__name__} {session.model_dump_json()}"
+    return blake2b(written.encode(), digest_size=16).hexdigest()
+
+
+def is_recorded(plan: Plan, session: Happening) -> bool:
+    """Whether this very thing was recorded before.
+
+    Refuses `appointment_recorded_otherwise`: what happened once cannot have happened differently.
+    """
+    for known in plan.sessions:
+        if known.appointment_id == session.appointment_id:
+            if known.content != content_of(session):
+                refuse("appointment_recorded_otherwise", outcome=known.outcome)
+            return True
+    return False
+
+
+def record_session(plan: Plan, session: Happening, moment: Moment) -> Decision:
+    """What became of an appointment; only attended sessions ever advance a phase.
+
+    Refuses `plan_closed`, `wrong_phase` once treatment has ended, `on_hold` for what lies after the
+    hold began, `session_in_the_future`, `contract_fulfilled` beyond N.
+    """
+    if is_recorded(plan, session):
+        return plan, []
+    at = session.at or moment.now
+    _require_recordable(plan, at, moment)
+    match session:
+        case Attended():
+            return _attend(plan, session, at, moment)
+        case Missed():
+            return _miss(plan, session, at)
+        case Cancelled():
+            return _cancel(plan, session, at)
+
+
+def _require_recordable(plan: Plan, at: datetime, moment: Moment) -> None:
+    require_phase(plan, "initial", "middle", "termination", "maintenance")
+    if plan.hold is not None and at >= plan.hold.held_at:
+        refuse("on_hold")
+    if at > moment.now:
+        refuse("session_in_the_future")
+
+
+def _attend(plan: Plan, session: Attended, at: datetime, moment: Moment) -> Decision:
+    if isinstance(plan.phase, Maintenance):
+        number, of = plan.phase.attended + 1, None
+        counted = plan.changed(phase=plan.phase.model_copy(update={"attended": number}))
+    else:
+        if plan.remaining <= 0:
+            refuse("contract_fulfilled", sessions=plan.contract.sessions)
+        number, of = plan.attended + 1, plan.contract.sessions
+        counted = plan.changed(attended=number)
+    attended = SessionAttended(
+        **plan.identity,
+        appointment_id=session.appointment_id,
+        attended=number,
+        sessions=of,
+        phase=plan.phase.name,
+        attended_at=at,
+    )
+    record = RecordedSession(
+        appointment_id=session.appointment_id,
+        outcome="attended",
+        at=at,
+        phase=plan.phase.name,
+        number=number,
+        techniques=session.techniques,
+        content=content_of(session),
+    )
+    plan = counted.changed(sessions=(*plan.sessions, record), missed_in_a_row=0)
+    plan, measured = record_measures(plan, session.phq9, session.gad7, moment)
+    plan, entered = advance(plan, moment)
+    return plan, [attended, *measured, *entered]
+
+
+def _miss(plan: Plan, session: Missed, at: datetime) -> Decision:
+    """A no-show; two in a row ask for a coordinator's review [proposed], so they are counted."""
+    record = RecordedSession(
+        appointment_id=session.appointment_id,
+        outcome="missed",
+        at=at,
+        phase=plan.phase.name,
+        content=content_of(session),
+    )
+    plan = plan.changed(sessions=(*plan.sessions, record), missed_in_a_row=plan.missed_in_a_row + 1)
+    missed = SessionMissed(
+        **plan.identity,
+        appointment_id=session.appointment_id,
+        phase=plan.phase.name,
+        consecutive=plan.missed_in_a_row,
+        missed_at=at,
+    )
+    return plan, [missed]
+
+
+def _cancel(plan: Plan, session: Cancelled, at: datetime) -> Decision:
+    record = RecordedSession(
+        appointment_id=session.appointment_id,
+        outcome="cancelled",
+        at=at,
+        phase=plan.phase.name,
+        cancelled_by=session.by,
+        reason=session.reason,
+        content=content_of(session),
+    )
+    cancelled = SessionCancelled(
+        **plan.identity,
+        appointment_id=session.appointment_id,
+        phase=plan.phase.name,
+        cancelled_by=session.by,
+        reason=session.reason,
+        cancelled_at=at,
+    )
+    return plan.changed(sessions=(*plan.sessions, record)), [cancelled]

@@ -1,0 +1,205 @@
+"""What care_plan does: reactions to what others announce, and commands of those who treat."""
+
+from collections.abc import Callable
+
+from services.care_plan import inbound, views
+from services.care_plan.domain import closing, maintenance, measures, relapse, sessions
+from services.care_plan.domain.crisis import AlertState, Signs, note_alert, raise_flag
+from services.care_plan.domain.phases import Closed, Handover, Maintenance
+from services.care_plan.domain.plan import Decision, EndingRaised, Moment, Plan, plan_id_of, start
+from services.care_plan.domain.protocol import contract
+from services.care_plan.domain.refusals import refuse
+from services.care_plan.domain.transitions import advance
+from services.care_plan.store import PLANS, CarePlanWork
+from shared.http.caller import Call
+from shared.http.commands import Reply
+from shared.http.guard import if_match
+from shared.messaging.event import Event
+
+
+def when_intake_completed_start_care_plan(fact: inbound.IntakeCompleted, work: CarePlanWork) -> None:
+    """One referral makes one plan: the plan's id is derived from the referral's."""
+    known = work.plans.get(plan_id_of(fact.referral_id))
+    if known is not None:
+        if known.patient_id != fact.patient_id:
+            refuse("referral_of_another_patient")
+        return work.note("plan_not_started", "referral_has_a_plan")
+    protocol = work.protocols.version(work.protocols.current)
+    plan, events = start(
+        patient_id=fact.patient_id,
+        clinic_id=fact.clinic_id,
+        clinician_id=fact.clinician_id,
+        referral_id=fact.referral_id,
+        episode=work.next_episode(fact.patient_id),
+        contract=contract(protocol, fact.variant, fact.sessions),
+        started_at=fact.completed_at,
+        baseline_phq9=fact.phq9_total,
+        baseline_gad7=fact.gad7_total,
+        history_indications=fact.maintenance_indications,
+    )
+    work.count_episode(plan.patient_id, plan.episode)
+    return work.plans.save(plan, events)
+
+
+def when_termination_phase_due_note_ending_raised(
+    fact: inbound.TerminationPhaseDue, work: CarePlanWork
+) -> None:
+    """Keep that the ending was raised, and for which N; the phase itself changes with a session."""
+    plan = work.plans[fact.plan_id]
+    ending = EndingRaised(sessions=fact.sessions, attended=fact.attended, due_at=fact.due_at)
+    noted = maintenance.note_ending_raised(plan, ending)
+    if noted is plan:
+        return work.note("ending_not_noted", "raised_later_already")
+    return work.plans.save(noted)
+
+
+def when_case_review_due_ask_whether_improving(fact: inbound.CaseReviewDue, work: CarePlanWork) -> None:
+    """Week 8 without a response: the person is not improving, and a case review is asked for."""
+    plan = work.plans[fact.plan_id]
+    if isinstance(plan.phase, Maintenance | Closed):
+        return work.note("case_not_reviewed", "acute_treatment_over")
+    plan, events = measures.review_case(plan, fact.week, work.moment(plan))
+    if not events:
+        return work.note("case_not_reviewed", "responding_or_reviewed")
+    return work.plans.save(plan, events)
+
+
+def when_alert_raised_open_crisis(fact: inbound.AlertRaised, work: CarePlanWork) -> None:
+    """A crisis is open from here on: no closure, no change of phase by itself."""
+    _note_alert(fact, "open", work)
+
+
+def when_alert_acknowledged_note_crisis_taken(fact: inbound.AlertAcknowledged, work: CarePlanWork) -> None:
+    """Somebody has taken the crisis."""
+    _note_alert(fact, "acknowledged", work)
+
+
+def when_alert_assessed_note_crisis_assessed(fact: inbound.AlertAssessed, work: CarePlanWork) -> None:
+    """The crisis was assessed."""
+    _note_alert(fact, "assessed", work)
+
+
+def when_alert_resolved_let_plans_go_on(fact: inbound.AlertResolved, work: CarePlanWork) -> None:
+    """The crisis is over: what it held back happens now."""
+    _note_alert(fact, "resolved", work)
+    if not fact.is_crisis:
+        return
+    for plan in work.plans_of(fact.patient_id):
+        advanced, events = advance(plan, work.moment(plan))
+        if events:
+            work.plans.save(advanced, events)
+
+
+def _note_alert(fact: inbound.AlertFact, state: AlertState, work: CarePlanWork) -> None:
+    if not fact.is_crisis:
+        return
+    region = work.region(fact.patient_id, fact.clinic_id)
+    resolved_at = fact.resolved_at if isinstance(fact, inbound.AlertResolved) else None
+    noted = note_alert(region, fact.alert_id, state, resolved_at)
+    if noted is region:
+        work.note("crisis_unchanged", "alert_is_further_already")
+    else:
+        work.crises.save(noted)
+
+
+def change_plan(
+    work: CarePlanWork,
+    call: Call,
+    plan_id: str,
+    command: Callable[[Plan, Moment], Decision],
+    signs: Signs | None = None,
+) -> Reply:
+    """Do one thing to a plan. Signs of danger that came with it are flagged first.
+
+    Raises `NotFound`, `PreconditionFailed`, `Refused`.
+    """
+    plan = own_plan(work, call, plan_id)
+    if_match(call, work.plans.version(plan_id))
+    flagged, events = flag(work, plan, signs)
+    changed, decided = command(flagged, work.moment(plan))
+    if changed is not plan:
+        work.plans.save(changed, [*events, *decided])
+    return answer(work, call, changed, signs)
+
+
+def own_plan(work: CarePlanWork, call: Call, plan_id: str) -> Plan:
+    """The plan, if the caller's clinic has it. Raises `NotFound`."""
+    plan = work.plans[plan_id]
+    call.caller.require_clinic(plan.clinic_id, PLANS, plan_id)
+    return plan
+
+
+def flag(work: CarePlanWork, plan: Plan, signs: Signs | None) -> tuple[Plan, list[Event]]:
+    """From here on the patient is in crisis, before alerts have answered."""
+    if signs is None:
+        return plan, []
+    region = work.region(plan.patient_id, plan.clinic_id)
+    plan, region, raised = raise_flag(plan, region, signs, work.now)
+    work.crises.save(region)
+    return plan, [raised]
+
+
+def answer(work: CarePlanWork, call: Call, plan: Plan, signs: Signs | None = None) -> Reply:
+    """The plan as the caller may see it, with its ETag."""
+    version = work.plans.version(plan.id)
+    body = views.view(
+        plan,
+        version,
+        work.moment(plan),
+        work.region(plan.patient_id, plan.clinic_id),
+        in_words="clinician" in call.caller.roles,
+        signs=signs,
+    )
+    return Reply(body, version=version)
+
+
+def raise_crisis_flag(work: CarePlanWork, call: Call, plan_id: str, signs: Signs) -> Reply:
+    """Whatever the plan's phase or version: a flag is never refused."""
+    plan, events = flag(work, own_plan(work, call, plan_id), signs)
+    work.plans.save(plan, events)
+    return answer(work, call, plan, signs)
+
+
+def record_session(
+    work: CarePlanWork, call: Call, plan_id: str, session: sessions.Happening, signs: Signs | None
+) -> Reply:
+    """The same again is answered like the first time and changes nothing."""
+    plan = own_plan(work, call, plan_id)
+    if sessions.is_recorded(plan, session):
+        return answer(work, call, plan)
+    return change_plan(
+        work, call, plan_id, lambda plan, moment: sessions.record_session(plan, session, moment), signs
+    )
+
+
+def confirm_relapse(work: CarePlanWork, call: Call, plan_id: str, variant: str | None) -> Reply:
+    """Close the plan and begin the next episode's; answers the new plan."""
+    plan = own_plan(work, call, plan_id)
+    if_match(call, work.plans.version(plan_id))
+    current = work.protocols.version(work.protocols.current)
+    episode = work.next_episode(plan.patient_id)
+    (closed, last), (following, first) = relapse.confirm_relapse(
+        plan, episode, variant, current, work.moment(plan)
+    )
+    work.crises.save(work.region(plan.patient_id, plan.clinic_id))
+    work.plans.save(closed, last)
+    work.plans.save(following, first)
+    reply = answer(work, call, following)
+    return Reply(reply.body, 201, version=reply.version, location=f"/plans/{following.id}")
+
+
+def close_plan(
+    work: CarePlanWork,
+    call: Call,
+    plan_id: str,
+    *,
+    outcome: closing.ChosenOutcome,
+    reason: closing.CloseReason,
+    handover: Handover | None,
+) -> Reply:
+    """The crisis region is written as well, so that a crisis that opens meanwhile is a conflict."""
+    plan = own_plan(work, call, plan_id)
+    work.crises.save(work.region(plan.patient_id, plan.clinic_id))
+    return change_plan(
+        work, call, plan_id, lambda plan, moment: closing.close(plan, outcome, reason, handover, moment)
+    )

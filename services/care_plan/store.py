@@ -1,0 +1,103 @@
+"""Plans by id, one crisis region per patient; their indexes and queries."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from services.care_plan.domain.crisis import CrisisRegion, no_crisis
+from services.care_plan.domain.plan import Moment, Plan, plan_id_of
+from services.care_plan.domain.protocol import ProtocolFile
+from services.care_plan.inbound import AlertFact, AlertResolved, IntakeCompleted, PlanDue
+from shared.messaging.work import Work
+from shared.mongo import Document, Index, MongoDatabase
+
+PLANS = "plans"
+CRISES = "crises"
+COLLECTIONS = [PLANS, CRISES]
+INDEXES = [
+    Index(PLANS, "patient_id", "episode", unique=True),  # two plans never share an episode
+    Index(PLANS, "clinic_id", "_id"),
+]
+
+ADVANCING = ["initial", "middle", "termination"]
+"""Phases that a resolved crisis may let go on."""
+
+
+class CarePlanWork(Work):
+    """`protocols` may be asked for any version that a plan was ever pinned to."""
+
+    def __init__(self, database: MongoDatabase, *, now: datetime, protocols: ProtocolFile) -> None:
+        super().__init__(database, service="care_plan", now=now)
+        self.protocols = protocols
+        self.plans = self.documents(PLANS, Plan)
+        self.crises = self.documents(CRISES, CrisisRegion)
+        self._episodes: dict[str, int] = {}
+
+    async def prefetch(self, facts: list[Any]) -> None:
+        """At most five queries for a batch, two for one of completed intakes."""
+        intakes = [fact for fact in facts if isinstance(fact, IntakeCompleted)]
+        plan_ids = {plan_id_of(fact.referral_id) for fact in intakes}
+        plan_ids |= {fact.plan_id for fact in facts if isinstance(fact, PlanDue)}
+        crises = [fact for fact in facts if isinstance(fact, AlertFact) and fact.is_crisis]
+        await self.plans.load(plan_ids)
+        if intakes:
+            await self.count_episodes({fact.patient_id for fact in intakes})
+        if crises:
+            await self.crises.load({fact.patient_id for fact in crises})
+        if resolved := {fact.patient_id for fact in crises if isinstance(fact, AlertResolved)}:
+            query = {"patient_id": {"$in": sorted(resolved)}, "phase.name": {"$in": ADVANCING}}
+            await self.plans.find(query)
+
+    async def count_episodes(self, patient_ids: Iterable[str]) -> None:
+        """The patients' last episode numbers, out of the index alone."""
+        asked = {"patient_id": {"$in": sorted(patient_ids)}}
+        fields = {"_id": 0, "patient_id": 1, "episode": 1}
+        async for row in self.database[PLANS].find(asked, fields):
+            self.count_episode(row["patient_id"], row["episode"])
+
+    def count_episode(self, patient_id: str, episode: int) -> None:
+        self._episodes[patient_id] = max(episode, self._episodes.get(patient_id, 0))
+
+    def next_episode(self, patient_id: str) -> int:
+        """1 for a patient without a plan; asks what `count_episodes` has read."""
+        return self._episodes.get(patient_id, 0) + 1
+
+    async def load_plan(self, plan_id: str) -> None:
+        """A plan and its patient's crisis region."""
+        await self.plans.load([plan_id])
+        if (plan := self.plans.get(plan_id)) is not None:
+            await self.crises.load([plan.patient_id])
+
+    async def load_patient(self, patient_id: str) -> None:
+        await self.plans.find({"patient_id": patient_id})
+        await self.crises.load([patient_id])
+
+    def region(self, patient_id: str, clinic_id: str) -> CrisisRegion:
+        return self.crises.get(patient_id) or no_crisis(patient_id, clinic_id)
+
+    def moment(self, plan: Plan) -> Moment:
+        """Now, under the protocol the plan is pinned to."""
+        return Moment(
+            now=self.now,
+            protocol=self.protocols.version(plan.contract.protocol_version),
+            in_crisis=self.region(plan.patient_id, plan.clinic_id).unresolved,
+        )
+
+    def plans_of(self, patient_id: str) -> list[Plan]:
+        """Those in hand, by episode."""
+        own = [plan for plan in self.plans if plan.patient_id == patient_id]
+        return sorted(own, key=lambda plan: plan.episode)
+
+
+def page_query(
+    clinic: str | None, after: str | None, phase: str | None, clinician: str | None, patient: str | None
+) -> Document:
+    """Plans of a clinic (None: of all) in order of id, from a key on."""
+    asked = {
+        "clinic_id": clinic,
+        "_id": None if after is None else {"$gt": after},
+        "phase.name": phase,
+        "clinician_id": clinician,
+        "patient_id": patient,
+    }
+    return {name: value for name, value in asked.items() if value is not None}

@@ -1,0 +1,16 @@
+"""What care_plan listens to, and what it does about it."""
+
+from services.care_plan import handlers, inbound
+from shared.messaging.reactions import Reactions
+
+REACTIONS = Reactions(
+    {
+        inbound.IntakeCompleted: handlers.when_intake_completed_start_care_plan,
+        inbound.TerminationPhaseDue: handlers.when_termination_phase_due_note_ending_raised,
+        inbound.CaseReviewDue: handlers.when_case_review_due_ask_whether_improving,
+        inbound.AlertRaised: handlers.when_alert_raised_open_crisis,
+        inbound.AlertAcknowledged: handlers.when_alert_acknowledged_note_crisis_taken,
+        inbound.AlertAssessed: handlers.when_alert_assessed_note_crisis_assessed,
+        inbound.AlertResolved: handlers.when_alert_resolved_let_plans_go_on,
+    }
+)
