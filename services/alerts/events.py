@@ -23,6 +23,21 @@ AlertKind = Literal[
     "dead_letter",
 ]
 
+DispositionResult = Literal[
+    "no_current_risk",
+    "managed_with_safety_plan",
+    "emergency_services",
+    "hospitalised",
+    "referred_on",
+    "false_alarm",
+    "contacted",
+    "reviewed",
+    "recorded",
+    "replayed",
+    "no_action_needed",
+]
+"""What came of it. The first six are results of a crisis assessment."""
+
 
 class AlertEvent(Event):
     topic: ClassVar[str] = "alerts.alerts"
@@ -63,7 +78,17 @@ class AlertNotified(AlertEvent):
 class AlertEscalated(AlertEvent):
     step: int
     role: str
-    reason: Literal["not_acknowledged", "lease_expired", "step_empty", "severity_raised", "contact_overdue"]
+    """The roles of the step, joined by `+`."""
+    reason: Literal[
+        "not_acknowledged",
+        "lease_expired",
+        "step_empty",
+        "step_unreachable",
+        "severity_raised",
+        "new_evidence",
+        "contact_overdue",
+        "assessment_overdue",
+    ]
     escalated_at: datetime
 
 
@@ -74,12 +99,25 @@ class AlertAcknowledged(AlertEvent):
     in_time: bool
 
 
+class AlertHandedOver(AlertEvent):
+    """Somebody else is asked to take it; until they do, it escalates again at `answer_by`."""
+
+    by: str
+    contact_id: str
+    handed_over_at: datetime
+    answer_by: datetime
+
+
 class AlertAssessed(AlertEvent):
     by: str
     assessed_at: datetime
 
 
 class AlertResolved(AlertEvent):
+    """It ended: by a human with a disposition, or by rule because the fact behind it was settled."""
+
     by: str
+    """A human's subject, or `rule`."""
     disposition: str
+    """A `DispositionResult`; by rule, the reason: informed, session_attended, session_recorded …"""
     resolved_at: datetime

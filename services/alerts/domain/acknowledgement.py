@@ -1,0 +1,184 @@
+"""What people do with an alert: take it, assess, hand it over, resolve it.
+
+clinical.md, Crisis: an acknowledgement is a lease; closing needs a disposition.
+"""
+
+from datetime import datetime
+
+from services.alerts.domain import digest
+from services.alerts.domain.alert import (
+    Acknowledgement,
+    Alert,
+    Assessment,
+    Disposition,
+    Ending,
+    Outcome,
+    heading,
+)
+from services.alerts.domain.obligations import cancel, due, meet
+from services.alerts.domain.policy import Contact
+from services.alerts.domain.reasons import EndReason
+from services.alerts.domain.roster import OnCall
+from services.alerts.domain.telling import tell
+from services.alerts.events import (
+    AlertAcknowledged,
+    AlertAssessed,
+    AlertHandedOver,
+    AlertResolved,
+    DispositionResult,
+)
+from shared.errors import Refused
+
+CRISIS_RESULTS: frozenset[DispositionResult] = frozenset(
+    {
+        "no_current_risk",
+        "managed_with_safety_plan",
+        "emergency_services",
+        "hospitalised",
+        "referred_on",
+        "false_alarm",
+    }
+)
+
+
+def acknowledge(alert: Alert, by: str, on_call: OnCall, now: datetime) -> Outcome:
+    """Take it. Taken already, the first acknowledgement is kept, unless it was handed to this person.
+
+    It silences every page decided so far. Raises `Refused("alert_resolved")`.
+    """
+    if alert.state == "resolved":
+        raise Refused("alert_resolved")
+    handed = alert.handed_to == by
+    if alert.state == "informed" or (alert.state != "open" and not handed):
+        return Outcome(alert)
+    if alert.informational:
+        return _acknowledged(alert, by, None, now).then(lambda taken: digest.informed(taken, now))
+    hours = on_call.hours(alert.clinic_id)
+    if alert.state == "assessed":
+        later = on_call.ladder(alert).unresolved.after(now, hours)
+        return _acknowledged(alert.model_copy(update={"step_due": later}), by, None, now)
+    paged = alert.lane == "page"
+    lease = on_call.ladder(alert).lease if paged else on_call.policy.digest.lease
+    taken = alert.model_copy(update={"state": "acknowledged", "step_due": None})
+    return _acknowledged(taken, by, lease.after(now, hours), now)
+
+
+def _acknowledged(alert: Alert, by: str, lease_until: datetime | None, now: datetime) -> Outcome:
+    answer_by = due(alert, "acknowledge")
+    in_time = answer_by is None or now <= answer_by
+    taken = Acknowledgement(by=by, at=now, in_time=in_time, lease_until=lease_until)
+    alert = meet(alert, "acknowledge", now).model_copy(
+        update={"acknowledgement": taken, "silenced": alert.round, "handed_to": None}
+    )
+    event = AlertAcknowledged(
+        **heading(alert), by=by, acknowledged_at=now, lease_until=lease_until, in_time=in_time
+    )
+    return Outcome(alert, (event,))
+
+
+def assess(alert: Alert, assessment: Assessment, on_call: OnCall, now: datetime) -> Outcome:
+    """Record an assessment, which ends the lease; whoever assesses has taken the alert.
+
+    It can be recorded again. Raises `Refused`: `alert_resolved`, `not_a_crisis_result`.
+    """
+    _require_live(alert)
+    _require_result(alert, assessment.result)
+    if alert.state == "open":
+        taken = acknowledge(alert, assessment.by, on_call, now)
+        return taken.then(lambda a: assess(a, assessment, on_call, now)) if taken.alert.live else taken
+    alert = meet(alert, "assess", now)
+    if assessment.contact_made:
+        alert = meet(alert, "contact", now)
+    assessed = alert.model_copy(
+        update={
+            "state": "assessed",
+            "assessment": assessment,
+            "acknowledgement": _without_lease(alert),
+            "step_due": _review(alert, on_call, now),
+        }
+    )
+    return Outcome(assessed, (AlertAssessed(**heading(alert), by=assessment.by, assessed_at=now),))
+
+
+def _without_lease(alert: Alert) -> Acknowledgement | None:
+    taken = alert.acknowledgement
+    return None if taken is None else taken.model_copy(update={"lease_until": None})
+
+
+def _review(alert: Alert, on_call: OnCall, now: datetime) -> datetime:
+    """When people are reminded that it is assessed and not resolved."""
+    hours = on_call.hours(alert.clinic_id)
+    if alert.lane == "page":
+        return on_call.ladder(alert).unresolved.after(now, hours)
+    return hours.next_of(on_call.policy.digest.at, on_call.policy.digest.remind.after(now, hours))
+
+
+def hand_over(alert: Alert, by: str, to: Contact, on_call: OnCall, now: datetime) -> Outcome:
+    """Ask somebody else to take it, within the time of a first answer; else it escalates again.
+
+    Raises `Refused`: `alert_resolved`, `not_acknowledged`, `contact_elsewhere`, `not_paged` (routine).
+    """
+    _require_live(alert)
+    if alert.state == "open":
+        raise Refused("not_acknowledged")
+    if alert.lane != "page":
+        raise Refused("not_paged")
+    if to not in on_call.roster(alert):
+        raise Refused("contact_elsewhere")
+    answer_by = on_call.ladder(alert).acknowledge.after(now, on_call.hours(alert.clinic_id))
+    told = tell(_awaiting(alert, to, answer_by), [to], now, "handed_over", reach="all", step=alert.step)
+    return told.announcing(
+        [AlertHandedOver(**heading(alert), by=by, contact_id=to.id, handed_over_at=now, answer_by=answer_by)]
+    )
+
+
+def _awaiting(alert: Alert, to: Contact, answer_by: datetime) -> Alert:
+    update: dict[str, object] = {"handed_to": to.subject}
+    if alert.state == "assessed":
+        update["step_due"] = answer_by
+    elif alert.acknowledgement is not None:
+        update["acknowledgement"] = alert.acknowledgement.model_copy(update={"lease_until": answer_by})
+    return alert.model_copy(update=update)
+
+
+def resolve(alert: Alert, by: str, disposition: Disposition, now: datetime) -> Outcome:
+    """End it. Resolved twice, the first disposition is kept.
+
+    Raises `Refused`: a crisis needs an assessment (`not_assessed`) and a whole disposition
+    (`disposition_incomplete`, `not_a_crisis_result`).
+    """
+    if not alert.live:
+        return Outcome(alert)
+    _require_result(alert, disposition.result)
+    if alert.kind == "crisis":
+        if alert.state != "assessed":
+            raise Refused("not_assessed")
+        if disposition.safety_plan is None or disposition.next_contact is None:
+            raise Refused("disposition_incomplete")
+    ending = Ending(by=by, at=now, reason="resolved", disposition=disposition)
+    return _ended(alert, ending, disposition.result, now)
+
+
+def settle(alert: Alert, reason: EndReason, now: datetime) -> Outcome:
+    """The fact behind a routine alert was settled: resolved by rule, with the reason. Never a crisis."""
+    if not alert.live or alert.kind == "crisis":
+        return Outcome(alert)
+    return _ended(alert, Ending(by="rule", at=now, reason=reason), reason, now)
+
+
+def _ended(alert: Alert, ending: Ending, disposition: str, now: datetime) -> Outcome:
+    done = cancel(alert, ending.reason, now).model_copy(
+        update={"state": "resolved", "ending": ending, "step_due": None}
+    )
+    event = AlertResolved(**heading(alert), by=ending.by, disposition=disposition, resolved_at=now)
+    return Outcome(done.decided(now, "end", ending.reason), (event,))
+
+
+def _require_live(alert: Alert) -> None:
+    if not alert.live:
+        raise Refused("alert_resolved")
+
+
+def _require_result(alert: Alert, result: DispositionResult) -> None:
+    if alert.kind == "crisis" and result not in CRISIS_RESULTS:
+        raise Refused("not_a_crisis_result")

@@ -1,0 +1,84 @@
+"""Routine alerts: calm, folded per contact at the next digest time of a working day."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from services.alerts.domain import delivery as deliveries
+from services.alerts.domain.alert import Alert, Ending, Outcome, heading
+from services.alerts.domain.delivery import Delivery
+from services.alerts.domain.policy import Contact
+from services.alerts.domain.roster import OnCall
+from services.alerts.domain.telling import drafting
+from services.alerts.events import AlertResolved
+
+
+def queued(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
+    """Wait for the next digest (design.md: transitions and maintenance reach people calmly)."""
+    at = _next(alert, on_call, now)
+    return Outcome(alert.model_copy(update={"step_due": at}).decided(now, "wait", "waits_for_digest"))
+
+
+def _next(alert: Alert, on_call: OnCall, instant: datetime) -> datetime:
+    return on_call.hours(alert.clinic_id).next_of(on_call.policy.digest.at, instant)
+
+
+def when_due(alerts: Iterable[Alert], on_call: OnCall, now: datetime) -> list[Outcome]:
+    """Mention each alert once to each of its contacts: one delivery per contact, naming all of theirs."""
+    outcomes: dict[str, Outcome] = {}
+    folded: dict[str, tuple[Contact, list[str]]] = {}
+    for alert in alerts:
+        if not alert.live or alert.lane != "digest":
+            continue
+        outcomes[alert.id] = Outcome(_mentioned(alert, on_call, now))
+        for contact in readers(alert, on_call):
+            folded.setdefault(contact.id, (contact, []))[1].append(alert.id)
+    for contact, ids in folded.values():
+        lead = outcomes[ids[0]]
+        made = deliveries.addressed([contact], "first", drafting(lead.alert, tuple(ids), 0, now))
+        outcomes[ids[0]] = Outcome(lead.alert, (), (*lead.deliveries, *made))
+    return [_kept(outcome, now) for outcome in outcomes.values()]
+
+
+def readers(alert: Alert, on_call: OnCall) -> tuple[Contact, ...]:
+    """Those whom this kind concerns; where there is nobody, everyone: it must reach somebody."""
+    roles = on_call.policy.digest.roles_for(alert.kind)
+    return on_call.contacts(alert, roles) or on_call.roster(alert)
+
+
+def _mentioned(alert: Alert, on_call: OnCall, now: datetime) -> Alert:
+    """In a new round; one that waits for somebody comes back, an acknowledged one when its lease is over."""
+    remind = on_call.policy.digest.remind.after(now, on_call.hours(alert.clinic_id))
+    back = None if alert.informational else _next(alert, on_call, remind)
+    return alert.model_copy(
+        update={
+            "round": alert.round + 1,
+            "state": "assessed" if alert.state == "assessed" else "open",
+            "acknowledgement": None,
+            "step": 0,
+            "step_due": back,
+        }
+    )
+
+
+def _kept(outcome: Outcome, now: datetime) -> Outcome:
+    """A delivery that names several alerts is counted with the first."""
+    count = len(outcome.deliveries)
+    alert = outcome.alert.decided(now, "notify", "digest_due", deliveries=count)
+    return Outcome(alert, outcome.events, outcome.deliveries)
+
+
+def informed(alert: Alert, now: datetime) -> Outcome:
+    """Told, an informational alert is done."""
+    if not (alert.live and alert.informational):
+        return Outcome(alert)
+    ending = Ending(by="rule", at=now, reason="informed")
+    done = alert.model_copy(update={"state": "informed", "ending": ending, "step_due": None})
+    event = AlertResolved(**heading(alert), by="rule", disposition="informed", resolved_at=now)
+    return Outcome(done.decided(now, "end", "informed"), (event,))
+
+
+def undelivered(alert: Alert, given_up: Delivery, on_call: OnCall, now: datetime) -> Outcome:
+    """Nobody could be told: an informational alert comes back in the next digest, it is not dropped."""
+    if not (alert.live and alert.informational) or alert.step_due is not None or given_up.remaining:
+        return Outcome(alert)
+    return queued(alert, on_call, now)

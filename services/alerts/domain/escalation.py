@@ -1,0 +1,129 @@
+"""Climbing the on-call ladder until a human has taken it; it never ends by itself.
+
+clinical.md, Crisis: page at once, backup at 5, supervisor at 10, everyone at 15 minutes for high; after
+the last step everyone is paged again at an interval. The numbers are the on-call policy's.
+"""
+
+from datetime import datetime
+from functools import partial
+from typing import Literal
+
+from services.alerts.domain.alert import NOT_PAGED, Alert, Outcome, heading
+from services.alerts.domain.obligations import BREACHES, breach, oblige
+from services.alerts.domain.reasons import NotifyReason
+from services.alerts.domain.roster import OnCall
+from services.alerts.domain.telling import tell
+from services.alerts.events import AlertEscalated
+
+FIRST_PAGE: frozenset[NotifyReason] = frozenset({"page_at_once", "clinic_hours_began"})
+
+
+def start(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
+    """Owe an answer and page the step after the present one; low severity waits for clinic hours."""
+    ladder = on_call.ladder(alert)
+    begins = now if ladder.when == "at_once" else on_call.hours(alert.clinic_id).next_open(now)
+    alert = oblige(alert, on_call, begins, now).model_copy(update={"state": "open", "step_due": begins})
+    if begins > now:
+        return Outcome(alert.decided(now, "wait", "outside_clinic_hours"))
+    return climb(alert, on_call, now, now, reason)
+
+
+def climb(alert: Alert, on_call: OnCall, planned: datetime, now: datetime, reason: NotifyReason) -> Outcome:
+    """Page the next step, or everyone again after the last; a step without people is skipped and said.
+
+    `planned`: when it was due, from which the step after it counts, so that lateness does not add up.
+    """
+    ladder, hours = on_call.ladder(alert), on_call.hours(alert.clinic_id)
+    last = len(ladder.steps) - 1
+    index = min(alert.step + 1, last)
+    step = ladder.steps[index]
+    contacts = on_call.contacts(alert, step.roles)
+    if not contacts and index < last:
+        empty = escalated(alert, index, step.role, "step_empty", now)
+        skipped = alert.model_copy(update={"step": index}).decided(now, "skip", "step_empty")
+        onward = partial(climb, on_call=on_call, planned=planned, now=now, reason=reason)
+        return Outcome(skipped, (empty,)).then(onward)
+    following = ladder.steps[index + 1].wait.after(planned, hours) if index < last else None
+    alert = alert.model_copy(update={"step": index, "step_due": following or ladder.repeat.after(now, hours)})
+    told = tell(alert, contacts, now, reason, reach=step.reach, step=index)
+    if reason in FIRST_PAGE:
+        return told
+    return told.announcing([escalated(told.alert, index, step.role, reason, now)])
+
+
+def escalated(
+    alert: Alert, step: int, role: str, reason: NotifyReason | Literal["step_empty"], now: datetime
+) -> AlertEscalated:
+    return AlertEscalated.model_validate(
+        {**heading(alert), "step": step, "role": role, "reason": reason, "escalated_at": now}
+    )
+
+
+def when_due(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
+    """Everything about a paged alert that is due by `now`, however late the look at it is."""
+    if not alert.live or alert.lane != "page":
+        return Outcome(alert)
+    alert, breached = breach(alert, now)
+    out = Outcome(alert)
+    match alert.state:
+        case "open":
+            out = _climb_what_is_due(alert, on_call, now)
+            if "acknowledge" in breached and not out.events:
+                out = climb(out.alert, on_call, now, now, "not_acknowledged")
+        case "acknowledged" if _lease_is_over(alert, now):
+            out = _lapse(alert, on_call, now)
+        case "assessed" if alert.step_due is not None and alert.step_due <= now:
+            out = _remind(alert, on_call, now)
+    for kind in breached:
+        if kind != "acknowledge":
+            out = out.then(partial(_page_everyone, on_call=on_call, now=now, reason=BREACHES[kind]))
+    return out
+
+
+def _climb_what_is_due(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
+    out = Outcome(alert)
+    while (planned := out.alert.step_due) is not None and planned <= now:
+        waited = any(d.reason == "outside_clinic_hours" for d in out.alert.decisions)
+        reason: NotifyReason = "not_acknowledged"
+        if out.alert.step == NOT_PAGED:
+            reason = "clinic_hours_began" if waited else "page_at_once"
+        out = out.then(partial(climb, on_call=on_call, planned=planned, now=now, reason=reason))
+    return out
+
+
+def _lease_is_over(alert: Alert, now: datetime) -> bool:
+    taken = alert.acknowledgement
+    return taken is not None and taken.lease_until is not None and taken.lease_until <= now
+
+
+def _lapse(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
+    """An acknowledgement without an assessment ran out: it escalates again, one step further."""
+    alert = alert.model_copy(update={"acknowledgement": None, "handed_to": None})
+    return start(alert, on_call, now, "lease_expired")
+
+
+def _remind(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
+    """Assessed and not resolved: those of the first step are reminded, so that it cannot be forgotten."""
+    ladder, hours = on_call.ladder(alert), on_call.hours(alert.clinic_id)
+    alert = alert.model_copy(update={"step_due": ladder.unresolved.after(now, hours)})
+    people = next((found for step in ladder.steps if (found := on_call.contacts(alert, step.roles))), ())
+    return tell(alert, people, now, "unresolved_after_assessment", reach="all", step=alert.step)
+
+
+def _page_everyone(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
+    """Human contact or the assessment is overdue: everyone hears of it, taken or not."""
+    ladder, hours = on_call.ladder(alert), on_call.hours(alert.clinic_id)
+    last = len(ladder.steps) - 1
+    if alert.state == "open":
+        alert = alert.model_copy(update={"step": last, "step_due": ladder.repeat.after(now, hours)})
+    step = ladder.steps[last]
+    told = tell(alert, on_call.contacts(alert, step.roles), now, reason, reach="all", step=last)
+    return told.announcing([escalated(told.alert, last, step.role, reason, now)])
+
+
+def unreachable(alert: Alert, on_call: OnCall, step: int, round: int, now: datetime) -> Outcome:
+    """Nobody of the present step could be reached: the next one is not waited for."""
+    last = len(on_call.ladder(alert).steps) - 1
+    if alert.state != "open" or (alert.step, alert.round) != (step, round) or step >= last:
+        return Outcome(alert)
+    return climb(alert, on_call, now, now, "step_unreachable")

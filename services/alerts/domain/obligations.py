@@ -1,0 +1,72 @@
+"""What somebody owes because of an alert, and by when. Every obligation ends, and how it ends is kept."""
+
+from datetime import datetime
+
+from services.alerts.domain.alert import Alert, Obligation
+from services.alerts.domain.reasons import EndReason, NotifyReason, ObligeReason
+from services.alerts.domain.roster import OnCall
+
+BREACHES: dict[ObligeReason, NotifyReason] = {
+    "acknowledge": "not_acknowledged",
+    "contact": "contact_overdue",
+    "assess": "assessment_overdue",
+}
+
+
+def oblige(alert: Alert, on_call: OnCall, start: datetime, now: datetime) -> Alert:
+    """Owe what the severity asks for, counted from `start` (clinical.md, Crisis, severity → response).
+
+    High: acknowledge within 5, human contact within 60 minutes. Moderate: acknowledge within 30 minutes,
+    assess the same day. Only a crisis asks for contact and assessment. An obligation of a kind that is
+    open already is brought forward and never put off.
+    """
+    ladder, hours = on_call.ladder(alert), on_call.hours(alert.clinic_id)
+    spans = {"acknowledge": ladder.acknowledge}
+    if alert.kind == "crisis":
+        spans |= {k: s for k, s in (("contact", ladder.contact), ("assess", ladder.assess)) if s is not None}
+    kinds: tuple[ObligeReason, ...] = ("acknowledge", "contact", "assess")
+    for kind in kinds:
+        if kind in spans:
+            alert = _owe(alert, kind, spans[kind].after(start, hours), now)
+    return alert
+
+
+def _owe(alert: Alert, kind: ObligeReason, due_at: datetime, now: datetime) -> Alert:
+    if any(o.kind == kind and o.state == "open" and o.due_at <= due_at for o in alert.obligations):
+        return alert
+    alert = cancel(alert, "superseded", now, kind)
+    owed = Obligation(kind=kind, due_at=due_at)
+    return alert.model_copy(update={"obligations": (*alert.obligations, owed)}).decided(now, "oblige", kind)
+
+
+def meet(alert: Alert, kind: ObligeReason, now: datetime) -> Alert:
+    """Whatever of this kind is open was done in time; what is overdue was breached."""
+    return _end(alert, "met", None, now, kind)
+
+
+def cancel(alert: Alert, reason: EndReason | str, now: datetime, kind: ObligeReason | None = None) -> Alert:
+    return _end(alert, "cancelled", reason, now, kind)
+
+
+def breach(alert: Alert, now: datetime) -> tuple[Alert, tuple[ObligeReason, ...]]:
+    """End what is overdue as breached; returns its kinds, so that the caller announces them."""
+    overdue = tuple(o.kind for o in alert.obligations if o.state == "open" and o.due_at <= now)
+    for kind in overdue:
+        alert = _end(alert, "breached", BREACHES[kind], now, kind)
+    return alert, overdue
+
+
+def due(alert: Alert, kind: ObligeReason) -> datetime | None:
+    """When the latest obligation of this kind is or was due."""
+    moments = [o.due_at for o in alert.obligations if o.kind == kind and o.state != "cancelled"]
+    return moments[-1] if moments else None
+
+
+def _end(alert: Alert, state: str, reason: str | None, now: datetime, kind: ObligeReason | None) -> Alert:
+    ended = tuple(
+        o.model_copy(update={"state": state, "reason": reason, "ended_at": now})
+        if o.state == "open" and kind in (None, o.kind)
+        else o
+        for o in alert.obligations
+    )
+    return alert.model_copy(update={"obligations": ended})

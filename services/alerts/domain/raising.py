@@ -1,0 +1,89 @@
+"""Raising an alert, and what joins an open one."""
+
+from datetime import datetime
+
+from services.alerts.domain import digest, escalation
+from services.alerts.domain.alert import NOT_PAGED, Alert, Evidence, Outcome, heading, rank
+from services.alerts.domain.obligations import due
+from services.alerts.domain.reasons import NotifyReason
+from services.alerts.domain.roster import OnCall
+from services.alerts.domain.telling import tell
+from services.alerts.events import AlertJoined, AlertRaised
+
+KEPT_EVIDENCE = 100
+"""Ids of facts and dead letters that are kept; flags are all kept, the rest is counted."""
+
+
+def raised(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
+    """A new alert: told at once, in clinic hours, or folded into the next digest."""
+    out = (
+        digest.queued(alert, on_call, now)
+        if alert.lane == "digest"
+        else escalation.start(alert, on_call, now, "page_at_once")
+    )
+    announced = AlertRaised(
+        **heading(out.alert),
+        reason=alert.reason,
+        raised_at=alert.raised_at,
+        acknowledge_by=due(out.alert, "acknowledge"),
+    )
+    return Outcome(out.alert, (announced, *out.events), out.deliveries)
+
+
+def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> Outcome:
+    """New evidence joins an open alert: it may raise the severity, and never lowers it.
+
+    clinical.md, Crisis: one crisis episode per patient at a time; new evidence joins it, raises severity
+    and pages again. Other kinds are told again only when the severity rises.
+    """
+    previous = alert.severity
+    alert = with_evidence(alert, evidence)
+    if rank(evidence.severity) > rank(previous):
+        out = _severity_raised(alert, evidence, on_call, now)
+    elif alert.kind == "crisis":
+        out = _crisis_evidence(alert, evidence, on_call, now)
+    else:
+        out = Outcome(alert.decided(now, "skip", "joined_open_alert"))
+    told = AlertJoined(
+        **heading(out.alert), reason=evidence.reason, previous_severity=previous, joined_at=now
+    )
+    return Outcome(out.alert, (told, *out.events), out.deliveries)
+
+
+def with_evidence(alert: Alert, evidence: Evidence) -> Alert:
+    kept = (*alert.evidence, evidence)
+    if alert.kind != "crisis":
+        kept = kept[-KEPT_EVIDENCE:]
+    return alert.model_copy(update={"evidence": kept, "evidence_count": alert.evidence_count + 1})
+
+
+def _severity_raised(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> Outcome:
+    """Whoever took the lesser alert has not taken this one; whoever was paged is not left out."""
+    taken = alert.state != "open" or alert.lane == "digest"
+    step = NOT_PAGED if taken else max(NOT_PAGED, alert.step - 1)
+    alert = alert.model_copy(update={"severity": evidence.severity, "step": step, "informational": False})
+    return escalation.start(_untaken(alert), on_call, now, "severity_raised")
+
+
+def _crisis_evidence(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> Outcome:
+    """Pages again; what was assessed before this evidence has to be assessed anew."""
+    if alert.state == "assessed":
+        alert = _untaken(alert).model_copy(update={"step": NOT_PAGED})
+        return escalation.start(alert, on_call, now, "new_evidence")
+    if alert.state == "open" and alert.step == NOT_PAGED:
+        return Outcome(alert.decided(now, "wait", "outside_clinic_hours"))
+    if alert.state == "open" and evidence.source == "dead_letter":
+        return Outcome(alert.decided(now, "skip", "joined_open_alert"))
+    return _present_step_again(alert, on_call, now, "new_evidence")
+
+
+def _present_step_again(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
+    step = on_call.ladder(alert).steps[alert.step]
+    contacts = on_call.contacts(alert, step.roles)
+    return tell(alert, contacts, now, reason, reach=step.reach, step=alert.step)
+
+
+def _untaken(alert: Alert) -> Alert:
+    return alert.model_copy(
+        update={"state": "open", "acknowledgement": None, "assessment": None, "handed_to": None}
+    )

@@ -1,0 +1,79 @@
+"""Who is meant by a role, for one alert: policy and clinic hours as one thing to ask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+from services.alerts.domain.hours import AROUND_THE_CLOCK, ClinicHours
+from services.alerts.domain.policy import Contact, ContactRole, Ladder, OnCallPolicy
+from services.alerts.events import AlertKind, Severity
+
+
+class Concerned(Protocol):
+    """What the roster reads of an alert."""
+
+    @property
+    def kind(self) -> AlertKind: ...
+    @property
+    def severity(self) -> Severity: ...
+    @property
+    def clinic_id(self) -> str: ...
+    @property
+    def clinician_id(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class OnCall:
+    """The policy with the hours of each clinic."""
+
+    policy: OnCallPolicy
+    clinic_hours: Mapping[str, ClinicHours]
+
+    def hours(self, clinic_id: str) -> ClinicHours:
+        return self.clinic_hours.get(clinic_id, AROUND_THE_CLOCK)
+
+    def ladder(self, alert: Concerned) -> Ladder:
+        """Only alerts above routine have one."""
+        if alert.kind == "dead_letter":
+            ladders = self.policy.engineering
+            return ladders.high if alert.severity == "high" else ladders.moderate
+        clinical = self.policy.clinical
+        match alert.severity:
+            case "high":
+                return clinical.high
+            case "moderate":
+                return clinical.moderate
+            case _:
+                return clinical.low
+
+    def roster(self, alert: Concerned) -> tuple[Contact, ...]:
+        """The clinic's people; where the clinic is not known, the people of every clinic."""
+        if alert.kind == "dead_letter":
+            return self.policy.engineers
+        known = self.policy.clinics.get(alert.clinic_id)
+        return known or tuple(c for contacts in self.policy.clinics.values() for c in contacts)
+
+    def contacts(self, alert: Concerned, roles: tuple[ContactRole, ...]) -> tuple[Contact, ...]:
+        """Everybody with one of these roles, in the order of the roles, nobody twice."""
+        roster = self.roster(alert)
+        found = {c.id: c for role in roles for c in roster if _is(c, role, alert.clinician_id)}
+        return tuple(found.values())
+
+    def contact(self, contact_id: str) -> Contact | None:
+        return self._by_id.get(contact_id)
+
+    def contacts_of(self, subject: str) -> tuple[Contact, ...]:
+        return tuple(contact for contact in self._by_id.values() if contact.subject == subject)
+
+    @cached_property
+    def _by_id(self) -> dict[str, Contact]:
+        return {contact.id: contact for contact in self.policy.people()}
+
+
+def _is(contact: Contact, role: ContactRole, clinician_id: str | None) -> bool:
+    if role == "everyone":
+        return True
+    if role == "treating_clinician":
+        return clinician_id is not None and contact.subject == clinician_id
+    return role in contact.roles

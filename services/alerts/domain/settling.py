@@ -1,0 +1,51 @@
+"""Which alerts a later fact settles, so that what has become moot ends resolved by rule, with the reason."""
+
+from services.alerts.domain.alert import Alert
+from services.alerts.domain.concerns import appointment, plan, referral
+from services.alerts.domain.reasons import EndReason
+from services.alerts.events import AlertKind
+
+Settled = tuple[tuple[AlertKind, str], ...]
+"""(kind, about) of the alerts that are settled."""
+
+OF_A_RUNNING_PLAN: frozenset[AlertKind] = frozenset(
+    {
+        "missed_session",
+        "session_unrecorded",
+        "phase_overdue",
+        "hold_review",
+        "case_review",
+        "maintenance_review",
+    }
+)
+"""Moot once the plan is closed; deterioration, relapse and not improving still need a human."""
+
+
+def by_attended(plan_id: str, appointment_id: str) -> Settled:
+    """The person came: earlier absences of this plan are answered, and this session is recorded."""
+    return (("missed_session", plan(plan_id)), *by_recorded(appointment_id))
+
+
+def by_recorded(appointment_id: str) -> Settled:
+    return (("session_unrecorded", appointment(appointment_id)),)
+
+
+def by_phase(plan_id: str) -> Settled:
+    return (("phase_overdue", plan(plan_id)),)
+
+
+def by_resumed(plan_id: str) -> Settled:
+    return (("hold_review", plan(plan_id)),)
+
+
+def by_contract(plan_id: str) -> Settled:
+    return (("maintenance_review", plan(plan_id)),)
+
+
+def by_intake_decision(referral_id: str) -> Settled:
+    return (("intake_review", referral(referral_id)),)
+
+
+def moot_with(alert: Alert, plan_id: str) -> EndReason | None:
+    """Whether the plan's closing settles this alert."""
+    return "plan_closed" if alert.plan_id == plan_id and alert.kind in OF_A_RUNNING_PLAN else None

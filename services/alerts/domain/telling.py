@@ -1,0 +1,94 @@
+"""Telling people: from a decision to the deliveries that carry it out, and what came of them."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Literal
+
+from services.alerts.domain import delivery as deliveries
+from services.alerts.domain.alert import Alert, Outcome, heading
+from services.alerts.domain.delivery import Delivery, Target
+from services.alerts.domain.policy import Contact
+from services.alerts.domain.reasons import DeliveryReason, NotifyReason
+from services.alerts.events import AlertNotified
+
+
+def tell(
+    alert: Alert,
+    contacts: Sequence[Contact],
+    now: datetime,
+    reason: NotifyReason,
+    *,
+    reach: Literal["first", "all"],
+    step: int,
+) -> Outcome:
+    """Page these contacts in a new round. Nobody there is a decision as well."""
+    if not contacts:
+        return Outcome(alert.decided(now, "skip", "nobody_to_tell", step=step))
+    alert = alert.model_copy(update={"round": alert.round + 1})
+    made = deliveries.addressed(contacts, reach, drafting(alert, (alert.id,), step, now))
+    return Outcome(alert.decided(now, "notify", reason, step=step, deliveries=len(made)), (), made)
+
+
+def drafting(
+    alert: Alert, alert_ids: tuple[str, ...], step: int, now: datetime
+) -> Callable[[Target, Sequence[Target]], Delivery]:
+    """How deliveries of this alert's present round are made out."""
+
+    def draft(target: Target, remaining: Sequence[Target]) -> Delivery:
+        return Delivery(
+            id=deliveries.identify(alert.id, step, alert.round, target),
+            patient_id=alert.patient_id,
+            clinic_id=alert.clinic_id,
+            alert_ids=alert_ids,
+            lane=alert.lane,
+            severity=alert.severity,
+            step=step,
+            round=alert.round,
+            contact_id=target.contact_id,
+            channel=target.channel,
+            remaining=tuple(remaining),
+            next_attempt=now,
+            created_at=now,
+        )
+
+    return draft
+
+
+def why_not(delivery: Delivery, alerts: Sequence[Alert]) -> DeliveryReason | None:
+    """Asked again just before sending: why nobody needs this any more; `None` if somebody does.
+
+    An acknowledgement silences the rounds decided before it, never what is decided later.
+    """
+    live = [alert for alert in alerts if alert.live]
+    if not live:
+        return "ended"
+    if delivery.lane == "page" and all(delivery.round <= alert.silenced for alert in live):
+        return "acknowledged"
+    return None
+
+
+def notified(alert: Alert, ended: Delivery, now: datetime) -> Outcome:
+    """Announce how a delivery ended; `ended` is not pending."""
+    event = AlertNotified.model_validate(
+        {
+            **heading(alert),
+            "delivery_id": ended.id,
+            "step": ended.step,
+            "contact_id": ended.contact_id,
+            "channel": ended.channel,
+            "outcome": ended.state,
+            "reason": ended.reason,
+            "attempts": ended.attempts,
+            "at": now,
+        }
+    )
+    return Outcome(alert, (event,))
+
+
+def fell_through(alert: Alert, given_up: Delivery, now: datetime) -> Outcome:
+    """The next channel of the contact, then the next contact of the step."""
+    made = deliveries.fall_through(given_up, now)
+    if not made:
+        return Outcome(alert)
+    decided = alert.decided(now, "notify", "fell_through", step=given_up.step, deliveries=len(made))
+    return Outcome(decided, (), made)

@@ -1,0 +1,146 @@
+"""Alerts' documents: alerts, each person's crises, deliveries, and the notices of the inbox."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from services.alerts import inbound
+from services.alerts.domain import concerns, crisis
+from services.alerts.domain.alert import UNKNOWN, Alert, Outcome
+from services.alerts.domain.crisis import CrisisHistory
+from services.alerts.domain.delivery import Delivery
+from services.alerts.domain.policy import Rules
+from services.alerts.domain.roster import OnCall
+from services.alerts.events import AlertKind, Severity
+from shared.messaging.work import Conflict, Work
+from shared.mongo import Document, Index, MongoDatabase
+
+ALERTS, HISTORIES, DELIVERIES, NOTICES = "alerts", "crisis_histories", "deliveries", "notices"
+COLLECTIONS = [ALERTS, HISTORIES, DELIVERIES, NOTICES]
+WAITING: Document = {"waiting": True}
+LIVE: Document = {"live": True}
+INDEXES = [
+    Index(ALERTS, "lane", "next_due", partial=WAITING),
+    Index(ALERTS, "kind", "about", unique=True, partial=LIVE),
+    Index(ALERTS, "patient_id", "position"),
+    Index(ALERTS, "clinic_id", "position"),
+    Index(ALERTS, "position"),
+    Index(DELIVERIES, "queue", "next_attempt", partial=WAITING),
+    Index(DELIVERIES, "alert_ids"),
+    Index(DELIVERIES, "claim", partial=WAITING),
+    Index(NOTICES, "contact_id", "position"),
+]
+
+
+class Notice(BaseModel):
+    """One message in a contact's inbox: opaque ids and a severity, nothing about a person."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    """The delivery's id."""
+    patient_id: str
+    clinic_id: str
+    contact_id: str
+    alert_ids: tuple[str, ...]
+    severity: Severity
+    at: datetime
+    position: str
+    """Sorts the latest first."""
+
+
+class AlertsWork(Work):
+    """`on_call`: the policy in force. Live alerts in hand are found by what they are about."""
+
+    def __init__(self, database: MongoDatabase, *, now: datetime, on_call: OnCall) -> None:
+        super().__init__(database, service="alerts", now=now)
+        self.on_call = on_call
+        self.alerts = self.documents(ALERTS, Alert)
+        self.histories = self.documents(HISTORIES, CrisisHistory)
+        self.deliveries = self.documents(DELIVERIES, Delivery)
+        self.notices = self.documents(NOTICES, Notice)
+        self._live: dict[tuple[AlertKind, str], str] = {}
+        self._of_patient: dict[str, dict[str, None]] = {}
+
+    @property
+    def rules(self) -> Rules:
+        return self.on_call.policy.rules
+
+    async def prefetch(self, facts: "list[Any]") -> None:
+        """The live alerts of everybody in the batch, their crises, and the open dead letter alerts."""
+        letters = [fact for fact in facts if isinstance(fact, inbound.DeadLetter)]
+        people = {fact.patient_id for fact in facts if not isinstance(fact, inbound.DeadLetter)}
+        people |= {letter.patient_id for letter in letters if letter.crisis}
+        await self.load_people(people)
+        await self.load_about({concerns.dead_letters(letter.service, letter.reason) for letter in letters})
+
+    async def load_people(self, patient_ids: Iterable[str]) -> None:
+        ids = sorted(set(patient_ids))
+        if not ids:
+            return
+        await self.histories.load(ids)
+        for alert in await self.alerts.find(
+            {"patient_id": {"$in": ids}, **LIVE, "kind": {"$ne": "dead_letter"}}
+        ):
+            self._note(alert)
+        missing = [h.open for h in self.histories if h.open is not None and self.alerts.get(h.open) is None]
+        await self.alerts.load(missing)
+
+    async def load_about(self, abouts: Iterable[str]) -> None:
+        wanted = sorted(set(abouts))
+        if wanted:
+            for alert in await self.alerts.find({"kind": "dead_letter", "about": {"$in": wanted}, **LIVE}):
+                self._note(alert)
+
+    async def clinic_of(self, patient_id: str) -> str:
+        """Where a person was seen last, as far as alerts knows; `unknown` otherwise."""
+        if patient_id == UNKNOWN:
+            return UNKNOWN
+        row = await self.database[ALERTS].find_one(
+            {"patient_id": patient_id, "clinic_id": {"$ne": UNKNOWN}}, {"clinic_id": 1}
+        )
+        return UNKNOWN if row is None else str(row["clinic_id"])
+
+    def live(self, kind: AlertKind, about: str) -> Alert | None:
+        """The live alert of this kind about this, among those in hand."""
+        id = self._live.get((kind, about))
+        alert = None if id is None else self.alerts[id]
+        return alert if alert is not None and alert.live else None
+
+    def live_of(self, patient_id: str) -> list[Alert]:
+        held = [self.alerts[id] for id in self._of_patient.get(patient_id, ())]
+        return [alert for alert in held if alert.live]
+
+    def open_crisis(self, patient_id: str) -> Alert | None:
+        """Raises `Conflict` when the crisis was opened or ended between two reads."""
+        history = self.histories.get(patient_id)
+        if history is None or history.open is None:
+            return None
+        alert = self.alerts.get(history.open)
+        if alert is None or not alert.live:
+            raise Conflict(HISTORIES)
+        return alert
+
+    def keep(self, outcome: Outcome) -> None:
+        """Save what a rule decided."""
+        self.alerts.save(outcome.alert, outcome.events)
+        self._note(outcome.alert)
+        for delivery in outcome.deliveries:
+            self.deliveries.save(delivery)
+
+    def end_crisis(self, alert: Alert) -> None:
+        """Let the next flag open a new crisis. Loaded before by `load_people`."""
+        history = self.histories[alert.patient_id]
+        self.histories.save(crisis.ended(history, alert, self.now))
+
+    def _note(self, alert: Alert) -> None:
+        self._live[alert.kind, alert.about] = alert.id
+        self._of_patient.setdefault(alert.patient_id, {})[alert.id] = None
+
+
+async def alert_with_deliveries(work: AlertsWork, alert_id: str) -> Sequence[Delivery]:
+    """Load one alert and the deliveries made for it, the oldest first."""
+    await work.alerts.load([alert_id])
+    return await work.deliveries.find({"alert_ids": alert_id}, sort=[("created_at", 1), ("_id", 1)])
