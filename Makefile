@@ -26,7 +26,7 @@ test: .venv/dev doctor ## run every test
 check: .venv/dev doctor ## the whole gate: format, lint, types, import contracts, published contracts, tests
 	@echo "Format and lint"; $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
 	@echo "Types"; $(BIN)/mypy --no-error-summary
-	@echo "Import contracts"; $(BIN)/lint-imports --no-logo 2>/dev/null || $(BIN)/lint-imports
+	@echo "Import contracts"; $(BIN)/lint-imports --no-logo
 	@echo "Published contracts"; $(BIN)/python -m deploy.contracts --check
 	@echo "Tests"; $(BIN)/python -m pytest -q $(ARGS)
 
