@@ -20,6 +20,7 @@ from shared.messaging.work import Conflict, Work
 from shared.mongo import Document, Index, MongoDatabase, PyMongoError, Txn, is_duplicate_key
 
 W = TypeVar("W", bound=Work)
+T = TypeVar("T")
 
 COLLECTION = "idempotency"
 COLLECTIONS = [COLLECTION]
@@ -45,9 +46,16 @@ class ChangedMeanwhile(Exception):
 class Commands(Generic[W]):
     """Runs a service's commands. `open_work` makes a fresh unit of work at the present instant."""
 
-    def __init__(self, database: MongoDatabase, open_work: Callable[[], W]) -> None:
+    def __init__(
+        self,
+        database: MongoDatabase,
+        open_work: Callable[[], W],
+        *,
+        deadline_seconds: float = DEADLINE_SECONDS,
+    ) -> None:
         self._database = database
         self._open_work = open_work
+        self._deadline_seconds = deadline_seconds
 
     async def run(
         self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Reply]
@@ -55,22 +63,28 @@ class Commands(Generic[W]):
         """Load, decide and commit; once per Idempotency-Key, however often and concurrently it is sent.
 
         Raises `ChangedMeanwhile` after ten conflicts, `Problem` 409 when the key was used for something
-        else and 503 when MongoDB takes longer than 15 s, and whatever `load` and `decide` raise.
+        else and 503 when MongoDB takes longer than the deadline, and whatever `load` and `decide` raise.
         """
-        try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
-                return await self._run(call, load, decide)
-        except TimeoutError:
-            raise took_too_long() from None
+        return await self._within(
+            self._run(call, load, decide),
+            "It may or may not have been done: send it again with the same Idempotency-Key.",
+        )
 
     async def read(
         self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Reply]
     ) -> Response:
-        """Load and answer; nothing is written."""
+        """Load and answer; nothing is written. Raises `Problem` 503 after the deadline."""
         work = self._open_work()
         work.cause = Cause(correlation_id=call.request_id)
-        await load(work)
+        await self._within(load(work), "Nothing can be read right now: ask again.")
         return _response(decide(work))
+
+    async def _within(self, doing: Awaitable[T], otherwise: str) -> T:
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                return await doing
+        except TimeoutError:
+            raise Problem(503, "storage_unavailable", otherwise, headers={"Retry-After": "2"}) from None
 
     async def _run(
         self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Reply]
@@ -147,12 +161,3 @@ def _response(reply: Reply) -> Response:
         return Response(status_code=204 if reply.status == 200 else reply.status, headers=headers)
     body = reply.body.model_dump_json().encode()
     return Response(body, reply.status, headers, media_type="application/json")
-
-
-def took_too_long() -> Problem:
-    return Problem(
-        503,
-        "storage_unavailable",
-        "It may or may not have been done: send it again with the same Idempotency-Key.",
-        headers={"Retry-After": "2"},
-    )
