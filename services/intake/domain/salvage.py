@@ -89,7 +89,7 @@ def _of_item9(value: object) -> Assessment:
         return CLEAR
     try:
         points = float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return UNASSESSABLE
     if points == 0:
         return CLEAR

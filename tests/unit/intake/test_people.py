@@ -1,0 +1,75 @@
+"""Who a person is, how old, and who takes them."""
+
+from collections import Counter
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.intake.clinics import Clinics, assigned
+from services.intake.domain.person import Identity, Person, age_on
+from services.intake.events import (
+    CrisisFlagRaised,
+    IntakeCompleted,
+    IntakeDeclined,
+    IntakeReviewRequired,
+    ReferralReceived,
+    ScreeningIncomplete,
+)from shared.messaging.event import Event
+
+JO = Person(id="pat_1", patient_id="pat_1", clinic_id="riverside", given_name="Jo", phone="555")
+
+
+@pytest.mark.parametrize(
+    ("born", "today", "age"),
+    [
+        (date(2000, 3, 2), date(2026, 3, 1), 25),
+        (date(2000, 3, 2), date(2026, 3, 2), 26),
+        (date(2000, 2, 29), date(2026, 2, 28), 25),
+        (date(2000, 2, 29), date(2026, 3, 1), 26),
+    ],
+)
+def test_age_is_counted_in_full_years(born: date, today: date, age: int) -> None:
+    assert age_on(born, today) == age
+
+
+def test_what_is_not_told_again_about_a_person_stays() -> None:
+    told = JO.told(Identity(given_name="Joanna", email="jo@example.org"))
+    assert (told.given_name, told.phone, told.email, told.id) == ("Joanna", "555", "jo@example.org", "pat_1")
+
+
+def test_no_event_has_a_field_for_a_name_a_contact_or_free_text() -> None:
+    kinds: list[type[Event]] = [
+        CrisisFlagRaised,
+        IntakeCompleted,
+        IntakeDeclined,
+        IntakeReviewRequired,
+        ReferralReceived,
+        ScreeningIncomplete,
+    ]
+    for kind in kinds:
+        assert not set(kind.model_fields) & set(Identity.model_fields)
+
+
+def test_only_ids_are_read_from_the_clinics_file(tmp_path: Path) -> None:
+    path = tmp_path / "clinics.json"
+    path.write_text('{"version": "1", "clinics": [{"id": "a", "zone": "UTC", "clinicians": [{"id": "c1"}]}]}')
+    clinics = Clinics.read(path)
+    assert clinics.clinicians("a") == ("c1",)
+    assert clinics.clinicians("b") is None
+
+
+def test_referrals_are_spread_over_the_clinicians() -> None:
+    clinicians = tuple(f"c{n}" for n in range(6))
+    spread = Counter(assigned(clinicians, f"ref_{n}") for n in range(1200))
+    assert set(spread) == set(clinicians)
+    assert max(spread.values()) < 2 * min(spread.values())
+
+
+@given(st.text(max_size=40))
+def test_the_same_referral_always_goes_to_the_same_clinician(id: str) -> None:
+    clinicians = ("c1", "c2", "c3")
+    assert assigned(clinicians, id) == assigned(clinicians, id)
+    assert assigned(clinicians, id) in clinicians
