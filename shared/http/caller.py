@@ -17,7 +17,8 @@ ROLES: frozenset[Role] = frozenset(get_args(Role))
 ALL_CLINICS = "*"
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
-ENTITY_TAG = re.compile(r'"(\d{1,18})"')
+ENTITY_TAG = re.compile(r'"([0-9]{1,18})"|([0-9]{1,18})')
+"""Quoted as RFC 9110 has it; bare, because many clients lose the quotes."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ARRIVAL = "kith.arrival"
 
@@ -126,7 +127,7 @@ def _if_match(request: Request) -> int | None:
         raise Problem(
             400, "if_match_malformed", 'If-Match takes one entity tag as it was answered, like "7".'
         )
-    return int(matched[1])
+    return int(matched[1] or matched[2])
 
 
 def _digest(request: Request, caller: Caller, body: bytes) -> bytes:

@@ -35,7 +35,7 @@ PARAMETERS = {
         "in": "header",
         "required": False,
         "description": "The ETag that was read; the write is refused (412) if it changed since.",
-        "schema": {"type": "string", "pattern": '^"[0-9]{1,18}"$'},
+        "schema": {"type": "string", "pattern": '^("[0-9]{1,18}"|[0-9]{1,18})$'},
     },
 }
 FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")

@@ -106,7 +106,7 @@ def routers(storage: Storage) -> list[APIRouter]:
     @notes.post("/alarm", tags=["crisis"])
     async def alarm(call: carer) -> None: ...
 
-    lines = {"requestBody": {"content": {"application/x-ndjson": {"schema": {"type": "string"}}}}}
+    lines: dict[str, Any] = {"requestBody": {"content": {"application/x-ndjson": {"schema": {}}}}}
 
     @notes.post("/lines", openapi_extra={**lines, "x-max-body-bytes": 1_000_000})
     async def add_lines(request: Request, call: carer) -> int:
