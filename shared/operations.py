@@ -37,6 +37,13 @@ class FlowState(BaseModel):
     consumed: dict[str, int]
 
 
+class Announced(BaseModel):
+    """How many events of each type this service has announced, ever."""
+
+    service: str
+    counts: dict[str, int]
+
+
 class StoryEntry(BaseModel):
     """One thing that happened, and what led to it."""
 
@@ -127,6 +134,19 @@ def router(process: "Process") -> APIRouter:
             published={f"{t}/{p}": offset for (t, p), offset in state.published.items()},
             consumed=consumed,
         )
+
+    @api.get("/announced")
+    async def announced(call: engineer) -> Announced:
+        """Events in the outbox by type; reads the whole outbox."""
+        rows = await database.aggregate(
+            outbox.COLLECTION,
+            [
+                {"$unwind": "$events"},
+                {"$group": {"_id": "$events.type", "count": {"$sum": 1}}},
+                {"$sort": {"_id": 1}},
+            ],
+        )
+        return Announced(service=service.name, counts={row["_id"]: row["count"] for row in rows})
 
     @api.get("/story/{patient_id}")
     async def story(patient_id: str, call: carer) -> Story:

@@ -239,7 +239,8 @@ def next_working_day(now: datetime) -> datetime:
 
 def working_days(first: date, count: int) -> list[date]:
     """The first `count` days from `first` on that are no weekend."""
-    days, day = [], first
+    days: list[date] = []
+    day = first
     while len(days) < count:
         if day.weekday() < 5:
             days.append(day)

@@ -1,0 +1,84 @@
+"""Whole courses of care, played in stepped time: referrals, sixteen weeks and more, three months after."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from deploy.demo.clinic import ROUND_HOURS, Clinic, together, working_days
+from deploy.demo.life import Life
+
+START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+"""A Monday, 07:00 in New York."""
+
+WEEKS = 34
+"""Sixteen sessions with room for misses and holds, and three months of maintenance."""
+
+REFERRAL_HOURS = (14, 15, 16, 18, 19)
+"""UTC: when people are referred on a day."""
+
+GRID = timedelta(hours=2)
+NEAR = timedelta(minutes=90)
+"""A due moment nearer than this is met exactly; later ones on the grid, several at once."""
+
+Watch = Callable[[datetime, int], Awaitable[None]]
+"""Told after each day: the instant and how many of the play's days are over."""
+
+
+async def play(clinic: Clinic, lives: Sequence[Life], *, weeks: int, watch: Watch) -> None:
+    """Play until `weeks` are over and everything has settled. Raises `Unsettled`."""
+    end = clinic.time.now + timedelta(weeks=weeks)
+    _plan_referrals(clinic, lives)
+    _plan_rounds(clinic, end)
+    day = clinic.time.now.date()
+    while clinic.time.now < end:
+        await clinic.time.advance(_next_moment(clinic, end))
+        while actions := clinic.agenda.take(clinic.time.now):
+            await together(action() for action in actions)
+            await clinic.time.settle()
+        if clinic.time.now.date() != day:
+            day = clinic.time.now.date()
+            await watch(clinic.time.now, (day - (end - timedelta(weeks=weeks)).date()).days)
+    await watch(clinic.time.now, weeks * 7)
+
+
+def _next_moment(clinic: Clinic, end: datetime) -> datetime:
+    """The next moment at which somebody acts or something is due."""
+    now = clinic.time.now
+    moments = [end]
+    if (act := clinic.agenda.next) is not None:
+        moments.append(act)
+    for due in clinic.time.due:
+        moments.append(due if due - now < NEAR else on_grid(due))
+    return max(now, min(moments))
+
+
+def on_grid(moment: datetime) -> datetime:
+    """The moment itself or the next multiple of `GRID` in its day (UTC)."""
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - (midnight - moment) // GRID * GRID
+
+
+def _plan_referrals(clinic: Clinic, lives: Sequence[Life]) -> None:
+    """One person per clinician at a time, so that slots are given away in the same order every time."""
+    waiting = list(lives)
+    rounds: list[list[Life]] = []
+    while waiting:
+        taken: dict[str, Life] = {}
+        for life in waiting:
+            taken.setdefault(life.clinician, life)
+        rounds.append(list(taken.values()))
+        chosen = {life.person.number for life in taken.values()}
+        waiting = [life for life in waiting if life.person.number not in chosen]
+    days = working_days(clinic.time.now.date(), len(rounds) // len(REFERRAL_HOURS) + 1)
+    moments = [
+        datetime(day.year, day.month, day.day, hour, tzinfo=UTC) for day in days for hour in REFERRAL_HOURS
+    ]
+    for moment, group in zip(moments, rounds, strict=False):
+        clinic.agenda.put(moment, lambda group=group: together(clinic.refer(life) for life in group))  # type: ignore[misc]
+
+
+def _plan_rounds(clinic: Clinic, end: datetime) -> None:
+    hour, minute = ROUND_HOURS
+    for day in working_days(clinic.time.now.date(), (end - clinic.time.now).days):
+        moment = datetime(day.year, day.month, day.day, hour, minute, tzinfo=UTC)
+        if moment < end:
+            clinic.agenda.put(moment, clinic.round)
