@@ -41,6 +41,7 @@ class Admission:
             raise _not_allowed(found) if found.allowed else not_found()
         arrival.route = f"{method} {found.route.template}"
         arrival.media_types, arrival.max_body_bytes = found.route.media_types, found.route.max_body_bytes
+        arrival.hears_malformed = found.route.hears_malformed
         if arrival.caller is not None:
             self._pace(arrival.caller, self._crisis if found.route.crisis else self._ordinary)
         if b"%00" in scope["query_string"]:

@@ -8,7 +8,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.http import strict_json
-from shared.http.caller import arrival_of
+from shared.http.caller import Arrival, arrival_of
 from shared.http.context import ClientGone
 from shared.http.problems import Problem
 from shared.http.routes import JSON
@@ -44,7 +44,7 @@ class Body:
                 await _drain(receive, DRAIN_BODIES * limit)
             raise
         if body and (kind or _media_type(headers, arrival.media_types)) == JSON:
-            strict_json.load(body)
+            _check_json(body, arrival)
         return body
 
     async def _read(self, receive: Receive, limit: int) -> bytes:
@@ -61,6 +61,15 @@ class Body:
                 408, "body_too_slow", f"A body arrives within {self._max_seconds:g} s.", headers=CLOSE
             ) from None
         return b"".join(chunks)
+
+
+def _check_json(body: bytes, arrival: Arrival) -> None:
+    try:
+        strict_json.load(body)
+    except Problem as problem:
+        if not arrival.hears_malformed:
+            raise
+        arrival.malformed = problem
 
 
 def _announced(headers: Headers, limit: int) -> bool:

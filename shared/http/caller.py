@@ -53,6 +53,10 @@ class Arrival:
     """What a body may be here."""
     max_body_bytes: int | None = None
     """A limit of the route's own."""
+    hears_malformed: bool = False
+    """The route wants to see a body that is no JSON (see `shared.http.hearing`)."""
+    malformed: Problem | None = None
+    """Why the body is none, for such a route."""
 
 
 def arrival_of(scope: Scope) -> Arrival:

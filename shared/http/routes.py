@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import RouteContext, iter_route_contexts
+
+from shared.http.hearing import HearingRoute
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
@@ -27,6 +29,7 @@ class KnownRoute:
     """What a body may be: JSON, or what the route's own `openapi_extra` documents."""
     max_body_bytes: int | None
     """A limit of its own (`x-max-body-bytes`), for bulk imports."""
+    hears_malformed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +65,15 @@ class Routes:
         return Found(None, frozenset(allowed))
 
 
-def _known(context: object) -> KnownRoute:
+def _known(context: RouteContext) -> KnownRoute:
     extra = getattr(context, "openapi_extra", None) or {}
     documented = extra.get("requestBody", {}).get("content", {})
     return KnownRoute(
-        template=context.path,  # type: ignore[attr-defined]
-        pattern=context.path_regex,  # type: ignore[attr-defined]
-        methods=frozenset(context.methods),  # type: ignore[attr-defined]
+        template=context.path or "",
+        pattern=context.path_regex,
+        methods=frozenset(context.methods or ()),
         crisis=CRISIS in (getattr(context, "tags", None) or []) or bool(extra.get("x-crisis")),
         media_types=frozenset(documented) or frozenset({JSON}),
         max_body_bytes=extra.get("x-max-body-bytes"),
+        hears_malformed=isinstance(context.original_route, HearingRoute),
     )

@@ -1,0 +1,28 @@
+"""Routes that listen also to what cannot be read: for bodies in which a cry for help may hide."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+
+from shared.http.caller import arrival_of
+
+
+class HearingRoute(APIRoute):
+    """A route class to subclass: broken JSON is no longer refused before the route.
+
+    Its handler raises the `Problem` (400 or 422) instead, so that a subclass can catch it like any other
+    refusal, look at the raw `await request.body()`, and let it go on. Size, time and type of a body are
+    still checked before.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def unless_malformed(request: Request) -> Response:
+            if (malformed := arrival_of(request.scope).malformed) is not None:
+                raise malformed
+            return await handle(request)
+
+        return unless_malformed
