@@ -1,0 +1,197 @@
+"""`kith dead-letters`: messages that could not be processed, read and tried again."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploy.cli.client import (
+    Address,
+    Client,
+    Deployment,
+    Json,
+    Refusal,
+    ServiceName,
+    deployment,
+    failures_in_one_line,
+    segment,
+)
+from deploy.cli.console import DATA, DataFolder, console, fail
+from deploy.cli.rendering import printable
+from deploy.embedded.plan import SERVICES
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+AT_ONCE = 200
+"""As many as a service tells in one answer."""
+
+SUCCEEDED = frozenset({"processed", "duplicate", "already_replayed"})
+
+OneService = Annotated[ServiceName | None, typer.Option("--service", help="Only this service's.")]
+
+
+class State(StrEnum):
+    OPEN = "open"
+    REPLAYED = "replayed"
+    DISCARDED = "discarded"
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="Messages that could not be processed.")
+    group.command("list")(list_letters)
+    group.command("show")(show)
+    group.command("replay")(replay)
+    app.add_typer(group, name="dead-letters")
+
+
+def list_letters(
+    service: OneService = None,
+    state: Annotated[State, typer.Option(help="What became of them.")] = State.OPEN,
+    data: DataFolder = DATA,
+    url: Address = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """List dead letters: where each came from, why it was set aside, no content."""
+    with failures_in_one_line():
+        letters = asyncio.run(_listed(deployment(data, url, "engineer"), _asked(service), state))
+    if as_json:
+        print(json.dumps({"items": letters}, indent=2))
+        return
+    if not letters:
+        console().print(f"No {state.value} dead letters.")
+        return
+    out = console()
+    if not out.is_terminal:
+        out.width = 200
+    out.print(table(letters))
+    out.print(_how_many(letters, state))
+
+
+def show(
+    id: Annotated[str, typer.Argument(help="As `kith dead-letters list` shows it.")],
+    service: OneService = None,
+    data: DataFolder = DATA,
+    url: Address = "",
+) -> None:
+    """Show one dead letter, with the record as it was read."""
+    with failures_in_one_line():
+        letter = asyncio.run(_found(deployment(data, url, "engineer"), id, _asked(service, id)))
+    print(printable(json.dumps(letter, indent=2, ensure_ascii=True)))
+
+
+def replay(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Which to try again.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All open ones.")] = False,
+    service: OneService = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it nothing is done.")] = False,
+    data: DataFolder = DATA,
+    url: Address = "",
+) -> None:
+    """Process dead letters again; says what it would do unless --yes. Exit status 1 if any fails again.
+
+    A record that was processed already has no second effect.
+    """
+    if bool(ids) == every:
+        fail("name the dead letters, or give --all", code=2)
+    target = deployment(data, url, "engineer")
+    with failures_in_one_line():
+        letters = asyncio.run(_chosen(target, ids or [], service))
+        if not letters:
+            console().print("No open dead letters.")
+        elif not yes:
+            _say_what_would_be_done(letters)
+        elif asyncio.run(_replay_each(target, letters)):
+            raise typer.Exit(1)
+
+
+def _say_what_would_be_done(letters: list[Json]) -> None:
+    out = console()
+    for letter in letters:
+        again = "would be tried again" if letter["state"] == State.OPEN else f"is {letter['state']} already"
+        out.print(f"{_id(letter)}  {again} ({letter['reason']})", markup=False, soft_wrap=True)
+    out.print("Nothing was done. To do it, add --yes.")
+
+
+async def _replay_each(target: Deployment, letters: Iterable[Json]) -> int:
+    """In the order in which they were set aside; returns how many failed again."""
+    failed, out = 0, console()
+    async with Client(target) as client:
+        for letter in letters:
+            path = f"/dead-letters/{segment(letter['id'])}/replay"
+            try:
+                outcome = str((await client.post(letter["service"], path))["outcome"])
+            except Refusal as refusal:
+                outcome = str(refusal)
+            failed += outcome not in SUCCEEDED
+            style = "" if outcome in SUCCEEDED else "red"
+            out.print(f"{_id(letter)}  {printable(outcome)}", style=style, markup=False, soft_wrap=True)
+    return failed
+
+
+async def _chosen(target: Deployment, ids: list[str], service: ServiceName | None) -> list[Json]:
+    if not ids:
+        return await _listed(target, _asked(service), State.OPEN)
+    return [await _found(target, id, _asked(service, id)) for id in dict.fromkeys(ids)]
+
+
+def _asked(service: ServiceName | None, id: str = "") -> list[str]:
+    """Which services to ask: the named one, the one whose group the id begins with, or all."""
+    if service is not None:
+        return [service.value]
+    owner = id.split(".", 1)[0]
+    return [owner] if owner in SERVICES else list(SERVICES)
+
+
+async def _listed(target: Deployment, services: list[str], state: State) -> list[Json]:
+    async with Client(target) as client:
+        asked = (client.get(name, "/dead-letters", state=state.value, limit=AT_ONCE) for name in services)
+        answers = await asyncio.gather(*asked)
+    told = zip(services, answers, strict=True)
+    letters = [{"service": name, **letter} for name, answer in told for letter in answer["items"]]
+    return sorted(letters, key=lambda letter: (letter["at"], letter["id"]))
+
+
+async def _found(target: Deployment, id: str, services: list[str]) -> Json:
+    """The letter in whichever of `services` has it. Raises the refusal of the last when none has."""
+    async with Client(target) as client:
+        for name in services:
+            try:
+                return {"service": name, **await client.get(name, f"/dead-letters/{segment(id)}")}
+            except Refusal as refusal:
+                if refusal.status != 404 or name == services[-1]:
+                    raise
+    raise ValueError("no service to ask")
+
+
+def table(letters: list[Json]) -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False)
+    for column in ("id", "set aside (UTC)", "service", "reason", "type"):
+        shown.add_column(column, overflow="fold")
+    for letter in letters:
+        kind = str(letter["about"].get("type") or "unreadable")
+        shown.add_row(
+            Text(_id(letter)),
+            Text(str(letter["at"])[:19].replace("T", " ")),
+            letter["service"],
+            Text(printable(letter["reason"]) + (" (crisis)" if letter["crisis"] else "")),
+            Text(printable(kind)),
+            style="bold red" if letter["crisis"] and letter["state"] == State.OPEN else "",
+        )
+    return shown
+
+
+def _id(letter: Json) -> str:
+    return printable(str(letter["id"]))
+
+
+def _how_many(letters: list[Json], state: State) -> str:
+    counts = [sum(letter["service"] == name for letter in letters) for name in SERVICES]
+    more = "; there may be more: a service tells its first 200" if max(counts) >= AT_ONCE else ""
+    return f"{len(letters)} {state.value}{more}."

@@ -1,0 +1,165 @@
+"""`kith import`: referrals from a file; the same file again makes nothing twice."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from deploy.cli.client import Address, Client, Deployment, Failed, deployment
+from deploy.cli.console import DATA, DataFolder, console, fail
+from deploy.embedded.plan import ROOT
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from deploy.cli.importing.reading import Source
+    from deploy.cli.importing.sending import Tally
+
+NOTHING_SENT, INTERRUPTED = 2, 130
+CLINICS = ROOT / "deploy" / "config" / "clinics.json"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import")(import_file)
+
+
+def import_file(
+    file: Annotated[Path, typer.Argument(help="UTF-8; a row a line, in CSV under a header.")],
+    format: Annotated[
+        str | None,
+        typer.Option(help="csv, ndjson or nhanes (the survey's columns); by default, from the file's name."),
+    ] = None,
+    clinic: Annotated[str | None, typer.Option(help="For rows that name no clinic.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Where to write what is to be mended.", show_default="NAME-errors.csv")
+    ] = None,
+    retry_for: Annotated[
+        float, typer.Option(min=0, help="Seconds for which a request is tried again when intake is away.")
+    ] = 60.0,
+    data: DataFolder = DATA,
+    url: Address = "",
+) -> None:
+    """Send the referrals of a file to intake.
+
+    It may be interrupted and run again, as often as one likes: rows are known by their external id.
+    Exit status 1 if rows are to be mended or were not sent, 2 if nothing could be sent.
+    """
+    from deploy.cli.importing.reading import Unusable, source
+    from deploy.cli.importing.sending import Tally
+
+    try:
+        found = source(file, format)
+    except Unusable as unusable:
+        fail(str(unusable), code=NOTHING_SENT)
+    target = deployment(data, url, "service")
+    report = report or Path(f"{file.stem}-errors.csv")
+    _require_writable(report)
+    clinic, tally = clinic or _own_clinic(target), Tally()
+    problem, code = _sent(found, target, clinic, tally, retry_for)
+    _tell(found, tally, report, clinic)
+    if problem:
+        fail(problem, code=code if tally.sent else NOTHING_SENT)
+    raise typer.Exit(NOTHING_SENT if not tally.sent else 1 if tally.errors else 0)
+
+
+def _own_clinic(target: Deployment) -> str | None:
+    """The stack of this machine: its first clinic. Elsewhere the token says which."""
+    if not target.embedded:
+        return None
+    import json
+
+    return str(json.loads(CLINICS.read_text())["clinics"][0]["id"])
+
+
+def _require_writable(report: Path) -> None:
+    """Before anything is sent: what went wrong must have a place to stand."""
+    draft = report.with_name(report.name + ".draft")
+    try:
+        draft.touch()
+        draft.unlink()
+    except OSError as error:
+        fail(f"--report {report}: cannot be written ({error.strerror})", code=NOTHING_SENT)
+
+
+def _sent(
+    source: "Source", target: Deployment, clinic: str | None, tally: "Tally", patience: float
+) -> tuple[str, int]:
+    """Send all of it; what ended that early, and the exit status, or nothing."""
+    from deploy.cli.importing.reading import Unusable
+
+    try:
+        with _progress() as progress:
+            asyncio.run(_send(source, target, clinic, tally, patience, progress))
+    except KeyboardInterrupt:
+        return "interrupted; run it again to go on, nothing is made twice", INTERRUPTED
+    except Failed as failed:
+        return f"{failed}\nRun it again to go on; nothing is made twice.", 1
+    except Unusable as unusable:
+        return str(unusable), 1
+    return "", 0
+
+
+async def _send(
+    source: "Source",
+    target: Deployment,
+    clinic: str | None,
+    tally: "Tally",
+    patience: float,
+    progress: "Progress",
+) -> None:
+    from stamina.instrumentation import set_on_retry_hooks
+
+    from deploy.cli.importing.reading import read
+    from deploy.cli.importing.sending import Sending, batches
+
+    set_on_retry_hooks([])  # they would write into the progress bar
+    task = progress.add_task("Sending", total=source.rows, trouble="")
+
+    def show(trouble: str = "") -> None:
+        progress.update(task, completed=tally.sent + tally.unsendable, trouble=trouble)
+
+    async with Client(target) as client:
+        sending = Sending(client, clinic, tally, patience, progress=show, trouble=show)
+        await sending.send_all(batches(read(source), tally))
+
+
+def _progress() -> "Progress":
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[trouble]}", style="yellow", markup=False),
+        console=console(stderr=True),
+    )
+
+
+def _tell(source: "Source", tally: "Tally", report: Path, clinic: str | None) -> None:
+    from deploy.cli.importing.report import write
+
+    out = console()
+    where = f" (clinic {clinic} unless they name one)" if clinic else ""
+    out.print(f"{source.rows:,} rows{where}", markup=False, soft_wrap=True)
+    for name, count in _counts(source, tally).items():
+        out.print(f"  {name:<20}{count:>9,}")
+    if tally.crisis_support:
+        out.print(tally.crisis_support, style="bold", markup=False, soft_wrap=True)
+    if tally.errors or report.exists():
+        write(report, tally.errors, source.format)
+    if tally.errors:
+        out.print(f"What to mend: {report}", markup=False, soft_wrap=True)
+
+
+def _counts(source: "Source", tally: "Tally") -> dict[str, int]:
+    counts = {
+        "created": tally.created,
+        "updated": tally.updated,
+        "unchanged": tally.unchanged,
+        "to be mended": len(tally.errors),
+        "crisis flags raised": tally.flagged,
+    }
+    unconfirmed = source.rows - tally.sent - tally.unsendable
+    return counts | ({"not confirmed": unconfirmed} if unconfirmed else {})

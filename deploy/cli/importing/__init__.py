@@ -1,0 +1,1 @@
+"""A file of referrals on its way to intake: read, sent, reported."""

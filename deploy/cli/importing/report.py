@@ -1,0 +1,119 @@
+"""What is to be mended, as a table: row, code, advice. Nothing of what the rows hold."""
+
+import csv
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from services.intake.importing import (
+    CSSRS_COLUMNS,
+    GAD7_COLUMNS,
+    NHANES_ITEMS,
+    PERSON_COLUMNS,
+    PHQ9_COLUMNS,
+    Format,
+)
+
+HEADER = ("row", "code", "what to mend")
+WORD = re.compile(r"[a-z0-9_]+")
+
+ADVICE = {
+    "not_json": "The line is not JSON.",
+    "not_an_object": "The line is JSON, but not an object.",
+    "person_differs": "This referral is known, and is about somebody else: check both numbers.",
+    "body_too_large": "The row is too large: shorten its texts.",
+    "missing": "Fill in {column}.",
+    "extra_forbidden": "Leave {column} out, or check its spelling.",
+    "literal_error": "Use one of the allowed values in {column}.",
+    "enum": "Use one of the allowed values in {column}.",
+    "greater_than_equal": "The value in {column} is too small.",
+    "less_than_equal": "The value in {column} is too large.",
+    "int_type": "Write a whole number in {column}.",
+    "int_parsing": "Write a whole number in {column}.",
+    "bool_type": "Write yes or no in {column}.",
+    "bool_parsing": "Write yes or no in {column}.",
+    "string_type": "Write text in {column}.",
+    "string_pattern_mismatch": "Characters or length of {column} are not allowed.",
+    "too_short": "Give exactly one answer per item in {column}.",
+    "too_long": "Give exactly one answer per item in {column}.",
+    "unknown_clinic": "Name a clinic that exists in {column}.",
+    "unknown_clinician": "Name a clinician of this clinic in {column}.",
+    "not_found": "Name a clinic that is yours in {column}.",
+    "date_in_the_future": "The day in {column} is in the future.",
+    "wrong_number": "The row has more or fewer cells than the header.",
+}
+"""By code, or by what stands after the field."""
+
+
+def write(path: Path, errors: Mapping[int, tuple[str, ...]], format: Format) -> None:
+    """The whole report at once, in place of an earlier one."""
+    draft = path.with_name(path.name + ".draft")
+    with draft.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(HEADER)
+        for row, codes in sorted(errors.items()):
+            table.writerows((row, shown(code), advice(code, format)) for code in codes)
+    draft.replace(path)
+
+
+def shown(code: str) -> str:
+    """`field.path:problem` with every name that is not ours as `*`: it may be what somebody wrote."""
+    path, colon, problem = code.rpartition(":")
+    parts = [part if part.isdigit() or part in names() else "*" for part in path.split(".") if part]
+    return f"{'.'.join(parts)}{colon}{_word(problem)}"
+
+
+def advice(code: str, format: Format) -> str:
+    path, _, problem = shown(code).rpartition(":")
+    if path == "cells":
+        problem = "wrong_number"
+    default = "Mend {column}." if path else "Refused: {problem}."
+    told = ADVICE.get(problem, default)
+    return told.format(column=column(path, format) or "the row", problem=problem.replace("_", " "))
+
+
+def column(path: str, format: Format) -> str:
+    """What the file calls the field, where that is another name."""
+    if format == "ndjson":
+        return path
+    return _columns(format).get(path) or path.removeprefix("person.").removeprefix("history.")
+
+
+@cache
+def _columns(format: Format) -> dict[str, str]:
+    if format == "nhanes":
+        items = {f"screening.phq9.items.{place}": name for place, name in enumerate(NHANES_ITEMS)}
+        named = {"external_id": "SEQN", "person.sex": "RIAGENDR", "age": "RIDAGEYR"}
+        return items | named | {"screening.phq9.difficulty": "DPQ100"}
+    answers = {"phq9": PHQ9_COLUMNS, "gad7": GAD7_COLUMNS}
+    items = {
+        f"screening.{instrument}.items.{place}": name
+        for instrument, columns in answers.items()
+        for place, name in enumerate(columns)
+    }
+    cssrs = {f"screening.cssrs.{name.removeprefix('cssrs_')}": name for name in CSSRS_COLUMNS}
+    person = {f"person.{field}": name for name, field in PERSON_COLUMNS.items()}
+    return items | cssrs | person | {"screening.phq9.difficulty": "phq9_difficulty"}
+
+
+def _word(text: str) -> str:
+    return text if WORD.fullmatch(text) else "*"
+
+
+@cache
+def names() -> frozenset[str]:
+    """Every field that a row may have."""
+    from services.intake.forms import ImportRow
+
+    found, rest = {"cells"}, [ImportRow.model_json_schema()]
+    while rest:
+        node: Any = rest.pop()
+        if isinstance(node, dict):
+            rest.extend(node.values())
+            if isinstance(node.get("properties"), dict):
+                found.update(node["properties"])
+        elif isinstance(node, list):
+            rest.extend(node)
+    return frozenset(found)

@@ -1,0 +1,58 @@
+"""`kith outbox`: publish again what a service announced."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from deploy.cli.client import Address, Client, Deployment, ServiceName, deployment, failures_in_one_line
+from deploy.cli.console import DATA, DataFolder, console, fail
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(no_args_is_help=True, help="What the services announced.")
+    group.callback()(_group)
+    group.command("replay")(replay)
+    app.add_typer(group, name="outbox")
+
+
+def _group() -> None:
+    """What the services announced."""
+
+
+def replay(
+    service: Annotated[ServiceName, typer.Option("--service", help="Whose announcements.")],
+    since: Annotated[str, typer.Option(help="From this instant, such as 2026-03-02T15:00:00Z.")],
+    until: Annotated[str, typer.Option(help="Before this instant; without it, up to now.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it nothing is done.")] = False,
+    data: DataFolder = DATA,
+    url: Address = "",
+) -> None:
+    """Publish a span of the outbox again; says how much it would be unless --yes.
+
+    Consumers drop what they have processed, so nothing happens twice.
+    """
+    span = {"since": _instant("--since", since)} | ({"until": _instant("--until", until)} if until else {})
+    target = deployment(data, url, "engineer")
+    with failures_in_one_line():
+        count = asyncio.run(_replay(target, service.value, span, dry_run=not yes))
+    done = "are published again" if yes else "would be published again. To do it, add --yes"
+    console().print(f"{count:,} outbox rows of {service.value} {done}.")
+
+
+def _instant(option: str, text: str) -> str:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        fail(f"{option}: write an instant with its offset, such as 2026-03-02T15:00:00Z", code=2)
+    return instant.isoformat()
+
+
+async def _replay(target: Deployment, service: str, span: dict[str, str], *, dry_run: bool) -> int:
+    async with Client(target) as client:
+        parameters = span | {"dry_run": str(dry_run).lower()}
+        answer = await client.post(service, "/outbox/replay", params=parameters)
+    return int(answer["documents"])
