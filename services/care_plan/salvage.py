@@ -58,6 +58,6 @@ def _of_cssrs(value: Any) -> Signs | None:
 
 def _outright(body: dict[str, Any]) -> Signs | None:
     """A `crisis` that is not plainly false; null and unknown values are unknown, never "no"."""
-    if "crisis" not in body or body["crisis"] in (False, "no"):
+    if "crisis" not in body or body["crisis"] is False or body["crisis"] == "no":
         return None
-    return EXPLICIT if body["crisis"] in (True, "yes") else UNASSESSABLE
+    return EXPLICIT if body["crisis"] is True or body["crisis"] == "yes" else UNASSESSABLE
