@@ -29,7 +29,6 @@ INDEXES = [
     Index(ALERTS, "position"),
     Index(DELIVERIES, "queue", "next_attempt", partial=WAITING),
     Index(DELIVERIES, "alert_ids"),
-    Index(DELIVERIES, "claim", partial=WAITING),
     Index(NOTICES, "contact_id", "position"),
 ]
 

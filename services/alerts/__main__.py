@@ -1,0 +1,8 @@
+"""`python -m services.alerts`"""
+
+from services.alerts.app import NAME, build
+from services.alerts.settings import AlertsSettings
+from shared.service import run
+
+if __name__ == "__main__":
+    run(NAME, AlertsSettings, build)

@@ -1,0 +1,122 @@
+"""The books of alerts: what was announced or decided, against the states it ended in."""
+
+from typing import Any
+
+from services.alerts.events import AlertRaised
+from services.alerts.store import ALERTS, DELIVERIES
+from shared.messaging import dead_letters, outbox
+from shared.mongo import MongoDatabase
+from shared.service import BookEntry, Column
+
+ALERT_COLUMNS: dict[str, Column] = {
+    "open": "open",
+    "acknowledged": "open",
+    "assessed": "open",
+    "resolved": "done",
+    "informed": "done",
+}
+OBLIGATION_COLUMNS: dict[str, Column] = {
+    "open": "open",
+    "met": "done",
+    "cancelled": "cancelled",
+    "breached": "breached",
+}
+DELIVERY_COLUMNS: dict[str, Column] = {
+    "pending": "open",
+    "delivered": "done",
+    "skipped": "cancelled",
+    "failed": "breached",
+}
+
+
+async def books(database: MongoDatabase) -> list[BookEntry]:
+    """`crisis_flag` has no expectation here: intake and care_plan announce what is expected."""
+    flags: list[dict[str, Any]] = [
+        {"$match": {"kind": "crisis"}},
+        {"$unwind": "$evidence"},
+        {"$match": {"evidence.source": "flag"}},
+    ]
+    return [
+        *await _outcomes(database, "crisis_flag", ALERTS, [*flags, _by("state")], ALERT_COLUMNS),
+        BookEntry("crisis_flag", "breached", await _flags_set_aside(database)),
+        BookEntry("alert", "expected", await _announced(database, AlertRaised.__name__)),
+        *await _outcomes(database, "alert", ALERTS, [_by("state")], ALERT_COLUMNS),
+        BookEntry("obligation", "expected", await _decided(database, "oblige", "times")),
+        *await _outcomes(
+            database,
+            "obligation",
+            ALERTS,
+            [{"$unwind": "$obligations"}, _by("obligations.state")],
+            OBLIGATION_COLUMNS,
+        ),
+        BookEntry("notification", "expected", await _decided(database, "notify", "deliveries")),
+        *await _outcomes(database, "notification", DELIVERIES, [_by("state")], DELIVERY_COLUMNS),
+    ]
+
+
+def _by(field: str) -> dict[str, Any]:
+    return {"$sortByCount": f"${field}"}
+
+
+async def _outcomes(
+    database: MongoDatabase,
+    kind: str,
+    collection: str,
+    pipeline: list[dict[str, Any]],
+    columns: dict[str, Column],
+) -> list[BookEntry]:
+    counts: dict[Column, int] = dict.fromkeys(columns.values(), 0)
+    for row in await database.aggregate(collection, pipeline):
+        if row["_id"] in columns:  # a state nobody knows counts nowhere, and the books do not balance
+            counts[columns[row["_id"]]] += row["count"]
+    return [BookEntry(kind, column, count) for column, count in counts.items()]
+
+
+async def _announced(database: MongoDatabase, type_: str) -> int:
+    """Distinct events of this type in the outbox; what was published again counts once."""
+    rows = await database.aggregate(
+        outbox.COLLECTION,
+        [
+            {"$match": {"events.type": type_}},
+            {"$project": {"events.type": 1, "events.id": 1}},
+            {"$unwind": "$events"},
+            {"$match": {"events.type": type_}},
+            {"$group": {"_id": "$events.id"}},
+            {"$count": "count"},
+        ],
+    )
+    return int(rows[0]["count"]) if rows else 0
+
+
+async def _decided(database: MongoDatabase, what: str, counted: str) -> int:
+    """What the decisions kept on the alerts say was to be done."""
+    rows = await database.aggregate(
+        ALERTS,
+        [
+            {"$project": {"decisions.what": 1, f"decisions.{counted}": 1}},
+            {"$unwind": "$decisions"},
+            {"$match": {"decisions.what": what}},
+            {"$group": {"_id": None, "count": {"$sum": f"$decisions.{counted}"}}},
+        ],
+    )
+    return int(rows[0]["count"]) if rows else 0
+
+
+async def _flags_set_aside(database: MongoDatabase) -> int:
+    """Flags that were announced and are dead letters here: people were paged by ids instead."""
+    rows = await database.aggregate(
+        dead_letters.COLLECTION,
+        [
+            {
+                "$match": {
+                    "state": "open",
+                    "crisis": True,
+                    "about.type": "CrisisFlagRaised",
+                    "reason": {"$ne": "same_id_other_content"},
+                }
+            },
+            {"$group": {"_id": "$about.id"}},
+            {"$count": "count"},
+        ],
+    )
+    return int(rows[0]["count"]) if rows else 0

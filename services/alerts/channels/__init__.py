@@ -1,0 +1,48 @@
+"""The ways out to people: each takes a message that names nobody, and says when it could not deliver it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.alerts.domain.reasons import DeliveryReason
+from services.alerts.events import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """All that leaves the house (clinical.md, Privacy): opaque ids, a severity, a link that asks for login.
+
+    `delivery_id` is the same on every attempt.
+    """
+
+    delivery_id: str
+    alert_ids: tuple[str, ...]
+    severity: Severity
+    link: str
+
+    @property
+    def subject(self) -> str:
+        if len(self.alert_ids) == 1:
+            return f"Kith alert: {self.severity}"
+        return f"Kith alerts: {len(self.alert_ids)} {self.severity}"
+
+    @property
+    def text(self) -> str:
+        return f"{self.subject}\n\nLog in to read and answer: {self.link}\n"
+
+
+class Undelivered(Exception):
+    """One attempt failed. `for_good`: trying the same again cannot help."""
+
+    def __init__(self, reason: DeliveryReason, *, for_good: bool = False) -> None:
+        super().__init__(reason)
+        self.reason: DeliveryReason = reason
+        self.for_good = for_good
+
+
+class Channel(Protocol):
+    timeout: float
+    """Seconds of real time one attempt may take."""
+
+    async def send(self, to: str, message: Message) -> None:
+        """Deliver to one address. Raises `Undelivered`; may deliver twice, under the same id."""
+        ...

@@ -1,0 +1,81 @@
+"""E-mail by SMTP: plain text, an opaque subject, a Message-ID that is the same on every attempt."""
+
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import Literal
+
+from aiosmtplib import SMTP
+from aiosmtplib.errors import (
+    SMTPConnectError,
+    SMTPException,
+    SMTPRecipientsRefused,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+    SMTPTimeoutError,
+)
+
+from services.alerts.channels import Message, Undelivered
+from shared.clock import Clock
+
+Tls = Literal["starttls", "tls", "none"]
+
+
+class EmailChannel:
+    """`tls`: `starttls` refuses to go on in plain text; `none` is for development."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        sender: str,
+        clock: Clock,
+        username: str | None = None,
+        password: str | None = None,
+        tls: Tls = "starttls",
+        timeout: float = 10.0,
+    ) -> None:
+        self.timeout = timeout
+        self._host, self._port, self._sender, self._clock = host, port, sender, clock
+        self._username, self._password, self._tls = username, password, tls
+
+    async def send(self, to: str, message: Message) -> None:
+        client = SMTP(
+            hostname=self._host,
+            port=self._port,
+            timeout=self.timeout,
+            username=self._username,
+            password=self._password,
+            use_tls=self._tls == "tls",
+            start_tls=self._tls == "starttls",
+        )
+        try:
+            async with client:
+                await client.send_message(self._compose(to, message), sender=self._sender, recipients=[to])
+        except (SMTPException, OSError) as error:
+            raise _undelivered(error) from None
+
+    def _compose(self, to: str, message: Message) -> EmailMessage:
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = self._sender, to, message.subject
+        mail["Date"] = format_datetime(self._clock.now())
+        mail["Message-ID"] = f"<{message.delivery_id}@{self._sender.rpartition('@')[2]}>"
+        mail["Auto-Submitted"] = "auto-generated"
+        mail.set_content(message.text)
+        return mail
+
+
+def _undelivered(error: Exception) -> Undelivered:
+    """5xx is final for this address, 4xx and what never answered may be tried again."""
+    if isinstance(error, SMTPTimeoutError):
+        return Undelivered("timed_out")
+    if isinstance(error, SMTPRecipientsRefused):
+        final = all(refused.code >= 500 for refused in error.recipients)
+        return Undelivered("recipient_refused", for_good=final)
+    if isinstance(error, SMTPConnectError | SMTPServerDisconnected | OSError):
+        return Undelivered("connection_failed")
+    if isinstance(error, SMTPResponseException):
+        return Undelivered(
+            "deferred" if error.code < 500 else "recipient_refused", for_good=error.code >= 500
+        )
+    return Undelivered("connection_failed")

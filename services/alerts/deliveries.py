@@ -1,0 +1,197 @@
+"""Carrying deliveries out, outside of any transaction (the inbox alone is posted to within one).
+
+A worker claims a delivery with a fencing token, asks once more whether anybody still needs it, sends it,
+and records how it went; whoever lost the claim meanwhile records nothing. A worker that dies leaves the
+delivery to the next one: at least once, under the same id.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Literal
+from uuid import uuid4
+
+import structlog
+
+from services.alerts.channels import Channel, Message, Undelivered
+from services.alerts.domain import delivery as deliveries
+from services.alerts.domain.delivery import Delivery
+from services.alerts.domain.reasons import DeliveryReason
+from services.alerts.domain.telling import why_not
+from services.alerts.inbox import Inbox
+from services.alerts.recording import conclude, load_for, load_round
+from services.alerts.store import DELIVERIES, WAITING, AlertsWork
+from services.alerts.transactions import OpenWork, decided
+from shared.mongo import Document, MongoDatabase
+
+log = structlog.get_logger()
+
+Queue = Literal["page", "digest"]
+SLOTS: Mapping[Queue, int] = {"page": 48, "digest": 16}
+"""Attempts under way at once, per process: digests never take the place of pages."""
+
+LEASE_MS = 60_000
+FREE: Document = {
+    "$or": [
+        {"leased_until": None},
+        {"$expr": {"$lt": ["$leased_until", "$$NOW"]}},
+        {"$expr": {"$gt": ["$leased_until", {"$add": ["$$NOW", LEASE_MS]}]}},
+    ]
+}
+"""Not being tried by anybody, by the database server's clock; a lease too far ahead is broken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """How one attempt went."""
+
+    state: Literal["delivered", "failed", "skipped"]
+    reason: DeliveryReason = "delivered"
+    for_good: bool = False
+
+    def applied(self, delivery: Delivery, now: datetime) -> Delivery:
+        match self.state:
+            case "delivered":
+                return deliveries.delivered(delivery, now)
+            case "skipped":
+                return deliveries.skipped(delivery, self.reason, now)
+            case "failed":
+                return deliveries.failed(delivery, self.reason, now, for_good=self.for_good)
+
+
+class Deliveries:
+    """A ticker that hands attempts to tasks, so that a far end that hangs holds up nobody else."""
+
+    name = "deliveries"
+
+    def __init__(
+        self,
+        *,
+        database: MongoDatabase,
+        open_work: OpenWork,
+        channels: Mapping[str, Channel],
+        public_url: str,
+    ) -> None:
+        if any(channel.timeout * 1000 > LEASE_MS / 2 for channel in channels.values()):
+            raise ValueError("a channel's timeout must be shorter than half the lease of a delivery")
+        self._database, self._open_work = database, open_work
+        self._channels, self._public_url = channels, public_url.rstrip("/")
+        self._inbox = Inbox(database, open_work)
+        self._recording = asyncio.Lock()
+        self._under_way: dict[Queue, set[asyncio.Task[None]]] = {queue: set() for queue in SLOTS}
+
+    async def tick(self, now: datetime) -> int:
+        """Post to inboxes, and start as many attempts as there is room for."""
+        started = 0
+        for queue in self._under_way:
+            for delivery_id, claim in await self._claim(queue, now):
+                self._start(queue, delivery_id, claim)
+                started += 1
+        return started + await self._inbox.post(now)
+
+    async def due(self) -> datetime | None:
+        """The next attempt; one under way is due until it has ended."""
+        moments = []
+        for queue in ("inbox", *SLOTS):
+            query: Document = {**WAITING, "queue": queue}
+            row = await self._database[DELIVERIES].find_one(
+                query, {"next_attempt": 1}, sort=[("next_attempt", 1)]
+            )
+            if row is not None:
+                moments.append(row["next_attempt"])
+        return min(moments, default=None)
+
+    async def idle(self) -> None:
+        """Wait for the attempts under way."""
+        while tasks := [task for running in self._under_way.values() for task in running]:
+            await asyncio.gather(*tasks)
+
+    async def _claim(self, queue: Queue, now: datetime) -> list[tuple[str, str]]:
+        """(delivery id, fencing token) of deliveries that are now ours to try."""
+        room = SLOTS[queue] - len(self._under_way[queue])
+        query: Document = {**WAITING, "queue": queue, "next_attempt": {"$lte": now}, **FREE}
+        collection = self._database[DELIVERIES]
+        if room <= 0:
+            return []
+        cursor = collection.find(query, {"_id": 1}, limit=room, sort=[("next_attempt", 1)])
+        ids = [row["_id"] async for row in cursor]
+        if not ids:
+            return []
+        token = uuid4().hex
+        lease = {"claim": token, "leased_until": {"$add": ["$$NOW", LEASE_MS]}}
+        await collection.update_many(
+            {"_id": {"$in": ids}, **WAITING, **FREE},
+            [{"$set": {**lease, "version": {"$add": ["$version", 1]}}}],
+        )
+        won = collection.find({"_id": {"$in": ids}, "claim": token}, {"_id": 1})
+        return [(row["_id"], token) async for row in won]
+
+    def _start(self, queue: Queue, delivery_id: str, claim: str) -> None:
+        task = asyncio.create_task(self._carry_out(delivery_id, claim), name=f"delivery-{delivery_id}")
+        self._under_way[queue].add(task)
+        task.add_done_callback(self._under_way[queue].discard)
+
+    async def _carry_out(self, delivery_id: str, claim: str) -> None:
+        try:
+            attempted = await self._attempt(delivery_id, claim)
+            if attempted is not None:
+                record = partial(self._record, delivery_id=delivery_id, claim=claim, attempted=attempted)
+                async with self._recording:  # several people are often told of the same alert
+                    await decided(self._open_work, record)
+        except Exception as error:  # the lease runs out and somebody tries again, under the same id
+            log.warning("delivery not recorded", delivery_id=delivery_id, error=type(error).__name__)
+
+    async def _attempt(self, delivery_id: str, claim: str) -> Attempted | None:
+        """Ask once more, then send; `None` if the claim was lost."""
+        work = self._open_work()
+        await work.deliveries.load([delivery_id])
+        delivery = work.deliveries[delivery_id]
+        if delivery.claim != claim or delivery.state != "pending":
+            return None
+        contact = work.on_call.contact(delivery.contact_id)
+        address = None if contact is None else contact.address(delivery.channel)
+        channel = self._channels.get(delivery.channel)
+        await load_for(work, [delivery])
+        reason = why_not(delivery, [work.alerts[id] for id in delivery.alert_ids])
+        if reason is not None:
+            return Attempted("skipped", reason)
+        if address is None:
+            return Attempted("failed", "contact_unknown", for_good=True)
+        if channel is None:
+            return Attempted("failed", "channel_unavailable", for_good=True)
+        return await _sent(channel, address, self._message(delivery))
+
+    async def _record(self, work: AlertsWork, *, delivery_id: str, claim: str, attempted: Attempted) -> int:
+        await work.deliveries.load([delivery_id])
+        delivery = work.deliveries[delivery_id]
+        if delivery.claim != claim or delivery.state != "pending":
+            work.note("delivery", "claim_lost")
+            return 0
+        await load_for(work, [delivery])
+        await load_round(work, delivery)
+        after = attempted.applied(delivery, work.now)
+        if after.state == "pending":
+            work.deliveries.save(after)
+        else:
+            conclude(work, after)
+        return 1
+
+    def _message(self, delivery: Delivery) -> Message:
+        path = f"alerts/{delivery.leads_with}" if len(delivery.alert_ids) == 1 else "inbox"
+        return Message(delivery.id, delivery.alert_ids, delivery.severity, f"{self._public_url}/{path}")
+
+
+async def _sent(channel: Channel, address: str, message: Message) -> Attempted:
+    try:
+        async with asyncio.timeout(channel.timeout):
+            await channel.send(address, message)
+    except Undelivered as error:
+        return Attempted("failed", error.reason, error.for_good)
+    except TimeoutError:
+        return Attempted("failed", "timed_out")
+    except Exception as error:
+        log.warning("attempt failed", delivery_id=message.delivery_id, error=type(error).__name__)
+        return Attempted("failed", "unexpected_error")
+    return Attempted("delivered")

@@ -1,0 +1,80 @@
+"""The inbox channel: it is in this database, so notice and outcome are one transaction, exactly once."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from services.alerts.domain.delivery import Delivery, delivered, skipped
+from services.alerts.domain.telling import why_not
+from services.alerts.recording import conclude, load_for
+from services.alerts.store import DELIVERIES, WAITING, AlertsWork, Notice
+from services.alerts.transactions import OpenWork, decided
+from shared.messaging.work import Conflict
+from shared.mongo import Document, MongoDatabase, is_transient
+
+log = structlog.get_logger()
+
+AT_ONCE = 200
+AGAIN = timedelta(minutes=1)
+"""How soon a delivery that could not be posted is tried again."""
+
+
+class Inbox:
+    def __init__(self, database: MongoDatabase, open_work: OpenWork) -> None:
+        self._database, self._open_work = database, open_work
+
+    async def post(self, now: datetime) -> int:
+        """Put what is due into inboxes; returns how many deliveries ended."""
+        query: Document = {**WAITING, "queue": "inbox", "next_attempt": {"$lte": now}}
+        try:
+            return await decided(self._open_work, partial(_post, query=query))
+        except Exception as error:
+            if isinstance(error, Conflict) or is_transient(error):
+                raise
+            return await self._one_by_one(query, now)
+
+    async def _one_by_one(self, query: Document, now: datetime) -> int:
+        """One delivery that cannot be read must not hold up the others."""
+        done = 0
+        collection = self._database[DELIVERIES]
+        found = collection.find(query, {"_id": 1}, limit=AT_ONCE)
+        for delivery_id in [row["_id"] async for row in found]:
+            one: Document = {"_id": delivery_id, **WAITING}
+            try:
+                done += await decided(self._open_work, partial(_post, query=one))
+            except Exception as error:
+                if isinstance(error, Conflict) or is_transient(error):
+                    raise
+                name = type(error).__name__
+                log.error("delivery set aside for a minute", delivery_id=delivery_id, error=name)
+                await collection.update_one(one, {"$set": {"next_attempt": now + AGAIN}})
+        return done
+
+
+async def _post(work: AlertsWork, query: Document) -> int:
+    found: Sequence[Delivery] = await work.deliveries.find(query, limit=AT_ONCE, sort=[("next_attempt", 1)])
+    await load_for(work, found)
+    for delivery in found:
+        reason = why_not(delivery, [work.alerts[alert_id] for alert_id in delivery.alert_ids])
+        if reason is not None:
+            conclude(work, skipped(delivery, reason, work.now))
+            continue
+        work.notices.save(_notice(delivery, work.now))
+        conclude(work, delivered(delivery, work.now))
+    return len(found)
+
+
+def _notice(delivery: Delivery, now: datetime) -> Notice:
+    latest_first = 10**14 - int(now.timestamp() * 1000)
+    return Notice(
+        id=delivery.id,
+        patient_id=delivery.patient_id,
+        clinic_id=delivery.clinic_id,
+        contact_id=delivery.contact_id,
+        alert_ids=delivery.alert_ids,
+        severity=delivery.severity,
+        at=now,
+        position=f"{latest_first:015d}{delivery.id}",
+    )
