@@ -1,5 +1,6 @@
 """What engineers ask every service: books, what is under way, one person's story, dead letters, replays."""
 
+from collections import Counter
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from shared.http.caller import Call, call_for
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD
 from shared.messaging.work import NotFound
+from shared.mongo import MongoDatabase
 
 if TYPE_CHECKING:
     from shared.service import Process
@@ -136,17 +138,13 @@ def router(process: "Process") -> APIRouter:
         )
 
     @api.get("/announced")
-    async def announced(call: engineer) -> Announced:
-        """Events in the outbox by type; reads the whole outbox."""
-        rows = await database.aggregate(
-            outbox.COLLECTION,
-            [
-                {"$unwind": "$events"},
-                {"$group": {"_id": "$events.type", "count": {"$sum": 1}}},
-                {"$sort": {"_id": 1}},
-            ],
-        )
-        return Announced(service=service.name, counts={row["_id"]: row["count"] for row in rows})
+    async def announced(
+        call: engineer,
+        type: Annotated[str | None, Query(pattern="^[A-Za-z]{1,60}$")] = None,
+        by: Annotated[list[str] | None, Query(max_length=3)] = None,
+    ) -> Announced:
+        """Events in the outbox by type; of one type, by the values of some of its fields. Reads all of it."""
+        return Announced(service=service.name, counts=await _announced(database, type, by or []))
 
     @api.get("/story/{patient_id}")
     async def story(patient_id: str, call: carer) -> Story:
@@ -198,6 +196,20 @@ def router(process: "Process") -> APIRouter:
         return Refill(documents=count, dry_run=dry_run)
 
     return api
+
+
+async def _announced(database: MongoDatabase, type: str | None, by: list[str]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    query = {} if type is None else {"events.type": type}
+    fields = {"events.type": 1} | ({"events.body": 1} if type is not None and by else {})
+    async for row in database[outbox.COLLECTION].find(query, fields):
+        for event in row["events"]:
+            if type is None or not by:
+                counts[event["type"]] += 1
+            elif event["type"] == type:
+                body = orjson.loads(event["body"])
+                counts[" ".join(str(body.get(field)) for field in by)] += 1
+    return dict(sorted(counts.items()))
 
 
 async def _story(process: "Process", patient_id: str, call: Call) -> list[StoryEntry]:

@@ -29,9 +29,9 @@ def announced(service: str) -> list[type[Event]]:
 
 
 def subscriptions(service: str) -> dict[str, Reactions]:
-    """What a service reads: subscription name → reactions, from its `subscribers.py`."""
-    found: dict[str, Reactions] = import_module(f"services.{service}.subscribers").reactions()
-    return found
+    """What a service reads: name → reactions, as its `subscribers.py` states."""
+    module = import_module(f"services.{service}.subscribers")
+    return {name.lower(): member for name, member in vars(module).items() if isinstance(member, Reactions)}
 
 
 def exports() -> dict[str, str]:

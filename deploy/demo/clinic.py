@@ -18,6 +18,9 @@ ROUND_HOURS = (23, 30)
 HANDLED = {"intake_review", "crisis"}
 """Alerts that somebody else in the play takes care of."""
 
+DISPOSITIONS = {"missed_session": "contacted", "session_unrecorded": "recorded"}
+"""What is said of a settled alert; of all others, that it was reviewed."""
+
 
 @dataclass
 class Clinic:
@@ -179,13 +182,14 @@ class Clinic:
     async def read_alerts(self) -> None:
         """Everything that waits for a human and is no crisis is acknowledged and resolved in the round."""
         waiting = await self.desks.all_pages("alerts", "/alerts", state="open")
-        await together(self.handle(alert) for alert in waiting if alert["kind"] not in HANDLED)
+        waiting = [alert for alert in waiting if alert["kind"] not in HANDLED and not alert["informational"]]
+        await together(self.handle(alert) for alert in waiting)
 
     async def handle(self, alert: dict[str, Any]) -> None:
-        path = f"/alerts/{alert['id']}"
-        await self._try(self.desks.send("alerts", "POST", f"{path}/acknowledge", role="coordinator"))
-        settled = {"result": "handled"}
-        await self._try(self.desks.send("alerts", "POST", f"{path}/resolve", settled, role="coordinator"))
+        path, disposition = f"/alerts/{alert['id']}", DISPOSITIONS.get(alert["kind"], "reviewed")
+        for action, body in (("acknowledge", None), ("resolve", {"disposition": disposition})):
+            asked = self.desks.send("alerts", "POST", f"{path}/{action}", body, role="coordinator")
+            await self._try(asked)
 
     async def take_crisis(self, life: Life) -> None:
         """Each person's clinician has their own manner: in time, late, or not before everyone is paged."""
@@ -200,24 +204,27 @@ class Clinic:
             now = next_working_day(now).replace(hour=15, minute=5)
         manner = life.crisis_manner
         taken = now + timedelta(minutes={"late": 12, "until_everyone": 17}.get(manner, 3))
-        self.agenda.put(taken, lambda: self._act(path, "acknowledge"))
+        self.agenda.put(taken, lambda: self._acknowledge(path))
         if manner == "lease_expires":
             taken += timedelta(minutes=33)
-            self.agenda.put(taken, lambda: self._act(path, "acknowledge", key="again"))
-        self.agenda.put(taken + timedelta(minutes=15), lambda: self._act(path, "assess"))
+            self.agenda.put(taken, lambda: self._acknowledge(path, key="again"))
+        self.agenda.put(taken + timedelta(minutes=15), lambda: self._assess(path))
         self.agenda.put(taken + timedelta(minutes=25), lambda: self._resolve(path))
 
-    async def _act(self, path: str, what: str, *, key: str = "") -> None:
-        await self._try(self.desks.send("alerts", "POST", f"{path}/{what}", key=key))
+    async def _acknowledge(self, path: str, *, key: str = "") -> None:
+        await self._try(self.desks.send("alerts", "POST", f"{path}/acknowledge", key=key))
+
+    async def _assess(self, path: str) -> None:
+        assessment = {"result": "managed_with_safety_plan", "contact_made": True}
+        await self._try(self.desks.send("alerts", "POST", f"{path}/assess", assessment))
 
     async def _resolve(self, path: str) -> None:
-        contact = (self.time.now + timedelta(days=1)).date()
-        body = {
-            "result": "managed_with_safety_plan",
+        disposition = {
+            "disposition": "managed_with_safety_plan",
             "safety_plan": True,
-            "next_contact": contact.isoformat(),
+            "next_contact": (self.time.now + timedelta(days=1)).isoformat(),
         }
-        await self._try(self.desks.send("alerts", "POST", f"{path}/resolve", body))
+        await self._try(self.desks.send("alerts", "POST", f"{path}/resolve", disposition))
 
 
 async def together(actions: Iterable[Awaitable[None]]) -> None:

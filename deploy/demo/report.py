@@ -12,6 +12,7 @@ from rich.table import Table
 
 from deploy import books
 from deploy.demo.clinic import Clinic
+from deploy.demo.desks import Desks
 
 PHASES = ("initial", "middle", "termination", "ended", "maintenance", "closed")
 SERVICES = ("intake", "care_plan", "scheduler", "alerts")
@@ -25,8 +26,8 @@ class Outcome:
     referrals: list[dict[str, Any]]
     crises: list[dict[str, Any]]
     announced: dict[str, int]
-    deliveries: dict[str, dict[str, int]]
-    """Channel → outcome → count."""
+    deliveries: dict[str, int]
+    """Channel and outcome → how often."""
     lines: list[books.BookLine]
     dead_letters: int
 
@@ -48,12 +49,19 @@ async def gather(clinic: Clinic) -> Outcome:
     return Outcome(
         plans=await desks.all_pages("care_plan", "/plans"),
         referrals=await desks.all_pages("intake", "/referrals"),
-        crises=await desks.all_pages("alerts", "/alerts", kind="crisis", state="any"),
+        crises=await desks.all_pages("alerts", "/alerts", kind="crisis"),
         announced=dict(announced),
-        deliveries=(await desks.get("alerts", "/deliveries/summary", role="coordinator"))["channels"],
+        deliveries=await _told(desks),
         lines=lines,
         dead_letters=letters,
     )
+
+
+async def _told(desks: Desks) -> dict[str, int]:
+    fields = ["channel", "outcome"]
+    answer = await desks.get("alerts", "/announced", role="engineer", type="AlertNotified", by=fields)
+    counts: dict[str, int] = answer["counts"]
+    return counts
 
 
 def digest(outcome: Outcome, clinic: Clinic) -> str:
@@ -87,8 +95,8 @@ def show(outcome: Outcome, clinic: Clinic, console: Console, started: datetime) 
     console.print(_books(outcome))
     weeks = (clinic.time.now - started).days / 7
     console.print(
-        f"{weeks:.0f} weeks in {clinic.time.steps} steps of the clock, {clinic.desks.requests} HTTP requests; "
-        f"refused, with reason: {dict(clinic.refused) or 'nothing'}"
+        f"{weeks:.0f} weeks in {clinic.time.steps} steps of the clock, {clinic.desks.requests} HTTP "
+        f"requests; refused, with reason: {dict(clinic.refused) or 'nothing'}"
     )
     if outcome.balanced:
         console.print("[bold green]The books balance: expected = done + cancelled + breached + open.[/]")
@@ -142,15 +150,15 @@ def _events(outcome: Outcome) -> Table:
 
 def _telling(outcome: Outcome) -> Table:
     table = _table("Crises and notifications", "what happened", "times")
-    taken = [c for c in outcome.crises if c["acknowledged_in_time"] is not None]
+    taken = [c["acknowledgement"] for c in outcome.crises if c["acknowledgement"] is not None]
+    in_time = sum(acknowledgement["in_time"] for acknowledgement in taken)
     table.add_row("crises opened", str(len(outcome.crises)))
-    table.add_row("acknowledged in time", str(sum(c["acknowledged_in_time"] for c in taken)))
-    table.add_row("acknowledged late", str(sum(not c["acknowledged_in_time"] for c in taken)))
-    table.add_row("escalated", str(sum(c["escalated"] for c in outcome.crises)))
+    table.add_row("last acknowledged in time", str(in_time))
+    table.add_row("last acknowledged late", str(len(taken) - in_time))
+    table.add_row("escalations", str(outcome.announced.get("alerts.AlertEscalated", 0)))
     table.add_row("resolved", str(sum(c["state"] == "resolved" for c in outcome.crises)))
-    for channel, outcomes in sorted(outcome.deliveries.items()):
-        told = ", ".join(f"{count} {what}" for what, count in sorted(outcomes.items()))
-        table.add_row(f"notifications by {channel}", told)
+    for what, count in sorted(outcome.deliveries.items()):
+        table.add_row(f"notifications: {what}", str(count))
     table.add_row("dead letters", str(outcome.dead_letters))
     return table
 

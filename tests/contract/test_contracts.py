@@ -45,7 +45,9 @@ def test_every_reader_is_declared_as_a_consumer_of_its_topic() -> None:
 
 
 def test_every_declared_type_has_an_owner() -> None:
-    declared = {(t.name, kind) for t in topics().values() for kind in t.types if kind != "MessageDeadLettered"}
+    declared = {
+        (t.name, kind) for t in topics().values() for kind in t.types if kind != "MessageDeadLettered"
+    }
     assert declared == {(e.topic, e.__name__) for service in SERVICES for e in announced(service)}
 
 

@@ -71,7 +71,9 @@ def when_intake_completed_count_it(fact: "IntakeCompleted", work: Counting) -> N
 
 def when_intake_completed_count_even_13(fact: "IntakeCompleted", work: Counting) -> None:
     """The reaction after its defect was mended."""
-    work.told.save(Told(id=fact.referral_id, patient_id=fact.patient_id, clinic_id="riverside", amounts=(fact.amount,)))
+    work.told.save(
+        Told(id=fact.referral_id, patient_id=fact.patient_id, clinic_id="riverside", amounts=(fact.amount,))
+    )
 
 
 @dataclass
@@ -87,12 +89,16 @@ class Delivered:
     headers: Sequence[tuple[str, bytes]] = field(default_factory=list)
 
 
-def message(referral: str, sequence: int, *, amount: int | None = None, version: int = 2, **changes: object) -> Envelope:
+def message(
+    referral: str, sequence: int, *, amount: int | None = None, version: int = 2, **changes: object
+) -> Envelope:
     fact = IntakeCompleted(
         patient_id=f"pat-{referral}", clinic_id="riverside", referral_id=referral, amount=amount or sequence
     )
     sealed = seal(fact, source="intake", subject=referral, sequence=sequence, now=NOW, cause=Cause("c"))
-    facts = {name: getattr(sealed, name) for name in Envelope.__slots__} | {"schema_version": version} | changes
+    facts = (
+        {name: getattr(sealed, name) for name in Envelope.__slots__} | {"schema_version": version} | changes
+    )
     return Envelope(**facts)
 
 

@@ -7,7 +7,9 @@ from tests.support.letters import open_database
 
 
 @pytest.fixture(params=["motor", "pymongo"])
-async def database(request: pytest.FixtureRequest, mongodb_uri: str, database_name: str) -> AsyncIterator[MongoDatabase]:
+async def database(
+    request: pytest.FixtureRequest, mongodb_uri: str, database_name: str
+) -> AsyncIterator[MongoDatabase]:
     """A database of the test's own, on both drivers."""
     driver: Driver = request.param
     database = await open_database(mongodb_uri, f"{database_name}care_plan", driver)

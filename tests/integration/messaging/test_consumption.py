@@ -39,7 +39,9 @@ async def test_messages_in_one_batch_are_put_in_sequence(database: MongoDatabase
 
 async def test_a_gap_holds_only_its_own_subject_until_it_is_filled(database: MongoDatabase) -> None:
     consumption = counting(database)
-    await consumption.take([delivered(message("r1", 1)), delivered(message("r1", 3)), delivered(message("r2", 1))])
+    await consumption.take(
+        [delivered(message("r1", 1)), delivered(message("r1", 3)), delivered(message("r2", 1))]
+    )
     await consumption.take([delivered(message("r1", 4))])
     assert await amounts(database) == {"r1": [1], "r2": [1]}
     await consumption.take([delivered(message("r1", 2))])
@@ -115,7 +117,9 @@ async def test_a_message_we_must_not_act_on_is_set_aside_with_its_reason(
 
 
 async def test_a_type_we_do_not_react_to_is_passed_over(database: MongoDatabase) -> None:
-    await counting(database).take([delivered(message("r1", 1, type="ReferralReceived")), delivered(message("r1", 2))])
+    await counting(database).take(
+        [delivered(message("r1", 1, type="ReferralReceived")), delivered(message("r1", 2))]
+    )
     assert await amounts(database) == {"r1": [2]}
     assert await reasons(database) == []
 

@@ -58,7 +58,11 @@ async def receiver(mongodb_uri: str, database_name: str) -> AsyncIterator[MongoD
 @asynccontextmanager
 async def sending(database: MongoDatabase, kafka: str, instance: str = "i1") -> AsyncIterator[Messaging]:
     messaging = Messaging(
-        "intake", settings=settings(kafka, instance), database=database, subscriptions=[], open_work=lambda: Counting(database)
+        "intake",
+        settings=settings(kafka, instance),
+        database=database,
+        subscriptions=[],
+        open_work=lambda: Counting(database),
     )
     async with running(messaging):
         yield messaging
@@ -68,7 +72,9 @@ async def sending(database: MongoDatabase, kafka: str, instance: str = "i1") -> 
 async def receiving(
     database: MongoDatabase, kafka: str, instance: str = "c1", *, own_group: bool = False
 ) -> AsyncIterator[Messaging]:
-    subscription = Subscription("work", Reactions({inbound(): when_intake_completed_count_it}), own_group=own_group)
+    subscription = Subscription(
+        "work", Reactions({inbound(): when_intake_completed_count_it}), own_group=own_group
+    )
     messaging = Messaging(
         "care_plan",
         settings=settings(kafka, instance),
@@ -98,7 +104,9 @@ async def announce(database: MongoDatabase, referrals: Iterator[str] | list[str]
         await work.told.load(names)
         for name in names:
             told = work.told.get(name) or Told(id=name, patient_id=f"pat-{name}", clinic_id="riverside")
-            event = IntakeCompleted(patient_id=told.patient_id, clinic_id="riverside", referral_id=name, amount=number)
+            event = IntakeCompleted(
+                patient_id=told.patient_id, clinic_id="riverside", referral_id=name, amount=number
+            )
             work.told.save(told, [event])
         await work.commit()
 
@@ -139,7 +147,9 @@ async def test_a_broker_that_lost_its_log_is_noticed_and_refilled_without_a_seco
             await announce(sender, ["while-away"])
             broker.start()
             await broker.ready()
-            await eventually(lambda before=before: one.epoch_id != before and two.epoch_id == one.epoch_id, within=30)
+            await eventually(
+                lambda before=before: one.epoch_id != before and two.epoch_id == one.epoch_id, within=30
+            )
         expected = {name: [1, 2] for name in names} | {"while-away": [1, 1]}
         await eventually(lambda: _equal(receiver, expected), within=30)
         published = sum(one.flow.published.values())
@@ -167,9 +177,13 @@ async def test_a_relay_killed_between_publish_and_mark_publishes_again_and_nothi
             assert sum(again.flow.published.values()) >= 5
 
 
-async def test_two_replicas_have_one_relay_and_the_second_takes_over(sender: MongoDatabase, broker: Broker) -> None:
+async def test_two_replicas_have_one_relay_and_the_second_takes_over(
+    sender: MongoDatabase, broker: Broker
+) -> None:
     async with sending(sender, broker.address, "i1"):
-        await eventually(lambda: sender[lease.COLLECTION].find_one({"_id": "relay", "holder": "i1"}), within=15)
+        await eventually(
+            lambda: sender[lease.COLLECTION].find_one({"_id": "relay", "holder": "i1"}), within=15
+        )
         async with sending(sender, broker.address, "i2"):
             await announce(sender, ["r1"])
             await eventually(lambda: _nothing_pending(sender), within=15)
@@ -207,7 +221,9 @@ async def test_the_official_cloudevents_sdk_reads_our_messages(sender: MongoData
     async with sending(sender, broker.address):
         await announce(sender, ["r1"])
         await eventually(lambda: _nothing_pending(sender), within=15)
-    consumer = AIOKafkaConsumer("intake.referrals", bootstrap_servers=broker.address, auto_offset_reset="earliest")
+    consumer = AIOKafkaConsumer(
+        "intake.referrals", bootstrap_servers=broker.address, auto_offset_reset="earliest"
+    )
     await consumer.start()
     try:
         record = await asyncio.wait_for(consumer.getone(), 15)
