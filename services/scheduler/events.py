@@ -20,10 +20,24 @@ MoveReason = Literal[
     "double_booking",
     "asked",
     "clinic_hours",
+    "late_start",
+    "unrecorded",
+    "zone_changed",
 ]
+"""late_start: the plan reached us after its 48 hours; unrecorded: makes up for a session nobody recorded."""
 CancelReason = Literal[
-    "contract_shortened", "plan_closed", "held", "session_cancelled", "asked", "maintenance_changed"
+    "contract_shortened",
+    "plan_closed",
+    "held",
+    "session_cancelled",
+    "asked",
+    "maintenance_changed",
+    "no_longer_needed",
 ]
+"""no_longer_needed: the contracted sessions are attended without it."""
+
+
+SkipReason = Literal["too_late", "superseded", "on_hold", "already_recorded", "plan_closed"]
 
 
 class ScheduleEvent(Event):
@@ -140,7 +154,10 @@ class AnnouncementSkipped(DueEvent):
     """The type of the event that was not announced."""
     appointment_id: str | None
     number: int | None
-    reason: Literal["too_late", "superseded", "on_hold", "already_recorded"]
+    starts_at: datetime | None
+    """The session's start it would have been about: a session moved within its day is another matter."""
+    reason: SkipReason
 
     def about(self) -> str:
-        return f"{self.plan_id}/{self.skipped}/skipped/{self.appointment_id}/{self.due_at.isoformat()}"
+        session = f"{self.appointment_id}/{self.starts_at.isoformat()}" if self.starts_at else "-"
+        return f"{self.plan_id}/{self.skipped}/skipped/{session}/{self.due_at.isoformat()}"

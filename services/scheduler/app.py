@@ -1,0 +1,71 @@
+"""Settings and wiring of the scheduler: the only place where things are built."""
+
+from datetime import datetime
+
+from services.scheduler import books, events
+from services.scheduler.api import routers
+from services.scheduler.configured import Alignment, read_clinics
+from services.scheduler.domain import rules
+from services.scheduler.domain.wall_time import zones
+from services.scheduler.share import Share
+from services.scheduler.store import COLLECTIONS, INDEXES, SchedulerWork
+from services.scheduler.subscribers import PLANS
+from services.scheduler.ticker import Announcing, Rechecking
+from shared.clock import Clock, SteppedClock, SystemClock
+from shared.http.commands import Commands
+from shared.mongo import MongoDatabase
+from shared.service import Service, Subscription
+from shared.settings import Settings
+
+NAME = "scheduler"
+
+EVENTS = (
+    events.SessionScheduled,
+    events.SessionMoved,
+    events.AppointmentCancelled,
+    events.WeeklySessionDue,
+    events.SessionReminderDue,
+    events.MaintenanceSessionDue,
+    events.SessionOverdue,
+    events.TerminationPhaseDue,
+    events.CaseReviewDue,
+    events.MaintenanceReviewDue,
+    events.HoldReviewDue,
+    events.AnnouncementSkipped,
+)
+
+
+def build(settings: Settings) -> Service:
+    """Raises `NoZonesError` without a time zone database and `ValidationError` for a wrong data file."""
+    zones()
+    rules.announcements()
+    rules.course()
+    clinics = read_clinics(settings.clinics_file)
+    clock: Clock = SteppedClock(settings.clock_file) if settings.clock_file else SystemClock()
+    database = MongoDatabase(
+        settings.mongodb.get_secret_value(), settings.database_name(NAME), driver=settings.mongodb_driver
+    )
+
+    def open_work_at(now: datetime) -> SchedulerWork:
+        return SchedulerWork(database, clinics, now=now)
+
+    def open_work() -> SchedulerWork:
+        return open_work_at(clock.now())
+
+    share = Share(database, settings.instance)
+    return Service(
+        name=NAME,
+        title="Appointments and what is due",
+        settings=settings,
+        database=database,
+        clock=clock,
+        open_work=open_work,
+        subscriptions=[Subscription(name="plans", reactions=PLANS)],
+        routers=routers(Commands(database, open_work), clinics),
+        indexes=INDEXES,
+        collections=COLLECTIONS,
+        events=EVENTS,
+        tickers=[Announcing(database, open_work_at, share), Rechecking(database, open_work_at)],
+        books=lambda: books.books(database, clock.now()),
+        background=[Alignment(database, clinics, open_work).run],
+    )

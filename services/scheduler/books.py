@@ -1,0 +1,163 @@
+"""What the scheduler puts into the books: sessions promised, announcements owed, and what became of them.
+
+Expected and outcome are counted in different places. Sessions are expected as they were announced (the
+outbox) and end as the schedules say, or as care_plan recorded them; announcements are expected as the
+schedules say and end as they were announced. Whatever was lost between the two leaves them unequal.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from services.scheduler.events import (
+    AnnouncementSkipped,
+    CaseReviewDue,
+    HoldReviewDue,
+    MaintenanceReviewDue,
+    MaintenanceSessionDue,
+    SessionOverdue,
+    SessionReminderDue,
+    SessionScheduled,
+    TerminationPhaseDue,
+    WeeklySessionDue,
+)
+from services.scheduler.store import SCHEDULES
+from shared.messaging import outbox
+from shared.mongo import Document, MongoDatabase
+from shared.service import BookEntry
+
+DUE = tuple(
+    event.__name__
+    for event in (
+        WeeklySessionDue,
+        SessionReminderDue,
+        MaintenanceSessionDue,
+        SessionOverdue,
+        TerminationPhaseDue,
+        CaseReviewDue,
+        HoldReviewDue,
+        MaintenanceReviewDue,
+    )
+)
+COUNTED = [*DUE, AnnouncementSkipped.__name__, SessionScheduled.__name__]
+
+TIMERS_OF_A_SESSION = 3
+
+
+async def books(database: MongoDatabase, now: datetime) -> list[BookEntry]:
+    announced = await _announced(database)
+    sessions = await _sessions(database)
+    timers = await _timers(database, now)
+    expected = sum(timers.values()) + await _missing_timers(database)
+    return [
+        BookEntry("session", "expected", announced.get(SessionScheduled.__name__, 0)),
+        BookEntry("session", "cancelled", sessions.get("cancelled", 0)),
+        BookEntry("session", "breached", sessions.get("breached", 0)),
+        BookEntry("session", "open", sessions.get("open", 0)),
+        BookEntry("announcement", "expected", expected),
+        BookEntry("announcement", "done", sum(announced.get(name, 0) for name in DUE)),
+        BookEntry(
+            "announcement",
+            "cancelled",
+            announced.get(AnnouncementSkipped.__name__, 0) + timers.get("withdrawn", 0),
+        ),
+        BookEntry("announcement", "open", timers.get("armed", 0)),
+    ]
+
+
+async def _announced(database: MongoDatabase) -> dict[str, int]:
+    """Distinct events by type; what was published again counts once."""
+    return await _counts(
+        database,
+        outbox.COLLECTION,
+        [
+            {"$match": {"events.type": {"$in": COUNTED}}},
+            {"$project": {"events.type": 1, "events.id": 1}},
+            {"$unwind": "$events"},
+            {"$match": {"events.type": {"$in": COUNTED}}},
+            {"$group": {"_id": {"type": "$events.type", "id": "$events.id"}}},
+            {"$sortByCount": "$_id.type"},
+        ],
+    )
+
+
+async def _sessions(database: MongoDatabase) -> dict[str, int]:
+    """Appointments: cancelled, breached (announced as overdue, still unrecorded), open, or recorded."""
+    overdue = {
+        "$anyElementTrue": [
+            {
+                "$map": {
+                    "input": "$appointments.timers",
+                    "as": "timer",
+                    "in": {
+                        "$and": [
+                            {"$eq": ["$$timer.kind", SessionOverdue.__name__]},
+                            {"$eq": ["$$timer.state", "fired"]},
+                            {"$eq": ["$$timer.session_at", "$appointments.starts_at"]},
+                        ]
+                    },
+                }
+            }
+        ]
+    }
+    booked = {"$cond": [overdue, "breached", "open"]}
+    state = {"$cond": [{"$eq": ["$appointments.state", "booked"]}, booked, "$appointments.state"]}
+    return await _counts(database, SCHEDULES, [{"$unwind": "$appointments"}, {"$sortByCount": state}])
+
+
+async def _timers(database: MongoDatabase, now: datetime) -> dict[str, int]:
+    """Timers by state: all that ended, and those still armed although their moment has passed."""
+    of_sessions = {
+        "$reduce": {
+            "input": "$appointments.timers",
+            "initialValue": [],
+            "in": {"$concatArrays": ["$$value", "$$this"]},
+        }
+    }
+    return await _counts(
+        database,
+        SCHEDULES,
+        [
+            {"$project": {"timers": {"$concatArrays": ["$timers", of_sessions]}}},
+            {"$unwind": "$timers"},
+            {"$match": {"$or": [{"timers.state": {"$ne": "armed"}}, {"timers.due_at": {"$lte": now}}]}},
+            {"$sortByCount": "$timers.state"},
+        ],
+    )
+
+
+async def _missing_timers(database: MongoDatabase) -> int:
+    """Announcements that an appointment owes and for which it has no timer: always 0, or one was lost."""
+    kinds = {
+        "$setUnion": [
+            {
+                "$map": {
+                    "input": {
+                        "$filter": {
+                            "input": "$appointments.timers",
+                            "as": "timer",
+                            "cond": {"$eq": ["$$timer.session_at", "$appointments.starts_at"]},
+                        }
+                    },
+                    "as": "timer",
+                    "in": "$$timer.kind",
+                }
+            }
+        ]
+    }
+    rows = await database.aggregate(
+        SCHEDULES,
+        [
+            {"$unwind": "$appointments"},
+            {
+                "$group": {
+                    "_id": None,
+                    "missing": {"$sum": {"$subtract": [TIMERS_OF_A_SESSION, {"$size": kinds}]}},
+                }
+            },
+        ],
+    )
+    return int(rows[0]["missing"]) if rows else 0
+
+
+async def _counts(database: MongoDatabase, collection: str, pipeline: list[Document]) -> dict[Any, int]:
+    return {row["_id"]: row["count"] for row in await database.aggregate(collection, pipeline)}

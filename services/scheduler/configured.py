@@ -1,0 +1,117 @@
+"""At the start of a process: clinics read, and schedules brought in line with what changed meanwhile.
+
+A new release of the time zone database or a new zone of a clinic moves instants, not wall times; leave
+that was added to the configuration moves what stands in its way.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ConfigDict
+
+from services.scheduler import leave
+from services.scheduler.domain import moving
+from services.scheduler.domain.clinics import Clinic, Clinics, Leave
+from services.scheduler.domain.wall_time import zones_version
+from services.scheduler.store import SCHEDULES, SchedulerWork
+from shared.messaging.work import Conflict
+from shared.mongo import MongoDatabase
+
+log = structlog.get_logger()
+
+OpenWork = Callable[[], SchedulerWork]
+PAUSE_SECONDS = 1.0
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    clinics: tuple[Clinic, ...]
+
+
+def read_clinics(path: Path) -> Clinics:
+    """Raises pydantic's `ValidationError` naming the field that is wrong, or `OSError`."""
+    file = _File.model_validate_json(path.read_bytes())
+    return Clinics.of(file.version, file.clinics)
+
+
+class Alignment:
+    """Runs once per process, and again after a fault until it is through."""
+
+    def __init__(self, database: MongoDatabase, clinics: Clinics, open_work: OpenWork) -> None:
+        self._database, self._clinics, self._open = database, clinics, open_work
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            try:
+                await self.keep_wall_times()
+                await self.make_way_for_leave()
+            except Exception as error:
+                log.warning("schedules not yet in line", error=type(error).__name__)
+                await asyncio.sleep(PAUSE_SECONDS)
+            else:
+                return
+
+    async def keep_wall_times(self) -> int:
+        """How many schedules were reckoned anew: one clinician at a time, in one transaction each.
+
+        One clinician's sessions change places among themselves, so they move together.
+        """
+        outdated = {
+            "waiting": True,
+            "clinic_id": {"$in": list(self._clinics.by_id)},
+            "$or": [{"zones_version": {"$ne": zones_version()}}, *self._rezoned()],
+        }
+        done = 0
+        for clinician_id in await self._database[SCHEDULES].distinct("clinician_id", outdated):
+            query = {**outdated, "clinician_id": clinician_id}
+            done += await self._again_on_conflict(partial(_keep_wall_times, query=query))
+        return done
+
+    def _rezoned(self) -> list[dict[str, Any]]:
+        """Schedules with a booked appointment in another zone than their clinic's."""
+        return [
+            {
+                "clinic_id": clinic.id,
+                "appointments": {"$elemMatch": {"state": "booked", "zone": {"$ne": clinic.zone}}},
+            }
+            for clinic in self._clinics.by_id.values()
+        ]
+
+    async def make_way_for_leave(self) -> int:
+        """How many appointments stood in the way of configured leave."""
+        moved = 0
+        for clinic in self._clinics.by_id.values():
+            for clinician in clinic.clinicians:
+                if clinician.leave:
+                    way = partial(_make_way, clinician_id=clinician.id, days=clinician.leave)
+                    moved += await self._again_on_conflict(way)
+        return moved
+
+    async def _again_on_conflict(self, do: Callable[[SchedulerWork], Awaitable[int]]) -> int:
+        while True:
+            try:
+                return await do(self._open())
+            except Conflict:
+                await asyncio.sleep(0)
+
+
+async def _keep_wall_times(work: SchedulerWork, *, query: dict[str, Any]) -> int:
+    found = await work.schedules.find(query)
+    for schedule in found:
+        work.keep(*moving.keep_wall_time(schedule, work.clinic_of(schedule), work.now))
+    await work.commit()
+    return len(found)
+
+
+async def _make_way(work: SchedulerWork, *, clinician_id: str, days: Sequence[Leave]) -> int:
+    to_come = [away for away in days if away.last >= work.now.date()]
+    await leave.load(work, clinician_id, to_come)
+    moved = leave.make_way(work, clinician_id, to_come)
+    await work.commit()
+    return len(moved)

@@ -1,0 +1,1 @@
+"""The scheduler's rules, pure: (state, fact, now) → (state, events)."""

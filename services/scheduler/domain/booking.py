@@ -1,0 +1,205 @@
+"""Booking, cancelling and recording single appointments."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from services.scheduler.domain import timers
+from services.scheduler.domain.clinics import Clinic
+from services.scheduler.domain.diary import WEEK, Diary, Slot
+from services.scheduler.domain.schedule import (
+    Appointment,
+    AppointmentStatus,
+    Schedule,
+    Withdrawn,
+    appointment_id,
+)
+from services.scheduler.domain.wall_time import at, written
+from services.scheduler.events import (
+    AppointmentCancelled,
+    CancelReason,
+    Kind,
+    MoveReason,
+    ScheduleEvent,
+    SessionMoved,
+    SessionScheduled,
+)
+
+CALLED_OFF: tuple[CancelReason, ...] = ("asked", "session_cancelled")
+
+Decision = tuple[Schedule, list[ScheduleEvent]]
+
+
+def book(
+    schedule: Schedule,
+    kind: Kind,
+    slot: Slot,
+    clinic: Clinic,
+    *,
+    regular_on: date,
+    adjusted: Sequence[MoveReason],
+) -> tuple[Schedule, SessionScheduled]:
+    """Put one more appointment of a kind into a slot."""
+    number = 1 + max((a.number for a in schedule.appointments if a.kind == kind), default=0)
+    appointment = Appointment(
+        id=appointment_id(schedule.id, kind, number),
+        number=number,
+        kind=kind,
+        starts_at=slot.starts_at,
+        local_time=written(slot.local),
+        zone=clinic.zone,
+        minutes=clinic.slot_minutes,
+        regular_on=regular_on,
+        adjusted=tuple(dict.fromkeys(adjusted)),
+        timers=timers.for_session(kind, slot.starts_at, slot.local, clinic),
+    )
+    event = SessionScheduled(
+        patient_id=schedule.patient_id,
+        clinic_id=schedule.clinic_id,
+        plan_id=schedule.id,
+        clinician_id=schedule.clinician_id,
+        appointment_id=appointment.id,
+        number=number,
+        kind=kind,
+        starts_at=appointment.starts_at,
+        local_time=appointment.local_time,
+        zone=appointment.zone,
+        minutes=appointment.minutes,
+        adjusted=appointment.adjusted,
+    )
+    return schedule.revised(appointments=(*schedule.appointments, appointment)), event
+
+
+def book_on(
+    schedule: Schedule, kind: Kind, day: date, diary: Diary, now: datetime, *, why: Sequence[MoveReason] = ()
+) -> Decision:
+    """Book the regular wall time of a day, or the nearest open slot with the reason for the shift.
+
+    `why`: reasons for there being this appointment at all (a missed session made up for).
+    """
+    wished = datetime.combine(day, schedule.regular_time)
+    obstacle = diary.obstacle(wished)
+    days = schedule.days()
+    if obstacle is None and day in days:
+        obstacle = "double_booking"
+    before = [a.starts_at for a in schedule.booked(kind) if a.regular_on < day]
+    slot = diary.nearest(wished, after=max([now, *before]), keep_clear=days)
+    shifted = [obstacle] if obstacle else ["double_booking"] if slot.local != wished else []
+    scheduled, event = book(schedule, kind, slot, diary.clinic, regular_on=day, adjusted=[*why, *shifted])
+    return scheduled, [event]
+
+
+def next_regular_day(schedule: Schedule, now: datetime, clinic: Clinic) -> date:
+    """The day on which the rhythm goes on: a week after the last session that counts, and to come.
+
+    A session that was called off by people keeps its week; one taken off by a hold or a contract does not.
+    """
+    course = [a for a in schedule.appointments if a.kind == "acute"]
+    counting = [a.regular_on for a in course if a.state != "cancelled" or a.reason in CALLED_OFF]
+    day = max(counting) + WEEK if counting else min(a.regular_on for a in course)
+    while at(day, schedule.regular_time, clinic.zone) <= now:
+        day += WEEK
+    return day
+
+
+def extend(
+    schedule: Schedule, count: int, why: Sequence[MoveReason], diary: Diary, now: datetime
+) -> Decision:
+    """Append so many weekly acute sessions at the end of the course."""
+    events: list[ScheduleEvent] = []
+    for _ in range(count):
+        day = next_regular_day(schedule, now, diary.clinic)
+        schedule, booked = book_on(schedule, "acute", day, diary, now, why=why)
+        events += booked
+    return schedule, events
+
+
+def settle(
+    schedule: Schedule,
+    appointment: Appointment,
+    state: AppointmentStatus,
+    *,
+    now: datetime,
+    withdrawn: Withdrawn,
+    reason: CancelReason | None = None,
+) -> Decision:
+    """An appointment reached its end: its remaining announcements are taken off."""
+    kept, events = timers.withdraw(schedule, appointment.timers, appointment, now=now, reason=withdrawn)
+    changed = appointment.model_copy(update={"state": state, "reason": reason, "timers": kept})
+    return schedule.replacing(changed), list(events)
+
+
+def cancel(
+    schedule: Schedule,
+    appointment: Appointment,
+    reason: CancelReason,
+    *,
+    now: datetime,
+    withdrawn: Withdrawn = "cancelled",
+) -> Decision:
+    """Cancel with a reason; the slot becomes free."""
+    schedule, events = settle(schedule, appointment, "cancelled", now=now, withdrawn=withdrawn, reason=reason)
+    event = AppointmentCancelled(
+        patient_id=schedule.patient_id,
+        clinic_id=schedule.clinic_id,
+        plan_id=schedule.id,
+        clinician_id=schedule.clinician_id,
+        appointment_id=appointment.id,
+        number=appointment.number,
+        kind=appointment.kind,
+        starts_at=appointment.starts_at,
+        reason=reason,
+    )
+    return schedule, [event, *events]
+
+
+def cancel_all(
+    schedule: Schedule,
+    appointments: Sequence[Appointment],
+    reason: CancelReason,
+    *,
+    now: datetime,
+    withdrawn: Withdrawn = "cancelled",
+) -> Decision:
+    events: list[ScheduleEvent] = []
+    for appointment in appointments:
+        schedule, cancelled = cancel(schedule, appointment, reason, now=now, withdrawn=withdrawn)
+        events += cancelled
+    return schedule, events
+
+
+def move(
+    schedule: Schedule,
+    appointment: Appointment,
+    slot: Slot,
+    clinic: Clinic,
+    reason: MoveReason,
+    *,
+    now: datetime,
+) -> Decision:
+    """Move a booked appointment; its announcements move with it and it keeps its place in the rhythm."""
+    kept, skipped = timers.withdraw(schedule, appointment.timers, appointment, now=now, reason="moved")
+    fresh = timers.for_session(appointment.kind, slot.starts_at, slot.local, clinic)
+    changed = appointment.model_copy(
+        update={
+            "starts_at": slot.starts_at,
+            "local_time": written(slot.local),
+            "zone": clinic.zone,
+            "adjusted": tuple(dict.fromkeys((*appointment.adjusted, reason))),
+            "timers": timers.rearmed(appointment.model_copy(update={"timers": kept}), fresh),
+        }
+    )
+    event = SessionMoved(
+        patient_id=schedule.patient_id,
+        clinic_id=schedule.clinic_id,
+        plan_id=schedule.id,
+        clinician_id=schedule.clinician_id,
+        appointment_id=appointment.id,
+        number=appointment.number,
+        kind=appointment.kind,
+        previous_starts_at=appointment.starts_at,
+        starts_at=changed.starts_at,
+        local_time=changed.local_time,
+        zone=changed.zone,
+        reason=reason,
+    )
+    return schedule.replacing(changed), [event, *skipped]

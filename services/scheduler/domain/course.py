@@ -1,0 +1,204 @@
+"""The acute course: N weekly sessions, and N of them attended whatever comes between."""
+
+from datetime import datetime
+
+from services.scheduler.domain import timers
+from services.scheduler.domain.booking import Decision, book, book_on, cancel, cancel_all, extend, settle
+from services.scheduler.domain.clinics import Clinic
+from services.scheduler.domain.diary import WEEK, Diary
+from services.scheduler.domain.rules import announcements
+from services.scheduler.domain.schedule import Appointment, AppointmentStatus, Schedule
+from services.scheduler.domain.wall_time import local_of, zones_version
+from services.scheduler.events import CancelReason, MoveReason, ScheduleEvent
+from services.scheduler.inbound import (
+    CarePlanClosed,
+    CarePlanHeld,
+    CarePlanStarted,
+    ContractRevised,
+    PhaseEntered,
+    SessionAttended,
+    SessionCancelled,
+    SessionMissed,
+)
+from shared.errors import Refused
+from shared.messaging.event import Inbound
+
+
+def start(fact: CarePlanStarted, diary: Diary, now: datetime, story: str = "-") -> Decision:
+    """The whole course on day one: the first session within 48 hours, then weekly at the same wall time.
+
+    clinical.md: "first appointment within 48 hours of intake", "12 to 16 weekly one-hour sessions",
+    "holidays, leave and clinic hours move a session; the reason is recorded".
+    """
+    slot, reasons = diary.first(since=fact.started_at, now=now, weeks=fact.sessions)
+    schedule = Schedule(
+        id=fact.plan_id,
+        patient_id=fact.patient_id,
+        clinic_id=fact.clinic_id,
+        clinician_id=fact.clinician_id,
+        story=story,
+        started_at=fact.started_at,
+        sessions=fact.sessions,
+        termination_sessions=fact.termination_sessions,
+        regular_time=slot.local.time(),
+        zones_version=zones_version(),
+    )
+    first_day = slot.local.date()
+    schedule, event = book(schedule, "acute", slot, diary.clinic, regular_on=first_day, adjusted=reasons)
+    events: list[ScheduleEvent] = [event]
+    for week in range(1, fact.sessions):
+        schedule, booked = book_on(schedule, "acute", first_day + week * WEEK, diary, now)
+        events += booked
+    schedule = _with_case_review(schedule, diary.clinic)
+    return _with_termination_phase(schedule, events, now)
+
+
+def _with_case_review(schedule: Schedule, clinic: Clinic) -> Schedule:
+    """Week 8: no response by then asks for a case review (Bao et al., ps.201400577)."""
+    started_on = local_of(schedule.started_at, clinic.zone).date()
+    due_at = timers.moment("CaseReviewDue", started_on, clinic)
+    return timers.with_plan_timer(schedule, "CaseReviewDue", due_at)
+
+
+def _with_termination_phase(schedule: Schedule, events: list[ScheduleEvent], now: datetime) -> Decision:
+    """Announce the termination phase one session before it starts (clinical.md: raised before it starts).
+
+    Due as soon as attended ≥ N − T − 1, once for each N.
+    """
+    lead = announcements()["TerminationPhaseDue"].lead_sessions
+    starts_after = schedule.sessions - schedule.termination_sessions - lead
+    if (
+        not schedule.in_acute_treatment
+        or schedule.attended < starts_after
+        or schedule.sessions in schedule.termination_announced_for
+    ):
+        return schedule, events
+    schedule = schedule.revised(
+        termination_announced_for=(*schedule.termination_announced_for, schedule.sessions)
+    )
+    schedule, event = timers.fire_at_once(schedule, "TerminationPhaseDue", now)
+    return schedule, [*events, event]
+
+
+def needed(schedule: Schedule) -> int:
+    """Sessions still to be attended."""
+    return max(0, schedule.sessions - schedule.attended) if schedule.in_acute_treatment else 0
+
+
+def lacking(schedule: Schedule) -> int:
+    """How many appointments the course is short of; negative: how many it has too many.
+
+    A session nobody recorded may have taken place: it counts as coming while others stand after it. When
+    no other is left it no longer does, so that the course never runs dry unnoticed.
+    """
+    booked = schedule.booked("acute")
+    overdue = sum(appointment.is_overdue for appointment in booked)
+    coming = len(booked) - overdue
+    if coming > needed(schedule):
+        return needed(schedule) - coming
+    return max(0, needed(schedule) - coming - (overdue if coming else 0))
+
+
+def balance(
+    schedule: Schedule, diary: Diary, now: datetime, *, why: MoveReason, surplus: CancelReason
+) -> Decision:
+    """As many appointments as sessions are still to be attended: append at the end, or cancel the tail.
+
+    On hold nothing is booked (clinical.md: a hold shifts the calendar).
+    """
+    lack = lacking(schedule)
+    if lack > 0 and schedule.hold is None:
+        return extend(schedule, lack, [why], diary, now)
+    if lack < 0:
+        to_come = [a for a in schedule.booked("acute") if a.starts_at > now]
+        return cancel_all(schedule, to_come[lack:], surplus, now=now)
+    return schedule, []
+
+
+def attend(schedule: Schedule, fact: SessionAttended, diary: Diary, now: datetime) -> Decision:
+    """A session took place: fulfilled, the rest of the course made to fit, the termination phase looked at.
+
+    care_plan's count is the truth; a fact that comes late never takes it back.
+    """
+    events: list[ScheduleEvent] = []
+    appointment = schedule.appointment(fact.appointment_id)
+    acute = appointment.kind == "acute" if appointment else fact.sessions is not None
+    if appointment is not None and appointment.state != "fulfilled":
+        schedule, events = settle(schedule, appointment, "fulfilled", now=now, withdrawn="recorded")
+    if not acute:
+        return schedule, events
+    if fact.sessions is not None and fact.attended > schedule.attended:
+        schedule = schedule.revised(sessions=fact.sessions, attended=fact.attended)
+    schedule, changes = balance(
+        schedule, diary, now, why=_why_lacking(appointment), surplus="no_longer_needed"
+    )
+    return _with_termination_phase(schedule, events + changes, now)
+
+
+def _why_lacking(appointment: Appointment | None) -> MoveReason:
+    return "unrecorded" if appointment is not None else "contract"
+
+
+def miss(schedule: Schedule, fact: SessionMissed, diary: Diary, now: datetime) -> Decision:
+    """The person did not come: the course is extended at its end, so that N can still be attended.
+
+    clinical.md: only attended sessions count. Raises `Refused` when another outcome is recorded.
+    """
+    return _not_held(schedule, fact.appointment_id, "noshow", diary, now)
+
+
+def cancel_session(schedule: Schedule, fact: SessionCancelled, diary: Diary, now: datetime) -> Decision:
+    """A session was cancelled in care_plan: made up for at the end of the course, like a missed one."""
+    return _not_held(schedule, fact.appointment_id, "cancelled", diary, now)
+
+
+def _not_held(schedule: Schedule, id: str, state: AppointmentStatus, diary: Diary, now: datetime) -> Decision:
+    appointment = schedule.appointment(id)
+    if appointment is None:
+        raise Refused("unknown_appointment")
+    if appointment.state in ("fulfilled", "noshow") or appointment.state == state:
+        raise Refused("already_recorded")
+    if state == "cancelled":
+        schedule, events = cancel(schedule, appointment, "session_cancelled", now=now, withdrawn="recorded")
+    else:
+        schedule, events = settle(schedule, appointment, state, now=now, withdrawn="recorded")
+    if appointment.kind != "acute":
+        return schedule, events
+    why: MoveReason = "cancelled" if state == "cancelled" else "missed"
+    schedule, changes = balance(schedule, diary, now, why=why, surplus="no_longer_needed")
+    return schedule, events + changes
+
+
+def revise(schedule: Schedule, fact: ContractRevised, diary: Diary, now: datetime) -> Decision:
+    """A clinician changed N (clinical.md: only an explicit revision does): append or cancel the tail."""
+    schedule = schedule.revised(sessions=fact.sessions, termination_sessions=fact.termination_sessions)
+    schedule, events = balance(schedule, diary, now, why="contract", surplus="contract_shortened")
+    return _with_termination_phase(schedule, events, now)
+
+
+def has_run_dry(schedule: Schedule) -> bool:
+    """Sessions are still to be attended and only unrecorded ones are left."""
+    return schedule.hold is None and lacking(schedule) > 0
+
+
+def may_book(schedule: Schedule, fact: Inbound) -> bool:
+    """Whether reacting to `fact` may need the clinician's diary: `False` only where it surely does not."""
+    match fact:
+        case SessionAttended():
+            appointment = schedule.appointment(fact.appointment_id)
+            if appointment is None:
+                return True
+            others = sum(not a.is_overdue and a.id != appointment.id for a in schedule.booked("acute"))
+            as_planned = (fact.sessions, fact.attended) == (schedule.sessions, schedule.attended + 1)
+            return appointment.kind == "acute" and not (as_planned and others >= 1 and appointment.is_booked)
+        case PhaseEntered():
+            return not schedule.in_acute_treatment
+        case CarePlanHeld() | CarePlanClosed():
+            return False
+        case _:
+            return True
+
+
+def go_on(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
+    """Make up for sessions that nobody recorded, so that N can still be attended."""
+    return balance(schedule, diary, now, why="unrecorded", surplus="no_longer_needed")

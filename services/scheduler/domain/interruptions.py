@@ -1,0 +1,78 @@
+"""Holds and closure: what stands in the calendar is taken off, with its reason, and nothing is lost."""
+
+from datetime import datetime
+
+from services.scheduler.domain import course, maintenance, timers
+from services.scheduler.domain.booking import Decision, cancel_all
+from services.scheduler.domain.clinics import Clinic
+from services.scheduler.domain.diary import Diary
+from services.scheduler.domain.schedule import Hold, Schedule, Timer
+from services.scheduler.inbound import CarePlanClosed, CarePlanHeld, PhaseEntered
+from shared.errors import Refused
+
+
+def hold(schedule: Schedule, fact: CarePlanHeld, clinic: Clinic, now: datetime) -> Decision:
+    """Sessions after the hold's beginning are taken off; the hold itself is reviewed on its date.
+
+    clinical.md: a hold has a reason and a review date, shifts the calendar and never mutes crisis.
+    """
+    schedule, superseded = timers.withdraw_plan_timers(schedule, "HoldReviewDue", now=now, reason="changed")
+    to_come = [a for a in schedule.booked() if a.starts_at > fact.held_at]
+    schedule, events = cancel_all(schedule, to_come, "held", now=now, withdrawn="held")
+    schedule = schedule.revised(hold=Hold(since=fact.held_at, review_on=fact.review_on))
+    review_at = timers.moment("HoldReviewDue", fact.review_on, clinic)
+    return timers.with_plan_timer(schedule, "HoldReviewDue", review_at), [*superseded, *events]
+
+
+def resume(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
+    """The rest of the course is booked anew, weekly. Raises `Refused` when there is no hold."""
+    if schedule.hold is None:
+        raise Refused("not_on_hold")
+    schedule, events = timers.withdraw_plan_timers(schedule, "HoldReviewDue", now=now, reason="resumed")
+    schedule = schedule.revised(hold=None)
+    schedule, acute = course.balance(schedule, diary, now, why="hold", surplus="no_longer_needed")
+    schedule, later = maintenance.rebook(schedule, diary, now, why=["hold"])
+    return schedule, [*events, *acute, *later]
+
+
+def enter_phase(schedule: Schedule, fact: PhaseEntered, diary: Diary, now: datetime) -> Decision:
+    """Remember the phase; the acute appointments end with the acute treatment and go on with it."""
+    schedule = schedule.revised(phase=fact.phase)
+    return course.balance(schedule, diary, now, why="contract", surplus="no_longer_needed")
+
+
+def close(schedule: Schedule, fact: CarePlanClosed, now: datetime) -> Decision:
+    """A closed plan stays closed: later sessions cancelled, timers off.
+
+    Except one: a session before the closure that nobody recorded yet is still announced as overdue,
+    for it would disappear quietly otherwise.
+    """
+    to_come = [a for a in schedule.booked() if a.starts_at > fact.closed_at]
+    schedule, events = cancel_all(schedule, to_come, "plan_closed", now=now, withdrawn="plan_closed")
+    appointments = []
+    for appointment in schedule.appointments:
+        kept, skipped = timers.withdraw(
+            schedule, appointment.timers, appointment, now=now, reason="plan_closed", only=_is_no_outcome
+        )
+        events += skipped
+        appointments.append(appointment.model_copy(update={"timers": kept}))
+    plan_timers, skipped = timers.withdraw(schedule, schedule.timers, None, now=now, reason="plan_closed")
+    closed = {"closed_at": fact.closed_at, "hold": None, "timers": plan_timers}
+    return schedule.revised(appointments=tuple(appointments), **closed), [*events, *skipped]
+
+
+def _is_no_outcome(timer: Timer) -> bool:
+    return timer.kind != "SessionOverdue"
+
+
+def closed_unseen(fact: CarePlanClosed) -> Schedule:
+    """A plan closed before its start reached us: remembered, so that a late start books nothing."""
+    return Schedule(
+        id=fact.plan_id,
+        patient_id=fact.patient_id,
+        clinic_id=fact.clinic_id,
+        clinician_id=fact.clinician_id,
+        started_at=fact.closed_at,
+        phase="closed",
+        closed_at=fact.closed_at,
+    )

@@ -1,0 +1,62 @@
+"""Maintenance: less frequent sessions after the course, until the contract's review (Frank 2007)."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+
+from services.scheduler.domain import timers
+from services.scheduler.domain.booking import Decision, book_on, cancel_all
+from services.scheduler.domain.diary import Diary
+from services.scheduler.domain.rules import course
+from services.scheduler.domain.schedule import Maintenance, Schedule
+from services.scheduler.events import MoveReason, ScheduleEvent
+from services.scheduler.inbound import MaintenanceContracted
+
+
+def contract(schedule: Schedule, fact: MaintenanceContracted, diary: Diary, now: datetime) -> Decision:
+    """Sessions in the contracted rhythm until the review, which is announced on its date.
+
+    clinical.md: maintenance has its own contract; its review is announced. A new contract replaces the
+    sessions of the one before.
+    """
+    schedule, reviews = timers.withdraw_plan_timers(
+        schedule, "MaintenanceReviewDue", now=now, reason="changed"
+    )
+    to_come = [a for a in schedule.booked("maintenance") if a.starts_at > now]
+    schedule, events = cancel_all(schedule, to_come, "maintenance_changed", now=now)
+    schedule = schedule.revised(
+        maintenance=Maintenance(
+            frequency=fact.frequency, first_on_or_after=fact.first_on_or_after, review_on=fact.review_on
+        )
+    )
+    review_at = timers.moment("MaintenanceReviewDue", fact.review_on, diary.clinic)
+    schedule = timers.with_plan_timer(schedule, "MaintenanceReviewDue", review_at)
+    schedule, booked = rebook(schedule, diary, now)
+    return schedule, [*reviews, *events, *booked]
+
+
+def rebook(schedule: Schedule, diary: Diary, now: datetime, *, why: Sequence[MoveReason] = ()) -> Decision:
+    """Book what the maintenance contract still asks for; nothing without a contract or on hold."""
+    events: list[ScheduleEvent] = []
+    contracted = schedule.maintenance
+    if contracted is None or schedule.hold is not None or schedule.is_closed:
+        return schedule, events
+    for day in _rhythm(schedule, contracted, diary.today(now)):
+        schedule, booked = book_on(schedule, "maintenance", day, diary, now, why=why)
+        events += booked
+    return schedule, events
+
+
+def _rhythm(schedule: Schedule, contracted: Maintenance, today: date) -> Iterator[date]:
+    """The regular weekday from the contracted day (or tomorrow) on, at the contracted interval."""
+    interval = timedelta(days=course().maintenance_interval_days[contracted.frequency])
+    earliest = max(contracted.first_on_or_after, today + timedelta(days=1))
+    weekday = regular_weekday(schedule)
+    day = earliest + timedelta(days=(weekday - earliest.weekday()) % 7)
+    while day <= contracted.review_on:
+        yield day
+        day += interval
+
+
+def regular_weekday(schedule: Schedule) -> int:
+    """Monday is 0."""
+    return schedule.appointments[0].regular_on.weekday()

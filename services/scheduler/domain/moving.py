@@ -1,0 +1,105 @@
+"""Appointments moved or cancelled because somebody asks, is away, or the zone's rules changed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.scheduler.domain import course
+from services.scheduler.domain.booking import Decision, cancel, move
+from services.scheduler.domain.clinics import Clinic, Leave
+from services.scheduler.domain.diary import Diary, Slot
+from services.scheduler.domain.schedule import Appointment, Asked, Schedule
+from services.scheduler.domain.wall_time import Oddity, resolve, zones_version
+from services.scheduler.events import MoveReason, ScheduleEvent
+from shared.errors import Refused
+
+REFUSALS: dict[MoveReason, str] = {
+    "clinic_hours": "outside_clinic_hours",
+    "holiday": "holiday",
+    "clinician_leave": "clinician_on_leave",
+    "double_booking": "slot_taken",
+}
+
+
+def move_as_asked(
+    schedule: Schedule, id: str, local: datetime, diary: Diary, now: datetime
+) -> tuple[Schedule, list[ScheduleEvent], Oddity | None]:
+    """Move an appointment to a wall time; answers whether that time is odd (it exists twice, or not).
+
+    Raises `Refused`: already_recorded, already_cancelled, in_the_past, outside_clinic_hours, holiday,
+    clinician_on_leave, slot_taken.
+    """
+    appointment = _movable(schedule, id, now)
+    moment = resolve(local, diary.clinic.zone)
+    if moment.starts_at <= now:
+        raise Refused("in_the_past")
+    if moment.starts_at == appointment.starts_at:
+        return schedule, [], moment.oddity
+    if (obstacle := diary.obstacle(moment.local)) is not None:
+        raise Refused(REFUSALS[obstacle])
+    slot = Slot(moment.starts_at, moment.local)
+    schedule, events = move(schedule, appointment, slot, diary.clinic, "asked", now=now)
+    return schedule, events, moment.oddity
+
+
+def cancel_as_asked(schedule: Schedule, id: str, by: Asked, diary: Diary, now: datetime) -> Decision:
+    """Cancel an appointment to come; an acute one is made up for at the end of the course.
+
+    Raises `Refused`: already_recorded, already_cancelled, in_the_past.
+    """
+    appointment = _movable(schedule, id, now).model_copy(update={"asked_by": by})
+    schedule, events = cancel(schedule, appointment, "asked", now=now)
+    schedule, changes = course.balance(schedule, diary, now, why="cancelled", surplus="no_longer_needed")
+    return schedule, events + changes
+
+
+def _movable(schedule: Schedule, id: str, now: datetime) -> Appointment:
+    appointment = schedule.appointment(id)
+    if appointment is None:
+        raise Refused("unknown_appointment")
+    match appointment.state:
+        case "fulfilled" | "noshow":
+            raise Refused("already_recorded")
+        case "cancelled":
+            raise Refused("already_cancelled")
+        case "booked":
+            if appointment.starts_at <= now:
+                raise Refused("in_the_past")
+            return appointment
+
+
+def make_way(schedule: Schedule, leave: Sequence[Leave], diary: Diary, now: datetime) -> Decision:
+    """Move what stands on days of leave to the nearest open slots (clinical.md: never silently dropped)."""
+    events: list[ScheduleEvent] = []
+    for appointment in schedule.booked():
+        day = appointment.local.date()
+        if appointment.starts_at <= now or not any(away.covers(day) for away in leave):
+            continue
+        others = schedule.days() - {day}
+        slot = diary.nearest(appointment.local, after=now, keep_clear=others)
+        schedule, moved = move(schedule, appointment, slot, diary.clinic, "clinician_leave", now=now)
+        events += moved
+    return schedule, events
+
+
+def keep_wall_time(schedule: Schedule, clinic: Clinic, now: datetime) -> Decision:
+    """After new zone rules or a new zone of the clinic: sessions to come keep their wall time.
+
+    What was already announced of such a session is not announced a second time.
+    """
+    events: list[ScheduleEvent] = []
+    for appointment in schedule.booked():
+        moment = resolve(appointment.local, clinic.zone)
+        unchanged = moment.starts_at == appointment.starts_at and appointment.zone == clinic.zone
+        if appointment.starts_at <= now or unchanged:
+            continue
+        retold = tuple(
+            timer.model_copy(update={"session_at": moment.starts_at})
+            if timer.state in ("fired", "skipped") and timer.session_at == appointment.starts_at
+            else timer
+            for timer in appointment.timers
+        )
+        known = appointment.model_copy(update={"timers": retold})
+        slot = Slot(moment.starts_at, moment.local)
+        schedule, moved = move(schedule, known, slot, clinic, "zone_changed", now=now)
+        events += moved
+    return schedule.revised(zones_version=zones_version()), events

@@ -1,0 +1,100 @@
+"""The numbers of scheduling, read from versioned data files beside the service: for clinical sign-off."""
+
+from datetime import time, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HERE = Path(__file__).parents[1]
+
+Announced = Literal[
+    "SessionReminderDue",
+    "WeeklySessionDue",
+    "MaintenanceSessionDue",
+    "SessionOverdue",
+    "TerminationPhaseDue",
+    "CaseReviewDue",
+    "HoldReviewDue",
+    "MaintenanceReviewDue",
+]
+
+
+class _Data(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Send(_Data):
+    """However late, it is still said."""
+
+    policy: Literal["send"]
+
+
+class Skip(_Data):
+    """Too old after so many hours: skipped, and the skip is announced."""
+
+    policy: Literal["skip"]
+    after_hours: float = Field(gt=0)
+
+
+class SkipOnceStarted(_Data):
+    """Pointless once the session has begun: skipped then, and the skip is announced."""
+
+    policy: Literal["skip_once_started"]
+
+
+Late = Annotated[Send | Skip | SkipOnceStarted, Field(discriminator="policy")]
+
+
+class Announcement(_Data):
+    """When a kind is due, and what becomes of it when it is late.
+
+    `days` or `clinic_days` (weekdays that are no holiday) after the date it hangs on, at local time `at`.
+    """
+
+    days: int = 0
+    clinic_days: int = 0
+    lead_sessions: int = 0
+    at: time = time(0)
+    late: Late
+    source: str
+
+
+class Announcements(_Data):
+    version: str
+    sign_off: str
+    announcements: dict[Announced, Announcement]
+
+    def __getitem__(self, kind: Announced) -> Announcement:
+        return self.announcements[kind]
+
+
+class Course(_Data):
+    version: str
+    sign_off: str
+    first_session_within_hours: int
+    first_session_notice_hours: int
+    days_between_sessions: int
+    earlier_by_at_most_days: int
+    search_days: int
+    maintenance_interval_days: dict[Literal["weekly", "twice_monthly", "monthly"], int]
+    sources: dict[str, str]
+
+    @property
+    def first_session_within(self) -> timedelta:
+        return timedelta(hours=self.first_session_within_hours)
+
+    @property
+    def first_session_notice(self) -> timedelta:
+        return timedelta(hours=self.first_session_notice_hours)
+
+
+@cache
+def announcements() -> Announcements:
+    return Announcements.model_validate_json((HERE / "announcements.json").read_bytes())
+
+
+@cache
+def course() -> Course:
+    return Course.model_validate_json((HERE / "course.json").read_bytes())

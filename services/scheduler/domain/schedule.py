@@ -1,0 +1,180 @@
+"""The state: one schedule per care plan, with its appointments and the timers of each.
+
+FHIR: an `Appointment` is the promise of a session; its status codes are used verbatim.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime, time
+from typing import Any, Literal
+from zlib import crc32
+
+from pydantic import AwareDatetime, computed_field
+
+from services.scheduler.domain.clinics import Frozen
+from services.scheduler.domain.rules import Announced
+from services.scheduler.domain.wall_time import parse
+from services.scheduler.events import CancelReason, Kind, MoveReason
+
+AppointmentStatus = Literal["booked", "fulfilled", "noshow", "cancelled"]
+TimerState = Literal["armed", "fired", "skipped", "withdrawn"]
+Asked = Literal["patient_asked", "clinician_asked", "clinic_asked"]
+Withdrawn = Literal["recorded", "moved", "cancelled", "held", "plan_closed", "resumed", "changed"]
+
+SHARDS = 16
+
+
+class Timer(Frozen):
+    """One announcement to be made at `due_at`; it stays, with what became of it.
+
+    `session_at`: start of the session it is about; none for what is about the whole plan. `reason`: why
+    it was skipped (announced as `AnnouncementSkipped`) or withdrawn (before its moment came).
+    """
+
+    kind: Announced
+    due_at: AwareDatetime
+    session_at: AwareDatetime | None = None
+    state: TimerState = "armed"
+    reason: str | None = None
+
+
+class Appointment(Frozen):
+    id: str
+    number: int
+    """Counts the appointments of its kind from 1."""
+    kind: Kind
+    state: AppointmentStatus = "booked"
+    starts_at: AwareDatetime
+    local_time: str
+    """Wall time in `zone`, `2026-03-09T10:00`."""
+    zone: str
+    minutes: int
+    regular_on: date
+    """The day of the regular rhythm it stands for; the next one is counted from here."""
+    adjusted: tuple[MoveReason, ...] = ()
+    reason: CancelReason | None = None
+    """Why it is cancelled."""
+    asked_by: Asked | None = None
+    """Who asked for the cancellation, where somebody did."""
+    timers: tuple[Timer, ...] = ()
+
+    @property
+    def local(self) -> datetime:
+        return parse(self.local_time)
+
+    @property
+    def is_booked(self) -> bool:
+        return self.state == "booked"
+
+    @property
+    def is_overdue(self) -> bool:
+        """Nobody recorded what happened, and that was announced."""
+        return self.is_booked and any(
+            t.kind == "SessionOverdue" and t.state == "fired" and t.session_at == self.starts_at
+            for t in self.timers
+        )
+
+
+class Hold(Frozen):
+    since: AwareDatetime
+    review_on: date
+
+
+class Maintenance(Frozen):
+    frequency: Literal["weekly", "twice_monthly", "monthly"]
+    first_on_or_after: date
+    review_on: date
+
+
+class Schedule(Frozen):
+    """Everything about one plan that happens by the calendar. `id` is the plan's."""
+
+    id: str
+    patient_id: str
+    clinic_id: str
+    clinician_id: str
+    story: str = "-"
+    """Correlation id of the message that began it: what the clock causes belongs to that story."""
+    started_at: AwareDatetime
+    sessions: int = 0
+    """N, the contracted number of sessions."""
+    termination_sessions: int = 0
+    attended: int = 0
+    """Of N; in maintenance attendance is not counted here."""
+    phase: str = "initial"
+    regular_time: time = time(0)
+    """Wall time of the regular sessions."""
+    appointments: tuple[Appointment, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    hold: Hold | None = None
+    maintenance: Maintenance | None = None
+    termination_announced_for: tuple[int, ...] = ()
+    """The values of N for which the coming termination phase was announced."""
+    closed_at: AwareDatetime | None = None
+    zones_version: str = ""
+    """Release of the time zone database by which the instants were reckoned."""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def next_due(self) -> datetime | None:
+        """The earliest moment at which something is to be announced; indexed."""
+        return min((timer.due_at for timer in self.armed()), default=None)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is to be announced at all; the index holds no other schedules."""
+        return any(True for _ in self.armed())
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def shard(self) -> int:
+        """Spreads schedules over the replicas' tickers."""
+        return crc32(self.id.encode()) % SHARDS
+
+    def armed(self) -> Iterable[Timer]:
+        for appointment in self.appointments:
+            for timer in appointment.timers:
+                if timer.state == "armed":
+                    yield timer
+        for timer in self.timers:
+            if timer.state == "armed":
+                yield timer
+
+    @property
+    def is_closed(self) -> bool:
+        return self.closed_at is not None
+
+    @property
+    def in_acute_treatment(self) -> bool:
+        """Still within the N contracted sessions."""
+        return not self.is_closed and self.phase not in ("ended", "maintenance", "closed")
+
+    def appointment(self, id: str) -> Appointment | None:
+        return next((a for a in self.appointments if a.id == id), None)
+
+    def booked(self, kind: Kind | None = None) -> list[Appointment]:
+        """Booked appointments by start: to come, or to be recorded."""
+        found = [a for a in self.appointments if a.is_booked and kind in (None, a.kind)]
+        return sorted(found, key=lambda a: a.starts_at)
+
+    def days(self) -> set[date]:
+        """The local days on which something stands."""
+        return {a.local.date() for a in self.appointments if a.state != "cancelled"}
+
+    def revised(self, **changes: Any) -> "Schedule":
+        return self.model_copy(update=changes)
+
+    def replacing(self, changed: Appointment) -> "Schedule":
+        """With this appointment in place of the one with its id."""
+        return self.revised(
+            appointments=tuple(changed if a.id == changed.id else a for a in self.appointments)
+        )
+
+
+def appointment_id(plan_id: str, kind: Kind, number: int) -> str:
+    return f"{plan_id}.{kind[0]}{number}"
+
+
+def plan_of(appointment: str) -> str:
+    """The plan an appointment's id belongs to."""
+    return appointment.rpartition(".")[0]

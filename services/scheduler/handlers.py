@@ -1,0 +1,157 @@
+"""Reactions to what happens to a plan: load was done, decide, keep."""
+
+from collections.abc import Callable
+
+from services.scheduler.domain import course, interruptions, maintenance
+from services.scheduler.domain.booking import Decision
+from services.scheduler.domain.schedule import Schedule
+from services.scheduler.inbound import (
+    CarePlanClosed,
+    CarePlanHeld,
+    CarePlanResumed,
+    CarePlanStarted,
+    ContractRevised,
+    MaintenanceContracted,
+    PhaseEntered,
+    PlanFact,
+    SessionAttended,
+    SessionCancelled,
+    SessionMissed,
+)
+from services.scheduler.store import SchedulerWork
+from shared.errors import Refused
+
+
+def when_care_plan_started_book_the_course(fact: CarePlanStarted, work: SchedulerWork) -> None:
+    """Books all N sessions: the first within 48 hours, then weekly at the same wall time."""
+    known = work.schedules.get(fact.plan_id)
+    if known is None:
+        diary = work.diary(fact.clinic_id, fact.clinician_id)
+        work.keep(*course.start(fact, diary, work.now, work.cause.correlation_id))
+    else:
+        work.note("book_course", "plan_closed" if known.is_closed else "already_booked")
+
+
+def when_session_attended_record_it(fact: SessionAttended, work: SchedulerWork) -> None:
+    """Fulfils the appointment and looks whether the termination phase is near."""
+    schedule = work.schedules.get(fact.plan_id)
+    if schedule is None:
+        work.note("record_session", "unknown_plan")
+        return
+    if schedule.appointment(fact.appointment_id) is None:
+        work.note("record_session", "unknown_appointment")
+    _keep(work, schedule, course.attend(schedule, fact, work.diary_of(schedule), work.now))
+
+
+def when_session_missed_extend_the_course(fact: SessionMissed, work: SchedulerWork) -> None:
+    """A no-show is made up for at the end, so that N sessions can still be attended."""
+    _decide(
+        fact,
+        work,
+        "record_session",
+        lambda schedule: course.miss(schedule, fact, work.diary_of(schedule), work.now),
+    )
+
+
+def when_session_cancelled_extend_the_course(fact: SessionCancelled, work: SchedulerWork) -> None:
+    """A cancelled session is made up for at the end."""
+    _decide(
+        fact,
+        work,
+        "record_session",
+        lambda schedule: course.cancel_session(schedule, fact, work.diary_of(schedule), work.now),
+    )
+
+
+def when_contract_revised_fit_the_course(fact: ContractRevised, work: SchedulerWork) -> None:
+    """Appends sessions or cancels the tail, as the new N asks."""
+    _decide_open(
+        fact,
+        work,
+        "fit_course",
+        lambda schedule: course.revise(schedule, fact, work.diary_of(schedule), work.now),
+    )
+
+
+def when_phase_entered_remember_it(fact: PhaseEntered, work: SchedulerWork) -> None:
+    """Where the acute treatment ends, so do its appointments."""
+    _decide_open(
+        fact,
+        work,
+        "remember_phase",
+        lambda schedule: interruptions.enter_phase(schedule, fact, work.diary_of(schedule), work.now),
+    )
+
+
+def when_maintenance_contracted_book_it(fact: MaintenanceContracted, work: SchedulerWork) -> None:
+    """Books maintenance sessions at the contracted rhythm until the review."""
+    _decide_open(
+        fact,
+        work,
+        "book_maintenance",
+        lambda schedule: maintenance.contract(schedule, fact, work.diary_of(schedule), work.now),
+    )
+
+
+def when_care_plan_held_take_the_course_off(fact: CarePlanHeld, work: SchedulerWork) -> None:
+    """Takes the appointments to come off the calendar and notes when the hold is to be reviewed."""
+    _decide_open(
+        fact,
+        work,
+        "hold_course",
+        lambda schedule: interruptions.hold(schedule, fact, work.clinic_of(schedule), work.now),
+    )
+
+
+def when_care_plan_resumed_book_the_rest(fact: CarePlanResumed, work: SchedulerWork) -> None:
+    """Books the rest of the course anew, weekly."""
+    _decide_open(
+        fact,
+        work,
+        "resume_course",
+        lambda schedule: interruptions.resume(schedule, work.diary_of(schedule), work.now),
+    )
+
+
+def when_care_plan_closed_take_everything_off(fact: CarePlanClosed, work: SchedulerWork) -> None:
+    """Cancels what is to come; what nobody recorded is still asked for."""
+    if work.schedules.get(fact.plan_id) is None:
+        work.note("close_schedule", "unknown_plan")
+        work.keep(interruptions.closed_unseen(fact))
+        return
+    _decide_open(fact, work, "close_schedule", lambda schedule: interruptions.close(schedule, fact, work.now))
+
+
+def _decide_open(
+    fact: PlanFact, work: SchedulerWork, decision: str, decide: Callable[[Schedule], Decision]
+) -> None:
+    """As `_decide`, for what only concerns plans that are not closed."""
+    schedule = work.schedules.get(fact.plan_id)
+    if schedule is not None and schedule.is_closed:
+        return work.note(decision, "plan_closed")
+    return _decide(fact, work, decision, decide)
+
+
+def _decide(
+    fact: PlanFact, work: SchedulerWork, decision: str, decide: Callable[[Schedule], Decision]
+) -> None:
+    """Keep what was decided; a refusal is noted with its reason. A full diary is no refusal but a fault."""
+    schedule = work.schedules.get(fact.plan_id)
+    if schedule is None:
+        return work.note(decision, "unknown_plan")
+    try:
+        decided = decide(schedule)
+    except Refused as refused:
+        if refused.reason not in EXPECTED_REFUSALS:
+            raise
+        return work.note(decision, refused.reason)
+    return _keep(work, schedule, decided)
+
+
+EXPECTED_REFUSALS = frozenset({"unknown_appointment", "already_recorded", "not_on_hold"})
+
+
+def _keep(work: SchedulerWork, before: Schedule, decided: Decision) -> None:
+    after, events = decided
+    if after != before:
+        work.keep(after, events)

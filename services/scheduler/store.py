@@ -1,0 +1,163 @@
+"""Documents, indexes and queries of the scheduler."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import AwareDatetime
+
+from services.scheduler import bookings
+from services.scheduler.bookings import Bookings
+from services.scheduler.domain import course
+from services.scheduler.domain.clinics import ONE_DAY, Clinic, Clinics, Frozen, Leave
+from services.scheduler.domain.diary import Diary
+from services.scheduler.domain.schedule import Schedule
+from services.scheduler.domain.wall_time import MIDNIGHT, at
+from services.scheduler.events import ScheduleEvent
+from services.scheduler.inbound import CarePlanStarted, PlanFact
+from shared.messaging.work import Work
+from shared.mongo import Document, Index, MongoDatabase, Txn
+
+SCHEDULES = "schedules"
+ROSTERS = "rosters"
+
+REPLICAS = "replicas"
+
+COLLECTIONS = [SCHEDULES, ROSTERS, REPLICAS, bookings.COLLECTION]
+INDEXES = [
+    Index(SCHEDULES, "next_due", partial={"waiting": True}),
+    Index(ROSTERS, "recheck_at", partial={"rechecking": True}),
+    *bookings.INDEXES,
+]
+
+
+class GivenLeave(Frozen):
+    """Leave entered by a coordinator."""
+
+    id: str
+    leave: Leave
+    given_at: AwareDatetime
+
+
+class Roster(Frozen):
+    """When one clinician is away, beyond what the configuration says. `id` is the clinician's.
+
+    `recheck_at`: until then a plan that started at the same moment may have booked into the leave.
+    """
+
+    id: str
+    clinic_id: str
+    leave: tuple[GivenLeave, ...] = ()
+    recheck_at: AwareDatetime | None = None
+    rechecking: bool = False
+
+
+class SchedulerWork(Work):
+    """One unit of work: schedules, rosters and the slots of diaries."""
+
+    def __init__(self, database: MongoDatabase, clinics: Clinics, *, now: datetime) -> None:
+        super().__init__(database, service="scheduler", now=now)
+        self.clinics = clinics
+        self.schedules = self.documents(SCHEDULES, Schedule)
+        self.rosters = self.documents(ROSTERS, Roster)
+        self.bookings = Bookings(database)
+        self._booking = False
+
+    async def prefetch(self, facts: Sequence[PlanFact]) -> None:
+        """The schedules of all plans in question, and the diaries of those that may book.
+
+        A fact that comes alone gets its diary in any case, so that nothing depends on that guess.
+        """
+        await self.schedules.load(fact.plan_id for fact in facts)
+        clinicians: set[str] = set()
+        alone = len(facts) == 1
+        for fact in facts:
+            schedule = self.schedules.get(fact.plan_id)
+            if isinstance(fact, CarePlanStarted):
+                clinicians.add(fact.clinician_id)
+            elif schedule is not None and (alone or course.may_book(schedule, fact)):
+                clinicians.add(schedule.clinician_id)
+        await self.read_diaries(clinicians)
+
+    async def read_diaries(self, clinician_ids: Iterable[str]) -> None:
+        """Leave and taken slots of these clinicians, from now on."""
+        clinicians = set(clinician_ids)
+        if clinicians:
+            await self.rosters.load(clinicians)
+            await self.bookings.load(clinicians, since=self.now)
+
+    def diary(self, clinic_id: str, clinician_id: str) -> Diary:
+        """Raises `Refused("unknown_clinic")`."""
+        clinic = self.clinics[clinic_id]
+        return Diary(clinic, self.leave_of(clinic, clinician_id), self.bookings.taken(clinician_id))
+
+    def diary_of(self, schedule: Schedule) -> Diary:
+        return self.diary(schedule.clinic_id, schedule.clinician_id)
+
+    def clinic_of(self, schedule: Schedule) -> Clinic:
+        return self.clinics[schedule.clinic_id]
+
+    def leave_of(self, clinic: Clinic, clinician_id: str) -> tuple[Leave, ...]:
+        """Leave from the configuration and from coordinators."""
+        roster = self.rosters.get(clinician_id)
+        given = tuple(entry.leave for entry in roster.leave) if roster else ()
+        return (*clinic.leave_of(clinician_id), *given)
+
+    def keep(self, after: Schedule, events: Iterable[ScheduleEvent] = ()) -> None:
+        """Save a schedule, and with it the slots it takes and frees."""
+        before = self.schedules.get(after.id)
+        self.bookings.change(before, after)
+        if self.bookings.changed and not self._booking:
+            self._booking = True
+            self.also(self._write_bookings)
+        self.schedules.save(after, events)
+
+    async def _write_bookings(self, txn: Txn) -> None:
+        await self.bookings.flush(txn)
+
+
+async def plans_booked(work: SchedulerWork, clinician_id: str, since: datetime, until: datetime) -> list[str]:
+    """Ids of the plans that have something in a clinician's diary in a span of time."""
+    span = {
+        "_id": {
+            "$gte": bookings.booking_id(clinician_id, since),
+            "$lt": bookings.booking_id(clinician_id, until),
+        }
+    }
+    found = work.database[bookings.COLLECTION].find(span, {"plan_id": 1})
+    return sorted({row["plan_id"] async for row in found})
+
+
+def calendar_query(
+    clinic_id: str | None,
+    since: datetime,
+    until: datetime,
+    *,
+    clinician_id: str | None,
+    patient_id: str | None,
+    after: tuple[datetime, str] | None,
+) -> Document:
+    """Bookings of a span, in order of (starts_at, _id), for one clinic or all."""
+    conditions: list[Document] = [{"starts_at": {"$gte": since, "$lt": until}}]
+    if clinic_id is not None:
+        conditions.append({"clinic_id": clinic_id})
+    if clinician_id is not None:
+        conditions.append({"_id": {"$gte": f"{clinician_id}|", "$lt": f"{clinician_id}|~"}})
+    if patient_id is not None:
+        conditions.append({"patient_id": patient_id})
+    if after is not None:
+        starts_at, id = after
+        conditions.append(
+            {"$or": [{"starts_at": {"$gt": starts_at}}, {"starts_at": starts_at, "_id": {"$gt": id}}]}
+        )
+    return {"$and": conditions}
+
+
+async def calendar(database: MongoDatabase, query: Document, limit: int) -> list[dict[str, Any]]:
+    cursor = database[bookings.COLLECTION].find(query, limit=limit, sort=[("starts_at", 1), ("_id", 1)])
+    return [row async for row in cursor]
+
+
+def day_span(first: date, last: date, clinic: Clinic) -> tuple[datetime, datetime]:
+    """The instants from the beginning of the first to the end of the last local day."""
+    return at(first, MIDNIGHT, clinic.zone), at(last + ONE_DAY, MIDNIGHT, clinic.zone)
