@@ -1,0 +1,203 @@
+"""Holds, closure, phases and maintenance."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from services.scheduler.domain import course, interruptions, maintenance, timers
+from services.scheduler.domain.schedule import Schedule
+from services.scheduler.events import (
+    AnnouncementSkipped,
+    AppointmentCancelled,
+    HoldReviewDue,
+    MaintenanceReviewDue,
+    MaintenanceSessionDue,
+    SessionOverdue,
+    SessionReminderDue,
+    SessionScheduled,
+    WeeklySessionDue,
+)
+from shared.errors import Refused
+from tests.unit.scheduler.builders import (
+    MONDAY,
+    attend_first,
+    clinic,
+    closed,
+    contracted,
+    course_of,
+    diary,
+    entered,
+    held,
+    missed,
+    only,
+    revised,
+)
+
+HELD_AT = datetime(2026, 3, 18, 12, 0, tzinfo=UTC)
+REVIEW = date(2026, 4, 15)
+LATER = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+FORTNIGHTS = [f"2026-{day}" for day in ("04-21", "05-05", "05-19", "06-02", "06-16", "06-30", "07-14")]
+
+
+def on_hold() -> Schedule:
+    schedule = attend_first(course_of(12), 3)
+    return interruptions.hold(schedule, held(HELD_AT, REVIEW), clinic(), HELD_AT)[0]
+
+
+def test_a_hold_takes_the_sessions_to_come_off_with_its_reason() -> None:
+    schedule = attend_first(course_of(12), 3)
+    schedule, events = interruptions.hold(schedule, held(HELD_AT, REVIEW), clinic(), HELD_AT)
+    assert len(only(events, AppointmentCancelled)) == 9
+    assert {event.reason for event in only(events, AppointmentCancelled)} == {"held"}
+    assert schedule.booked() == []
+
+
+def test_a_hold_is_reviewed_at_nine_on_its_date() -> None:
+    _, events = timers.due(on_hold(), datetime(2026, 4, 15, 13, 0, tzinfo=UTC))
+    (review,) = only(events, HoldReviewDue)
+    assert review.review_on == REVIEW
+    assert review.due_at == datetime(2026, 4, 15, 13, 0, tzinfo=UTC)
+
+
+def test_on_hold_a_longer_contract_books_nothing() -> None:
+    schedule, events = course.revise(on_hold(), revised(16, 4), diary(), LATER)
+    assert only(events, SessionScheduled) == []
+    assert schedule.sessions == 16
+
+
+def test_after_a_hold_the_rest_of_the_course_is_booked_anew_in_the_old_rhythm() -> None:
+    schedule, events = interruptions.resume(on_hold(), diary(), LATER)
+    booked = only(events, SessionScheduled)
+    assert len(booked) == 9
+    assert {"hold"} == {event.adjusted[0] for event in booked}
+    assert booked[0].local_time == "2026-05-05T09:00"
+    assert schedule.hold is None
+
+
+def test_a_hold_on_day_one_resumes_next_week_and_not_where_the_course_would_have_ended() -> None:
+    schedule, _ = interruptions.hold(course_of(12), held(MONDAY, REVIEW), clinic(), MONDAY)
+    schedule, events = interruptions.resume(schedule, diary(), MONDAY + timedelta(days=8))
+    assert only(events, SessionScheduled)[0].local_time == "2026-03-17T09:00"
+
+
+def test_a_resumed_hold_is_reviewed_no_more() -> None:
+    schedule, _ = interruptions.resume(on_hold(), diary(), HELD_AT + timedelta(days=2))
+    review = [t for t in schedule.timers if t.kind == "HoldReviewDue"]
+    assert [(t.state, t.reason) for t in review] == [("withdrawn", "resumed")]
+
+
+def test_resuming_without_a_hold_is_refused_by_name() -> None:
+    with pytest.raises(Refused, match="not_on_hold"):
+        interruptions.resume(course_of(12), diary(), MONDAY)
+
+
+def test_a_second_hold_with_another_review_date_replaces_the_first_review() -> None:
+    schedule, _ = interruptions.hold(on_hold(), held(HELD_AT, date(2026, 5, 1)), clinic(), HELD_AT)
+    armed = [t for t in schedule.timers if t.kind == "HoldReviewDue" and t.state == "armed"]
+    assert [t.due_at for t in armed] == [datetime(2026, 5, 1, 13, 0, tzinfo=UTC)]
+
+
+def test_a_closed_plan_has_nothing_to_come_and_nothing_to_announce() -> None:
+    schedule, events = interruptions.close(attend_first(course_of(12), 3), closed(HELD_AT), HELD_AT)
+    assert {event.reason for event in only(events, AppointmentCancelled)} == {"plan_closed"}
+    assert schedule.booked() == []
+    assert schedule.next_due is None
+    assert not schedule.waiting
+
+
+def test_a_session_before_the_closure_that_nobody_recorded_is_still_asked_for() -> None:
+    schedule = course_of(12)
+    first = schedule.booked()[0]
+    closing = first.starts_at + timedelta(hours=2)
+    schedule, _ = timers.due(schedule, closing)
+    schedule, _ = interruptions.close(schedule, closed(closing), closing)
+    assert [a.id for a in schedule.booked()] == [first.id]
+    schedule, events = timers.due(schedule, closing + timedelta(days=3))
+    assert [event.appointment_id for event in only(events, SessionOverdue)] == [first.id]
+    assert not course.has_run_dry(schedule)
+
+
+def test_a_no_show_recorded_after_the_closure_extends_nothing() -> None:
+    schedule = course_of(12)
+    first = schedule.booked()[0]
+    closing = first.starts_at + timedelta(hours=2)
+    schedule, _ = interruptions.close(schedule, closed(closing), closing)
+    schedule, events = course.miss(schedule, missed(first), diary(), closing)
+    assert only(events, SessionScheduled) == []
+    assert schedule.appointments[0].state == "noshow"
+
+
+def test_a_late_hold_says_which_announcements_it_overtook() -> None:
+    schedule = attend_first(course_of(12), 1)
+    second = schedule.booked()[0]
+    late = second.starts_at + timedelta(hours=1)
+    schedule, events = interruptions.hold(
+        schedule, held(second.starts_at - timedelta(days=2), REVIEW), clinic(), late
+    )
+    skips = only(events, AnnouncementSkipped)
+    assert {skip.skipped for skip in skips} == {"SessionReminderDue", "WeeklySessionDue"}
+    assert {skip.reason for skip in skips} == {"on_hold"}
+
+
+def test_where_the_acute_treatment_ends_so_do_its_appointments() -> None:
+    schedule = attend_first(course_of(12), 3)
+    schedule, events = interruptions.enter_phase(schedule, entered("ended"), diary(), HELD_AT)
+    assert {event.reason for event in only(events, AppointmentCancelled)} == {"no_longer_needed"}
+    assert schedule.booked() == []
+
+
+def in_maintenance(frequency: str = "monthly") -> Schedule:
+    schedule = attend_first(course_of(4, termination=1), 4)
+    now = datetime(2026, 3, 25, 12, 0, tzinfo=UTC)
+    schedule, _ = interruptions.enter_phase(schedule, entered("ended"), diary(), now)
+    fact = contracted(frequency, date(2026, 4, 20), date(2026, 7, 20))
+    return maintenance.contract(schedule, fact, diary(), now)[0]
+
+
+@pytest.mark.parametrize(
+    ("frequency", "days"),
+    [
+        ("monthly", ["2026-04-21", "2026-05-19", "2026-06-16", "2026-07-14"]),
+        ("twice_monthly", FORTNIGHTS),
+    ],
+)
+def test_maintenance_sessions_follow_the_contract_until_its_review(frequency: str, days: list[str]) -> None:
+    booked = in_maintenance(frequency).booked("maintenance")
+    assert [str(a.local.date()) for a in booked] == days
+    assert [a.number for a in booked] == list(range(1, len(days) + 1))
+
+
+def test_a_maintenance_session_is_announced_as_one_and_its_review_on_its_date() -> None:
+    schedule, events = timers.due(in_maintenance(), datetime(2026, 4, 21, 12, 0, tzinfo=UTC))
+    assert [type(e) for e in events] == [AnnouncementSkipped, MaintenanceSessionDue]
+    assert not only(events, WeeklySessionDue)
+    schedule, events = timers.due(schedule, datetime(2026, 7, 20, 13, 0, tzinfo=UTC))
+    assert [event.review_on for event in only(events, MaintenanceReviewDue)] == [date(2026, 7, 20)]
+
+
+def test_a_missed_maintenance_session_is_not_made_up_for() -> None:
+    schedule = in_maintenance()
+    first = schedule.booked("maintenance")[0]
+    schedule, events = course.miss(schedule, missed(first), diary(), first.starts_at)
+    assert only(events, SessionScheduled) == []
+
+
+def test_a_new_maintenance_contract_replaces_the_sessions_of_the_one_before() -> None:
+    now = datetime(2026, 4, 22, 12, 0, tzinfo=UTC)
+    fact = contracted("weekly", date(2026, 5, 1), date(2026, 5, 31))
+    schedule, events = maintenance.contract(in_maintenance(), fact, diary(), now)
+    assert {event.reason for event in only(events, AppointmentCancelled)} == {"maintenance_changed"}
+    to_come = [str(a.local.date()) for a in schedule.booked("maintenance") if a.starts_at > now]
+    assert to_come == ["2026-05-05", "2026-05-12", "2026-05-19", "2026-05-26"]
+    reviews = [t for t in schedule.timers if t.kind == "MaintenanceReviewDue"]
+    assert [t.state for t in reviews] == ["withdrawn", "armed"]
+
+
+def test_maintenance_on_hold_comes_back_after_it() -> None:
+    now = datetime(2026, 5, 10, 12, 0, tzinfo=UTC)
+    schedule, _ = interruptions.hold(in_maintenance(), held(now, date(2026, 6, 1)), clinic(), now)
+    assert all(a.starts_at <= now for a in schedule.booked())
+    schedule, events = interruptions.resume(schedule, diary(), now + timedelta(days=14))
+    assert [e.local_time[:10] for e in only(events, SessionScheduled)] == ["2026-05-26", "2026-06-23"]
+    assert not only(events, SessionReminderDue)
