@@ -5,7 +5,7 @@ from services.care_plan.api import routers
 from services.care_plan.books import books
 from services.care_plan.protocols import protocols
 from services.care_plan.store import COLLECTIONS, INDEXES, CarePlanWork
-from services.care_plan.subscribers import REACTIONS
+from services.care_plan.subscribers import PLANS
 from shared.clock import Clock, SteppedClock, SystemClock
 from shared.http.commands import Commands
 from shared.mongo import MongoDatabase
@@ -55,7 +55,7 @@ def build(settings: Settings) -> Service:
         database=database,
         clock=clock,
         open_work=open_work,
-        subscriptions=[Subscription(name="plans", reactions=REACTIONS)],
+        subscriptions=[Subscription(name="plans", reactions=PLANS)],
         routers=routers(Commands(database, open_work)),
         indexes=INDEXES,
         collections=COLLECTIONS,

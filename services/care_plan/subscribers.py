@@ -3,7 +3,7 @@
 from services.care_plan import handlers, inbound
 from shared.messaging.reactions import Reactions
 
-REACTIONS = Reactions(
+PLANS = Reactions(
     {
         inbound.IntakeCompleted: handlers.when_intake_completed_start_care_plan,
         inbound.TerminationPhaseDue: handlers.when_termination_phase_due_note_ending_raised,
