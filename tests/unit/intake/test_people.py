@@ -17,7 +17,8 @@ from services.intake.events import (
     IntakeReviewRequired,
     ReferralReceived,
     ScreeningIncomplete,
-)from shared.messaging.event import Event
+)
+from shared.messaging.event import Event
 
 JO = Person(id="pat_1", patient_id="pat_1", clinic_id="riverside", given_name="Jo", phone="555")
 

@@ -1,0 +1,137 @@
+"""Bulk import: one transaction, a result per row, the same file twice makes nothing twice."""
+
+from typing import Any
+
+import pytest
+
+from services.intake.importing import RowError, document, rows
+from tests.integration.intake.conftest import Intake
+from tests.integration.intake.forms import MODERATE, answers
+from tests.unit.intake.test_importing import ANSWERS
+
+
+def row(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "row": number,
+        "external_id": f"X-{number}",
+        "source_system": "file",
+        "person": {"external_id": f"P-{number}", "given_name": "Jane"},
+        "age": 40,
+    } | changes
+
+
+async def sent(intake: Intake, *sending: Any, clinic: str = "riverside") -> dict[str, Any]:
+    async with intake.as_("coordinator", clinic) as client:
+        response = await client.post("/referrals/bulk", json={"rows": sending})
+    assert response.status_code == 200, response.text
+    body: dict[str, Any] = response.json()
+    return body
+
+
+async def test_rows_are_created_then_unchanged_then_updated(intake: Intake) -> None:
+    first = await sent(intake, row(1), row(2))
+    second = await sent(intake, row(1), row(2))
+    third = await sent(intake, row(1, consent=True), row(2, person={"external_id": "P-2", "phone": "555"}))
+    outcomes = [[result["outcome"] for result in body["results"]] for body in (first, second, third)]
+    assert outcomes == [["created"] * 2, ["unchanged"] * 2, ["updated"] * 2]
+    assert first["results"][0]["referral_id"] == third["results"][0]["referral_id"]
+    received = await intake.announced("ReferralReceived")
+    assert [event["source"] for event in received] == ["import", "import"]
+
+
+async def test_a_bad_row_says_why_and_never_blocks_the_others(intake: Intake) -> None:
+    body = await sent(
+        intake,
+        row(1),
+        row(2, age="forty"),
+        "no object at all",
+        row(4, clinic_id="lakeside"),
+        row(5, person={"birth_date": "2030-01-01"}),
+        row(6, colour="red"),
+        row(7),
+    )
+    codes = {result["row"]: result["codes"] for result in body["results"]}
+    assert (body["created"], body["errors"]) == (2, 5)
+    assert codes[1] == codes[7] == []
+    assert codes[2] == ["age:int_type"]
+    assert codes[3] == ["row:model_type"]
+    assert codes[4] == ["clinic_id:not_found"]
+    assert codes[5] == ["person.birth_date:date_in_the_future"]
+    assert codes[6] == ["row:extra_forbidden"]
+    assert len(await intake.announced("ReferralReceived")) == 2
+
+
+async def test_a_bad_row_that_speaks_of_a_crisis_alerts_once_and_answers_with_the_lines(
+    intake: Intake,
+) -> None:
+    bad = row(1, crisis=True, age="forty")
+    body = await sent(intake, bad, row(2))
+    again = await sent(intake, bad, row(2))
+    assert "988" in body["crisis_support"]
+    assert [result["flagged"] for result in body["results"] + again["results"]] == [True, False, False, False]
+    (flag,) = await intake.announced("CrisisFlagRaised")
+    assert flag["patient_id"].startswith("unknown-")
+
+
+async def test_a_refused_row_of_a_known_person_flags_that_person(intake: Intake) -> None:
+    (created,) = (await sent(intake, row(1)))["results"]
+    body = await sent(intake, row(1, person={"external_id": "P-other"}, crisis=True))
+    assert body["results"][0]["codes"] == ["person_differs"]
+    (flag,) = await intake.announced("CrisisFlagRaised")
+    assert flag["referral_id"] == created["referral_id"]
+
+
+async def test_the_same_referral_and_the_same_person_twice_in_one_request_are_one(intake: Intake) -> None:
+    body = await sent(intake, row(1), row(1), row(3, person={"external_id": "P-1"}))
+    assert [result["outcome"] for result in body["results"]] == ["created", "unchanged", "created"]
+    assert await intake.database["people"].count_documents({}) == 1
+    assert await intake.database["referrals"].count_documents({}) == 2
+
+
+async def test_complete_rows_are_enrolled_and_positive_ones_flagged(intake: Intake) -> None:
+    body = await sent(
+        intake,
+        row(1, consent=True, screening=answers()),
+        row(2, screening={"phq9": {"items": [*MODERATE[:8], 2]}}),
+    )
+    assert [result["flagged"] for result in body["results"]] == [False, True]
+    assert len(await intake.announced("IntakeCompleted")) == 1
+    assert len(await intake.announced("CrisisFlagRaised")) == 1
+
+
+async def test_more_than_500_rows_are_refused_and_500_are_taken(intake: Intake) -> None:
+    async with intake.as_("coordinator") as client:
+        many = await client.post("/referrals/bulk", json={"rows": [row(n) for n in range(1, 502)]})
+        none = await client.post("/referrals/bulk", json={"rows": []})
+    assert (many.status_code, none.status_code) == (422, 422)
+    body = await sent(intake, *(row(n) for n in range(1, 501)))
+    assert body["created"] == 500
+
+
+async def test_a_row_without_a_clinic_takes_the_requests_clinic(intake: Intake) -> None:
+    async with intake.as_("service", "*") as client:
+        form = {"clinic_id": "lakeside", "rows": [row(1)]}
+        named = (await client.post("/referrals/bulk", json=form)).json()
+        unsaid = (await client.post("/referrals/bulk", json={"rows": [row(1)]})).json()
+    assert named["created"] == 1
+    assert unsaid["results"][0]["codes"] == ["clinic_id:missing"]
+
+
+@pytest.mark.skipif(not ANSWERS.exists(), reason="the NHANES answers are not at ../shared/data")
+async def test_the_published_answers_import_whole_and_twice_makes_nothing_twice(intake: Intake) -> None:
+    sending = [
+        entry.document if isinstance(entry, RowError) else document(entry)
+        for _, entry in rows(ANSWERS.read_text().splitlines(), "nhanes")
+    ]
+    for expected in ("created", "unchanged"):
+        counted = 0
+        for start in range(0, len(sending), 500):
+            counted += (await sent(intake, *sending[start : start + 500]))[expected]
+        assert counted == 2772
+    complete = {"screening.phq9": {"$not": {"$elemMatch": {"$not": {"$type": "number"}}}}}
+    assert await intake.database["referrals"].count_documents(complete) == 2544
+    flags = await intake.announced("CrisisFlagRaised")
+    assert len(flags) == len({flag["patient_id"] for flag in flags}) == 107
+    entries = {(entry.kind, entry.column): entry.count for entry in await intake.service.books()}
+    assert (entries["referral", "expected"], entries["referral", "open"]) == (2772, 2772)
+    assert entries["crisis_flag", "expected"] == 107

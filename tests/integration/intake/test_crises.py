@@ -1,0 +1,180 @@
+"""A crisis goes out whatever else is wrong, once, and the answer says where help is."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.integration.intake.conftest import Intake
+from tests.integration.intake.forms import CSSRS_HIGH, JANE, MODERATE, SECRETS, answers, referral
+
+ITEM9 = [*MODERATE[:8], 1]
+
+
+def speaks_of_help(body: dict[str, Any]) -> bool:
+    text = body["crisis_support"] or ""
+    return "988" in text and "HOME to 741741" in text and "not an emergency service" in text
+
+
+async def test_a_positive_item_9_flags_once_and_every_answer_after_it_carries_the_lines(
+    intake: Intake,
+) -> None:
+    async with intake.as_("coordinator") as client:
+        form = referral(screening={"phq9": {"items": ITEM9}}, consent=None)
+        created = await client.post("/referrals", json=form)
+        id = created.json()["id"]
+        again = await client.post("/referrals", json=form)
+        later = [
+            again,
+            await client.put(f"/referrals/{id}/screening", json={"gad7": {"items": [0] * 7}}),
+            await client.put(f"/referrals/{id}/consent", json={"given": True}),
+            await client.get(f"/referrals/{id}"),
+        ]
+        listed = (await client.get("/referrals")).json()["items"]
+    assert created.json()["state"] == "incomplete"
+    assert all(speaks_of_help(body) for body in [created.json(), *(r.json() for r in later), *listed])
+    (flag,) = await intake.announced("CrisisFlagRaised")
+    assert (flag["severity"], flag["evidence"], flag["referral_id"]) == ("moderate", ["phq9_item9"], id)
+
+
+async def test_all_evidence_of_one_form_is_one_flag_on_its_own_topic(intake: Intake) -> None:
+    async with intake.as_("coordinator") as client:
+        form = referral(screening=answers(ITEM9, CSSRS_HIGH), crisis=True)
+        body = (await client.post("/referrals", json=form)).json()
+    assert (body["state"], body["stage"]["reasons"]) == ("in_review", ["crisis_open"])
+    (flag,) = await intake.announced("CrisisFlagRaised")
+    assert (flag["severity"], flag["evidence"]) == ("high", ["cssrs_high", "explicit", "phq9_item9"])
+    lanes = [row["lane"] async for row in intake.database["outbox"].find().sort("lane", 1)]
+    assert lanes == ["crisis", "work"]
+
+
+@pytest.mark.parametrize("crisis", [None, "unknown", "perhaps", 1, {"$ne": False}])
+async def test_a_crisis_field_that_is_neither_yes_nor_no_goes_to_review_and_alerts(
+    intake: Intake, crisis: Any
+) -> None:
+    async with intake.as_("coordinator") as client:
+        response = await client.post("/referrals", json=referral() | {"crisis": crisis})
+    body = response.json()
+    assert (response.status_code, body["state"]) == (201, "in_review")
+    assert "crisis_unassessed" in body["stage"]["reasons"]
+    (flag,) = await intake.announced("CrisisFlagRaised")
+    assert (flag["severity"], flag["evidence"]) == ("moderate", ["unassessable"])
+
+
+async def test_raising_a_crisis_outright_needs_no_body_and_flags_each_time(intake: Intake) -> None:
+    async with intake.as_("clinician") as client:
+        id = (await client.post("/referrals", json=referral())).json()["id"]
+        first = await client.post(f"/referrals/{id}/crisis-flag")
+        second = await client.post(
+            f"/referrals/{id}/crisis-flag", json={"by": "patient"}, headers={"If-Match": '"1"'}
+        )
+        repeated = [
+            await client.post(f"/referrals/{id}/crisis-flag", headers={"Idempotency-Key": "same"})
+            for _ in range(2)
+        ]
+    assert first.status_code == second.status_code == 201
+    assert speaks_of_help(first.json())
+    assert repeated[0].json() == repeated[1].json()
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [flag["severity"] for flag in flags] == ["high"] * 3
+    assert len({flag["flag_id"] for flag in flags}) == 3
+
+
+async def test_a_crisis_in_an_invalid_form_is_kept_aside_and_alerts_then_422(intake: Intake) -> None:
+    form = referral(crisis=True, age="forty", colour="crimson", screening=answers(ITEM9))
+    async with intake.as_("coordinator", subject="front-desk") as client:
+        response = await client.post("/referrals", json=form)
+        again = await client.post("/referrals", json=form)
+    assert response.status_code == again.status_code == 422
+    assert response.headers["content-type"] == "application/problem+json"
+    assert speaks_of_help(response.json())
+    assert response.json()["errors"]
+    (flag,) = await intake.announced("CrisisFlagRaised")
+    assert flag["patient_id"].startswith("unknown-")
+    assert (flag["severity"], flag["evidence"]) == ("high", ["explicit", "phq9_item9"])
+    (kept,) = [row async for row in intake.database["set_aside_forms"].find()]
+    assert (kept["clinic_id"], kept["caller"], kept["severity"]) == ("riverside", "front-desk", "high")
+    assert kept["_id"] == flag["referral_id"]
+    everything = await intake.everything_stored_and_announced() + response.text
+    assert not [secret for secret in (*SECRETS, "crimson", "forty") if secret in everything]
+
+
+async def test_the_same_invalid_form_sent_many_times_at_once_alerts_once(intake: Intake) -> None:
+    form = referral(crisis=True, age="forty")
+    async with intake.as_("coordinator") as client:
+        responses = await asyncio.gather(*(client.post("/referrals", json=form) for _ in range(5)))
+    assert {response.status_code for response in responses} == {422}
+    assert len(await intake.announced("CrisisFlagRaised")) == 1
+
+
+async def test_an_invalid_form_that_speaks_of_no_crisis_is_just_refused(intake: Intake) -> None:
+    async with intake.as_("coordinator") as client:
+        response = await client.post("/referrals", json=referral(age="forty"))
+    assert response.status_code == 422
+    assert "crisis_support" not in response.json()
+    assert await intake.announced() == []
+    assert await intake.database["set_aside_forms"].count_documents({}) == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clinic_id": "atlantis"},
+        {"clinic_id": "lakeside"},
+        {"clinician_id": "nobody"},
+        {"person": JANE | {"birth_date": "2030-01-01"}},
+    ],
+)
+async def test_a_crisis_in_a_form_that_is_refused_for_any_other_reason_is_kept_too(
+    intake: Intake, changes: dict[str, Any]
+) -> None:
+    async with intake.as_("coordinator") as client:
+        response = await client.post("/referrals", json=referral(crisis=True, **changes))
+    assert response.status_code in (404, 422)
+    assert speaks_of_help(response.json())
+    (flag,) = await intake.announced("CrisisFlagRaised")
+    assert (flag["clinic_id"], flag["severity"]) == ("riverside", "high")
+
+
+async def test_a_crisis_in_invalid_answers_to_a_known_referral_is_flagged_on_that_person(
+    intake: Intake,
+) -> None:
+    async with intake.as_("coordinator") as client:
+        created = (await client.post("/referrals", json=referral(screening=None))).json()
+        bad = {"phq9": {"items": [*MODERATE[:8], 3], "difficulty": 17}}
+        response = await client.put(f"/referrals/{created['id']}/screening", json=bad)
+        shown = (await client.get(f"/referrals/{created['id']}")).json()
+    assert response.status_code == 422
+    (flag,) = await intake.announced("CrisisFlagRaised")
+    assert (flag["patient_id"], flag["referral_id"]) == (created["patient_id"], created["id"])
+    assert (shown["crisis"]["worst"], shown["phq9"]["total"]) == ("moderate", None)
+
+
+async def test_a_flag_for_a_referral_nobody_knows_or_may_see_still_reaches_a_human(intake: Intake) -> None:
+    async with intake.as_("coordinator") as client:
+        known = (await client.post("/referrals", json=referral())).json()
+    async with intake.as_("clinician", "lakeside") as elsewhere:
+        foreign = await elsewhere.post(f"/referrals/{known['id']}/crisis-flag")
+        nowhere = await elsewhere.post("/referrals/ref_nowhere/crisis-flag", json={"by": "martian"})
+    assert (foreign.status_code, nowhere.status_code) == (404, 422)
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [flag["clinic_id"] for flag in flags] == ["lakeside", "lakeside"]
+    assert all(flag["patient_id"].startswith("unknown-") for flag in flags)
+
+
+async def test_callers_who_may_not_refer_raise_nothing(intake: Intake) -> None:
+    async with intake.as_("engineer") as client:
+        assert (await client.post("/referrals", json=referral(crisis=True, age="x"))).status_code == 403
+        assert (await client.post("/referrals/ref_1/crisis-flag")).status_code == 403
+        anonymous = await client.post("/referrals", json={"crisis": True}, headers={"Authorization": ""})
+    assert anonymous.status_code == 401
+    assert await intake.announced() == []
+
+
+async def test_flags_are_expected_in_the_books(intake: Intake) -> None:
+    async with intake.as_("coordinator") as client:
+        id = (await client.post("/referrals", json=referral(crisis=True))).json()["id"]
+        await client.post(f"/referrals/{id}/crisis-flag")
+        await client.post("/referrals", json=referral(crisis=True, age="forty"))
+    entries = {(entry.kind, entry.column): entry.count for entry in await intake.service.books()}
+    assert entries["crisis_flag", "expected"] == 3
