@@ -6,6 +6,7 @@ import typer
 
 COMMANDS = (
     "up",
+    "demo",
     "down",
     "status",
     "import_file",
