@@ -1,7 +1,7 @@
 """One flag a submission, with the worst of the evidence; never silence where there is doubt."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain import intake
@@ -130,6 +130,7 @@ submissions = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(submissions, min_size=1, max_size=5))
 def test_no_crisis_is_lost_whatever_is_handed_in_and_in_whatever_order(parts: list[Submission]) -> None:
     referral, events = received(parts[0])
@@ -146,6 +147,7 @@ def test_no_crisis_is_lost_whatever_is_handed_in_and_in_whatever_order(parts: li
         assert standing.evidence - lesser <= set(referral.crisis.evidence)
 
 
+@settings(deadline=None)
 @given(st.lists(submissions, min_size=1, max_size=4))
 def test_handing_in_the_same_twice_changes_nothing(parts: list[Submission]) -> None:
     referral, _ = received(parts[0])

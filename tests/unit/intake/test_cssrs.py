@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain.cssrs import QUESTIONS, RISKS, Cssrs, Risk, asked, triage
@@ -79,18 +79,21 @@ def test_behaviour_without_a_date_is_not_assessed_and_moderate() -> None:
     assert (result.status, result.risk) == ("unfinished", "moderate")
 
 
+@settings(deadline=None)
 @given(untidy, st.sampled_from(QUESTIONS))
 def test_one_more_yes_never_lowers_what_the_answers_say(answers: Cssrs, question: str) -> None:
     more = answers.model_copy(update={question: "yes"})
     assert RISKS.index(triage(more).answered) >= RISKS.index(triage(answers).answered)
 
 
+@settings(deadline=None)
 @given(untidy)
 def test_every_yes_is_heard(answers: Cssrs) -> None:
     anything = any(answers.answer(question) == "yes" for question in QUESTIONS)
     assert (triage(answers).risk != "none") or not anything
 
 
+@settings(deadline=None)
 @given(untidy)
 def test_whatever_is_not_assessed_and_not_all_no_is_moderate_at_least(answers: Cssrs) -> None:
     result = triage(answers)
@@ -99,6 +102,7 @@ def test_whatever_is_not_assessed_and_not_all_no_is_moderate_at_least(answers: C
         assert result.risk in ("moderate", "high")
 
 
+@settings(deadline=None)
 @given(screeners)
 def test_it_is_assessed_exactly_when_every_asked_question_is_answered_without_contradiction(
     answers: Cssrs,

@@ -1,7 +1,7 @@
 """Who the rules enrol, in which variant, and who is for a clinician to decide."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain.cssrs import Cssrs
@@ -165,6 +165,7 @@ def test_history_indicates_maintenance_as_icsi_has_it(
 conditions = st.lists(st.sampled_from(["bipolar", "psychosis", "acutely_suicidal"]), max_size=2, unique=True)
 
 
+@settings(deadline=None)
 @given(
     phq9=st.tuples(*[st.sampled_from([0, 1, 2, 3, "refused", None])] * 9),
     age=st.none() | st.integers(0, 100),

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain import intake
@@ -172,6 +172,7 @@ def test_the_published_answers_are_kept_whole_and_flag_each_positive_item_9_once
 cells = st.text(alphabet=st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
 
 
+@settings(deadline=None)
 @given(st.lists(st.fixed_dictionaries(dict.fromkeys(sorted(COLUMNS), cells)), max_size=3))
 def test_every_line_of_a_table_becomes_a_row_or_a_named_error(table: list[dict[str, str]]) -> None:
     def line(values: Any) -> str:
@@ -183,6 +184,7 @@ def test_every_line_of_a_table_becomes_a_row_or_a_named_error(table: list[dict[s
     assert all(row.codes for _, row in found if isinstance(row, RowError))
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=30).map(lambda text: text.replace("\n", " ").replace("\r", " "))))
 def test_no_line_of_ndjson_is_lost(lines: list[str]) -> None:
     found = list(rows(lines, "ndjson"))

@@ -1,7 +1,7 @@
 """PHQ-9 and GAD-7 are scored on the server, from the items, and never from a part of them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -93,6 +93,7 @@ def test_an_nhanes_cell_that_is_no_code_stays_as_it_is_to_be_refused() -> None:
     assert nhanes_answer("4") == "4"
 
 
+@settings(deadline=None)
 @given(answers9)
 def test_there_is_a_total_exactly_when_all_nine_are_answered(answers: Answers) -> None:
     scored = score(PHQ9, answers)
@@ -102,6 +103,7 @@ def test_there_is_a_total_exactly_when_all_nine_are_answered(answers: Answers) -
     assert (scored.band is None) == bool(missing)
 
 
+@settings(deadline=None)
 @given(st.sampled_from([PHQ9, GAD7]), st.data())
 def test_a_total_is_the_sum_and_lies_in_its_band(instrument: Instrument, data: st.DataObject) -> None:
     answers = data.draw(st.tuples(*[points] * instrument.items))
@@ -112,6 +114,7 @@ def test_a_total_is_the_sum_and_lies_in_its_band(instrument: Instrument, data: s
     assert lowest[scored.band] <= sum(answers) <= 3 * instrument.items
 
 
+@settings(deadline=None)
 @given(answers9, answers9)
 def test_merging_keeps_what_is_not_answered_now_and_takes_what_is(before: Answers, now: Answers) -> None:
     both = merged(before, now)

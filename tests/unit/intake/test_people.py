@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.clinics import Clinics, assigned
@@ -69,6 +69,7 @@ def test_referrals_are_spread_over_the_clinicians() -> None:
     assert max(spread.values()) < 2 * min(spread.values())
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_the_same_referral_always_goes_to_the_same_clinician(id: str) -> None:
     clinicians = ("c1", "c2", "c3")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.intake.domain.salvage import evidence_in, evidence_in_document, stated, yes_or_no
@@ -91,12 +91,14 @@ json_values = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(json_values)
 def test_no_document_makes_it_stumble(document: Any) -> None:
     as_text = evidence_in(json.dumps(document).encode())
     assert as_text.severity == evidence_in_document(document).severity
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_body_makes_it_stumble(body: bytes) -> None:
     evidence_in(body)
