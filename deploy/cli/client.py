@@ -10,13 +10,16 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import quote
 
 import typer
 
 from deploy.cli.console import fail, running_stack
 from deploy.embedded.plan import SERVICES
+
+if TYPE_CHECKING:
+    import httpx2
 
 URL, TOKEN = "KITH_URL", "KITH_TOKEN"
 PLACE = "{service}"
@@ -45,9 +48,6 @@ class ServiceName(StrEnum):
     CARE_PLAN = "care_plan"
     SCHEDULER = "scheduler"
     ALERTS = "alerts"
-
-
-Json = dict[str, Any]
 
 
 class Failed(Exception):
@@ -126,13 +126,20 @@ class _Minted:
 
 
 class Client:
-    """Asks the services of one deployment. Raises `NoAnswer` and `Refusal`."""
+    """Asks the services of one deployment. Raises `NoAnswer` and `Refusal`.
 
-    def __init__(self, deployment: Deployment) -> None:
+    `transport` takes the place of the network.
+    """
+
+    def __init__(
+        self, deployment: Deployment, *, transport: "httpx2.AsyncBaseTransport | None" = None
+    ) -> None:
         import httpx2
 
         self._deployment = deployment
-        self._http = httpx2.AsyncClient(timeout=ASK_SECONDS, trust_env=not deployment.embedded)
+        self._http = httpx2.AsyncClient(
+            timeout=ASK_SECONDS, trust_env=not deployment.embedded, transport=transport
+        )
 
     async def __aenter__(self) -> Self:
         return self

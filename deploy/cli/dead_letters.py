@@ -12,6 +12,7 @@ from deploy.cli.client import (
     Address,
     Client,
     Deployment,
+    Failed,
     Json,
     Refusal,
     ServiceName,
@@ -100,6 +101,8 @@ def replay(
     target = deployment(data, url, "engineer")
     with failures_in_one_line():
         letters = asyncio.run(_chosen(target, ids or [], service))
+        if every and _may_be_more(letters):
+            console().print(f"A service tells its first {AT_ONCE}: look again afterwards for more.")
         if not letters:
             console().print("No open dead letters.")
         elif not yes:
@@ -156,15 +159,15 @@ async def _listed(target: Deployment, services: list[str], state: State) -> list
 
 
 async def _found(target: Deployment, id: str, services: list[str]) -> Json:
-    """The letter in whichever of `services` has it. Raises the refusal of the last when none has."""
+    """The letter in whichever of `services` has it. Raises `Failed` when none has."""
     async with Client(target) as client:
         for name in services:
             try:
                 return {"service": name, **await client.get(name, f"/dead-letters/{segment(id)}")}
             except Refusal as refusal:
-                if refusal.status != 404 or name == services[-1]:
+                if refusal.status != 404:
                     raise
-    raise ValueError("no service to ask")
+    raise Failed(f"no dead letter {printable(id)} in {', '.join(services)}")
 
 
 def table(letters: list[Json]) -> "Table":
@@ -192,6 +195,9 @@ def _id(letter: Json) -> str:
 
 
 def _how_many(letters: list[Json], state: State) -> str:
-    counts = [sum(letter["service"] == name for letter in letters) for name in SERVICES]
-    more = "; there may be more: a service tells its first 200" if max(counts) >= AT_ONCE else ""
+    more = f"; there may be more: a service tells its first {AT_ONCE}" if _may_be_more(letters) else ""
     return f"{len(letters)} {state.value}{more}."
+
+
+def _may_be_more(letters: list[Json]) -> bool:
+    return any(sum(letter["service"] == name for letter in letters) >= AT_ONCE for name in SERVICES)

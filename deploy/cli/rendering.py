@@ -15,18 +15,22 @@ PLAIN = frozenset(
 )
 """Values that say by themselves what they are."""
 
+LATENESS = "late_by_seconds"
 FACTS = 5
 
 
 def facts(body: Mapping[str, Any], *, at_most: int = FACTS) -> str:
     """A few facts out of an event's body: numbers, codes and days; no ids, nothing that is not so."""
-    told = (_fact(name, value) for name, value in body.items() if not _left_out(name, value, body))
+    named = sorted(body.items(), key=lambda item: item[0] == LATENESS)
+    told = (_fact(name, value) for name, value in named if not _left_out(name, value, body))
     return ", ".join([fact for fact in told if fact][:at_most])
 
 
 def _left_out(name: str, value: object, body: Mapping[str, Any]) -> bool:
     if name in OURSELVES or name.endswith("_id") or value is None or value is False:
         return True
+    if name == LATENESS:
+        return value == 0
     if name == "starts_at":
         return "local_time" in body
     return name.endswith("_at")  # the time of the entry says it

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
+NO_STORY = "-"
+"""The correlation of what belongs to nobody's request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -45,6 +48,8 @@ class Line:
     number: int
     entry: Entry
     cause: int | None
+    clock: bool = False
+    """Its moment had come; nobody asked for it."""
 
     @property
     def because(self) -> str:
@@ -52,18 +57,28 @@ class Line:
             return f"← #{self.cause}"
         if self.entry.causation_id is not None:
             return "← elsewhere"
-        return "the clock" if self.entry.correlation_id == "-" else "a request"
+        return "the clock" if self.clock else "a request"
 
 
 def tell(entries: Iterable[Entry]) -> list[Line]:
     """By time; an entry waits for its cause, and for what its subject announced before it."""
     told = sorted({(e.topic, e.subject, e.sequence): e for e in entries}.values(), key=lambda e: e.order)
     numbers: dict[str, int] = {}
+    begun: dict[str, tuple[str, datetime]] = {}
     lines: list[Line] = []
     for entry in _in_order(told):
-        lines.append(Line(len(lines) + 1, entry, numbers.get(entry.causation_id or "")))
+        cause = numbers.get(entry.causation_id or "")
+        lines.append(Line(len(lines) + 1, entry, cause, clock=_by_the_clock(entry, begun)))
         numbers.setdefault(entry.id, len(lines))
     return lines
+
+
+def _by_the_clock(entry: Entry, begun: dict[str, tuple[str, datetime]]) -> bool:
+    """Without a cause, and not of the request that began its story (`begun`: where and when that was)."""
+    if entry.causation_id is not None:
+        return False
+    here = entry.service, entry.at
+    return entry.correlation_id == NO_STORY or begun.setdefault(entry.correlation_id, here) != here
 
 
 def _in_order(entries: list[Entry]) -> list[Entry]:

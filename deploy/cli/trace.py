@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.client import Address, Client, Deployment, Failed, deployment, segment
+from deploy.cli.client import Address, Client, Deployment, Failed, Refusal, deployment, segment
 from deploy.cli.console import DATA, DataFolder, console, fail
 from deploy.cli.rendering import facts, printable
 from deploy.cli.story import Entry, Line, Summary, tell
@@ -40,7 +40,7 @@ def trace(
     lines = tell(entries)
     if as_json:
         print(json.dumps(_document(patient, lines, failures), indent=2))
-    else:
+    elif lines:
         _show(lines)
     if failures:
         fail("\n".join(["The story is not whole:", *(str(failed) for failed in failures)]))
@@ -49,15 +49,23 @@ def trace(
 async def read(deployment: Deployment, patient: str) -> tuple[list[Entry], list[Failed]]:
     async with Client(deployment) as client:
         answers = (await client.get_each(f"/story/{segment(patient)}")).values()
+    failures = [answer for answer in answers if isinstance(answer, Failed) and not _is_absent(answer)]
     told = [answer for answer in answers if not isinstance(answer, Failed)]
-    entries = [Entry.of(entry) for answer in told for entry in answer["entries"]]
-    return entries, [answer for answer in answers if isinstance(answer, Failed)]
+    return [Entry.of(entry) for answer in told for entry in answer["entries"]], failures
+
+
+def _is_absent(failed: Failed) -> bool:
+    """An id that cannot be one is an address where nothing is."""
+    return isinstance(failed, Refusal) and failed.status == 404
 
 
 def _document(patient: str, lines: list[Line], failures: list[Failed]) -> dict[str, object]:
     return {
         "patient_id": patient,
-        "events": [{"number": line.number, "caused_by": line.cause} | line.entry.as_json() for line in lines],
+        "events": [
+            {"number": line.number, "caused_by": line.cause, "because": line.because} | line.entry.as_json()
+            for line in lines
+        ],
         "summary": asdict(Summary.of(lines)),
         "missing": [str(failed) for failed in failures],
     }

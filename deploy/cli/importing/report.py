@@ -25,7 +25,8 @@ ADVICE = {
     "person_differs": "This referral is known, and is about somebody else: check both numbers.",
     "body_too_large": "The row is too large: shorten its texts.",
     "missing": "Fill in {column}.",
-    "extra_forbidden": "Leave {column} out, or check its spelling.",
+    "json_invalid": "The row holds characters or a nesting that nothing can store.",
+    "extra_forbidden": "Leave out what is not known in {column}, or check its spelling.",
     "literal_error": "Use one of the allowed values in {column}.",
     "enum": "Use one of the allowed values in {column}.",
     "greater_than_equal": "The value in {column} is too small.",
@@ -75,7 +76,9 @@ def advice(code: str, format: Format) -> str:
 
 
 def column(path: str, format: Format) -> str:
-    """What the file calls the field, where that is another name."""
+    """What the file calls the field, where that is another name; nothing for the row as a whole."""
+    if path == "row":
+        return ""
     if format == "ndjson":
         return path
     return _columns(format).get(path) or path.removeprefix("person.").removeprefix("history.")
