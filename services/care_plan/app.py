@@ -3,7 +3,6 @@
 from services.care_plan import events
 from services.care_plan.api import routers
 from services.care_plan.books import books
-from services.care_plan.protocols import protocols
 from services.care_plan.store import COLLECTIONS, INDEXES, CarePlanWork
 from services.care_plan.subscribers import PLANS
 from shared.clock import Clock, SteppedClock, SystemClock
@@ -43,10 +42,9 @@ def build(settings: Settings) -> Service:
         driver=settings.mongodb_driver,
     )
     clock: Clock = SteppedClock(settings.clock_file) if settings.clock_file else SystemClock()
-    file = protocols()
 
     def open_work() -> CarePlanWork:
-        return CarePlanWork(database, now=clock.now(), protocols=file)
+        return CarePlanWork(database, now=clock.now())
 
     return Service(
         name="care_plan",

@@ -7,9 +7,9 @@ from services.care_plan.domain import closing, maintenance, measures, relapse, s
 from services.care_plan.domain.crisis import AlertState, Signs, note_alert, raise_flag
 from services.care_plan.domain.phases import Closed, Handover, Maintenance
 from services.care_plan.domain.plan import Decision, EndingRaised, Moment, Plan, plan_id_of, start
-from services.care_plan.domain.protocol import contract
 from services.care_plan.domain.refusals import refuse
 from services.care_plan.domain.transitions import advance
+from services.care_plan.protocols import contract_today, protocol_today
 from services.care_plan.store import PLANS, CarePlanWork
 from shared.http.caller import Call
 from shared.http.commands import Reply
@@ -24,14 +24,13 @@ def when_intake_completed_start_care_plan(fact: inbound.IntakeCompleted, work: C
         if known.patient_id != fact.patient_id:
             refuse("referral_of_another_patient")
         return work.note("plan_not_started", "referral_has_a_plan")
-    protocol = work.protocols.version(work.protocols.current)
     plan, events = start(
         patient_id=fact.patient_id,
         clinic_id=fact.clinic_id,
         clinician_id=fact.clinician_id,
         referral_id=fact.referral_id,
         episode=work.next_episode(fact.patient_id),
-        contract=contract(protocol, fact.variant, fact.sessions),
+        contract=contract_today(fact.variant, fact.sessions),
         started_at=fact.completed_at,
         baseline_phq9=fact.phq9_total,
         baseline_gad7=fact.gad7_total,
@@ -176,10 +175,9 @@ def confirm_relapse(work: CarePlanWork, call: Call, plan_id: str, variant: str |
     """Close the plan and begin the next episode's; answers the new plan."""
     plan = own_plan(work, call, plan_id)
     if_match(call, work.plans.version(plan_id))
-    current = work.protocols.version(work.protocols.current)
     episode = work.next_episode(plan.patient_id)
     (closed, last), (following, first) = relapse.confirm_relapse(
-        plan, episode, variant, current, work.moment(plan)
+        plan, episode, variant, protocol_today(), work.moment(plan)
     )
     work.crises.save(work.region(plan.patient_id, plan.clinic_id))
     work.plans.save(closed, last)

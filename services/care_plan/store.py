@@ -6,8 +6,8 @@ from typing import Any
 
 from services.care_plan.domain.crisis import CrisisRegion, no_crisis
 from services.care_plan.domain.plan import Moment, Plan, plan_id_of
-from services.care_plan.domain.protocol import ProtocolFile
 from services.care_plan.inbound import AlertFact, AlertResolved, IntakeCompleted, PlanDue
+from services.care_plan.protocols import protocols
 from shared.messaging.work import Work
 from shared.mongo import Document, Index, MongoDatabase
 
@@ -24,11 +24,8 @@ ADVANCING = ["initial", "middle", "termination"]
 
 
 class CarePlanWork(Work):
-    """`protocols` may be asked for any version that a plan was ever pinned to."""
-
-    def __init__(self, database: MongoDatabase, *, now: datetime, protocols: ProtocolFile) -> None:
+    def __init__(self, database: MongoDatabase, *, now: datetime) -> None:
         super().__init__(database, service="care_plan", now=now)
-        self.protocols = protocols
         self.plans = self.documents(PLANS, Plan)
         self.crises = self.documents(CRISES, CrisisRegion)
         self._episodes: dict[str, int] = {}
@@ -79,7 +76,7 @@ class CarePlanWork(Work):
         """Now, under the protocol the plan is pinned to."""
         return Moment(
             now=self.now,
-            protocol=self.protocols.version(plan.contract.protocol_version),
+            protocol=protocols().version(plan.contract.protocol_version),
             in_crisis=self.region(plan.patient_id, plan.clinic_id).unresolved,
         )
 

@@ -15,7 +15,6 @@ from services.care_plan.domain.phases import ORDER, Maintenance
 from services.care_plan.domain.plan import Decision, InventoryEntry, Moment, Plan, plan_id_of
 from services.care_plan.domain.sessions import Attended, Cancelled, Missed
 from services.care_plan.events import PhaseEntered, PhaseOverdue, SessionAttended
-from services.care_plan.protocols import protocols
 from services.care_plan.store import CarePlanWork
 from services.care_plan.subscribers import PLANS
 from shared.errors import Refused
@@ -201,7 +200,7 @@ INTAKES = [intake("ref_1"), intake("ref_1"), intake("ref_2"), intake("ref_1")]
 
 
 def a_work() -> CarePlanWork:
-    return CarePlanWork(Mock(), now=NOW, protocols=protocols())
+    return CarePlanWork(Mock(), now=NOW)
 
 
 def react(work: CarePlanWork, fact: Any) -> None:

@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
-from uuid import uuid5
 
 from services.care_plan.domain.frozen import Frozen
 from services.care_plan.domain.measures import Phq9
-from services.care_plan.domain.plan import PLANS, Plan
+from services.care_plan.domain.plan import Plan, derived_id
 from services.care_plan.events import CrisisFlagRaised
 
 Severity = Literal["high", "moderate", "low"]
@@ -195,7 +194,7 @@ def raise_flag(
     flag = CrisisFlagRaised(
         patient_id=plan.patient_id,
         clinic_id=plan.clinic_id,
-        flag_id=f"flg_{uuid5(PLANS, f'{plan.id}/flag/{number}').hex}",
+        flag_id=derived_id("flg", plan.id, number),
         plan_id=plan.id,
         severity=signs.severity,
         evidence=signs.evidence,

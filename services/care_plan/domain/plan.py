@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
 from typing import Any, Literal, NoReturn, Self, TypeVar
-from uuid import UUID, uuid5
 
 from services.care_plan.domain.frozen import Frozen
 from services.care_plan.domain.phases import Closed, Ended, Hold, Initial, Maintenance, Phase
@@ -12,8 +13,6 @@ from services.care_plan.domain.protocol import Contract, Instrument, Protocol, T
 from services.care_plan.domain.refusals import refuse
 from services.care_plan.events import CarePlanStarted, PhaseName, ProblemArea
 from shared.messaging.event import Event
-
-PLANS = UUID("0e0f7a52-3c5b-4d0e-9c1d-6a4f6f0b2b11")
 
 Standing = Literal["response", "remission", "deterioration", "relapse_signal"]
 """Where the last complete PHQ-9 puts the person; each is announced when entered."""
@@ -145,9 +144,15 @@ class Moment:
 Decision = tuple[Plan, list[Event]]
 
 
+def derived_id(kind: str, *about: str | int) -> str:
+    """An opaque id that is the same whenever it is derived from the same."""
+    source = "/".join(str(part) for part in (kind, *about))
+    return f"{kind}_{blake2b(source.encode(), digest_size=16, person=b'care_plan').hexdigest()}"
+
+
 def plan_id_of(referral_id: str) -> str:
     """One referral, one plan, however often it is announced."""
-    return f"pln_{uuid5(PLANS, referral_id).hex}"
+    return derived_id("pln", referral_id)
 
 
 def started(plan: Plan) -> CarePlanStarted:
@@ -161,6 +166,26 @@ def started(plan: Plan) -> CarePlanStarted:
         initial_sessions=plan.contract.initial_sessions,
         termination_sessions=plan.contract.termination_sessions,
         started_at=plan.started_at,
+    )
+
+
+@lru_cache(maxsize=64)
+def _unstarted(contract: Contract) -> Plan:
+    """What new plans under one contract share, validated once: thousands may start in a second."""
+    never = datetime.min.replace(tzinfo=UTC)
+    return Plan(
+        id="",
+        patient_id="",
+        clinic_id="",
+        clinician_id="",
+        referral_id="",
+        episode=1,
+        origin="intake",
+        started_at=never,
+        contract=contract,
+        phase=Initial(entered_at=never),
+        baseline_phq9=None,
+        baseline_gad7=None,
     )
 
 
@@ -181,16 +206,14 @@ def start(
 
     The course counts from the completed intake, so that the 48 hours to the first appointment do too.
     """
-    plan = Plan(
+    plan = _unstarted(contract).changed(
         id=plan_id_of(referral_id),
         patient_id=patient_id,
         clinic_id=clinic_id,
         clinician_id=clinician_id,
         referral_id=referral_id,
         episode=episode,
-        origin="intake",
         started_at=started_at,
-        contract=contract,
         phase=Initial(entered_at=started_at),
         baseline_phq9=baseline_phq9,
         baseline_gad7=baseline_gad7,

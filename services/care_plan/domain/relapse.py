@@ -1,17 +1,15 @@
 """Relapse in maintenance: the plan closes and a new episode's plan begins."""
 
-from uuid import uuid5
-
 from services.care_plan.domain.closing import closed
 from services.care_plan.domain.phases import Initial, Maintenance
-from services.care_plan.domain.plan import PLANS, Decision, Moment, Plan, require, started
+from services.care_plan.domain.plan import Decision, Moment, Plan, derived_id, require, started
 from services.care_plan.domain.protocol import Protocol, contract
 from services.care_plan.domain.refusals import refuse
 
 
 def relapse_plan_id(plan_id: str) -> str:
     """The plan of the episode that follows a relapse."""
-    return f"pln_{uuid5(PLANS, f'relapse/{plan_id}').hex}"
+    return derived_id("pln", "relapse", plan_id)
 
 
 def confirm_relapse(

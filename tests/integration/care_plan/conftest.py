@@ -10,12 +10,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from services.care_plan import inbound
 from services.care_plan.api import routers
 from services.care_plan.books import books
 from services.care_plan.domain.plan import plan_id_of
-from services.care_plan.protocols import protocols
 from services.care_plan.store import COLLECTIONS, INDEXES, CarePlanWork
 from services.care_plan.subscribers import PLANS
 from shared.clock import FixedClock
@@ -52,6 +52,7 @@ class CarePlan:
 
     database: MongoDatabase
     clock: FixedClock
+    app: FastAPI
     http: httpx2.AsyncClient
     consumption: Consumption[CarePlanWork]
     _told: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -189,11 +190,11 @@ async def care_plan(care_plan_database: MongoDatabase) -> AsyncIterator[CarePlan
     await asyncio.gather(*(database[name].delete_many({}) for name in KEPT))
 
     def open_work() -> CarePlanWork:
-        return CarePlanWork(database, now=clock.now(), protocols=protocols())
+        return CarePlanWork(database, now=clock.now())
 
     group = Group(
         service="care_plan", name="care_plan.plans", database=database, reactions=PLANS, open_work=open_work
     )
     app = sample_app(routers=routers(Commands(database, open_work)))
     async with client(app) as http:
-        yield CarePlan(database, clock, http, Consumption(group))
+        yield CarePlan(database, clock, app, http, Consumption(group))

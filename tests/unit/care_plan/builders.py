@@ -11,7 +11,7 @@ from services.care_plan.domain.measures import Gad7, Phq9
 from services.care_plan.domain.plan import InventoryEntry, Moment, Plan, RelapsePrevention
 from services.care_plan.domain.protocol import Protocol, contract
 from services.care_plan.domain.sessions import Attended
-from services.care_plan.protocols import protocols
+from services.care_plan.protocols import protocol_today
 from shared.errors import Refused
 from shared.messaging.event import Event
 
@@ -27,8 +27,7 @@ PREVENTION = RelapsePrevention(text="call early", contingency_signs=("sleepless"
 
 
 def protocol() -> Protocol:
-    file = protocols()
-    return file.version(file.current)
+    return protocol_today()
 
 
 def moment(*, in_crisis: bool = False, at: datetime = NOW) -> Moment:
