@@ -10,7 +10,7 @@ import typer
 
 from deploy.cli.console import console, fail
 
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 120.0
 LOOK_SECONDS = 0.1
 
 

@@ -55,7 +55,7 @@ class Mongod:
             command, folder=self.folder, log=self.log.resolve(), environment=dict(os.environ)
         )
 
-    async def ready(self, within: float = 30.0) -> None:
+    async def ready(self, within: float = 60.0) -> None:
         """Wait until it accepts writes; its replica set is initiated on the way. Raises `NotReady`."""
         async for left in attempts(within):
             self._require_running()

@@ -37,7 +37,7 @@ class ServiceProcess:
         command = [sys.executable, "-m", f"services.{self.name}"]
         self.process = spawn(command, folder=ROOT, log=self.log, environment=environment)
 
-    async def ready(self, within: float = 60.0) -> None:
+    async def ready(self, within: float = 90.0) -> None:
         """Wait until `/health/ready` says so. Raises `NotReady`, with the log's end when it ended."""
         import httpx2  # noqa: PLC0415  (while the services start, not before)
 

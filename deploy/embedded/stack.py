@@ -68,7 +68,7 @@ class Stack:
     def members(self) -> list[Supervised]:
         return [self.mongod, self.broker, *self.services.values()]
 
-    async def start(self, within: float = 60.0) -> None:
+    async def start(self, within: float = 90.0) -> None:
         """Start everything at once and wait until all of it is ready.
 
         Services need longer to load than the servers to start, and wait for them. Raises `PortTaken`,
@@ -159,7 +159,7 @@ class Stack:
 
 
 @asynccontextmanager
-async def running(plan: Plan, say: Say, *, within: float = 60.0) -> AsyncIterator[Stack]:
+async def running(plan: Plan, say: Say, *, within: float = 90.0) -> AsyncIterator[Stack]:
     """A stack that is ready inside the block and gone after it. Raises `AlreadyRunning` besides."""
     with locked(plan.data):
         for name in end_leftovers(read_state(plan.data)):

@@ -68,8 +68,9 @@ def read_state(data: Path) -> StackState | None:
 
 
 def running_state(data: Path) -> StackState | None:
-    """The stack that runs in `data`; None when none does."""
-    return read_state(data) if holder(data) is not None else None
+    """The stack that runs in `data`; None when none does, or it has only just begun."""
+    pid, state = holder(data), read_state(data)
+    return state if state is not None and state.pid == pid else None
 
 
 def holder(data: Path) -> int | None:

@@ -14,13 +14,13 @@ import pytest
 from deploy.embedded.mongod import Mongod
 from deploy.embedded.plan import ROOT, SERVICES
 from deploy.embedded.ports import free_ports
-from deploy.embedded.processes import is_running
+from deploy.embedded.processes import Process, is_running, spawn
 from deploy.embedded.state import StackState, running_state
 from tests.support.eventually import eventually
 
-START_WITHIN, STOP_WITHIN = 60.0, 10.0
+START_WITHIN, STOP_WITHIN = 120.0, 10.0
 
-Up = subprocess.Popen[str]
+Up = Process
 
 
 def _command(data: Path, *arguments: str) -> list[str]:
@@ -43,15 +43,13 @@ def up(data: Path, *arguments: str) -> Iterator[Up]:
         *("--mongod-port", str(first + 5), "--kafka-port", str(first + 6)),
     ]
     output = data.parent / "up.out"
-    with output.open("w") as file:
-        process = subprocess.Popen(  # noqa: S603
-            _command(data, "up", *ports, *arguments),
-            cwd=ROOT,
-            env=os.environ | {"COLUMNS": "160"},
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    output.unlink(missing_ok=True)
+    process = spawn(  # tied to the tests, so that it ends with them even when they are killed
+        _command(data, "up", *ports, *arguments),
+        folder=ROOT,
+        log=output,
+        environment=os.environ | {"COLUMNS": "160"},
+    )
     try:
         yield process
     finally:
