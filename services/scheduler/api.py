@@ -1,6 +1,6 @@
 """HTTP: the calendar, one plan's schedule, moving and cancelling, clinicians' leave."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Response
@@ -23,7 +23,7 @@ from services.scheduler.views import (
     MoveForm,
     ScheduleView,
 )
-from shared.http.caller import ALL_CLINICS, Call
+from shared.http.caller import Call
 from shared.http.commands import Commands, Reply
 from shared.http.guard import call_for
 from shared.http.models import AwareDatetime, OpaqueId
@@ -64,7 +64,7 @@ def reading(commands: SchedulerCommands, clinics: Clinics) -> APIRouter:
         if not since < until <= since + LONGEST_SPAN:
             raise Problem(422, "span_too_long", "`to` must follow `from` within 31 days.")
         query = store.calendar_query(
-            None if call.caller.clinic == ALL_CLINICS else call.caller.clinic,
+            [id for id in clinics.by_id if call.caller.sees(id)],
             since,
             until,
             clinician_id=clinician_id,
@@ -172,7 +172,6 @@ def _place(key: str | None) -> tuple[datetime, str] | None:
         return None
     instant, _, id = key.partition(" ")
     try:
-        starts_at = datetime.fromisoformat(instant)
+        return datetime.fromisoformat(instant).astimezone(UTC), id
     except ValueError:
         raise Problem(422, "cursor_unknown", "cursor must be the `next` of a page, unchanged.") from None
-    return starts_at, id

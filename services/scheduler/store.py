@@ -129,27 +129,25 @@ async def plans_booked(work: SchedulerWork, clinician_id: str, since: datetime, 
 
 
 def calendar_query(
-    clinic_id: str | None,
+    clinic_ids: Sequence[str],
     since: datetime,
     until: datetime,
     *,
-    clinician_id: str | None,
-    patient_id: str | None,
-    after: tuple[datetime, str] | None,
+    clinician_id: str | None = None,
+    patient_id: str | None = None,
+    after: tuple[datetime, str] | None = None,
 ) -> Document:
-    """Bookings of a span, in order of (starts_at, _id), for one clinic or all."""
-    conditions: list[Document] = [{"starts_at": {"$gte": since, "$lt": until}}]
-    if clinic_id is not None:
-        conditions.append({"clinic_id": clinic_id})
+    """Bookings of a span in some clinics; `after`: beyond this place in the order of (starts_at, _id)."""
+    earliest = max(since, after[0]) if after else since
+    conditions: list[Document] = [
+        {"clinic_id": {"$in": list(clinic_ids)}, "starts_at": {"$gte": earliest, "$lt": until}}
+    ]
     if clinician_id is not None:
         conditions.append({"_id": {"$gte": f"{clinician_id}|", "$lt": f"{clinician_id}|~"}})
     if patient_id is not None:
         conditions.append({"patient_id": patient_id})
     if after is not None:
-        starts_at, id = after
-        conditions.append(
-            {"$or": [{"starts_at": {"$gt": starts_at}}, {"starts_at": starts_at, "_id": {"$gt": id}}]}
-        )
+        conditions.append({"$or": [{"starts_at": {"$gt": after[0]}}, {"_id": {"$gt": after[1]}}]})
     return {"$and": conditions}
 
 

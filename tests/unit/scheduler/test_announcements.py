@@ -134,9 +134,11 @@ def test_there_and_back_again_announces_the_same_start_once(schedule: Schedule) 
     first = schedule.booked()[0]
     schedule, _, _ = moving.move_as_asked(schedule, first.id, wall("2026-03-05T14:00"), diary(), at(3, 2, 16))
     schedule, _, _ = moving.move_as_asked(schedule, first.id, wall("2026-03-03T09:00"), diary(), at(3, 2, 17))
+    schedule, again = timers.due(schedule, at(3, 2, 18))
     schedule, more = timers.due(schedule, at(3, 3, 13))
-    ids = [event.about() for event in [*told, *more]]
+    ids = [event.about() for event in [*told, *again, *more]]
     assert len(ids) == len(set(ids))
+    assert again == []
     assert len(only(more, WeeklySessionDue)) == 1
 
 
