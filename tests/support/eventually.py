@@ -3,15 +3,27 @@
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
 
+@overload
 async def eventually(
-    predicate: Callable[[], T | Awaitable[T]], *, within: float = 10.0, pause: float = 0.02, that: str = ""
-) -> T:
+    predicate: Callable[[], Coroutine[Any, Any, T]],
+    *,
+    within: float = ...,
+    pause: float = ...,
+    that: str = ...,
+) -> T: ...
+@overload
+async def eventually(
+    predicate: Callable[[], T], *, within: float = ..., pause: float = ..., that: str = ...
+) -> T: ...
+async def eventually(
+    predicate: Callable[[], Any], *, within: float = 10.0, pause: float = 0.02, that: str = ""
+) -> Any:
     """Ask `predicate` (plain or async) until it answers something true, and return that answer.
 
     An `AssertionError` it raises counts as "not yet"; any other error passes through. Raises

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.embedded.health import stack_health
 from deploy.embedded.mongod import Mongod
 from deploy.embedded.plan import ROOT, SERVICES
 from deploy.embedded.ports import free_ports
@@ -34,18 +35,20 @@ def kith(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def ports() -> list[str]:
+    """Options for ports that nobody uses."""
+    first = free_ports(7)
+    servers = ["--mongod-port", str(first + 5), "--kafka-port", str(first + 6)]
+    return ["--port-base", str(first), *servers]
+
+
 @contextmanager
 def up(data: Path, *arguments: str) -> Iterator[Up]:
     """`kith up` on free ports; whatever happens, it is gone afterwards."""
-    first = free_ports(7)
-    ports = [
-        *("--port-base", str(first)),
-        *("--mongod-port", str(first + 5), "--kafka-port", str(first + 6)),
-    ]
     output = data.parent / "up.out"
     output.unlink(missing_ok=True)
     process = spawn(  # tied to the tests, so that it ends with them even when they are killed
-        _command(data, "up", *ports, *arguments),
+        _command(data, "up", *ports(), *arguments),
         folder=ROOT,
         log=output,
         environment=os.environ | {"COLUMNS": "160"},
@@ -151,10 +154,12 @@ async def test_a_process_that_is_killed_is_back_and_that_is_said(
         state = running_state(data)
         return state is not None and (state.services | state.servers)[name].pid not in (0, victim)
 
+    async def all_ready() -> bool:
+        state = running_state(data)
+        return state is not None and (await stack_health(state)).ready
+
     await eventually(replaced, within=20, that=f"{name} is started again")
-    await eventually(
-        lambda: json.loads(kith(data, "status", "--json").stdout)["ready"], within=40, pause=0.2, that="ready"
-    )
+    await eventually(all_ready, within=40, pause=0.2, that="everything is ready again")
     said = [line.split(maxsplit=2)[1:] for line in printed(data).splitlines() if f" {name} " in line]
     assert any("SIGKILL" in line[1] for line in said), said
     await eventually(lambda: f"{name:<10} is back" in printed(data), that=f"it is said that {name} is back")
@@ -173,34 +178,26 @@ async def test_sigterm_stops_everything_in_time(stack: tuple[Up, StackState], da
     assert kith(data, "status").returncode == 1
 
 
-async def test_nothing_is_left_when_the_supervisor_itself_is_killed_and_data_stays(data: Path) -> None:
-    with up(data) as process:
-        state = await until_ready(process, data)
-        process.kill()
-        process.wait()
-        await eventually(lambda: not any(is_running(pid) for pid in everything(state)), within=5)
-    with up(data, "--clock", "stepped", "--start", "2040-01-02T09:00:00-05:00") as process:
-        await until_ready(process, data)
-        assert "2040-01-02" in printed(data)
-        process.send_signal(signal.SIGINT)
-        await eventually(lambda: process.poll() is not None, within=STOP_WITHIN)
-    assert kith(data, "reset", "--yes").returncode == 0
+async def test_detached_it_goes_on_by_itself_and_killed_it_leaves_nothing_behind(data: Path) -> None:
+    started = kith(data, "up", "--detach", *ports())
+    assert started.returncode == 0, started.stderr
+    state = running_state(data)
+    assert state is not None
+    assert all(is_running(pid) for pid in everything(state))
+    os.kill(state.pid, signal.SIGKILL)
+    await eventually(lambda: not any(is_running(pid) for pid in everything(state)), within=5)
     assert running_state(data) is None
-    assert kith(data, "reset").stdout.startswith("Nothing to delete")
 
 
-async def test_detached_it_goes_on_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    data, first = tmp_path / "data", free_ports(7)
-    ports = ["--port-base", str(first), "--mongod-port", str(first + 5), "--kafka-port", str(first + 6)]
-    try:
-        started = kith(data, "up", "--detach", *ports)
-        assert started.returncode == 0, started.stderr
-        assert kith(data, "status").returncode == 0
-        state = running_state(data)
-        assert state is not None
-    finally:
+async def test_after_that_it_starts_again_in_stepped_time_and_down_stops_it(data: Path) -> None:
+    with up(data, "--clock", "stepped", "--start", "2040-01-02T09:00:00-05:00") as process:
+        state = await until_ready(process, data)
+        assert "2040-01-02" in printed(data)
         assert kith(data, "down").returncode == 0
+        await eventually(lambda: process.poll() is not None, within=STOP_WITHIN)
     assert not any(is_running(pid) for pid in everything(state))
+    assert kith(data, "reset", "--yes").returncode == 0
+    assert kith(data, "reset").stdout.startswith("Nothing to delete")
 
 
 async def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path, mongod: Mongod) -> None:
