@@ -73,7 +73,11 @@ class Plan:
         return f"http://{LOOPBACK}:{self.ports.services[service]}"
 
     def environment(self, service: str, *, mongodb: str, kafka: str) -> dict[str, str]:
-        """The environment of one service: everything of this process except its `KITH_` variables."""
+        """The environment of one service: everything of this process except its `KITH_` variables.
+
+        Where time is stepped, whoever steps it waits for every message, so fetches wait little; otherwise
+        they wait longer, for the sake of an idle machine.
+        """
         settings = {
             "environment": "development",
             "instance": f"{service}-1",
@@ -81,7 +85,7 @@ class Plan:
             "embedded_broker": "true",
             "session_timeout_ms": "3000",
             "heartbeat_ms": "500",
-            "fetch_wait_ms": "5",
+            "fetch_wait_ms": "20" if self.clock_file is None else "5",
             "mongodb": mongodb,
             "http_host": LOOPBACK,
             "http_port": str(self.ports.services[service]),

@@ -9,7 +9,7 @@ from deploy.embedded.plan import ROOT, Plan
 from deploy.embedded.probing import NotReady, attempts
 from deploy.embedded.processes import Process, last_lines, spawn, stop
 
-PROBE_SECONDS = 2.0
+PROBE_SECONDS, PROBE_PAUSE = 2.0, 0.1
 
 
 @dataclass
@@ -43,7 +43,7 @@ class ServiceProcess:
 
         told = "no answer"
         async with httpx2.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client:
-            async for _ in attempts(within, pause=0.03):
+            async for _ in attempts(within, pause=PROBE_PAUSE):
                 if not self.is_running:
                     code = self.process.returncode if self.process else "never started"
                     raise NotReady(f"{self.name} ended ({code}); see {self.log}\n{last_lines(self.log)}")

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 @overload
 async def eventually(
-    predicate: Callable[[], Coroutine[Any, Any, T]],
+    predicate: Callable[..., Coroutine[Any, Any, T]],
     *,
     within: float = ...,
     pause: float = ...,
@@ -19,10 +19,10 @@ async def eventually(
 ) -> T: ...
 @overload
 async def eventually(
-    predicate: Callable[[], T], *, within: float = ..., pause: float = ..., that: str = ...
+    predicate: Callable[..., T], *, within: float = ..., pause: float = ..., that: str = ...
 ) -> T: ...
 async def eventually(
-    predicate: Callable[[], Any], *, within: float = 10.0, pause: float = 0.02, that: str = ""
+    predicate: Callable[..., Any], *, within: float = 10.0, pause: float = 0.02, that: str = ""
 ) -> Any:
     """Ask `predicate` (plain or async) until it answers something true, and return that answer.
 
