@@ -122,6 +122,7 @@ class Crises(RuleBasedStateMachine):
         self.tick()
         for alert in self.alerts.values():
             told = {d.contact_id for d in self.deliveries[silent_since:] if alert.id in d.alert_ids}
+            assert alert.state != "acknowledged", "a lease does not outlast a silence"
             if alert.state == "open":
                 assert told >= EVERYONE
             if alert.state == "assessed":

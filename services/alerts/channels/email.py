@@ -61,7 +61,7 @@ class EmailChannel:
         mail["Date"] = format_datetime(self._clock.now())
         mail["Message-ID"] = f"<{message.delivery_id}@{self._sender.rpartition('@')[2]}>"
         mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(message.text)
+        mail.set_content(message.text, cte="7bit")
         return mail
 
 

@@ -110,7 +110,7 @@ def _review(alert: Alert, on_call: OnCall, now: datetime) -> datetime:
     hours = on_call.hours(alert.clinic_id)
     if alert.lane == "page":
         return on_call.ladder(alert).unresolved.after(now, hours)
-    return hours.next_of(on_call.policy.digest.at, on_call.policy.digest.remind.after(now, hours))
+    return hours.next_of(on_call.policy.digest.times, on_call.policy.digest.remind.after(now, hours))
 
 
 def hand_over(alert: Alert, by: str, to: Contact, on_call: OnCall, now: datetime) -> Outcome:

@@ -19,7 +19,7 @@ def queued(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
 
 
 def _next(alert: Alert, on_call: OnCall, instant: datetime) -> datetime:
-    return on_call.hours(alert.clinic_id).next_of(on_call.policy.digest.at, instant)
+    return on_call.hours(alert.clinic_id).next_of(on_call.policy.digest.times, instant)
 
 
 def when_due(alerts: Iterable[Alert], on_call: OnCall, now: datetime) -> list[Outcome]:

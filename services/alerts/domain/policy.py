@@ -19,6 +19,9 @@ ChannelKind = Literal["inbox", "email", "webhook", "apprise"]
 OutwardKind = Literal["email", "webhook", "apprise"]
 Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-]{1,64}$")]
 
+LocalTime = Annotated[str, StringConstraints(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+"""A wall-clock time in the clinic's zone, like 08:30."""
+
 
 class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -101,13 +104,17 @@ class EngineeringLadders(Part):
 class Digest(Part):
     """Routine alerts: folded per contact at these local times of a working day."""
 
-    at: tuple[time, ...] = Field(min_length=1)
+    at: tuple[LocalTime, ...] = Field(min_length=1)
     remind: Span
     """Between one mention of an alert that waits for somebody and the next."""
     lease: Span
     """How long an acknowledged one is left out."""
     roles: tuple[ContactRole, ...] = Field(min_length=1)
     roles_by_kind: dict[AlertKind, tuple[ContactRole, ...]] = {}
+
+    @property
+    def times(self) -> tuple[time, ...]:
+        return tuple(time.fromisoformat(at) for at in self.at)
 
     def roles_for(self, kind: AlertKind) -> tuple[ContactRole, ...]:
         return self.roles_by_kind.get(kind, self.roles)

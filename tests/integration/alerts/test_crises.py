@@ -1,0 +1,252 @@
+"""A crisis from its flag to its end: on a real database, through the service's own wiring."""
+
+import asyncio
+from datetime import timedelta
+
+from services.care_plan.events import SessionAttended, SessionMissed
+from services.scheduler.events import SessionOverdue
+from shared.messaging.dead_letters import MessageDeadLettered
+from shared.messaging.envelope import unseal
+from tests.integration.alerts.conftest import ASSESSMENT, DISPOSITION, Alerts, MakeAlerts, flag_of
+from tests.support.letters import delivered
+from tests.unit.alerts.cases import MONDAY, minutes
+
+COURSE = {"clinic_id": "riverside", "plan_id": "pln_1", "clinician_id": "cln_r05"}
+EVERYONE = 7
+
+
+def missed(patient: str = "pat_1", consecutive: int = 1) -> SessionMissed:
+    return SessionMissed(
+        patient_id=patient,
+        appointment_id=f"apt_{consecutive}",
+        phase="middle",
+        consecutive=consecutive,
+        missed_at=MONDAY,
+        **COURSE,
+    )
+
+
+async def test_a_flag_pages_at_once_and_ends_with_a_disposition(alerts: Alerts) -> None:
+    await alerts.flag("high")
+    await alerts.settle()
+    clinician = alerts.as_("clinician", "cln_r01")
+    (notice,) = (await clinician.get("/inbox")).json()["items"]
+    (alert_id,) = notice["alert_ids"]
+    assert notice["severity"] == "high"
+    alerts.at(MONDAY + minutes(3))
+    taken = await clinician.do(alert_id, "acknowledge")
+    assert (taken["state"], taken["acknowledgement"]["in_time"]) == ("acknowledged", True)
+    assert (await clinician.do(alert_id, "assess", ASSESSMENT))["state"] == "assessed"
+    ended = await clinician.do(alert_id, "resolve", DISPOSITION)
+    assert ended["state"] == "resolved"
+    assert [d["reason"] for d in ended["decisions"]] == [
+        "acknowledge",
+        "contact",
+        "assess",
+        "page_at_once",
+        "resolved",
+    ]
+    assert {o["state"] for o in ended["obligations"]} == {"met"}
+    types = [event["type"] for event in await alerts.announced()]
+    assert [type for type in types if type != "AlertNotified"] == [
+        "AlertRaised",
+        "AlertAcknowledged",
+        "AlertAssessed",
+        "AlertResolved",
+    ]
+
+
+async def test_a_crisis_nobody_acknowledges_climbs_to_everyone_and_goes_on(alerts: Alerts) -> None:
+    await alerts.flag("high")
+    await alerts.settle()
+    told = [len({row["contact_id"] for row in await alerts.stored("notices")})]
+    for _ in range(3):
+        await alerts.later(minutes=5)
+        told.append(len({row["contact_id"] for row in await alerts.stored("notices")}))
+    assert told == [1, 2, 3, EVERYONE]
+    before = len(await alerts.stored("notices"))
+    await alerts.later(minutes=15)
+    assert len(await alerts.stored("notices")) == before + EVERYONE
+    alert = await alerts.alert()
+    assert alert["state"] == "open"
+    assert alert["waiting"]
+
+
+async def test_every_replica_reads_the_same_flag_and_one_crisis_comes_of_it(make_alerts: MakeAlerts) -> None:
+    replicas: list[Alerts] = [await make_alerts() for _ in range(3)]
+    record = replicas[0].record(flag_of("high"), "ref_pat_1")
+    await asyncio.gather(*(replica.take(record) for replica in replicas))
+    await asyncio.gather(*(replica.settle() for replica in replicas))
+    alert = await replicas[0].alert()
+    assert len(alert["evidence"]) == 1
+    assert len(await replicas[0].stored("notices")) == 1
+
+
+async def test_flags_of_two_services_at_once_are_one_crisis_of_the_worst_severity(alerts: Alerts) -> None:
+    records = [
+        alerts.record(flag_of(severity, flag_id=f"flg_{number}"), f"ref_{number}")
+        for number, severity in enumerate(("low", "high", "moderate"))
+    ]
+    await asyncio.gather(*(alerts.take(record) for record in records))
+    alert = await alerts.alert()
+    assert alert["severity"] == "high"
+    assert len(alert["evidence"]) == 3
+    (history,) = await alerts.stored("crisis_histories")
+    assert (history["number"], history["open"]) == (1, alert["_id"])
+
+
+async def test_a_crisis_message_nobody_can_read_pages_by_ids_alone(alerts: Alerts) -> None:
+    unreadable = alerts.record(flag_of("high"), "ref_1", value=b'{"severity": "catastrophic"}')
+    headless = delivered(unseal(alerts.record(flag_of("high", "pat_9"), "ref_9")), headers=[])
+    await alerts.take(unreadable)
+    await alerts.take(headless)
+    await alerts.settle()
+    found = await alerts.stored("alerts", kind="crisis")
+    assert {(row["patient_id"], row["severity"]) for row in found} == {
+        ("pat_1", "moderate"),
+        ("unknown", "moderate"),
+    }
+    assert {row["evidence"][0]["source"] for row in found} == {"dead_letter"}
+    assert await alerts.stored("notices")
+    books = await alerts.books()
+    assert books["crisis_flag"] == {"open": 0, "done": 0, "breached": 1}
+    somebody = alerts.as_("clinician", "cln_l01", clinic="lakeside")
+    unknown = next(row["_id"] for row in found if row["patient_id"] == "unknown")
+    assert (await somebody.do(unknown, "acknowledge"))["state"] == "acknowledged"
+
+
+async def test_an_acknowledgement_racing_an_escalation_is_never_followed_by_its_page(alerts: Alerts) -> None:
+    clinician = alerts.as_("clinician", "cln_r01")
+    for number in range(12):
+        await alerts.flag("high", patient=f"pat_{number}", flag_id=f"flg_{number}")
+    await alerts.settle()
+    alerts.at(MONDAY + minutes(5))
+    ids = [row["_id"] for row in await alerts.stored("alerts")]
+    await asyncio.gather(
+        alerts.settle(),
+        *(clinician.do(alert_id, "acknowledge") for alert_id in ids),
+        alerts.settle(),
+    )
+    await alerts.settle()
+    for alert in await alerts.stored("alerts"):
+        assert alert["state"] == "acknowledged"
+        events = [e for e in await alerts.announced() if e.get("alert_id") == alert["_id"]]
+        order = [e["type"] for e in events]
+        after = events[order.index("AlertAcknowledged") + 1 :]
+        assert all(e["type"] == "AlertNotified" for e in after), "nothing was escalated after it"
+        assert all(e["outcome"] == "skipped" for e in after), "and nobody was paged after it"
+
+
+async def test_a_lease_that_runs_out_escalates_again(alerts: Alerts) -> None:
+    await alerts.flag("high")
+    await alerts.settle()
+    alert = await alerts.alert()
+    await alerts.as_("clinician", "cln_r01").do(alert["_id"], "acknowledge")
+    await alerts.later(minutes=29)
+    assert await alerts.announced("AlertEscalated") == []
+    await alerts.later(minutes=1)
+    (escalated,) = await alerts.announced("AlertEscalated")
+    assert (escalated["reason"], escalated["step"]) == ("lease_expired", 1)
+
+
+async def test_a_missed_session_with_an_open_crisis_alerts_the_clinician_at_once(alerts: Alerts) -> None:
+    await alerts.flag("moderate")
+    await alerts.take(alerts.record(missed(), "pln_1"))
+    absence = await alerts.alert(kind="missed_session")
+    assert (absence["severity"], absence["reason"]) == ("moderate", "session_missed_in_crisis")
+    await alerts.settle()
+    assert [row["contact_id"] for row in await alerts.stored("notices", severity="moderate")] != []
+
+
+async def test_an_absence_ends_by_rule_when_the_next_session_is_attended(alerts: Alerts) -> None:
+    await alerts.take(alerts.record(missed(), "pln_1"))
+    attended = SessionAttended(
+        patient_id="pat_1",
+        appointment_id="apt_9",
+        attended=5,
+        sessions=16,
+        phase="middle",
+        attended_at=MONDAY,
+        **COURSE,
+    )
+    await alerts.take(alerts.record(attended, "pln_1"))
+    absence = await alerts.alert(kind="missed_session")
+    assert (absence["state"], absence["ending"]["reason"]) == ("resolved", "session_attended")
+
+
+async def test_an_unrecorded_session_ends_by_rule_when_it_is_recorded(alerts: Alerts) -> None:
+    overdue = SessionOverdue(
+        patient_id="pat_1",
+        appointment_id="apt_1",
+        number=4,
+        starts_at=MONDAY,
+        due_at=MONDAY + timedelta(hours=24),
+        late_by_seconds=0,
+        **COURSE,
+    )
+    await alerts.take(alerts.record(overdue, "apt_1"))
+    await alerts.take(alerts.record(missed(), "pln_1"))
+    assert (await alerts.alert(kind="session_unrecorded"))["ending"]["reason"] == "session_recorded"
+
+
+async def test_dead_letters_join_one_alert_and_a_crisis_among_them_is_a_crisis_too(alerts: Alerts) -> None:
+    def letter(number: int, *, crisis: bool = False) -> MessageDeadLettered:
+        return MessageDeadLettered(
+            patient_id="pat_1",
+            clinic_id="unknown",
+            dead_letter_id=f"dl_{number}",
+            service="care_plan",
+            group="care_plan.work",
+            origin="intake.referrals",
+            partition=0,
+            offset=number,
+            reason="not_json",
+            type=None,
+            crisis=crisis,
+            set_aside_at=MONDAY,
+        )
+
+    for number in range(3):
+        record = alerts.record(letter(number), f"dl_{number}", topic="care-plan.dead-letters")
+        await alerts.take(record)
+    alert = await alerts.alert(kind="dead_letter")
+    assert (alert["severity"], alert["evidence_count"]) == ("moderate", 3)
+    await alerts.take(alerts.record(letter(3, crisis=True), "dl_3", topic="care-plan.dead-letters"))
+    assert (await alerts.alert(kind="dead_letter"))["severity"] == "high"
+    assert (await alerts.alert(kind="crisis"))["patient_id"] == "pat_1"
+
+
+async def test_one_alert_nobody_can_read_does_not_hold_up_the_others(alerts: Alerts) -> None:
+    for number in range(3):
+        await alerts.flag("high", patient=f"pat_{number}", flag_id=f"flg_{number}")
+    await alerts.settle()
+    (spoilt, *_) = await alerts.stored("alerts")
+    await alerts.database["alerts"].update_one({"_id": spoilt["_id"]}, {"$set": {"step": "three"}})
+    await alerts.later(minutes=5)
+    others = await alerts.stored("alerts", kind="crisis", _id={"$ne": spoilt["_id"]})
+    assert {row["step"] for row in others} == {1}
+    said = await alerts.alert(kind="dead_letter")
+    assert (said["reason"], said["severity"]) == ("alert_unreadable", "high")
+    assert said["evidence"][0]["id"] == spoilt["_id"]
+
+
+async def test_the_books_balance_through_a_busy_day_and_show_what_is_lost(alerts: Alerts) -> None:
+    clinician = alerts.as_("clinician", "cln_r01")
+    for number, severity in enumerate(("high", "moderate", "low", "high")):
+        await alerts.flag(severity, patient=f"pat_{number}", flag_id=f"flg_{number}")
+    await alerts.flag("high", patient="pat_1", flag_id="flg_9")
+    await alerts.settle()
+    first = (await alerts.alert(patient_id="pat_0"))["_id"]
+    await clinician.do(first, "assess", ASSESSMENT)
+    await clinician.do(first, "resolve", DISPOSITION)
+    for _ in range(8):
+        await alerts.later(minutes=20)
+    books = await alerts.books()
+    assert books["crisis_flag"] == {"open": 4, "done": 1, "breached": 0}
+    for kind in ("alert", "obligation", "notification"):
+        expected = books[kind].pop("expected")
+        assert expected == sum(books[kind].values()), kind
+        assert expected > 0
+    await alerts.database["deliveries"].delete_one({"state": "delivered"})
+    lost = (await alerts.books())["notification"]
+    assert lost.pop("expected") == sum(lost.values()) + 1
