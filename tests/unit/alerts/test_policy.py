@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from services.alerts.app import build_channels, read_on_call
+from services.alerts.app import build, build_channels, read_on_call
 from services.alerts.channels.apprise import ChannelUnavailable
 from services.alerts.channels.webhook import is_strong
 from services.alerts.clinics import read_clinic_hours
@@ -79,6 +79,27 @@ def test_a_clinic_without_roster_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(policy))
     with pytest.raises(ValueError, match="no roster for lakeside"):
         read_on_call(settings(on_call_file=path))
+
+
+def test_what_is_not_fit_for_service_is_said_in_one_line_each_and_no_address_is_repeated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a").mkdir()
+    for given, said in (
+        (
+            with_channel(tmp_path, kind="pigeon", to="https://secret.example"),
+            "alerts: clinics.riverside.0.channels.0.kind: Input should be 'email', 'webhook' or",
+        ),
+        (with_channel(tmp_path / "a", kind="email", to="one@example.org"), "alerts: on_call_file has e-mail"),
+        ({"on_call_file": tmp_path / "none.json"}, "alerts: cannot read"),
+    ):
+        with pytest.raises(SystemExit) as refused:
+            build(settings(**given))
+        assert refused.value.code == 2
+        line = capsys.readouterr().err
+        assert line.startswith(said), line
+        assert line.count("\n") == 1
+        assert "secret.example" not in line
 
 
 def test_production_refuses_people_whom_only_the_inbox_reaches() -> None:
