@@ -57,6 +57,7 @@ Txn = Any
 """A MongoDB session inside a transaction. (*Session* is a clinical word here.)"""
 
 DUPLICATE_KEY = 11000
+NAMESPACE_EXISTS = 48
 
 
 class StandaloneServerError(RuntimeError):
@@ -110,10 +111,25 @@ def is_duplicate_key(error: BaseException) -> bool:
 
 
 class Index:
-    """An index a store declares: fields ascending, optionally unique or partial."""
+    """An index a store declares: fields ascending, optionally unique or partial.
 
-    def __init__(self, collection: str, *fields: str, unique: bool = False, partial: Document | None = None):
-        self.collection, self.fields, self.unique, self.partial = collection, fields, unique, partial
+    `forget_after`: documents are deleted that long after the instant in the (only) field.
+    """
+
+    def __init__(
+        self,
+        collection: str,
+        *fields: str,
+        unique: bool = False,
+        partial: Document | None = None,
+        forget_after: timedelta | None = None,
+    ) -> None:
+        self.collection, self.fields = collection, fields
+        self.options: Document = {"unique": unique}
+        if partial is not None:
+            self.options["partialFilterExpression"] = partial
+        if forget_after is not None:
+            self.options["expireAfterSeconds"] = int(forget_after.total_seconds())
 
 
 class MongoDatabase:
@@ -161,30 +177,20 @@ class MongoDatabase:
         return (await self.client.admin.command("hello"))["localTime"]
 
     async def ensure_indexes(self, indexes: Sequence[Index]) -> None:
-        existing = set(await self.db.list_collection_names())
+        await self.ensure_collections([index.collection for index in indexes])
         for index in indexes:
-            if index.collection not in existing:
-                existing.add(index.collection)
-                try:
-                    await self.db.create_collection(index.collection)
-                except OperationFailure as error:
-                    if error.code != 48:  # another replica made it meanwhile (NamespaceExists)
-                        raise
-            options: Document = {"unique": index.unique}
-            if index.partial is not None:
-                options["partialFilterExpression"] = index.partial
-            await self.db[index.collection].create_index(
-                [(field, ASCENDING) for field in index.fields], **options
-            )
+            keys = [(field, ASCENDING) for field in index.fields]
+            await self.db[index.collection].create_index(keys, **index.options)
 
     async def ensure_collections(self, names: Sequence[str]) -> None:
+        """Make what is not there yet: a transaction must not have to."""
         existing = set(await self.db.list_collection_names())
-        for name in names:
+        for name in dict.fromkeys(names):
             if name not in existing:
                 try:
                     await self.db.create_collection(name)
                 except OperationFailure as error:
-                    if error.code != 48:
+                    if error.code != NAMESPACE_EXISTS:  # another replica made it meanwhile
                         raise
 
     async def transaction(self, work: Callable[[Txn], Awaitable[None]]) -> None:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel
 
 from shared.http.caller import Call, call_for
+from shared.http.models import AwareDatetime
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD
 from shared.messaging.work import NotFound
@@ -185,7 +186,7 @@ def router(process: "Process") -> APIRouter:
 
     @api.post("/outbox/replay")
     async def replay_outbox(
-        call: engineer, since: datetime, until: datetime | None = None, dry_run: bool = True
+        call: engineer, since: AwareDatetime, until: AwareDatetime | None = None, dry_run: bool = True
     ) -> Refill:
         """Publish again what was announced in a span of time; consumers drop what they have processed."""
         span: dict[str, Any] = {"at": {"$gte": since} | ({"$lt": until} if until else {})}

@@ -4,10 +4,14 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from deploy.embedded.servers import Broker, Mongod
 from tests.support.servers import MakeBroker, brokers, drop_databases, running_mongod
+
+hypothesis.settings.register_profile("kith", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("kith")
 
 
 @pytest.fixture(scope="session")

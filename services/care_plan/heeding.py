@@ -6,7 +6,6 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 
 from services.care_plan import handlers
 from services.care_plan.domain.crisis import Signs
@@ -17,6 +16,7 @@ from shared.errors import Refused
 from shared.http.caller import call_for
 from shared.http.commands import ChangedMeanwhile, Commands
 from shared.http.guard import PreconditionFailed
+from shared.http.hearing import HearingRoute
 from shared.http.problems import Problem
 
 REFUSALS = (RequestValidationError, Refused, PreconditionFailed, ChangedMeanwhile, Problem)
@@ -25,10 +25,10 @@ CARERS = call_for("clinician", "coordinator")
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def heeding_route(commands: Commands[CarePlanWork]) -> type[APIRoute]:
+def heeding_route(commands: Commands[CarePlanWork]) -> type[HearingRoute]:
     """A route class for one plan's routes; only callers with the routes' own roles are heeded."""
 
-    class HeedingRoute(APIRoute):
+    class HeedingRoute(HearingRoute):
         def get_route_handler(self) -> Handle:
             handle = super().get_route_handler()
 

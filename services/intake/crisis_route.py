@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,6 +18,7 @@ from shared.errors import Refused
 from shared.http.caller import ALL_CLINICS, Call, Caller, Role, arrival_of
 from shared.http.commands import Commands, Reply
 from shared.http.guard import PreconditionFailed
+from shared.http.hearing import HearingRoute
 from shared.http.problems import Problem
 from shared.http.routes import CRISIS
 from shared.messaging.work import NotFound
@@ -31,10 +31,10 @@ UNHEARD = frozenset({401, 403, 408, 413, 415, 429, 503})
 MAY_REFER: tuple[Role, ...] = ("coordinator", "clinician", "service")
 
 
-def crisis_aware(commands: Commands[IntakeWork], desk: Desk) -> type[APIRoute]:
+def crisis_aware(commands: Commands[IntakeWork], desk: Desk) -> type[HearingRoute]:
     """A route class: what is refused with crisis evidence in it is kept aside, and a human alerted, first."""
 
-    class CrisisAwareRoute(APIRoute):
+    class CrisisAwareRoute(HearingRoute):
         def get_route_handler(self) -> Callable[[Request], Any]:
             handle = super().get_route_handler()
             outright = CRISIS in self.tags

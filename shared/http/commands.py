@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
 from fastapi import Response
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 COLLECTION = "idempotency"
 COLLECTIONS = [COLLECTION]
-INDEXES = [Index(COLLECTION, "at")]
+INDEXES = [Index(COLLECTION, "at", forget_after=timedelta(days=7))]
 ATTEMPTS = 10
 DEADLINE_SECONDS = 15.0
 
@@ -125,7 +126,7 @@ class Commands(Generic[W]):
             "status": response.status_code,
             "body": bytes(response.body),
             "headers": {k: v for k, v in response.headers.items() if k != "content-length"},
-            "at": work.now,
+            "at": datetime.now(UTC),  # real time: MongoDB forgets by it
         }
 
         async def insert(txn: Txn) -> None:

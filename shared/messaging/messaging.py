@@ -152,7 +152,7 @@ class Messaging:
 
     async def _begin(self, cluster_id: str) -> None:
         self.flow.begin_epoch()
-        epoch = self._epoch = _Epoch(cluster_id, KafkaBroker(self._settings.kafka, logger=None))
+        epoch = self._epoch = _Epoch(cluster_id, KafkaBroker(self._settings.kafka, logger=None, consumer_only=True))
         for lane, linger_ms in LINGER_MS.items():
             epoch.producers[lane] = producer(self._settings, linger_ms=linger_ms)
         await asyncio.gather(*(p.start() for p in epoch.producers.values()))
