@@ -33,7 +33,9 @@ Address = Annotated[
     ),
 ]
 
-ASK_SECONDS = 15.0
+CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 30.0
+"""A service gives up on its database after 15 s and says so: that answer is worth waiting for."""
+
 TOKEN_LIFETIME = timedelta(minutes=10)
 TRANSIENT = frozenset({429, 502, 503, 504})
 
@@ -138,7 +140,9 @@ class Client:
 
         self._deployment = deployment
         self._http = httpx2.AsyncClient(
-            timeout=ASK_SECONDS, trust_env=not deployment.embedded, transport=transport
+            timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            trust_env=not deployment.embedded,
+            transport=transport,
         )
 
     async def __aenter__(self) -> Self:

@@ -36,7 +36,7 @@ def import_file(
     ] = None,
     retry_for: Annotated[
         float, typer.Option(min=0, help="Seconds for which a request is tried again when intake is away.")
-    ] = 60.0,
+    ] = 120.0,
     data: DataFolder = DATA,
     url: Address = "",
 ) -> None:

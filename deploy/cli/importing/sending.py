@@ -20,7 +20,8 @@ ROWS_AT_ONCE = 250
 
 BYTES_AT_ONCE = 2_000_000
 IN_FLIGHT = 3
-RETRY_SECONDS = 60.0
+RETRY_SECONDS = 120.0
+"""MongoDB may lock what a killed process was writing for over a minute, its transaction's lifetime."""
 
 INT64 = range(-(2**63), 2**63)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
