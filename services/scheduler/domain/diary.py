@@ -74,10 +74,12 @@ class Diary:
         drops it). Raises `Refused("no_free_slot")` when the diary is full for a year.
         """
         rules = course()
-        apart = timedelta(days=rules.days_between_sessions)
-        blocked = {
-            day + offset * ONE_DAY for day in keep_clear for offset in range(1 - apart.days, apart.days)
-        }
+        apart = range(1 - rules.days_between_sessions, rules.days_between_sessions)
+        blocked = {day + offset * ONE_DAY for day in keep_clear for offset in apart}
+        if wished.date() not in blocked and self.obstacle(wished) is None:
+            regular = Slot(resolve(wished, self.clinic.zone).starts_at, wished)
+            if regular.starts_at > after:
+                return regular
         for day in _outward(wished.date(), rules.earlier_by_at_most_days, rules.search_days):
             if day in blocked:
                 continue
