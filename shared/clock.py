@@ -50,6 +50,11 @@ class SteppedClock:
         return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
+def clock(file: Path | None) -> Clock:
+    """The system's clock, or the stepped one where a file is named."""
+    return SystemClock() if file is None else SteppedClock(file)
+
+
 def step(path: Path, to: datetime) -> None:
     """Move the stepped clock of every process that reads `path`."""
     value = struct.pack(">q", round(to.timestamp() * 1000))

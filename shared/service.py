@@ -1,6 +1,7 @@
 """A service as one process: HTTP, Kafka traffic, tickers. `app.py` of a service builds, this runs."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -28,7 +29,7 @@ from shared.messaging.event import Event
 from shared.messaging.messaging import Messaging
 from shared.messaging.work import Conflict, Work
 from shared.mongo import Index, MongoDatabase, is_duplicate_key
-from shared.settings import Settings
+from shared.settings import PREFIX, Settings
 
 __all__ = ["BookEntry", "Column", "Service", "Subscription", "Ticker", "run"]
 
@@ -39,6 +40,8 @@ Column = Literal["expected", "done", "cancelled", "breached", "open"]
 TICK_SECONDS = 0.25
 STEPPED_TICK_SECONDS = 0.005
 SHUTDOWN_SECONDS = 8
+GARBAGE_THRESHOLD = 50_000
+"""Batches make many short-lived objects; Python's default looks for cycles a hundred times a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,13 @@ class Service:
     tickers: Sequence[Ticker]
     books: Callable[[], Awaitable[list[BookEntry]]]
     background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
+
+
+def open_database(settings: Settings, service: str) -> MongoDatabase:
+    """The service's own database."""
+    return MongoDatabase(
+        settings.mongodb.get_secret_value(), settings.database_name(service), driver=settings.mongodb_driver
+    )
 
 
 class Process:
@@ -228,24 +238,38 @@ S = TypeVar("S", bound=Settings)
 
 
 def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> None:
-    """Run a service until SIGTERM. Exit 2 with one line per wrong setting."""
+    """Run a service until SIGTERM. Exit 2 with one line per setting or file that must be mended."""
     try:
         settings = settings_class.load()
-    except ValidationError as error:
-        for problem in error.errors(include_input=False, include_url=False):
-            where = "_".join(str(part) for part in problem["loc"]).upper()
-            sys.stderr.write(f"{name}: {'KITH_' + where + ': ' if where else ''}{problem['msg']}\n")
+        logs.configure(settings, name)
+        service = build(settings)
+    except (ValueError, OSError) as error:
+        sys.stderr.writelines(f"{name}: {line}\n" for line in _to_mend(error))
         raise SystemExit(2) from None
-    except ValueError as error:
-        sys.stderr.write(f"{name}: {error}\n")
-        raise SystemExit(2) from None
-    logs.configure(settings, name)
-    asyncio.run(_serve(settings, build))
+    gc.collect()
+    gc.freeze()  # what is built once is never looked at again
+    gc.set_threshold(GARBAGE_THRESHOLD)
+    asyncio.run(_serve(service))
     os._exit(0)  # a client library that hangs on its way out must not keep the process
 
 
-async def _serve(settings: S, build: Callable[[S], Service]) -> None:
-    process = Process(build(settings))
+def _to_mend(error: ValueError | OSError) -> list[str]:
+    """One line per problem; what stands in a setting or file is not repeated."""
+    if isinstance(error, ValidationError):
+        problems = error.errors(include_input=False, include_url=False)
+        return [": ".join(filter(None, (_setting(problem["loc"]), problem["msg"]))) for problem in problems]
+    if isinstance(error, OSError):
+        return [f"cannot read {error.filename}: {error.strerror}"]
+    return [str(error)]
+
+
+def _setting(location: tuple[int | str, ...]) -> str:
+    """The variable that a problem of a setting is about."""
+    return f"{PREFIX}{'_'.join(str(part) for part in location).upper()}" if location else ""
+
+
+async def _serve(service: Service) -> None:
+    process, settings = Process(service), service.settings
     server = uvicorn.Server(
         uvicorn.Config(
             process.app(),

@@ -1,10 +1,6 @@
 """Alerts, built: settings and wiring, nowhere else."""
 
-import sys
 from collections.abc import Iterable
-from typing import NoReturn
-
-from pydantic import ValidationError
 
 from services.alerts import events, store
 from services.alerts.api import router
@@ -23,11 +19,11 @@ from services.alerts.settings import AlertsSettings
 from services.alerts.store import AlertsWork
 from services.alerts.subscribers import CRISIS, WORK
 from services.alerts.tickers import due_alerts
-from shared.clock import Clock, SteppedClock, SystemClock
+from shared.clock import SystemClock
+from shared.clock import clock as clock_of
 from shared.http.commands import Commands
 from shared.messaging.event import Event
-from shared.mongo import MongoDatabase
-from shared.service import Service, Subscription
+from shared.service import Service, Subscription, open_database
 
 NAME = "alerts"
 EVENTS: list[type[Event]] = [
@@ -105,30 +101,12 @@ def _webhook(settings: AlertsSettings, policy: OnCallPolicy) -> WebhookChannel:
     )
 
 
-def refuse(error: ValueError | OSError) -> NoReturn:
-    """Exit 2 with one line per thing to mend, as for a wrong setting; no address is repeated."""
-    if isinstance(error, ValidationError):
-        problems = error.errors(include_input=False, include_url=False)
-        lines = [f"{'.'.join(str(part) for part in found['loc'])}: {found['msg']}" for found in problems]
-    elif isinstance(error, OSError):
-        lines = [f"cannot read {error.filename}: {error.strerror}"]
-    else:
-        lines = [str(error)]
-    sys.stderr.writelines(f"{NAME}: {line}\n" for line in lines)
-    raise SystemExit(2)
-
-
 def build(settings: AlertsSettings) -> Service:
-    """Exits with one line per thing to mend when policy, clinics or channels are not fit for service."""
-    try:
-        on_call = read_on_call(settings)
-        channels = build_channels(settings, on_call.policy)
-    except (ValueError, OSError) as error:
-        refuse(error)
-    clock: Clock = SteppedClock(settings.clock_file) if settings.clock_file else SystemClock()
-    database = MongoDatabase(
-        settings.mongodb.get_secret_value(), settings.database_name(NAME), driver=settings.mongodb_driver
-    )
+    """Raises `ValueError` or `OSError` when policy, clinics or channels are not fit for service."""
+    on_call = read_on_call(settings)
+    channels = build_channels(settings, on_call.policy)
+    clock = clock_of(settings.clock_file)
+    database = open_database(settings, NAME)
 
     def open_work() -> AlertsWork:
         return AlertsWork(database, now=clock.now(), on_call=on_call)

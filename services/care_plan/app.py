@@ -5,10 +5,9 @@ from services.care_plan.api import routers
 from services.care_plan.books import books
 from services.care_plan.store import COLLECTIONS, INDEXES, CarePlanWork
 from services.care_plan.subscribers import PLANS
-from shared.clock import Clock, SteppedClock, SystemClock
+from shared.clock import clock as clock_of
 from shared.http.commands import Commands
-from shared.mongo import MongoDatabase
-from shared.service import Service, Subscription
+from shared.service import Service, Subscription, open_database
 from shared.settings import Settings
 
 EVENTS = (
@@ -36,12 +35,8 @@ EVENTS = (
 
 
 def build(settings: Settings) -> Service:
-    database = MongoDatabase(
-        settings.mongodb.get_secret_value(),
-        settings.database_name("care_plan"),
-        driver=settings.mongodb_driver,
-    )
-    clock: Clock = SteppedClock(settings.clock_file) if settings.clock_file else SystemClock()
+    database = open_database(settings, "care_plan")
+    clock = clock_of(settings.clock_file)
 
     def open_work() -> CarePlanWork:
         return CarePlanWork(database, now=clock.now())

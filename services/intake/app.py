@@ -8,10 +8,9 @@ from services.intake.clinics import Clinics
 from services.intake.domain.eligibility import Rules
 from services.intake.handlers import Desk
 from services.intake.store import IntakeWork
-from shared.clock import Clock, SteppedClock, SystemClock
+from shared.clock import clock as clock_of
 from shared.http.commands import Commands
-from shared.mongo import MongoDatabase
-from shared.service import Service
+from shared.service import Service, open_database
 from shared.settings import Settings
 
 NAME = "intake"
@@ -24,10 +23,8 @@ def read_rules(path: Path = ELIGIBILITY) -> Rules:
 
 
 def build(settings: Settings) -> Service:
-    clock: Clock = SteppedClock(settings.clock_file) if settings.clock_file else SystemClock()
-    database = MongoDatabase(
-        settings.mongodb.get_secret_value(), settings.database_name(NAME), driver=settings.mongodb_driver
-    )
+    clock = clock_of(settings.clock_file)
+    database = open_database(settings, NAME)
     desk = Desk(rules=read_rules(), clinics=Clinics.read(settings.clinics_file))
 
     def open_work() -> IntakeWork:

@@ -11,10 +11,9 @@ from services.scheduler.share import Share
 from services.scheduler.store import COLLECTIONS, INDEXES, SchedulerWork
 from services.scheduler.subscribers import PLANS
 from services.scheduler.ticker import Announcing, Rechecking
-from shared.clock import Clock, SteppedClock, SystemClock
+from shared.clock import clock as clock_of
 from shared.http.commands import Commands
-from shared.mongo import MongoDatabase
-from shared.service import Service, Subscription
+from shared.service import Service, Subscription, open_database
 from shared.settings import Settings
 
 NAME = "scheduler"
@@ -41,10 +40,8 @@ def build(settings: Settings) -> Service:
     rules.announcements()
     rules.course()
     clinics = read_clinics(settings.clinics_file)
-    clock: Clock = SteppedClock(settings.clock_file) if settings.clock_file else SystemClock()
-    database = MongoDatabase(
-        settings.mongodb.get_secret_value(), settings.database_name(NAME), driver=settings.mongodb_driver
-    )
+    clock = clock_of(settings.clock_file)
+    database = open_database(settings, NAME)
 
     def open_work_at(now: datetime) -> SchedulerWork:
         return SchedulerWork(database, clinics, now=now)

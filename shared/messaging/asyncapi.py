@@ -21,11 +21,9 @@ def document(
 ) -> dict[str, Any]:
     broker = KafkaBroker("localhost:9092")
     for event in events:
-        if hasattr(event, "topic"):
-            publisher = broker.publisher(
-                event.topic, title=f"announce {event.__name__}", description=event.__doc__, schema=event
-            )
-            del publisher
+        broker.publisher(
+            event.topic, title=f"announce {event.__name__}", description=event.__doc__, schema=event
+        )
     for subscription in subscriptions:
         for model, react in subscription.reactions:
 
@@ -35,7 +33,8 @@ def document(
             operation.__name__ = react.__name__
             operation.__doc__ = react.__doc__
             operation.__annotations__ = {"fact": model, "return": None}
-            broker.subscriber(model.topic, title=react.__name__, group_id=f"{service}.{subscription.name}")(
+            channel = f"{react.__name__}/{model.topic}/{model.__name__}"
+            broker.subscriber(model.topic, title=channel, group_id=f"{service}.{subscription.name}")(
                 operation
             )
     spec = AsyncAPI(

@@ -114,8 +114,8 @@ class Messaging:
                 try:
                     await self._begin(cluster_id)
                     await self._watch(cluster_id)
-                except AWAY as error:
-                    log.warning("Kafka traffic could not start, trying again", error=type(error).__name__)
+                except Exception as error:
+                    log.warning("Kafka traffic begins again", error=type(error).__name__)
                     await asyncio.sleep(0.5)
                 finally:
                     await self._end()
@@ -152,7 +152,9 @@ class Messaging:
 
     async def _begin(self, cluster_id: str) -> None:
         self.flow.begin_epoch()
-        epoch = self._epoch = _Epoch(cluster_id, KafkaBroker(self._settings.kafka, logger=None, consumer_only=True))
+        epoch = self._epoch = _Epoch(
+            cluster_id, KafkaBroker(self._settings.kafka, logger=None, consumer_only=True)
+        )
         for lane, linger_ms in LINGER_MS.items():
             epoch.producers[lane] = producer(self._settings, linger_ms=linger_ms)
         await asyncio.gather(*(p.start() for p in epoch.producers.values()))
@@ -181,9 +183,15 @@ class Messaging:
                     log.warning("sweep failed", group=consumer.group, error=type(error).__name__)
 
     async def _watch(self, cluster_id: str) -> None:
-        """Return when another cluster answers; a broker that is merely away is waited for."""
+        """Return when another cluster answers, or a task of ours ended: then all of it is built anew.
+
+        A broker that is merely away is waited for.
+        """
         while True:
             await asyncio.sleep(1.0)
+            if self._epoch is not None and any(task.done() for task in self._epoch.tasks):
+                log.error("a task of the Kafka traffic ended")
+                return
             try:
                 found = await self._cluster.identity()
             except AWAY:

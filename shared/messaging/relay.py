@@ -11,7 +11,6 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from shared.messaging import outbox
 from shared.messaging.envelope import Envelope
@@ -98,7 +97,7 @@ class Relay:
             seen = self._woken.beats
             try:
                 moved = self.leads and await self._move(lane)
-            except (KafkaError, PyMongoError, TimeoutError) as error:
+            except Exception as error:  # whatever it is, the outbox still has it
                 log.warning("relay waits", lane=lane, error=type(error).__name__, seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
