@@ -37,7 +37,6 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 30.0
 """A service gives up on its database after 15 s and says so: that answer is worth waiting for."""
 
 TOKEN_LIFETIME = timedelta(minutes=10)
-TRANSIENT = frozenset({429, 502, 503, 504})
 
 Role = Literal["engineer", "service"]
 Json = dict[str, Any]
@@ -73,7 +72,7 @@ class Refusal(Failed):
     def __init__(self, service: str, status: int, title: str, reason: str, detail: str) -> None:
         super().__init__(f"{service}: {title} ({reason}): {detail}")
         self.status, self.reason = status, reason
-        self.transient = status in TRANSIENT or reason == "changed_meanwhile"
+        self.transient = status >= 500 or status == 429 or reason == "changed_meanwhile"
 
 
 @dataclass(frozen=True)

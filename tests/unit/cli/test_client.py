@@ -45,7 +45,8 @@ async def test_a_problem_is_one_line_with_title_reason_and_detail() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "reason"), [(503, "storage_unavailable"), (429, "x"), (409, "changed_meanwhile")]
+    ("status", "reason"),
+    [(503, "storage_unavailable"), (500, "unexpected"), (429, "x"), (409, "changed_meanwhile")],
 )
 async def test_what_passes_by_itself_is_known_as_transient(status: int, reason: str) -> None:
     assert (await failure(httpx2.Response(status, json={"reason": reason}))).transient
