@@ -26,18 +26,21 @@ class Books(BaseModel):
 
 
 class FlowState(BaseModel):
-    """Offsets are next offsets, keyed `topic/partition`; published ones since this epoch's start."""
+    """Offsets are next offsets, keyed `topic/partition`; published ones since this epoch's start.
+
+    `outbox_pending` and `held` are 0 or more, not counted further than 1.
+    """
 
     service: str
     now: datetime
-    epoch: str
     busy: bool
-    outbox_pending: int
-    held: int
-    lag: int
-    due: datetime | None
-    published: dict[str, int]
-    consumed: dict[str, int]
+    epoch: str = ""
+    outbox_pending: int = 0
+    held: int = 0
+    lag: int = 0
+    due: datetime | None = None
+    published: dict[str, int] = {}
+    consumed: dict[str, int] = {}
 
 
 class Announced(BaseModel):
@@ -120,7 +123,9 @@ def router(process: "Process") -> APIRouter:
 
     @api.get("/flow")
     async def flow(call: engineer) -> FlowState:
-        """What is under way: for whoever waits until nothing is."""
+        """What is under way: for whoever waits until nothing is. Busy is said without looking further."""
+        if process.busy:
+            return FlowState(service=service.name, now=service.clock.now(), busy=True)
         state = process.messaging.flow
         consumed: dict[str, int] = {}
         for consumer in process.messaging.consumers:
@@ -130,8 +135,8 @@ def router(process: "Process") -> APIRouter:
             now=service.clock.now(),
             epoch=process.messaging.epoch_id,
             busy=process.busy,
-            outbox_pending=await database[outbox.COLLECTION].count_documents(outbox.PENDING),
-            held=await database[HELD].count_documents({}),
+            outbox_pending=await database[outbox.COLLECTION].count_documents(outbox.PENDING, limit=1),
+            held=await database[HELD].count_documents({}, limit=1),
             lag=sum(consumer.lag() for consumer in process.messaging.consumers),
             due=await process.earliest_due(),
             published={f"{t}/{p}": offset for (t, p), offset in state.published.items()},

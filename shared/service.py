@@ -38,7 +38,7 @@ log = structlog.get_logger()
 Column = Literal["expected", "done", "cancelled", "breached", "open"]
 
 TICK_SECONDS = 0.25
-STEPPED_TICK_SECONDS = 0.005
+STEPPED_CLOCK_SECONDS = 0.004
 SHUTDOWN_SECONDS = 8
 GARBAGE_THRESHOLD = 50_000
 """Batches make many short-lived objects; Python's default looks for cycles a hundred times a batch."""
@@ -110,6 +110,7 @@ class Process:
         self._tasks: list[asyncio.Task[Any]] = []
         self._prepared = False
         self._ticking = 0
+        self._ticked: dict[str, datetime] = {}
 
     def app(self) -> FastAPI:
         service = self.service
@@ -147,6 +148,8 @@ class Process:
         self._start("messaging", self.messaging.run())
         for ticker in self.service.tickers:
             self._start(f"ticker-{ticker.name}", self._tick(ticker))
+        if self.service.settings.clock_file is not None:
+            self._start("clock", self._watch_clock())
         for background in self.service.background:
             self._start("background", background(self._stopping))
 
@@ -180,7 +183,6 @@ class Process:
 
     async def _tick(self, ticker: Ticker) -> None:
         """Fire what is due, again at once while there is more; look again when time or data moved."""
-        stepped = self.service.settings.clock_file is not None
         committed = self.service.database.committed
         pause = 0.1
         while True:
@@ -199,12 +201,18 @@ class Process:
                 continue
             finally:
                 self._ticking -= 1
-            if done:
-                continue
-            if not stepped:
+                self._ticked[ticker.name] = now
+            if not done:
                 await committed.wait(seen, TICK_SECONDS)
-            while stepped and committed.beats == seen and self.service.clock.now() == now:
-                await committed.wait(seen, STEPPED_TICK_SECONDS)
+
+    async def _watch_clock(self) -> None:
+        """A stepped clock moves in jumps: let nobody sleep through one."""
+        now = self.service.clock.now()
+        while True:
+            await asyncio.sleep(STEPPED_CLOCK_SECONDS)
+            if (moved := self.service.clock.now()) != now:
+                now = moved
+                self.service.database.committed.beat()
 
     async def readiness(self) -> dict[str, bool]:
         try:
@@ -227,7 +235,12 @@ class Process:
 
     @property
     def busy(self) -> bool:
-        return bool(self._ticking or self.messaging.flow.working)
+        """At work, or not yet awake at this moment of a stepped clock."""
+        if self._ticking or self.messaging.flow.working:
+            return True
+        now = self.service.clock.now()
+        stepped = self.service.settings.clock_file is not None
+        return stepped and any(self._ticked.get(t.name) != now for t in self.service.tickers)
 
 
 def _finished(task: "asyncio.Task[Any]") -> bool:

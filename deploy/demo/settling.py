@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from shared.clock import step
 from shared.messaging.topics import topics
 
+PAUSE = 0.008
+
 
 class Unsettled(Exception):
     """The stack did not come to rest in time; `why` says what was still moving."""
@@ -64,23 +66,24 @@ class Time:
                 self.due = tuple(datetime.fromisoformat(flow["due"]) for flow in flows if flow["due"])
                 return
             before = None if why else seen
-            await asyncio.sleep(0.004 if why else 0)
+            await asyncio.sleep(PAUSE if why else 0)
         raise Unsettled(why)
 
 
 def unsettled(flows: Sequence[dict[str, Any]], now: datetime) -> str:
     """What is still moving, or nothing."""
+    for flow in flows:
+        if flow["busy"]:
+            return f"{flow['service']} is at work"
     if len({flow["epoch"] for flow in flows}) != 1:
         return "the services are not all in the same epoch of the cluster"
     consumed = {flow["service"]: flow["consumed"] for flow in flows}
     for flow in flows:
         name = flow["service"]
-        if flow["busy"]:
-            return f"{name} is at work"
         if flow["outbox_pending"]:
-            return f"{name} has {flow['outbox_pending']} outbox documents to publish"
+            return f"{name} has something to publish"
         if flow["held"]:
-            return f"{name} holds {flow['held']} messages back"
+            return f"{name} holds messages back"
         if flow["lag"]:
             return f"{name} is {flow['lag']} messages behind"
         if flow["due"] and datetime.fromisoformat(flow["due"]) <= now:
