@@ -152,10 +152,14 @@ class MongoDatabase:
         self.name = name
         self.committed = Pulse()
         """Beats after each transaction: relay and tickers look again."""
+        self._collections: dict[str, Any] = {}
         self.db: Any = self.client.get_database(name, codec_options=CODEC)
 
     def __getitem__(self, collection: str) -> Any:
-        return self.db[collection]
+        found = self._collections.get(collection)
+        if found is None:  # both drivers take their time to make one
+            found = self._collections[collection] = self.db[collection]
+        return found
 
     async def close(self) -> None:
         closing = self.client.close()

@@ -19,7 +19,7 @@ async def main() -> None:
     settings = Settings.load()
     ensure_keys(KEYS / "development.json", KEYS / "jwks.json")
     await _until("MongoDB", lambda: _initiate("mongo:27017"))
-    await _until("Kafka", lambda: create_topics(settings.kafka, topics().values()))
+    await _until("Kafka", lambda: create_topics(settings.kafka, topics().values(), embedded=False))
     sys.stdout.write("ready: replica set, topics and keys are there\n")
 
 

@@ -115,15 +115,16 @@ async def cluster_id(address: str) -> str:
         return str((await admin.describe_cluster())["cluster_id"])
 
 
-async def create_topics(address: str, declared: Iterable[Topic]) -> list[str]:
+async def create_topics(address: str, declared: Iterable[Topic], *, embedded: bool = True) -> list[str]:
     """Make the topics that are not there yet, replication 1; the names of those made.
 
     Raises `ConnectionError`, `TopicsRefused`.
     """
     from aiokafka.admin import NewTopic  # noqa: PLC0415
 
+    new = [NewTopic(t.name, t.partitions_on(embedded=embedded), 1) for t in declared]
     async with _admin(address) as admin:
-        reply = await admin.create_topics([NewTopic(t.name, t.partitions, 1) for t in declared])
+        reply = await admin.create_topics(new)
     outcome = {name: code for name, code, *_ in reply.topic_errors}
     refused = {name: code for name, code in outcome.items() if code not in (CREATED, EXISTS)}
     if refused:

@@ -46,6 +46,8 @@ class Mongod:
             *(str(mongod_binary()), "--dbpath", str(self.folder.resolve())),
             *("--bind_ip", LOOPBACK, "--port", str(self.port), "--nounixsocket"),
             *("--replSet", REPLICA_SET, "--oplogSize", "256"),
+            # A client killed in a transaction holds its documents for this long (default: a minute and more).
+            *("--setParameter", "transactionLifetimeLimitSeconds=3"),
             # zlib, the third by default, has a memory leak that needs no login in 6.0.5 (CVE-2025-14847)
             *("--networkMessageCompressors", "snappy,zstd"),
             *("--wiredTigerCacheSizeGB", CACHE_GB, "--quiet"),

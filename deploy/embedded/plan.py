@@ -85,7 +85,7 @@ class Plan:
             "embedded_broker": "true",
             "session_timeout_ms": "3000",
             "heartbeat_ms": "500",
-            "fetch_wait_ms": "20" if self.clock_file is None else "5",
+            "fetch_wait_ms": "20",
             "mongodb": mongodb,
             "http_host": LOOPBACK,
             "http_port": str(self.ports.services[service]),

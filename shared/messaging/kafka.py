@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from itertools import chain
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
@@ -17,6 +18,8 @@ from shared.messaging.topics import topic
 from shared.settings import Settings
 
 log = structlog.get_logger()
+
+POLL_MS = 500
 
 
 class Cluster:
@@ -102,7 +105,9 @@ def subscribe(
     where: dict[str, Any] = {}
     if every_replica_reads_all:
         where["partitions"] = [
-            Partition(name, number) for name in topics for number in range(topic(name).partitions)
+            Partition(name, number)
+            for name in topics
+            for number in range(topic(name).partitions_on(embedded=settings.embedded_broker))
         ]
     subscriber = broker.subscriber(
         *([] if every_replica_reads_all else topics),
@@ -111,8 +116,7 @@ def subscribe(
         group_id=group,
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
-        max_records=settings.batch_records,
-        batch_timeout_ms=10,
+        max_poll_records=settings.batch_records,
         fetch_max_wait_ms=settings.fetch_wait_ms,
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=settings.heartbeat_ms,
@@ -125,7 +129,14 @@ def subscribe(
         await take(message.raw_message)
 
     subscriber(consume)
+    subscriber.get_msg = _poll  # FastStream's own sleeps after an empty poll
     return subscriber
+
+
+async def _poll(consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
+    """Records as soon as there are some; nothing after `POLL_MS`, so that a stop is noticed."""
+    records = await consumer.getmany(timeout_ms=POLL_MS)
+    return tuple(chain.from_iterable(records.values()))
 
 
 def next_offsets(records: Sequence[Record]) -> dict[TopicPartition, int]:

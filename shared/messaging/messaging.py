@@ -138,13 +138,15 @@ class Messaging:
         """Every topic we read or write must be there with the declared number of partitions."""
         own = [t.name for t in topics().values() if t.producer == self._service]
         wanted = sorted({*own, *(name for consumer in self.consumers for name in consumer.topics)})
+        embedded = self._settings.embedded_broker
+        needed = {name: topic(name).partitions_on(embedded=embedded) for name in wanted}
         complaint = _Complaint()
         while True:
             try:
                 found = await self._cluster.partitions(wanted)
             except AWAY:
                 found = {}
-            wrong = [name for name in wanted if found.get(name, 0) < topic(name).partitions]
+            wrong = [name for name in wanted if found.get(name, 0) < needed[name]]
             if not wrong:
                 return
             complaint.say("waiting for topics with their partitions", topics=wrong)

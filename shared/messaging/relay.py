@@ -55,6 +55,7 @@ class Relay:
         self._producers, self._flow = producers, flow
         self._lease = Lease(database, "relay", holder=instance)
         self._woken = Pulse()
+        self._refilled: set[Lane] = set()
         self.leads = False
 
     async def run(self) -> None:
@@ -108,9 +109,8 @@ class Relay:
 
     async def _move(self, lane: Lane) -> bool:
         """Publish one batch; `False` if there was nothing to publish."""
-        refill_from = await self._refill_from(lane)
-        if refill_from is not _DONE:
-            return await self._refill(lane, refill_from)
+        if lane not in self._refilled:
+            return await self._refill(lane)
         rows = await _some(self._rows({"lane": lane, **outbox.PENDING}))
         if not rows:
             return False
@@ -137,31 +137,33 @@ class Relay:
             {"_id": {"$in": ids}}, {"$unset": {"pending": ""}}
         )
 
-    async def _refill_from(self, lane: Lane) -> Any:
-        """How far this epoch's log is refilled, or `_DONE`. Kept, so that a restart goes on there."""
-        row = await self._database[LEASES].find_one({"_id": f"{REFILL}-{lane}"})
-        if row is None or row["epoch"] != self._epoch:
-            return None
-        return _DONE if row["done"] else row["at"]
+    async def _refill(self, lane: Lane) -> bool:
+        """Publish the next part of the whole outbox into this epoch's log, which began empty.
 
-    async def _refill(self, lane: Lane, at: Any) -> bool:
-        query: Document = {"lane": lane} if at is None else {"lane": lane, "_id": {"$gt": at}}
-        rows = await _some(self._rows(query))
-        if rows:
-            await self._publish(lane, rows)
-            await self._mark([row for row in rows if row.get("pending")])
-            at = rows[-1]["_id"]
-        await self._database[LEASES].update_one(
-            {"_id": f"{REFILL}-{lane}"},
-            {"$set": {"epoch": self._epoch, "at": at, "done": not rows}},
-            upsert=True,
-        )
-        if not rows and at is not None:
-            log.info("log refilled from the outbox", lane=lane)
+        How far it has come is kept, so that a restart goes on there.
+        """
+        leases, id = self._database[LEASES], f"{REFILL}-{lane}"
+        mark: Document = await leases.find_one({"_id": id, "epoch": self._epoch}) or {
+            "at": None,
+            "done": False,
+        }
+        if not mark["done"]:
+            at = mark["at"]
+            rows = await _some(
+                self._rows({"lane": lane} if at is None else {"lane": lane, "_id": {"$gt": at}})
+            )
+            if rows:
+                await self._publish(lane, rows)
+                await self._mark([row for row in rows if row.get("pending")])
+                mark["at"] = rows[-1]["_id"]
+            mark["done"] = not rows
+            place = {"epoch": self._epoch, "at": mark["at"], "done": mark["done"]}
+            await leases.update_one({"_id": id}, {"$set": place}, upsert=True)
+        if mark["done"]:
+            self._refilled.add(lane)
+            if mark["at"] is not None:
+                log.info("log refilled from the outbox", lane=lane)
         return True
-
-
-_DONE = object()
 
 
 async def _some(cursor: AsyncIterator[Document]) -> list[Document]:

@@ -10,6 +10,8 @@ DECLARATION = Path(__file__).parents[1] / "contracts" / "topics.json"
 
 Lane = Literal["work", "crisis"]
 
+EMBEDDED_PARTITIONS = 2
+
 
 class Topic(BaseModel):
     """`lane`: crisis topics have an outbox lane, a producer and consumers of their own."""
@@ -22,6 +24,10 @@ class Topic(BaseModel):
     partitions: int
     lane: Lane
     types: tuple[str, ...]
+
+    def partitions_on(self, *, embedded: bool) -> int:
+        """The embedded broker's fetches cost by the partition, and one replica needs no more than two."""
+        return min(self.partitions, EMBEDDED_PARTITIONS) if embedded else self.partitions
 
 
 @cache

@@ -60,12 +60,3 @@ def test_the_environment_of_a_service_is_what_settings_accept(
     assert settings.clock_file == tmp_path / "clock"
     assert settings.log_level == "DEBUG"
     assert settings.clinics_file.is_file()
-
-
-def test_fetches_wait_longer_where_nobody_steps_time(tmp_path: Path) -> None:
-    ports = Ports.above(9000)
-    waits = {
-        plan.environment("intake", mongodb="", kafka="")["KITH_FETCH_WAIT_MS"]
-        for plan in (Plan(tmp_path, ports), Plan(tmp_path, ports, tmp_path / "clock"))
-    }
-    assert waits == {"20", "5"}
