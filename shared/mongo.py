@@ -150,8 +150,8 @@ class MongoDatabase:
             AsyncIOMotorClient(uri, **options) if driver == "motor" else AsyncMongoClient(uri, **options)
         )
         self.name = name
-        self.committed = Pulse()
-        """Beats after each transaction: relay and tickers look again."""
+        self.due = Pulse()
+        """Beats when something was stored that is due at once: tickers look again."""
         self._collections: dict[str, Any] = {}
         self.db: Any = self.client.get_database(name, codec_options=CODEC)
 
@@ -207,7 +207,6 @@ class MongoDatabase:
                 read_concern=ReadConcern("snapshot"),
                 write_concern=WriteConcern(w="majority", j=True),
             )
-        self.committed.beat()
 
     async def aggregate(self, collection: str, pipeline: list[Document]) -> list[Document]:
         cursor = self.db[collection].aggregate(pipeline)

@@ -1,7 +1,9 @@
 """What engineers ask every service: books, what is under way, one person's story, dead letters, replays."""
 
+import asyncio
 from collections import Counter
 from datetime import datetime
+from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
@@ -17,6 +19,13 @@ from shared.mongo import MongoDatabase
 
 if TYPE_CHECKING:
     from shared.service import Process
+
+
+FLOW_PAUSE = 0.003
+HIDDEN = {"headers", "value"}
+
+Engineer = Annotated[Call, Depends(call_for("engineer", "service"))]
+Carer = Annotated[Call, Depends(call_for("engineer", "service", "clinician", "coordinator"))]
 
 
 class Books(BaseModel):
@@ -105,11 +114,9 @@ def router(process: "Process") -> APIRouter:
     api = APIRouter(tags=["operations"])
     service = process.service
     database = service.database
-    engineer = Annotated[Call, Depends(call_for("engineer", "service"))]
-    carer = Annotated[Call, Depends(call_for("engineer", "service", "clinician", "coordinator"))]
 
     @api.get("/books")
-    async def books(call: carer) -> Books:
+    async def books(call: Carer) -> Books:
         """How many of each kind are expected, done, cancelled, breached and open, as seen here."""
         entries = await service.books()
         rows: list[dict[str, str | int]] = [
@@ -122,10 +129,17 @@ def router(process: "Process") -> APIRouter:
         return Books(service=service.name, at=service.clock.now(), entries=rows)
 
     @api.get("/flow")
-    async def flow(call: engineer) -> FlowState:
-        """What is under way: for whoever waits until nothing is. Busy is said without looking further."""
-        if process.busy:
-            return FlowState(service=service.name, now=service.clock.now(), busy=True)
+    async def flow(call: Engineer, patience: Annotated[float, Query(ge=0, le=10)] = 0) -> FlowState:
+        """What is under way: for whoever waits until nothing is.
+
+        `patience`: seconds to wait for this process to come to rest before it answers. Busy is said
+        without looking further.
+        """
+        until = monotonic() + patience
+        while process.busy:
+            if monotonic() >= until:
+                return FlowState(service=service.name, now=service.clock.now(), busy=True)
+            await asyncio.sleep(FLOW_PAUSE)
         state = process.messaging.flow
         consumed: dict[str, int] = {}
         for consumer in process.messaging.consumers:
@@ -145,28 +159,40 @@ def router(process: "Process") -> APIRouter:
 
     @api.get("/announced")
     async def announced(
-        call: engineer,
+        call: Engineer,
         type: Annotated[str | None, Query(pattern="^[A-Za-z]{1,60}$")] = None,
         by: Annotated[list[str] | None, Query(max_length=3)] = None,
     ) -> Announced:
         """Events in the outbox by type; of one type, by the values of some of its fields. Reads all of it."""
-        return Announced(service=service.name, counts=await _announced(database, type, by or []))
+        counts = (
+            await outbox.announced(database)
+            if type is None
+            else await _announced_by(database, type, by or ["type"])
+        )
+        return Announced(service=service.name, counts=counts)
 
     @api.get("/story/{patient_id}")
-    async def story(patient_id: str, call: carer) -> Story:
+    async def story(patient_id: str, call: Carer) -> Story:
         """Everything this service announced about one person, in order, with causes."""
         entries = await _story(process, patient_id, call)
         return Story(patient_id=patient_id, entries=entries)
 
+    _add_repairs(api, process)
+    return api
+
+
+def _add_repairs(api: APIRouter, process: "Process") -> None:
+    database = process.service.database
+
     @api.get("/dead-letters")
     async def list_dead_letters(
-        call: engineer, state: str = "open", limit: Annotated[int, Query(ge=1, le=200)] = 50
+        call: Engineer, state: str = "open", limit: Annotated[int, Query(ge=1, le=200)] = 50
     ) -> DeadLetters:
         cursor = database[dead_letters.COLLECTION].find({"state": state}, {"value": 0, "headers": 0})
         return DeadLetters(items=[_letter(row) async for row in cursor.sort("_id", 1).limit(limit)])
 
     @api.get("/dead-letters/{id}")
-    async def show_dead_letter(id: str, call: engineer) -> DeadLetter:
+    async def show_dead_letter(id: str, call: Engineer) -> DeadLetter:
         """The letter with the record as it was read (bytes that are not UTF-8 shown as escapes)."""
         row = await database[dead_letters.COLLECTION].find_one({"_id": id})
         if row is None:
@@ -177,7 +203,7 @@ def router(process: "Process") -> APIRouter:
         return letter
 
     @api.post("/dead-letters/{id}/replay")
-    async def replay_dead_letter(id: str, call: engineer) -> Replayed:
+    async def replay_dead_letter(id: str, call: Engineer) -> Replayed:
         """Process the record again. Twice makes one effect; a record that fails again stays a letter."""
         row = await database[dead_letters.COLLECTION].find_one({"_id": id})
         if row is None:
@@ -191,30 +217,23 @@ def router(process: "Process") -> APIRouter:
 
     @api.post("/outbox/replay")
     async def replay_outbox(
-        call: engineer, since: AwareDatetime, until: AwareDatetime | None = None, dry_run: bool = True
+        call: Engineer, since: AwareDatetime, until: AwareDatetime | None = None, dry_run: bool = True
     ) -> Refill:
         """Publish again what was announced in a span of time; consumers drop what they have processed."""
         span: dict[str, Any] = {"at": {"$gte": since} | ({"$lt": until} if until else {})}
         count = await database[outbox.COLLECTION].count_documents(span)
         if not dry_run:
             await database[outbox.COLLECTION].update_many(span, {"$set": {"pending": True}})
-            database.committed.beat()
         return Refill(documents=count, dry_run=dry_run)
 
-    return api
 
-
-async def _announced(database: MongoDatabase, type: str | None, by: list[str]) -> dict[str, int]:
+async def _announced_by(database: MongoDatabase, type: str, fields: list[str]) -> dict[str, int]:
     counts: Counter[str] = Counter()
-    query = {} if type is None else {"events.type": type}
-    fields = {"events.type": 1} | ({"events.body": 1} if type is not None and by else {})
-    async for row in database[outbox.COLLECTION].find(query, fields):
+    async for row in database[outbox.COLLECTION].find({"events.type": type}, {"events": 1}):
         for event in row["events"]:
-            if type is None or not by:
-                counts[event["type"]] += 1
-            elif event["type"] == type:
+            if event["type"] == type:
                 body = orjson.loads(event["body"])
-                counts[" ".join(str(body.get(field)) for field in by)] += 1
+                counts[" ".join(str(body.get(field)) for field in fields)] += 1
     return dict(sorted(counts.items()))
 
 
@@ -252,9 +271,6 @@ def _letter(row: dict[str, Any]) -> DeadLetter:
     return DeadLetter(
         id=row["_id"], **{k: row[k] for k in DeadLetter.model_fields if k in row and k not in HIDDEN}
     )
-
-
-HIDDEN = {"headers", "value"}
 
 
 def _text(value: bytes | None) -> str:

@@ -183,10 +183,10 @@ class Process:
 
     async def _tick(self, ticker: Ticker) -> None:
         """Fire what is due, again at once while there is more; look again when time or data moved."""
-        committed = self.service.database.committed
+        due = self.service.database.due
         pause = 0.1
         while True:
-            seen, now = committed.beats, self.service.clock.now()
+            seen, now = due.beats, self.service.clock.now()
             self._ticking += 1
             try:
                 done = await ticker.tick(now)
@@ -203,7 +203,7 @@ class Process:
                 self._ticking -= 1
                 self._ticked[ticker.name] = now
             if not done:
-                await committed.wait(seen, TICK_SECONDS)
+                await due.wait(seen, TICK_SECONDS)
 
     async def _watch_clock(self) -> None:
         """A stepped clock moves in jumps: let nobody sleep through one."""
@@ -212,7 +212,7 @@ class Process:
             await asyncio.sleep(STEPPED_CLOCK_SECONDS)
             if (moved := self.service.clock.now()) != now:
                 now = moved
-                self.service.database.committed.beat()
+                self.service.database.due.beat()
 
     async def readiness(self) -> dict[str, bool]:
         try:

@@ -33,6 +33,9 @@ class Clinic:
     """By patient id."""
     refused: Counter[str] = field(default_factory=Counter)
     """What Kith refused, by reason."""
+    crises_under_way: int = 0
+    views: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """A plan's path → how it looked when it was last recorded."""
 
     async def _try(self, asking: Awaitable[Any]) -> Any:
         """A refusal is counted and lived with: people read it and go on."""
@@ -103,7 +106,7 @@ class Clinic:
         elif visit == "cancelled":
             body = {"outcome": "cancelled", "appointment_id": id, "by": "patient", "reason": "illness"}
         else:
-            plan = await self.desks.get("care_plan", plan_path)
+            plan = self.views.get(plan_path) or await self.desks.get("care_plan", plan_path)
             body = (
                 life.maintenance_session(id, (plan["maintenance"] or {}).get("attended", 0))
                 if plan["phase"] == "maintenance"
@@ -111,6 +114,7 @@ class Clinic:
             )
         view = await self._try(self.desks.send("care_plan", "POST", f"{plan_path}/sessions", body, key=id))
         if view is not None:
+            self.views[plan_path] = view
             await self._after_session(life, plan_path, view)
 
     async def _after_session(self, life: Life, path: str, view: dict[str, Any]) -> None:
@@ -149,6 +153,7 @@ class Clinic:
         if attended == life.extends_at and sessions <= 14 and life.once("extend"):
             more = {"sessions": sessions + 2, "reason": "extra_sessions_needed"}
             await self._try(self.desks.send("care_plan", "POST", f"{path}/contract", more))
+            self.views.pop(path, None)
         if attended == life.withdraws_at and life.once("withdraw"):
             leave = {"outcome": "withdrawn", "reason": "moved_away"}
             await self._try(self.desks.send("care_plan", "POST", f"{path}/close", leave))
@@ -161,6 +166,7 @@ class Clinic:
 
     async def after_the_end(self, life: Life, path: str) -> None:
         """Maintenance for those who want it; the others leave, non-responders with an alternative."""
+        self.views.pop(path, None)
         if life.wants_maintenance:
             await self._try(
                 self.desks.send("care_plan", "POST", f"{path}/maintenance", {"frequency": "monthly"})
@@ -204,6 +210,7 @@ class Clinic:
             now = next_working_day(now).replace(hour=15, minute=5)
         manner = life.crisis_manner
         taken = now + timedelta(minutes={"late": 12, "until_everyone": 17}.get(manner, 3))
+        self.crises_under_way += 1
         self.agenda.put(taken, lambda: self._acknowledge(path))
         if manner == "lease_expires":
             taken += timedelta(minutes=33)
@@ -225,6 +232,7 @@ class Clinic:
             "next_contact": (self.time.now + timedelta(days=1)).isoformat(),
         }
         await self._try(self.desks.send("alerts", "POST", f"{path}/resolve", disposition))
+        self.crises_under_way -= 1
 
 
 async def together(actions: Iterable[Awaitable[None]]) -> None:

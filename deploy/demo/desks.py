@@ -129,7 +129,7 @@ class Desks:
     async def _flow(self, service: str) -> dict[str, Any]:
         headers = {"authorization": f"Bearer {self._tokens['engineer']}"}
         with _away_is_a_connection_error(service):
-            answer = await self._clients[service].get("/flow", headers=headers)
+            answer = await self._clients[service].get("/flow", headers=headers, params={"patience": 2})
         if answer.status_code != httpx2.codes.OK:
             raise ConnectionError(f"{service} answers {answer.status_code}")
         flow: dict[str, Any] = answer.json()

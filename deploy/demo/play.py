@@ -15,9 +15,11 @@ WEEKS = 34
 REFERRAL_HOURS = (14, 15, 16, 18, 19)
 """UTC: when people are referred on a day."""
 
-GRID = timedelta(hours=2)
+STOPS = ((12, 0), (13, 0), (14, 0), (16, 30), (18, 30), ROUND_HOURS)
+"""UTC: where routine announcements of the day are met, several at once; some a little late."""
+
 NEAR = timedelta(minutes=90)
-"""A due moment nearer than this is met exactly; later ones on the grid, several at once."""
+"""While a crisis is being taken care of, a due moment nearer than this is met exactly."""
 
 Watch = Callable[[datetime, int], Awaitable[None]]
 """Told after each day: the instant and how many of the play's days are over."""
@@ -46,15 +48,20 @@ def _next_moment(clinic: Clinic, end: datetime) -> datetime:
     moments = [end]
     if (act := clinic.agenda.next) is not None:
         moments.append(act)
+    near = NEAR if clinic.crises_under_way else timedelta(0)
     for due in clinic.time.due:
-        moments.append(due if due - now < NEAR else on_grid(due))
+        moments.append(due if due - now < near else next_stop(due))
     return max(now, min(moments))
 
 
-def on_grid(moment: datetime) -> datetime:
-    """The moment itself or the next multiple of `GRID` in its day (UTC)."""
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return midnight - (midnight - moment) // GRID * GRID
+def next_stop(moment: datetime) -> datetime:
+    """The moment itself if it is a stop, else the next stop; after the day's last, tomorrow's first."""
+    day = moment.replace(minute=0, second=0, microsecond=0)
+    for hour, minute in STOPS:
+        if (stop := day.replace(hour=hour, minute=minute)) >= moment:
+            return stop
+    hour, minute = STOPS[0]
+    return day.replace(hour=hour, minute=minute) + timedelta(days=1)
 
 
 def _plan_referrals(clinic: Clinic, lives: Sequence[Life]) -> None:

@@ -36,10 +36,11 @@ async def books(database: MongoDatabase) -> list[BookEntry]:
         {"$unwind": "$evidence"},
         {"$match": {"evidence.source": "flag"}},
     ]
+    raised = await outbox.announced(database, AlertRaised)
     return [
         *await _outcomes(database, "crisis_flag", ALERTS, [*flags, _by("state")], ALERT_COLUMNS),
         BookEntry("crisis_flag", "breached", await _flags_set_aside(database)),
-        BookEntry("alert", "expected", await _announced(database, AlertRaised.__name__)),
+        BookEntry("alert", "expected", raised[AlertRaised.__name__]),
         *await _outcomes(database, "alert", ALERTS, [_by("state")], ALERT_COLUMNS),
         BookEntry("obligation", "expected", await _decided(database, "oblige", "times")),
         *await _outcomes(
@@ -70,22 +71,6 @@ async def _outcomes(
         if row["_id"] in columns:  # a state nobody knows counts nowhere, and the books do not balance
             counts[columns[row["_id"]]] += row["count"]
     return [BookEntry(kind, column, count) for column, count in counts.items()]
-
-
-async def _announced(database: MongoDatabase, type_: str) -> int:
-    """Distinct events of this type in the outbox; what was published again counts once."""
-    rows = await database.aggregate(
-        outbox.COLLECTION,
-        [
-            {"$match": {"events.type": type_}},
-            {"$project": {"events.type": 1, "events.id": 1}},
-            {"$unwind": "$events"},
-            {"$match": {"events.type": type_}},
-            {"$group": {"_id": "$events.id"}},
-            {"$count": "count"},
-        ],
-    )
-    return int(rows[0]["count"]) if rows else 0
 
 
 async def _decided(database: MongoDatabase, what: str, counted: str) -> int:

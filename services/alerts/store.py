@@ -56,9 +56,9 @@ class AlertsWork(Work):
     def __init__(self, database: MongoDatabase, *, now: datetime, on_call: OnCall) -> None:
         super().__init__(database, service="alerts", now=now)
         self.on_call = on_call
-        self.alerts = self.documents(ALERTS, Alert)
+        self.alerts = self.documents(ALERTS, Alert, due="next_due")
         self.histories = self.documents(HISTORIES, CrisisHistory)
-        self.deliveries = self.documents(DELIVERIES, Delivery)
+        self.deliveries = self.documents(DELIVERIES, Delivery, due="next_attempt")
         self.notices = self.documents(NOTICES, Notice)
         self._live: dict[tuple[AlertKind, str], str] = {}
         self._of_patient: dict[str, dict[str, None]] = {}

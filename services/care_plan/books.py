@@ -1,6 +1,8 @@
 """What care_plan puts into the books: plans, and sessions whose outcome is known."""
 
+from services.care_plan.events import CrisisFlagRaised
 from services.care_plan.store import PLANS
+from shared.messaging import outbox
 from shared.mongo import Document, MongoDatabase
 from shared.service import BookEntry, Column
 
@@ -34,7 +36,12 @@ async def books(database: MongoDatabase) -> list[BookEntry]:
     found: Document = counted[0] if counted else {}
     columns: tuple[Column, ...] = ("expected", "done", "cancelled", "open")
     plans = [BookEntry("care_plan", column, found.get(column, 0)) for column in columns]
-    return [*plans, BookEntry("session", "done", found.get("sessions", 0))]
+    flags = await outbox.announced(database, CrisisFlagRaised)
+    return [
+        *plans,
+        BookEntry("session", "done", found.get("sessions", 0)),
+        BookEntry("crisis_flag", "expected", flags[CrisisFlagRaised.__name__]),
+    ]
 
 
 def _count(holds: Document) -> Document:

@@ -82,30 +82,13 @@ OUTCOMES: dict[str, Column] = {
 
 async def books(database: MongoDatabase) -> list[BookEntry]:
     """What was announced (from the outbox) against what became of it (from the referrals)."""
-    announced = await _announced(database)
+    announced = await outbox.announced(database, ReferralReceived, CrisisFlagRaised, IntakeCompleted)
     entries = [
-        BookEntry("referral", "expected", announced.get(ReferralReceived.__name__, 0)),
-        BookEntry("crisis_flag", "expected", announced.get(CrisisFlagRaised.__name__, 0)),
-        BookEntry("care_plan", "expected", announced.get(IntakeCompleted.__name__, 0)),
+        BookEntry("referral", "expected", announced[ReferralReceived.__name__]),
+        BookEntry("crisis_flag", "expected", announced[CrisisFlagRaised.__name__]),
+        BookEntry("care_plan", "expected", announced[IntakeCompleted.__name__]),
     ]
     columns: dict[Column, int] = {"done": 0, "cancelled": 0, "open": 0}
     for row in await database.aggregate(REFERRALS, [{"$sortByCount": "$stage.status"}]):
         columns[OUTCOMES[row["_id"]]] += row["count"]
     return entries + [BookEntry("referral", column, count) for column, count in columns.items()]
-
-
-async def _announced(database: MongoDatabase) -> dict[str, int]:
-    """Distinct events by type; what was published again counts once."""
-    counted = [ReferralReceived.__name__, CrisisFlagRaised.__name__, IntakeCompleted.__name__]
-    rows = await database.aggregate(
-        outbox.COLLECTION,
-        [
-            {"$match": {"events.type": {"$in": counted}}},
-            {"$project": {"events.type": 1, "events.id": 1}},
-            {"$unwind": "$events"},
-            {"$match": {"events.type": {"$in": counted}}},
-            {"$group": {"_id": {"type": "$events.type", "id": "$events.id"}}},
-            {"$sortByCount": "$_id.type"},
-        ],
-    )
-    return {row["_id"]: row["count"] for row in rows}

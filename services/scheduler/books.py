@@ -25,59 +25,39 @@ from shared.messaging import outbox
 from shared.mongo import Document, MongoDatabase
 from shared.service import BookEntry
 
-DUE = tuple(
-    event.__name__
-    for event in (
-        WeeklySessionDue,
-        SessionReminderDue,
-        MaintenanceSessionDue,
-        SessionOverdue,
-        TerminationPhaseDue,
-        CaseReviewDue,
-        HoldReviewDue,
-        MaintenanceReviewDue,
-    )
+DUE = (
+    WeeklySessionDue,
+    SessionReminderDue,
+    MaintenanceSessionDue,
+    SessionOverdue,
+    TerminationPhaseDue,
+    CaseReviewDue,
+    HoldReviewDue,
+    MaintenanceReviewDue,
 )
-COUNTED = [*DUE, AnnouncementSkipped.__name__, SessionScheduled.__name__]
 
 TIMERS_OF_A_SESSION = 3
 
 
 async def books(database: MongoDatabase, now: datetime) -> list[BookEntry]:
-    announced = await _announced(database)
+    announced = await outbox.announced(database, SessionScheduled, AnnouncementSkipped, *DUE)
     sessions = await _sessions(database)
     timers = await _timers(database, now)
     expected = sum(timers.values()) + await _missing_timers(database)
     return [
-        BookEntry("session", "expected", announced.get(SessionScheduled.__name__, 0)),
+        BookEntry("session", "expected", announced[SessionScheduled.__name__]),
         BookEntry("session", "cancelled", sessions.get("cancelled", 0)),
         BookEntry("session", "breached", sessions.get("breached", 0)),
         BookEntry("session", "open", sessions.get("open", 0)),
         BookEntry("announcement", "expected", expected),
-        BookEntry("announcement", "done", sum(announced.get(name, 0) for name in DUE)),
+        BookEntry("announcement", "done", sum(announced[event.__name__] for event in DUE)),
         BookEntry(
             "announcement",
             "cancelled",
-            announced.get(AnnouncementSkipped.__name__, 0) + timers.get("withdrawn", 0),
+            announced[AnnouncementSkipped.__name__] + timers.get("withdrawn", 0),
         ),
         BookEntry("announcement", "open", timers.get("armed", 0)),
     ]
-
-
-async def _announced(database: MongoDatabase) -> dict[str, int]:
-    """Distinct events by type; what was published again counts once."""
-    return await _counts(
-        database,
-        outbox.COLLECTION,
-        [
-            {"$match": {"events.type": {"$in": COUNTED}}},
-            {"$project": {"events.type": 1, "events.id": 1}},
-            {"$unwind": "$events"},
-            {"$match": {"events.type": {"$in": COUNTED}}},
-            {"$group": {"_id": {"type": "$events.type", "id": "$events.id"}}},
-            {"$sortByCount": "$_id.type"},
-        ],
-    )
 
 
 async def _sessions(database: MongoDatabase) -> dict[str, int]:

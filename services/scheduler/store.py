@@ -58,8 +58,8 @@ class SchedulerWork(Work):
     def __init__(self, database: MongoDatabase, clinics: Clinics, *, now: datetime) -> None:
         super().__init__(database, service="scheduler", now=now)
         self.clinics = clinics
-        self.schedules = self.documents(SCHEDULES, Schedule)
-        self.rosters = self.documents(ROSTERS, Roster)
+        self.schedules = self.documents(SCHEDULES, Schedule, due="next_due")
+        self.rosters = self.documents(ROSTERS, Roster, due="recheck_at")
         self.bookings = Bookings(database)
         self._booking = False
 

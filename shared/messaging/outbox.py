@@ -7,6 +7,7 @@ published: they are the truth from which a broker's lost log is refilled.
 from typing import Any
 
 from shared.messaging.envelope import Envelope
+from shared.messaging.event import Event
 from shared.messaging.topics import Lane, topic
 from shared.mongo import Document, Index, MongoDatabase, ObjectId, Txn
 
@@ -56,3 +57,24 @@ class Outbox:
 def envelopes(row: Document) -> list[Envelope]:
     """The messages of an outbox document."""
     return [Envelope(**event) for event in row["events"]]
+
+
+async def announced(database: MongoDatabase, *events: type[Event]) -> dict[str, int]:
+    """How many distinct events of these types were announced, by type name; all types if none is given.
+
+    What was published again counts once. Reads the whole outbox.
+    """
+    names = [event.__name__ for event in events]
+    chosen: Document = {"events.type": {"$in": names}} if names else {}
+    rows = await database.aggregate(
+        COLLECTION,
+        [
+            {"$match": chosen},
+            {"$project": {"events.type": 1, "events.id": 1}},
+            {"$unwind": "$events"},
+            {"$match": chosen},
+            {"$group": {"_id": {"type": "$events.type", "id": "$events.id"}}},
+            {"$sortByCount": "$_id.type"},
+        ],
+    )
+    return dict.fromkeys(names, 0) | {row["_id"]: row["count"] for row in rows}

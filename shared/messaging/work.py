@@ -52,8 +52,9 @@ class Documents(Generic[M]):
     sequence per topic) and `trail` (the outbox rows that tell this document's story).
     """
 
-    def __init__(self, work: "Work", collection: str, model: type[M]) -> None:
+    def __init__(self, work: "Work", collection: str, model: type[M], due: str | None) -> None:
         self._work = work
+        self._due = due
         self._collection = collection
         self._model = model
         self._held: dict[str, _Held[M]] = {}
@@ -122,6 +123,8 @@ class Documents(Generic[M]):
             if not held.changed:
                 continue
             row = held.state.model_dump(exclude={"id"})
+            if self._due is not None and (moment := row[self._due]) is not None:
+                self._work.due_at_once |= moment <= self._work.now
             row |= {"_id": id, "version": held.version + 1, "announced": held.announced, "trail": held.trail}
             if held.version == 0:
                 operations.append(InsertOne(row))
@@ -156,9 +159,12 @@ class Work:
         self._collections: list[Documents[Any]] = []
         self._also: list[Callable[[Txn], Awaitable[None]]] = []
         self._notes: list[tuple[str, str]] = []
+        self.due_at_once = False
+        """Whether something was saved for which a ticker has work at this very moment."""
 
-    def documents(self, collection: str, model: type[M]) -> Documents[M]:
-        documents = Documents(self, collection, model)
+    def documents(self, collection: str, model: type[M], *, due: str | None = None) -> Documents[M]:
+        """`due`: the field with the moment at which a ticker has to look at a document, or none."""
+        documents = Documents(self, collection, model, due)
         self._collections.append(documents)
         return documents
 
@@ -215,3 +221,5 @@ class Work:
             await self.outbox.flush(self.database, txn, now=self.now)
 
         await self.database.transaction(write)
+        if self.due_at_once:
+            self.database.due.beat()
