@@ -11,13 +11,11 @@ MOMENT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 
 def examples(event: type[Event]) -> dict[str, Any]:
     """`typical` has every field filled, `sparse` leaves out what may be left out."""
-    fields = event.model_fields.items()
-    return {
-        name: event(**{field: _value(field, info.annotation, full) for field, info in fields}).model_dump(
-            mode="json"
-        )
-        for name, full in (("typical", True), ("sparse", False))
-    }
+    made = {}
+    for name, full in (("typical", True), ("sparse", False)):
+        fields = {field: _value(field, info.annotation, full) for field, info in event.model_fields.items()}
+        made[name] = event(**fields).model_dump(mode="json")
+    return made
 
 
 def _value(name: str, annotation: Any, full: bool) -> Any:
