@@ -136,6 +136,7 @@ def router(process: "Process") -> APIRouter:
         without looking further.
         """
         until = monotonic() + patience
+        process.look_at_clock()
         while process.busy:
             if monotonic() >= until:
                 return FlowState(service=service.name, now=service.clock.now(), busy=True)
@@ -149,7 +150,7 @@ def router(process: "Process") -> APIRouter:
             now=service.clock.now(),
             epoch=process.messaging.epoch_id,
             busy=process.busy,
-            outbox_pending=await database[outbox.COLLECTION].count_documents(outbox.PENDING, limit=1),
+            outbox_pending=await database[outbox.COLLECTION].count_documents(outbox.WAITING, limit=1),
             held=await database[HELD].count_documents({}, limit=1),
             lag=sum(consumer.lag() for consumer in process.messaging.consumers),
             due=await process.earliest_due(),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import structlog
@@ -21,6 +22,7 @@ from shared.settings import Settings
 
 log = structlog.get_logger()
 
+POLL_MS = 500
 SILENT_SECONDS = 15.0
 """A consumer that has not polled for this long, and is not at work, is taken for dead."""
 
@@ -82,11 +84,13 @@ class Consumer:
             topics=self.topics,
             group=f"{self.group}{own}.{epoch[-8:]}",
             every_replica_reads_all=self._own_group,
+            poll=self._poll,
             take=self._take,
         )
         await self._subscriber.start()
 
     def end(self) -> None:
+        self._rest()
         self._subscriber = None
 
     @property
@@ -108,21 +112,33 @@ class Consumer:
         ]
         return bool(polled) and asyncio.get_running_loop().time() - max(polled) / 1000 > SILENT_SECONDS
 
+    async def _poll(self, kafka: Any) -> tuple[Any, ...]:
+        """Records as soon as there are some; nothing after `POLL_MS`, so that a stop is noticed.
+
+        From the moment they are in hand we are at work: their offsets count as read from then on.
+        """
+        self._rest()
+        records = await kafka.getmany(timeout_ms=POLL_MS)
+        if records and not self._at_work:
+            self._at_work = True
+            self._flow.working += 1
+        return tuple(chain.from_iterable(records.values()))
+
+    def _rest(self) -> None:
+        if self._at_work:
+            self._at_work = False
+            self._flow.working -= 1
+
     async def _take(self, records: Sequence[Record]) -> None:
         """Process a batch, for as long as it takes, then commit its offsets."""
-        self._at_work = True
-        self._flow.working += 1
+        await self._persist(records)
+        offsets = next_offsets(records)
+        self._flow.note_consumed(self.name, {(p.topic, p.partition): o for p, o in offsets.items()})
+        self._rest()
         try:
-            await self._persist(records)
-            offsets = next_offsets(records)
-            self._flow.note_consumed(self.name, {(p.topic, p.partition): o for p, o in offsets.items()})
-            try:
-                await self._kafka.commit(offsets)
-            except KafkaError as error:  # normal around a rebalance: whoever reads them again drops them
-                log.info("offsets not committed", group=self.group, error=type(error).__name__)
-        finally:
-            self._flow.working -= 1
-            self._at_work = False
+            await self._kafka.commit(offsets)
+        except KafkaError as error:  # normal around a rebalance: whoever reads them again drops them
+            log.info("offsets not committed", group=self.group, error=type(error).__name__)
 
     async def _persist(self, records: Sequence[Record]) -> None:
         pause = 0.1

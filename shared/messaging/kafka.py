@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from itertools import chain
 from typing import Any
 
 import structlog
@@ -18,8 +17,6 @@ from shared.messaging.topics import topic
 from shared.settings import Settings
 
 log = structlog.get_logger()
-
-POLL_MS = 500
 
 
 class Cluster:
@@ -94,13 +91,14 @@ def subscribe(
     topics: Sequence[str],
     group: str,
     every_replica_reads_all: bool,
+    poll: Callable[[AIOKafkaConsumer], Awaitable[tuple[Any, ...]]],
     take: Callable[[Sequence[Record]], Awaitable[None]],
 ) -> Any:
     """Declare a batch subscriber in which nothing is left to defaults.
 
-    Offsets start at the earliest, are never committed by FastStream (`MANUAL`), and `take` gets raw
-    records. `every_replica_reads_all`: partitions are assigned, not shared out, so no rebalance ever
-    stands between a crisis flag and its page.
+    Offsets start at the earliest and are never committed by FastStream (`MANUAL`); `take` gets the raw
+    records of `poll`. `every_replica_reads_all`: partitions are assigned, not shared out, so no rebalance
+    ever stands between a crisis flag and its page.
     """
     where: dict[str, Any] = {}
     if every_replica_reads_all:
@@ -129,14 +127,8 @@ def subscribe(
         await take(message.raw_message)
 
     subscriber(consume)
-    subscriber.get_msg = _poll  # FastStream's own sleeps after an empty poll
+    subscriber.get_msg = poll  # FastStream's own sleeps after an empty one
     return subscriber
-
-
-async def _poll(consumer: AIOKafkaConsumer) -> tuple[Any, ...]:
-    """Records as soon as there are some; nothing after `POLL_MS`, so that a stop is noticed."""
-    records = await consumer.getmany(timeout_ms=POLL_MS)
-    return tuple(chain.from_iterable(records.values()))
 
 
 def next_offsets(records: Sequence[Record]) -> dict[TopicPartition, int]:

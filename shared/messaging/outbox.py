@@ -14,6 +14,8 @@ from shared.mongo import Document, Index, MongoDatabase, ObjectId, Txn
 COLLECTION = "outbox"
 EVENTS_PER_DOCUMENT = 500
 PENDING: Document = {"pending": True}
+WAITING: Document = {"lane": {"$in": ["crisis", "work"]}, **PENDING}
+"""What is still to be published, in words that the index understands."""
 
 INDEXES = [Index(COLLECTION, "lane", "_id", partial=PENDING)]
 
