@@ -37,7 +37,7 @@ class Found:
     route: KnownRoute | None
     """The route that takes this path and method."""
     allowed: frozenset[str]
-    """Methods the path knows; empty if nothing is there."""
+    """Methods the path knows, as a document names them; empty if nothing is there."""
 
 
 class Routes:
@@ -56,13 +56,13 @@ class Routes:
         return self._table
 
     def find(self, method: str, path: str) -> Found:
-        allowed: set[str] = set()
-        for route in self.table:
-            if route.pattern.match(path):
-                if method in route.methods:
-                    return Found(route, route.methods)
-                allowed |= route.methods
-        return Found(None, frozenset(allowed))
+        matching = [route for route in self.table if route.pattern.match(path)]
+        for route in matching:
+            if method in route.methods:
+                return Found(route, route.methods)
+        literal = [route for route in matching if route.template == path]
+        allowed = (route.methods for route in literal or matching)
+        return Found(None, frozenset().union(*allowed))
 
 
 def _known(context: RouteContext) -> KnownRoute:

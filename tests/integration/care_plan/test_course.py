@@ -161,6 +161,7 @@ async def test_the_books_count_each_plan_and_each_known_session_once(care_plan: 
         "care_plan cancelled": 2,
         "care_plan open": 1,
         "session done": 25,
+        "crisis_flag expected": 0,
     }
 
 
