@@ -215,10 +215,11 @@ class MongoDatabase:
         return [row async for row in cursor]
 
     @asynccontextmanager
-    async def watch_inserts(self, collection: str) -> AsyncIterator[Any]:
-        """A change stream of inserts; only their ids travel. `await stream.try_next()` returns soon."""
+    async def watch_inserts(self, collection: str, *fields: str) -> AsyncIterator[Any]:
+        """A change stream of inserts; only ids and `fields` travel. `try_next()` returns soon."""
+        shown = {"_id": 1} | {f"fullDocument.{field}": 1 for field in fields}
         watching = self.db[collection].watch(
-            [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}], max_await_time_ms=500
+            [{"$match": {"operationType": "insert"}}, {"$project": shown}], max_await_time_ms=500
         )
         stream = await watching if self.driver == "pymongo" else watching
         async with stream:

@@ -54,7 +54,7 @@ class Relay:
         self._database, self._service, self._epoch = database, service, epoch
         self._producers, self._flow = producers, flow
         self._lease = Lease(database, "relay", holder=instance)
-        self._woken = Pulse()
+        self._woken: dict[Lane, Pulse] = {lane: Pulse() for lane in LANES}
         self._refilled: set[Lane] = set()
         self.leads = False
 
@@ -69,54 +69,59 @@ class Relay:
     async def _keep_lease(self) -> None:
         try:
             while True:
+                led = self.leads
                 try:
                     self.leads = await self._lease.take()
                 except PyMongoError as error:
                     self.leads = False
                     log.warning("relay lease unreachable", error=type(error).__name__)
-                self._woken.beat()
+                if self.leads != led:
+                    self._wake_all()
                 await asyncio.sleep(1.0)
         finally:
             with suppress(PyMongoError):
                 await self._lease.give_up()
 
     async def _listen(self) -> None:
-        """Let every insert into the outbox wake the relay, whichever replica made it."""
+        """Let every insert into the outbox wake its lane, whichever replica made it."""
         while True:
             try:
-                async with self._database.watch_inserts(outbox.COLLECTION) as stream:
+                async with self._database.watch_inserts(outbox.COLLECTION, "lane") as stream:
                     while stream.alive:
-                        if await stream.try_next() is not None:
-                            self._woken.beat()
+                        if (inserted := await stream.try_next()) is not None:
+                            self._woken[inserted["fullDocument"]["lane"]].beat()
             except PyMongoError as error:
                 log.warning("change stream lost, the sweep goes on", error=type(error).__name__)
                 await asyncio.sleep(1.0)
 
+    def _wake_all(self) -> None:
+        for pulse in self._woken.values():
+            pulse.beat()
+
     async def _relay(self, lane: Lane) -> None:
-        pause = 0.1
+        pause, woken = 0.1, self._woken[lane]
         while True:
-            seen = self._woken.beats
+            seen = woken.beats
             try:
-                moved = self.leads and await self._move(lane)
+                more = self.leads and await self._move(lane)
             except Exception as error:  # whatever it is, the outbox still has it
                 log.warning("relay waits", lane=lane, error=type(error).__name__, seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
                 continue
             pause = 0.1
-            if not moved:
-                await self._woken.wait(seen, SWEEP_SECONDS)
+            if not more:
+                await woken.wait(seen, SWEEP_SECONDS)
 
     async def _move(self, lane: Lane) -> bool:
-        """Publish one batch; `False` if there was nothing to publish."""
+        """Publish one batch; `True` if there may be more."""
         if lane not in self._refilled:
             return await self._refill(lane)
         rows = await _some(self._rows({"lane": lane, **outbox.PENDING}))
-        if not rows:
-            return False
-        await self._publish(lane, rows)
-        await self._mark(rows)
-        return True
+        if rows:
+            await self._publish(lane, rows)
+            await self._mark(rows)
+        return sum(len(row["events"]) for row in rows) >= EVENTS_AT_ONCE
 
     def _rows(self, query: Document) -> Any:
         return self._database[outbox.COLLECTION].find(query).sort("_id", 1)
