@@ -90,13 +90,21 @@ class Commands(Generic[W]):
     async def _run(
         self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Reply]
     ) -> Response:
+        """Nearly every key is new, so what is stored under it is only read when something is in the way:
+        its insert finds it there, or the decision is refused because it was made before.
+        """
         for attempt in range(ATTEMPTS):
-            if (earlier := await self._earlier(call)) is not None:
+            if attempt and (earlier := await self._earlier(call)) is not None:
                 return earlier
             work = self._open_work()
             work.cause = Cause(correlation_id=call.request_id)
-            await load(work)
-            response = _response(decide(work))
+            try:
+                await load(work)
+                response = _response(decide(work))
+            except Exception:
+                if not attempt and (earlier := await self._earlier(call)) is not None:
+                    return earlier
+                raise
             self._remember(call, response, work)
             if await _committed(work):
                 return response
