@@ -104,7 +104,7 @@ class Inbox:
         keys = {position_key(envelope) for envelope in envelopes} - self._positions.keys()
         if not keys:
             return
-        async for row in self._database[COLLECTION].find({"_id": {"$in": list(keys)}}):
+        for row in await self._database[COLLECTION].find({"_id": {"$in": list(keys)}}).to_list(None):
             self._positions[row["_id"]] = Position(
                 key=row["_id"],
                 stored=row["version"],

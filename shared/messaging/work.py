@@ -72,10 +72,7 @@ class Documents(Generic[M]):
     ) -> list[M]:
         """Load what matches; what is already in hand stays as it is in hand."""
         cursor = self._work.database[self._collection].find(query, limit=limit, sort=sort)
-        found = []
-        async for row in cursor:
-            found.append(self._hold(row).state)
-        return found
+        return [self._hold(row).state for row in await cursor.to_list(None)]
 
     def _hold(self, row: Document) -> _Held[M]:
         id = row.pop("_id")
