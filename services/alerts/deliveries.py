@@ -93,15 +93,11 @@ class Deliveries:
 
     async def due(self) -> datetime | None:
         """The next attempt; one under way is due until it has ended."""
-        moments = []
-        for queue in ("inbox", *SLOTS):
-            query: Document = {**WAITING, "queue": queue}
-            row = await self._database[DELIVERIES].find_one(
-                query, {"next_attempt": 1}, sort=[("next_attempt", 1)]
-            )
-            if row is not None:
-                moments.append(row["next_attempt"])
-        return min(moments, default=None)
+        query: Document = {**WAITING, "queue": {"$in": ["inbox", *SLOTS]}}
+        row = await self._database[DELIVERIES].find_one(
+            query, {"next_attempt": 1}, sort=[("next_attempt", 1)]
+        )
+        return None if row is None else row["next_attempt"]
 
     async def idle(self) -> None:
         """Wait for the attempts under way."""
