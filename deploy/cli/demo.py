@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deploy.demo.clinic import Clinic
     from deploy.demo.life import Life
     from deploy.demo.play import Watch
+    from deploy.demo.receiver import Receiver
     from deploy.embedded.plan import Plan
 
 DATA = Path(".kith/demo")
@@ -53,7 +54,9 @@ def demo(
 ) -> None:
     """Play whole courses of IPT for a caseload, and balance the books. Exit 1 if they do not balance."""
     from deploy.demo import casting
+    from deploy.demo.receiver import Receiver
     from deploy.embedded.plan import ROOT, Plan, Ports
+    from deploy.embedded.ports import free_ports
 
     clinics = ROOT / "deploy" / "config" / "clinics.json"
     try:
@@ -65,8 +68,12 @@ def demo(
     except (ValueError, UnicodeDecodeError) as error:
         fail(f"{referrals}: {error}", code=2)
     ports = Ports.above(port_base, mongod=mongod_port, kafka=kafka_port)
-    plan = Plan(data.resolve(), ports, _fresh_clock(data.resolve()))
-    raise typer.Exit(asyncio.run(_demo(plan, cast, weeks, _kills(kill or []), console(), keep=keep)))
+    clock_file = _fresh_clock(data.resolve())
+    receiver = Receiver(free_ports(1))
+    on_call = receiver.settings(ROOT / "deploy" / "config" / "on_call.json", data.resolve())
+    plan = Plan(data.resolve(), ports, clock_file, {"alerts": on_call})
+    playing = _demo(plan, cast, weeks, _kills(kill or []), receiver, console(), keep=keep)
+    raise typer.Exit(asyncio.run(playing))
 
 
 def _fresh_clock(data: Path) -> Path:
@@ -98,13 +105,21 @@ def _kills(asked: list[str]) -> dict[int, list[str]]:
 
 
 async def _demo(
-    plan: "Plan", lives: "list[Life]", weeks: int, kills: dict[int, list[str]], out: "Console", *, keep: bool
+    plan: "Plan",
+    lives: "list[Life]",
+    weeks: int,
+    kills: dict[int, list[str]],
+    receiver: "Receiver",
+    out: "Console",
+    *,
+    keep: bool,
 ) -> int:
     from deploy.demo import report
     from deploy.demo.agenda import Agenda
     from deploy.demo.clinic import Clinic
     from deploy.demo.desks import Desks
     from deploy.demo.play import START, play
+    from deploy.demo.receiver import listening
     from deploy.demo.settling import Time
     from deploy.embedded.stack import running
 
@@ -116,21 +131,26 @@ async def _demo(
         out.print(
             f"Four services, MongoDB and a Kafka-protocol broker are ready after {stack.seconds:.1f} s."
         )
-        async with Desks.of(stack.state) as desks:
+        async with listening(receiver), Desks.of(stack.state) as desks:
             time = Time(plan.clock_file, desks, START)
             clinic = Clinic(desks, time, Agenda())
 
             async with _progress(out, len(lives), weeks) as draw:
 
                 async def watch(now: datetime, day: int) -> None:
-                    for service in kills.pop(day, []):
-                        out.print(f"kill -9 {service} on day {day}", style="yellow")
-                        stack.services[service].kill()
+                    for due in [planned for planned in kills if planned <= day]:
+                        for service in kills.pop(due):
+                            out.print(f"kill -9 {service} on day {day}", style="yellow")
+                            stack.services[service].kill()
                     await draw(now, day)
 
                 await play(clinic, lives, weeks=weeks, watch=watch)
             outcome = await report.gather(clinic)
             report.show(outcome, clinic, out, START)
+            out.print(
+                f"Telephones of the people on call rang {receiver.rang.total()} times; "
+                f"{receiver.refused} signatures did not fit."
+            )
             out.print(
                 f"Final state: {report.digest(outcome, clinic)}. Took {monotonic() - begun:.0f} s in all."
             )

@@ -1,0 +1,74 @@
+"""The telephones of the people on call: receives their signed webhooks, and checks what is in them."""
+
+import asyncio
+import json
+from base64 import b64encode
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_bytes
+from typing import Any
+
+import uvicorn
+from standardwebhooks import Webhook, WebhookVerificationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from deploy.embedded.ports import LOOPBACK
+
+ON_CALL = {"on_call", "backup", "supervisor"}
+
+
+@dataclass
+class Receiver:
+    """What rang, by contact. `refused`: messages whose signature did not fit."""
+
+    port: int
+    secret: str = field(default_factory=lambda: "whsec_" + b64encode(token_bytes(32)).decode(), repr=False)
+    rang: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+
+    async def receive(self, request: Request) -> Response:
+        try:
+            Webhook(self.secret).verify(await request.body(), dict(request.headers))
+        except WebhookVerificationError:
+            self.refused += 1
+            return Response(status_code=401)
+        self.rang[request.path_params["contact"]] += 1
+        return Response(status_code=204)
+
+    def settings(self, on_call_file: Path, folder: Path) -> dict[str, str]:
+        """Settings of alerts with which the people on call have a telephone besides their inbox."""
+        policy = json.loads(on_call_file.read_text())
+        for contacts in policy["clinics"].values():
+            for contact in contacts:
+                if ON_CALL & set(contact["roles"]):
+                    contact["channels"] = [self._channel(contact)]
+        chosen = folder / "on_call.json"
+        chosen.write_text(json.dumps(policy))
+        return {
+            "on_call_file": str(chosen),
+            "webhook_secret": self.secret,
+            "allow_private_webhooks": "true",
+        }
+
+    def _channel(self, contact: dict[str, Any]) -> dict[str, str]:
+        return {"kind": "webhook", "to": f"http://{LOOPBACK}:{self.port}/pages/{contact['id']}"}
+
+
+@asynccontextmanager
+async def listening(receiver: Receiver) -> AsyncIterator[None]:
+    """Answers until the block ends."""
+    app = Starlette(routes=[Route("/pages/{contact}", receiver.receive, methods=["POST"])])
+    config = uvicorn.Config(app, host=LOOPBACK, port=receiver.port, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve())  # `serve` would take the signals that are ours
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await serving
