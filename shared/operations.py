@@ -132,31 +132,22 @@ def router(process: "Process") -> APIRouter:
     async def flow(call: Engineer, patience: Annotated[float, Query(ge=0, le=10)] = 0) -> FlowState:
         """What is under way: for whoever waits until nothing is.
 
-        `patience`: seconds to wait for this process to come to rest before it answers. Busy is said
-        without looking further.
+        `patience`: seconds to wait until this process is at rest, has published what it announced and
+        read what it knows of. Busy is said without looking further.
         """
         until = monotonic() + patience
         process.look_at_clock()
-        while process.busy:
-            if monotonic() >= until:
-                return FlowState(service=service.name, now=service.clock.now(), busy=True)
+        while True:
+            state = await _flow(process)
+            if not _moving(state) or monotonic() >= until:
+                break
             await asyncio.sleep(FLOW_PAUSE)
-        state = process.messaging.flow
-        consumed: dict[str, int] = {}
-        for consumer in process.messaging.consumers:
-            consumed |= await consumer.positions()
-        return FlowState(
-            service=service.name,
-            now=service.clock.now(),
-            epoch=process.messaging.epoch_id,
-            busy=process.busy,
-            outbox_pending=await database[outbox.COLLECTION].count_documents(outbox.WAITING, limit=1),
-            held=await database[HELD].count_documents({}, limit=1),
-            lag=sum(consumer.lag() for consumer in process.messaging.consumers),
-            due=await process.earliest_due(),
-            published={f"{t}/{p}": offset for (t, p), offset in state.published.items()},
-            consumed=consumed,
-        )
+        if not _moving(state):
+            state.held = await database[HELD].count_documents({}, limit=1)
+            state.due = await process.earliest_due()
+        published = process.messaging.flow.published.items()
+        state.published = {f"{topic}/{partition}": offset for (topic, partition), offset in published}
+        return state
 
     @api.get("/announced")
     async def announced(
@@ -226,6 +217,26 @@ def _add_repairs(api: APIRouter, process: "Process") -> None:
         if not dry_run:
             await database[outbox.COLLECTION].update_many(span, {"$set": {"pending": True}})
         return Refill(documents=count, dry_run=dry_run)
+
+
+def _moving(state: FlowState) -> bool:
+    return bool(state.busy or state.outbox_pending or state.lag)
+
+
+async def _flow(process: "Process") -> FlowState:
+    """What this process has read, and then what it still has to do: in this order nothing slips by."""
+    service, messaging = process.service, process.messaging
+    state = FlowState(service=service.name, now=service.clock.now(), busy=process.busy)
+    if state.busy:
+        return state
+    state.epoch = messaging.epoch_id
+    for consumer in messaging.consumers:
+        state.consumed |= await consumer.positions()
+    state.busy = process.busy
+    waiting = service.database[outbox.COLLECTION]
+    state.outbox_pending = await waiting.count_documents(outbox.WAITING, limit=1)
+    state.lag = sum(consumer.lag() for consumer in messaging.consumers)
+    return state
 
 
 async def _announced_by(database: MongoDatabase, type: str, fields: list[str]) -> dict[str, int]:
