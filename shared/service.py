@@ -16,6 +16,7 @@ import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from shared import logs, operations
 from shared.auth import Verifier
@@ -263,7 +264,7 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
         logs.configure(settings, name)
         service = build(settings)
     except (ValueError, OSError) as error:
-        sys.stderr.writelines(f"{name}: {line}\n" for line in _to_mend(error))
+        sys.stderr.writelines(f"{name}: {line}\n" for line in to_mend(error))
         raise SystemExit(2) from None
     gc.collect()
     gc.freeze()  # what is built once is never looked at again
@@ -272,19 +273,21 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
     os._exit(0)  # a client library that hangs on its way out must not keep the process
 
 
-def _to_mend(error: ValueError | OSError) -> list[str]:
-    """One line per problem; what stands in a setting or file is not repeated."""
+def to_mend(error: ValueError | OSError) -> list[str]:
+    """One line per problem of a setting or file; what stands there is not repeated."""
     if isinstance(error, ValidationError):
-        problems = error.errors(include_input=False, include_url=False)
-        return [": ".join(filter(None, (_setting(problem["loc"]), problem["msg"]))) for problem in problems]
+        return [_line(error.title, found) for found in error.errors(include_input=False, include_url=False)]
     if isinstance(error, OSError):
         return [f"cannot read {error.filename}: {error.strerror}"]
     return [str(error)]
 
 
-def _setting(location: tuple[int | str, ...]) -> str:
-    """The variable that a problem of a setting is about."""
-    return f"{PREFIX}{'_'.join(str(part) for part in location).upper()}" if location else ""
+def _line(title: str, problem: ErrorDetails) -> str:
+    """Names the variable of a setting, or the place in a file."""
+    place = ".".join(str(part) for part in problem["loc"])
+    if place and title.endswith("Settings"):
+        place = f"{PREFIX}{place}".upper()
+    return f"{place}: {problem['msg']}" if place else problem["msg"]
 
 
 async def _serve(service: Service) -> None:
