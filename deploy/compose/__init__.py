@@ -1,1 +1,1 @@
-"""What `docker compose up` needs once: a replica set, the topics, development keys."""
+"""What `docker compose up` needs once (a replica set, the topics, development keys), and tokens for it."""

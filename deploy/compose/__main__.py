@@ -1,52 +1,39 @@
-"""`python -m deploy.compose`: prepare the servers of the compose file; safe to run again and again."""
+"""`python -m deploy.compose`: prepare the servers; `… token --role clinician`: a bearer token for them."""
 
+import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.embedded.broker import create_topics
-from deploy.embedded.keys import ensure_keys
-from shared.messaging.topics import topics
-from shared.mongo import MongoDatabase, OperationFailure
-from shared.settings import Settings
+from deploy.compose.prepare import prepare
+from deploy.embedded.keys import DEVELOPERS, development_token
 
-ALREADY_INITIALIZED = 23
-KEYS = Path("/keys")
+SIGNING_KEY, JWKS = Path("/signing/development.json"), Path("/keys/jwks.json")
+"""Two volumes: the services are given the public half alone."""
 
 
-async def main() -> None:
-    settings = Settings.load()
-    ensure_keys(KEYS / "development.json", KEYS / "jwks.json")
-    await _until("MongoDB", lambda: _initiate("mongo:27017"))
-    await _until("Kafka", lambda: create_topics(settings.kafka, topics().values(), embedded=False))
-    sys.stdout.write("ready: replica set, topics and keys are there\n")
-
-
-async def _initiate(host: str) -> None:
-    """Make the server a replica set of one, unless it is."""
-    server = MongoDatabase(f"mongodb://{host}/?directConnection=true", "admin", timeout_ms=2000)
-    try:
-        config = {"_id": "rs0", "members": [{"_id": 0, "host": host}]}
-        await server.client.admin.command("replSetInitiate", config)
-    except OperationFailure as error:
-        if error.code != ALREADY_INITIALIZED:
-            raise
-    finally:
-        await server.close()
-
-
-async def _until(what: str, attempt: Callable[[], Awaitable[object]]) -> None:
-    while True:
+def main(arguments: Sequence[str] | None = None) -> None:
+    asked = _parser().parse_args(arguments)
+    if asked.command == "token":
         try:
-            await attempt()
-        except Exception as error:
-            sys.stdout.write(f"waiting for {what}: {type(error).__name__}\n")
-            sys.stdout.flush()
-            await asyncio.sleep(1)
-        else:
-            return
+            token = development_token(SIGNING_KEY, asked.role, clinic=asked.clinic)
+        except FileNotFoundError:
+            raise SystemExit("there is no signing key yet: docker compose up makes one") from None
+        sys.stdout.write(f"{token}\n")
+    else:
+        asyncio.run(prepare(SIGNING_KEY, JWKS))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="deploy.compose", description="The servers of docker-compose.yml.")
+    commands = parser.add_subparsers(dest="command")
+    commands.add_parser("prepare", help="replica set, topics, development keys; safe to run again")
+    token = commands.add_parser("token", help="print a bearer token that the services accept")
+    token.add_argument("--role", choices=sorted(DEVELOPERS), required=True)
+    token.add_argument("--clinic", default="*", help="the one clinic its holder may see; by default all")
+    return parser
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()
