@@ -9,10 +9,10 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
-.PHONY: help demo up test check format lock clean doctor
+.PHONY: help demo up test test-containers check format lock clean doctor
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 demo: .venv/run doctor ## play whole courses of care on real servers (REFERRALS=file.csv for your own)
 	@$(BIN)/kith demo $(if $(REFERRALS),--referrals "$(REFERRALS)") $(ARGS)
@@ -22,6 +22,9 @@ up: .venv/run doctor ## start the development stack and keep it running
 
 test: .venv/dev doctor ## run every test
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-containers: .venv/dev ## the messaging tests on Apache Kafka and MongoDB in containers
+	@KITH_TEST_SERVERS=containers $(BIN)/python -m pytest -q tests/integration/messaging $(ARGS)
 
 check: .venv/dev doctor ## the whole gate: format, lint, types, import contracts, published contracts, tests
 	@echo "Format and lint"; $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .

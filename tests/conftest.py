@@ -7,8 +7,16 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from deploy.embedded.servers import Broker, Mongod
-from tests.support.servers import MakeBroker, brokers, drop_databases, running_mongod
+from deploy.embedded.servers import Mongod
+from tests.support.servers import (
+    AnyBroker,
+    MakeBroker,
+    any_broker,
+    brokers,
+    drop_databases,
+    in_containers,
+    running_mongod,
+)
 
 hypothesis.settings.register_profile("kith", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("kith")
@@ -22,7 +30,20 @@ async def mongod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mong
 
 
 @pytest.fixture(scope="session")
-def mongodb_uri(mongod: Mongod) -> str:
+async def mongodb_container() -> AsyncIterator[str]:
+    """The URI of a MongoDB in a container."""
+    from tests.support.containers import mongodb
+
+    async with mongodb() as uri:
+        yield uri
+
+
+@pytest.fixture(scope="session")
+def mongodb_uri(request: pytest.FixtureRequest) -> str:
+    """The MongoDB in use: the session's own mongod, or a container (see `tests.support.servers`)."""
+    if in_containers():
+        return str(request.getfixturevalue("mongodb_container"))
+    mongod: Mongod = request.getfixturevalue("mongod")
     return mongod.uri
 
 
@@ -37,18 +58,21 @@ async def database_name(mongodb_uri: str) -> AsyncIterator[str]:
 @pytest.fixture(scope="session")
 async def kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     """Address of a broker with all declared topics, shared by the test session: keep to your own keys."""
-    async with brokers(tmp_path_factory.mktemp("kafka")) as make:
-        yield (await make()).address
+    async with any_broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker.address
 
 
 @pytest.fixture
 async def make_broker(tmp_path: Path) -> AsyncIterator[MakeBroker]:
     """Starts brokers of a test's own (20 ms each), to be killed and restarted at will."""
+    if in_containers():
+        pytest.skip("a broker that loses its log is the embedded one: Apache Kafka keeps it on disk")
     async with brokers(tmp_path) as make:
         yield make
 
 
 @pytest.fixture
-async def broker(make_broker: MakeBroker) -> Broker:
+async def broker(tmp_path: Path) -> AsyncIterator[AnyBroker]:
     """An empty broker for this test alone."""
-    return await make_broker()
+    async with any_broker(tmp_path) as broker:
+        yield broker

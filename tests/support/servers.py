@@ -1,14 +1,52 @@
-"""The real servers tests run on: one mongod and one broker per test session, more brokers on demand."""
+"""The real servers tests run on: one mongod and one broker per test session, more brokers on demand.
+
+With `KITH_TEST_SERVERS=containers` they are MongoDB and Apache Kafka in containers, not the embedded ones.
+"""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
 from deploy.embedded.servers import Broker, Mongod, free_ports
 from shared.mongo import MongoDatabase
 
 MakeBroker = Callable[[], Awaitable[Broker]]
+
+CHOICE = "KITH_TEST_SERVERS"
+
+
+class AnyBroker(Protocol):
+    """What every broker has; only an embedded one can be killed and come back empty."""
+
+    @property
+    def address(self) -> str: ...
+
+
+def in_containers() -> bool:
+    return os.environ.get(CHOICE, "embedded") == "containers"
+
+
+def kafka_settings() -> dict[str, Any]:
+    """How a service must be set for the broker in use. Apache Kafka refuses sessions under 6 s."""
+    if in_containers():
+        return {"embedded_broker": False, "session_timeout_ms": 6000, "heartbeat_ms": 1000}
+    return {"embedded_broker": True, "session_timeout_ms": 3000, "heartbeat_ms": 500}
+
+
+@asynccontextmanager
+async def any_broker(folder: Path) -> AsyncIterator[AnyBroker]:
+    """A broker with all declared topics and nothing in them."""
+    if in_containers():
+        from tests.support.containers import apache_kafka
+
+        async with apache_kafka() as broker:
+            yield broker
+    else:
+        async with brokers(folder) as make:
+            yield await make()
 
 
 @asynccontextmanager

@@ -9,7 +9,6 @@ from aiokafka import AIOKafkaConsumer
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 from cloudevents.core.formats.json import JSONFormat
 
-from deploy.embedded.servers import Broker
 from shared.messaging import lease, outbox
 from shared.messaging.consumer import Subscription
 from shared.messaging.messaging import Messaging
@@ -26,6 +25,7 @@ from tests.support.letters import (
     open_database,
     when_intake_completed_count_it,
 )
+from tests.support.servers import AnyBroker, MakeBroker, kafka_settings
 
 
 def settings(kafka: str, instance: str) -> Settings:
@@ -33,11 +33,9 @@ def settings(kafka: str, instance: str) -> Settings:
         environment="development",
         instance=instance,
         kafka=kafka,
-        embedded_broker=True,
         fetch_wait_ms=5,
-        session_timeout_ms=3000,
-        heartbeat_ms=500,
         jwks="unused",
+        **kafka_settings(),
     )
 
 
@@ -112,7 +110,7 @@ async def announce(database: MongoDatabase, referrals: Iterator[str] | list[str]
 
 
 async def test_what_a_transaction_announces_arrives_in_order(
-    sender: MongoDatabase, receiver: MongoDatabase, broker: Broker
+    sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker
 ) -> None:
     names = [f"r{n}" for n in range(50)]
     async with sending(sender, broker.address), receiving(receiver, broker.address):
@@ -127,7 +125,7 @@ async def _equal(database: MongoDatabase, expected: dict[str, list[int]]) -> boo
 
 
 async def test_what_was_announced_before_the_broker_came_up_is_published_when_it_does(
-    sender: MongoDatabase, receiver: MongoDatabase, broker: Broker
+    sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker
 ) -> None:
     await announce(sender, ["r1"], count=3)
     async with receiving(receiver, broker.address), sending(sender, broker.address):
@@ -135,8 +133,9 @@ async def test_what_was_announced_before_the_broker_came_up_is_published_when_it
 
 
 async def test_a_broker_that_lost_its_log_is_noticed_and_refilled_without_a_second_effect(
-    sender: MongoDatabase, receiver: MongoDatabase, broker: Broker
+    sender: MongoDatabase, receiver: MongoDatabase, make_broker: MakeBroker
 ) -> None:
+    broker = await make_broker()
     names = [f"r{n}" for n in range(20)]
     async with sending(sender, broker.address) as one, receiving(receiver, broker.address) as two:
         await announce(sender, names, count=2)
@@ -164,7 +163,7 @@ async def _caught_up(one: Messaging, two: Messaging) -> bool:
 
 
 async def test_a_relay_killed_between_publish_and_mark_publishes_again_and_nothing_doubles(
-    sender: MongoDatabase, receiver: MongoDatabase, broker: Broker
+    sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker
 ) -> None:
     async with receiving(receiver, broker.address):
         async with sending(sender, broker.address):
@@ -178,7 +177,7 @@ async def test_a_relay_killed_between_publish_and_mark_publishes_again_and_nothi
 
 
 async def test_two_replicas_have_one_relay_and_the_second_takes_over(
-    sender: MongoDatabase, broker: Broker
+    sender: MongoDatabase, broker: AnyBroker
 ) -> None:
     async with sending(sender, broker.address, "i1"):
         await eventually(
@@ -203,7 +202,7 @@ async def _nothing_pending(database: MongoDatabase) -> bool:
 
 
 async def test_every_replica_of_an_own_group_reads_all_and_the_effect_is_one(
-    sender: MongoDatabase, receiver: MongoDatabase, broker: Broker
+    sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker
 ) -> None:
     async with (
         sending(sender, broker.address) as one,
@@ -217,7 +216,9 @@ async def test_every_replica_of_an_own_group_reads_all_and_the_effect_is_one(
     assert await amounts(receiver) == {f"r{n}": [1] for n in range(30)}
 
 
-async def test_the_official_cloudevents_sdk_reads_our_messages(sender: MongoDatabase, broker: Broker) -> None:
+async def test_the_official_cloudevents_sdk_reads_our_messages(
+    sender: MongoDatabase, broker: AnyBroker
+) -> None:
     async with sending(sender, broker.address):
         await announce(sender, ["r1"])
         await eventually(lambda: _nothing_pending(sender), within=15)

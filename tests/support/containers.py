@@ -1,0 +1,102 @@
+"""The same servers as containers: Apache Kafka and MongoDB, the images docker-compose.yml names."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from testcontainers.core.container import DockerContainer
+
+from deploy.embedded.servers import NotReady, attempts, create_topics, free_ports
+from shared.messaging.topics import topics
+from shared.mongo import MongoDatabase, PyMongoError
+
+KAFKA, MONGO = "apache/kafka:4.1.0", "mongo:8.0"
+READY_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class ApacheKafka:
+    """A broker in a container, with all declared topics and a log of its own."""
+
+    address: str
+
+
+@asynccontextmanager
+async def apache_kafka() -> AsyncIterator[ApacheKafka]:
+    port = free_ports(1)
+    address = f"127.0.0.1:{port}"
+    container = DockerContainer(KAFKA).with_bind_ports(9092, port)
+    container.with_env("KAFKA_ADVERTISED_LISTENERS", f"PLAINTEXT://{address}")
+    for name, value in KAFKA_SETTINGS.items():
+        container.with_env(f"KAFKA_{name}", value)
+    container.with_command(["bash", "-f", "/etc/kafka/docker/run"])  # as in docker-compose.yml
+    async with _running(container):
+        async for _ in attempts(READY_SECONDS):
+            try:
+                await create_topics(address, topics().values(), embedded=False)
+            except ConnectionError:
+                continue
+            break
+        else:
+            raise NotReady(f"{KAFKA} did not answer within {READY_SECONDS:g} s\n{_said(container)}")
+        yield ApacheKafka(address)
+
+
+KAFKA_SETTINGS = {
+    "NODE_ID": "1",
+    "PROCESS_ROLES": "broker,controller",
+    "LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+    "CONTROLLER_LISTENER_NAMES": "CONTROLLER",
+    "LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
+    "OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
+    "TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
+    "TRANSACTION_STATE_LOG_MIN_ISR": "1",
+    "GROUP_INITIAL_REBALANCE_DELAY_MS": "0",
+    "AUTO_CREATE_TOPICS_ENABLE": "false",
+}
+
+
+@asynccontextmanager
+async def mongodb() -> AsyncIterator[str]:
+    """The URI of a replica set of one."""
+    port = free_ports(1)
+    container = DockerContainer(MONGO).with_bind_ports(27017, port)
+    container.with_command(["--replSet", "rs0", "--setParameter", "transactionLifetimeLimitSeconds=3"])
+    async with _running(container):
+        uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        await _become_primary(uri, lambda: _said(container))
+        yield uri
+
+
+async def _become_primary(uri: str, said: Callable[[], str]) -> None:
+    """The member's name is the container's own; clients come in directly."""
+    config = {"_id": "rs0", "members": [{"_id": 0, "host": "127.0.0.1:27017"}]}
+    server = MongoDatabase(uri, "admin", timeout_ms=1000)
+    try:
+        async for _ in attempts(READY_SECONDS):
+            try:
+                hello = await server.db.command("hello")
+                if hello.get("isWritablePrimary"):
+                    return
+                if "setName" not in hello:
+                    await server.db.command({"replSetInitiate": config})
+            except PyMongoError:
+                continue  # still starting: the next attempt tells
+    finally:
+        await server.close()
+    raise NotReady(f"{MONGO} did not become primary within {READY_SECONDS:g} s\n{said()}")
+
+
+@asynccontextmanager
+async def _running(container: DockerContainer) -> AsyncIterator[None]:
+    try:
+        await asyncio.to_thread(container.start)
+        yield
+    finally:
+        await asyncio.to_thread(container.stop)
+
+
+def _said(container: DockerContainer) -> str:
+    return b"".join(container.get_logs()).decode(errors="replace")[-500:]
