@@ -1,0 +1,58 @@
+"""One image holds every service: each imports only itself and `shared`, and finds the files it reads."""
+
+from pathlib import Path
+
+import grimp
+import pytest
+
+from deploy.embedded.plan import SERVICES
+from shared.settings import Settings
+from tests.support import containers
+
+ROOT = Path(__file__).parents[2]
+GRAPH = grimp.build_graph("services", "shared", "deploy", cache_dir=None)
+
+
+def closure(package: str) -> set[str]:
+    """All our modules that running `package` may load, however far away."""
+    own = {package} | GRAPH.find_descendants(package)
+    return own.union(*(GRAPH.find_upstream_modules(module) for module in own))
+
+
+def owner(module: str) -> str:
+    """`services.<name>`, or the top-level package."""
+    parts = module.split(".")
+    return ".".join(parts[:2]) if parts[0] == "services" else parts[0]
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_reaches_only_itself_and_shared(service: str) -> None:
+    package = f"services.{service}"
+    assert f"{package}.__main__" in GRAPH.modules
+    assert {owner(module) for module in closure(package)} - {"services"} == {package, "shared"}
+
+
+def test_shared_reaches_nothing_but_itself() -> None:
+    assert {owner(module) for module in closure("shared")} == {"shared"}
+
+
+def test_every_service_is_looked_at() -> None:
+    found = {path.parent.name for path in ROOT.glob("services/*/__main__.py")}
+    assert found == set(SERVICES)
+
+
+@pytest.mark.parametrize("folder", ["services", "shared", "deploy"])
+def test_the_image_gets_every_package(folder: str) -> None:
+    assert f"COPY {folder} {folder}" in (ROOT / "deploy/Dockerfile").read_text().splitlines()
+    assert f"!{folder}" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+def test_files_named_by_default_are_in_the_image() -> None:
+    clinics = Settings.model_fields["clinics_file"].default
+    assert clinics.parts[0] == "deploy"
+    assert (ROOT / clinics).is_file()
+
+
+@pytest.mark.parametrize("image", [containers.KAFKA, containers.MONGO])
+def test_container_tests_use_the_images_of_the_compose_file(image: str) -> None:
+    assert f"    image: {image}" in (ROOT / "docker-compose.yml").read_text().splitlines()
