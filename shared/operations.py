@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from datetime import datetime
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import orjson
 from fastapi import APIRouter, Depends, Query
@@ -14,18 +14,29 @@ from shared.http.caller import Call, call_for
 from shared.http.models import AwareDatetime
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD
+from shared.messaging.messaging import Messaging
 from shared.messaging.work import NotFound
 from shared.mongo import MongoDatabase
-
-if TYPE_CHECKING:
-    from shared.service import Process
-
+from shared.service import Service
 
 FLOW_PAUSE = 0.003
 HIDDEN = {"headers", "value"}
 
 Engineer = Annotated[Call, Depends(call_for("engineer", "service"))]
 Carer = Annotated[Call, Depends(call_for("engineer", "service", "clinician", "coordinator"))]
+
+
+class Running(Protocol):
+    """What is asked of a running process (`shared.process.Process`)."""
+
+    @property
+    def service(self) -> Service: ...
+    @property
+    def messaging(self) -> Messaging: ...
+    @property
+    def busy(self) -> bool: ...
+    def look_at_clock(self) -> None: ...
+    async def earliest_due(self) -> datetime | None: ...
 
 
 class Books(BaseModel):
@@ -110,7 +121,7 @@ class Refill(BaseModel):
     dry_run: bool
 
 
-def router(process: "Process") -> APIRouter:
+def router(process: Running) -> APIRouter:
     api = APIRouter(tags=["operations"])
     service = process.service
     database = service.database
@@ -173,7 +184,7 @@ def router(process: "Process") -> APIRouter:
     return api
 
 
-def _add_repairs(api: APIRouter, process: "Process") -> None:
+def _add_repairs(api: APIRouter, process: Running) -> None:
     database = process.service.database
 
     @api.get("/dead-letters")
@@ -223,7 +234,7 @@ def _moving(state: FlowState) -> bool:
     return bool(state.busy or state.outbox_pending or state.lag)
 
 
-async def _flow(process: "Process") -> FlowState:
+async def _flow(process: Running) -> FlowState:
     """What this process has read, and then what it still has to do: in this order nothing slips by."""
     service, messaging = process.service, process.messaging
     state = FlowState(service=service.name, now=service.clock.now(), busy=process.busy)
@@ -249,7 +260,7 @@ async def _announced_by(database: MongoDatabase, type: str, fields: list[str]) -
     return dict(sorted(counts.items()))
 
 
-async def _story(process: "Process", patient_id: str, call: Call) -> list[StoryEntry]:
+async def _story(process: Running, patient_id: str, call: Call) -> list[StoryEntry]:
     database = process.service.database
     rows: set[Any] = set()
     for collection in process.service.collections:

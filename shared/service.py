@@ -1,50 +1,23 @@
-"""A service as one process: HTTP, Kafka traffic, tickers. `app.py` of a service builds, this runs."""
+"""What a service is made of: `app.py` builds one, `shared.process` runs it."""
 
 import asyncio
-import gc
-import os
-import signal
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from time import monotonic
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Literal, Protocol
 
-import structlog
-import uvicorn
-from fastapi import APIRouter, FastAPI
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
+from fastapi import APIRouter
 
-from shared import logs, operations
-from shared.auth import Verifier
 from shared.clock import Clock
-from shared.http import commands
-from shared.http.app import create_app
-from shared.messaging import consumption, lease, outbox
-from shared.messaging.asyncapi import document
 from shared.messaging.consumer import Subscription
 from shared.messaging.event import Event
-from shared.messaging.messaging import Messaging
-from shared.messaging.work import Conflict, Work
-from shared.mongo import Index, MongoDatabase, is_duplicate_key
-from shared.settings import PREFIX, Settings
+from shared.messaging.work import Work
+from shared.mongo import Index, MongoDatabase
+from shared.settings import Settings
 
-__all__ = ["BookEntry", "Column", "Service", "Subscription", "Ticker", "run"]
-
-log = structlog.get_logger()
+__all__ = ["BookEntry", "Column", "Service", "Subscription", "Ticker", "open_database"]
 
 Column = Literal["expected", "done", "cancelled", "breached", "open"]
-
-TICK_SECONDS = 0.25
-STEPPED_CLOCK_SECONDS = 0.025
-"""How often a stepped clock is looked at when nobody asks what is under way."""
-
-SHUTDOWN_SECONDS = 8
-GARBAGE_THRESHOLD = 50_000
-"""Batches make many short-lived objects; Python's default looks for cycles a hundred times a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,216 +68,3 @@ def open_database(settings: Settings, service: str) -> MongoDatabase:
     return MongoDatabase(
         settings.mongodb.get_secret_value(), settings.database_name(service), driver=settings.mongodb_driver
     )
-
-
-class Process:
-    """A running service."""
-
-    def __init__(self, service: Service) -> None:
-        self.service = service
-        self.messaging = Messaging(
-            service.name,
-            settings=service.settings,
-            database=service.database,
-            subscriptions=service.subscriptions,
-            open_work=service.open_work,
-        )
-        self._stopping = asyncio.Event()
-        self._tasks: list[asyncio.Task[Any]] = []
-        self._prepared = False
-        self._ticking = 0
-        self._ticked: dict[str, datetime] = {}
-        self._looked = service.clock.now()
-
-    def app(self) -> FastAPI:
-        service = self.service
-        return create_app(
-            service=service.name,
-            title=service.title,
-            version="1",
-            routers=[*service.routers, operations.router(self)],
-            verifier=Verifier.from_settings(service.settings),
-            max_body_bytes=service.settings.max_body_bytes,
-            readiness=self.readiness,
-            liveness=self.alive,
-            asyncapi=lambda: document(service.name, service.title, service.events, service.subscriptions),
-            lifespan=self._lifespan,
-        )
-
-    @asynccontextmanager
-    async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        self._start("prepare", self._prepare_and_run())
-        try:
-            yield
-        finally:
-            self._stopping.set()
-            for task in self._tasks:
-                task.cancel()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*self._tasks, return_exceptions=True), SHUTDOWN_SECONDS)
-            await self.service.database.close()
-
-    def _start(self, name: str, work: Any) -> None:
-        self._tasks.append(asyncio.create_task(work, name=name))
-
-    async def _prepare_and_run(self) -> None:
-        await self._prepare()
-        self._start("messaging", self.messaging.run())
-        for ticker in self.service.tickers:
-            self._start(f"ticker-{ticker.name}", self._tick(ticker))
-        if self.service.settings.clock_file is not None:
-            self._start("clock", self._watch_clock())
-        for background in self.service.background:
-            self._start("background", background(self._stopping))
-
-    async def _prepare(self) -> None:
-        """Collections and indexes before the first transaction; MongoDB may still be on its way."""
-        said = 0.0
-        while True:
-            try:
-                database = self.service.database
-                await database.require_replica_set()
-                await database.ensure_collections(
-                    [
-                        *self.service.collections,
-                        *consumption.COLLECTIONS,
-                        outbox.COLLECTION,
-                        lease.COLLECTION,
-                        *commands.COLLECTIONS,
-                    ]
-                )
-                await database.ensure_indexes(
-                    [*self.service.indexes, *consumption.INDEXES, *outbox.INDEXES, *commands.INDEXES]
-                )
-            except Exception as error:
-                if monotonic() - said > 5:
-                    said = monotonic()
-                    log.warning("waiting for MongoDB", error=type(error).__name__, detail=str(error)[:200])
-                await asyncio.sleep(0.2)
-            else:
-                self._prepared = True
-                return
-
-    async def _tick(self, ticker: Ticker) -> None:
-        """Fire what is due, again at once while there is more; look again when time or data moved."""
-        due = self.service.database.due
-        pause = 0.1
-        while True:
-            seen, now = due.beats, self.service.clock.now()
-            self._ticking += 1
-            try:
-                done = await ticker.tick(now)
-                pause = 0.1
-            except Exception as error:
-                if not (isinstance(error, Conflict) or is_duplicate_key(error)):
-                    log.warning(
-                        "tick failed", ticker=ticker.name, error=type(error).__name__, detail=str(error)[:200]
-                    )
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
-                continue
-            finally:
-                self._ticking -= 1
-                self._ticked[ticker.name] = now
-            if not done:
-                await due.wait(seen, TICK_SECONDS)
-
-    async def _watch_clock(self) -> None:
-        while True:
-            await asyncio.sleep(STEPPED_CLOCK_SECONDS)
-            self.look_at_clock()
-
-    def look_at_clock(self) -> None:
-        """A stepped clock moves in jumps: let nobody sleep through one."""
-        stepped = self.service.settings.clock_file is not None
-        if stepped and (now := self.service.clock.now()) != self._looked:
-            self._looked = now
-            self.service.database.due.beat()
-
-    async def readiness(self) -> dict[str, bool]:
-        try:
-            await asyncio.wait_for(self.service.database.ping(), 2)
-            database = True
-        except Exception:
-            database = False
-        return {
-            "database": database and self._prepared,
-            "broker": self.messaging.cluster_reached,
-            "partitions": self.messaging.assigned,
-        }
-
-    def alive(self) -> bool:
-        return self.messaging.alive and not any(task.done() and not _finished(task) for task in self._tasks)
-
-    async def earliest_due(self) -> datetime | None:
-        moments = [moment for ticker in self.service.tickers if (moment := await ticker.due()) is not None]
-        return min(moments, default=None)
-
-    @property
-    def busy(self) -> bool:
-        """At work, or not yet awake at this moment of a stepped clock."""
-        if self._ticking or self.messaging.flow.working:
-            return True
-        now = self.service.clock.now()
-        stepped = self.service.settings.clock_file is not None
-        return stepped and any(self._ticked.get(t.name) != now for t in self.service.tickers)
-
-
-def _finished(task: "asyncio.Task[Any]") -> bool:
-    return not task.cancelled() and task.exception() is None
-
-
-S = TypeVar("S", bound=Settings)
-
-
-def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> None:
-    """Run a service until SIGTERM. Exit 2 with one line per setting or file that must be mended."""
-    try:
-        settings = settings_class.load()
-        logs.configure(settings, name)
-        service = build(settings)
-    except (ValueError, OSError) as error:
-        sys.stderr.writelines(f"{name}: {line}\n" for line in to_mend(error))
-        raise SystemExit(2) from None
-    gc.collect()
-    gc.freeze()  # what is built once is never looked at again
-    gc.set_threshold(GARBAGE_THRESHOLD)
-    asyncio.run(_serve(service))
-    os._exit(0)  # a client library that hangs on its way out must not keep the process
-
-
-def to_mend(error: ValueError | OSError) -> list[str]:
-    """One line per problem of a setting or file; what stands there is not repeated."""
-    if isinstance(error, ValidationError):
-        return [_line(error.title, found) for found in error.errors(include_input=False, include_url=False)]
-    if isinstance(error, OSError):
-        return [f"cannot read {error.filename}: {error.strerror}"]
-    return [str(error)]
-
-
-def _line(title: str, problem: ErrorDetails) -> str:
-    """Names the variable of a setting, or the place in a file."""
-    place = ".".join(str(part) for part in problem["loc"])
-    if place and title.endswith("Settings"):
-        place = f"{PREFIX}{place}".upper()
-    return f"{place}: {problem['msg']}" if place else problem["msg"]
-
-
-async def _serve(service: Service) -> None:
-    process, settings = Process(service), service.settings
-    server = uvicorn.Server(
-        uvicorn.Config(
-            process.app(),
-            host=settings.http_host,
-            port=settings.http_port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=3,
-            lifespan="on",
-        )
-    )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
-    with suppress(asyncio.CancelledError):
-        await server._serve()

@@ -2,7 +2,7 @@
 
 from services.alerts.app import NAME, build
 from services.alerts.settings import AlertsSettings
-from shared.service import run
+from shared.process import run
 
 if __name__ == "__main__":
     run(NAME, AlertsSettings, build)

@@ -1,7 +1,7 @@
 """`python -m services.care_plan` runs the service."""
 
 from services.care_plan.app import build
-from shared.service import run
+from shared.process import run
 from shared.settings import Settings
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`python -m services.scheduler`."""
 
 from services.scheduler.app import NAME, build
-from shared.service import run
+from shared.process import run
 from shared.settings import Settings
 
 if __name__ == "__main__":

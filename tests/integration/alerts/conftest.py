@@ -23,7 +23,8 @@ from shared.messaging import consumption, lease, outbox
 from shared.messaging.envelope import Cause, Record, seal
 from shared.messaging.event import Event
 from shared.mongo import MongoDatabase
-from shared.service import Process, Service
+from shared.process import Process
+from shared.service import Service
 from tests.support.letters import delivered
 from tests.unit.alerts.cases import CLINIC, MONDAY, SHIPPED
 from tests.unit.alerts.test_policy import SECRET

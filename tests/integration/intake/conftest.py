@@ -18,7 +18,8 @@ from shared.clock import step
 from shared.http import commands
 from shared.messaging import outbox
 from shared.mongo import MongoDatabase
-from shared.service import Process, Service
+from shared.process import Process
+from shared.service import Service
 from shared.settings import Settings
 
 KEY = new_development_key()

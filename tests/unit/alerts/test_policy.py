@@ -14,7 +14,7 @@ from services.alerts.channels.webhook import is_strong
 from services.alerts.clinics import read_clinic_hours
 from services.alerts.domain.policy import OnCallPolicy, Span
 from services.alerts.settings import AlertsSettings
-from shared.service import to_mend
+from shared.process import to_mend
 from tests.unit.alerts.cases import HOURS, MONDAY, NIGHT, SHIPPED
 
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
