@@ -67,7 +67,9 @@ async def _told(desks: Desks) -> dict[str, int]:
 def digest(outcome: Outcome, clinic: Clinic) -> str:
     """The same for the same final state: who is where in their course, and what was announced how often.
 
-    Ids differ from run to run, so people are named by their number.
+    Ids differ from run to run, so people are named by their number. Whether a notification was delivered
+    or had just become moot depends, within one instant of stepped time, on which of two simultaneous
+    things came first; that it ended one way or the other counts here.
     """
     number = {life.patient_id: life.person.number for life in clinic.lives.values()}
     plans = sorted(
@@ -83,9 +85,17 @@ def digest(outcome: Outcome, clinic: Clinic) -> str:
     )
     referrals = sorted((number[r["patient_id"]], r["state"]) for r in outcome.referrals)
     crises = sorted((number[c["patient_id"]], c["state"], c["severity"]) for c in outcome.crises)
-    lines = [line.as_json() for line in outcome.lines]
+    lines = [_ended(line) for line in outcome.lines]
     state = [plans, referrals, crises, sorted(outcome.announced.items()), lines]
     return sha256(orjson.dumps(state)).hexdigest()[:16]
+
+
+def _ended(line: books.BookLine) -> dict[str, Any]:
+    stated = line.as_json()
+    if line.kind == "notification":
+        stated["done"] = (line.done or 0) + (line.cancelled or 0)
+        stated["cancelled"] = 0
+    return stated
 
 
 def show(outcome: Outcome, clinic: Clinic, console: Console, started: datetime) -> None:
