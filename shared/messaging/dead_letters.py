@@ -6,7 +6,6 @@ The record's raw bytes stay where they were read; what is announced about it car
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from shared.messaging.envelope import Envelope, Record
 from shared.messaging.event import Event
@@ -14,8 +13,6 @@ from shared.mongo import Document, Index, MongoDatabase, Txn
 
 COLLECTION = "dead_letters"
 INDEXES = [Index(COLLECTION, "state", "_id")]
-
-State = Literal["open", "replayed", "discarded"]
 
 
 class MessageDeadLettered(Event):
