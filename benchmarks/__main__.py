@@ -1,0 +1,63 @@
+"""`python -m benchmarks [NAME ...] [--quick | --full] [--rounds N] [--results DIR]`.
+
+Exit status 0 whatever the figures say, 1 when a side's effects were wrong, 2 for a wrong name.
+"""
+
+import argparse
+import asyncio
+import sys
+from importlib import import_module
+from pathlib import Path
+
+from benchmarks import chart
+from benchmarks.results import printed
+from benchmarks.scale import Scale
+from benchmarks.topics import Shortfall
+
+NAMES = {"consume": "consume.run"}
+"""Benchmark → its module in this package, in the order in which they run."""
+
+
+def main() -> int:
+    asked = _arguments()
+    unknown = [name for name in asked.names if name not in NAMES]
+    if unknown:
+        print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
+        return 2
+    scale = Scale("quick" if asked.quick else "full" if asked.full else "normal", asked.rounds)
+    wrong = [name for name in asked.names or NAMES if not run(name, scale, asked.results)]
+    return 1 if wrong else 0
+
+
+def run(name: str, scale: Scale, folder: Path) -> bool:
+    """Measure, print, keep. Whether all effects were right."""
+    print(f"== {name} ({scale.size}, {scale.rounds} rounds)", flush=True)
+    module = import_module(f"benchmarks.{NAMES[name]}")
+    try:
+        result = asyncio.run(module.run(scale, lambda text: print(f"  {text}", flush=True)))
+    except Shortfall as shortfall:
+        print(f"\n{name}: WRONG EFFECTS: {shortfall}\n", file=sys.stderr, flush=True)
+        return False
+    result.save(folder)
+    chart.save(result, folder)
+    print(f"\n{printed(result)}", flush=True)
+    return True
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description=sys.modules["benchmarks"].__doc__
+    )
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all of them by default"
+    )
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="small sizes, to see that everything works")
+    size.add_argument("--full", action="store_true", help="the largest sizes; an hour and more")
+    parser.add_argument("--rounds", type=int, default=3, help="how often every side runs (3)")
+    parser.add_argument("--results", type=Path, default=Path(__file__).parent / "results", metavar="DIR")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

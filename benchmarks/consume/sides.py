@@ -1,0 +1,110 @@
+"""The sides of the benchmark: how each is started, and what is asked of it afterwards."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.lab import Lab
+from deploy.embedded.processes import Process
+from deploy.embedded.servers import Broker
+
+GUARANTEES = "one transaction per batch (w: majority, journalled), published after it, offsets last"
+
+STORE_ONLY = "consume and store by upsert (w: majority, journalled): no inbox, transaction or announcement"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of one side: where it works. `label` is fit for names of databases and groups."""
+
+    lab: Lab
+    broker: Broker
+    label: str
+    template: Path
+
+    @property
+    def database(self) -> str:
+        return f"{self.label}_care_plan"
+
+
+Start = Callable[[Run], AbstractAsyncContextManager[Process]]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """`share`: of the backlog that this side gets, for those that would take minutes."""
+
+    name: str
+    label: str
+    note: str
+    start: Start
+    group: Callable[[Run], str] = lambda run: run.label
+    announces: bool = True
+    share: float = 1.0
+
+
+@asynccontextmanager
+async def kith(run: Run) -> AsyncIterator[Process]:
+    service = run.lab.service("care_plan", run.broker, database_prefix=f"{run.label}_")
+    service.start()
+    try:
+        assert service.process is not None  # noqa: S101 (it was just started)
+        yield service.process
+    finally:
+        service.stop(within=3.0)
+
+
+def hand_written(module: str, *, rival: bool = False) -> Start:
+    def start(run: Run) -> AbstractAsyncContextManager[Process]:
+        task = {
+            "mongodb": run.lab.mongod.uri,
+            "database": run.database,
+            "kafka": run.broker.address,
+            "group": run.label,
+            "template": str(run.template),
+            "folder": str(run.lab.folder / run.label),
+        }
+        return run.lab.contender(module, task, rival=rival)
+
+    return start
+
+
+OURS, LIMIT, TUTORIAL = "Kith's care_plan", "the limit loop", "FastStream, one by one"
+QUIX, FAUST = "Quix Streams, batch sink", "faust-streaming, take"
+
+CONTENDERS = (
+    Contender(
+        OURS,
+        "kith",
+        f"as it ships, with validation, inbox, metrics and logs; {GUARANTEES}",
+        kith,
+        group=lambda run: f"care_plan.plans.{run.broker.cluster_id[-8:]}",
+    ),
+    Contender(
+        LIMIT, "limit", f"aiokafka and PyMongo by hand, batches of 500; {GUARANTEES}", hand_written("limit")
+    ),
+    Contender(
+        TUTORIAL,
+        "tutorial",
+        "a transaction per message (w: majority, journalled), published after it, then acknowledged",
+        hand_written("tutorial"),
+        share=0.05,
+    ),
+)
+RIVALS = (
+    Contender(
+        QUIX,
+        "quix",
+        STORE_ONLY,
+        hand_written("quix_sink", rival=True),
+        announces=False,
+    ),
+    Contender(
+        FAUST,
+        "faust",
+        STORE_ONLY,
+        hand_written("faust_take", rival=True),
+        announces=False,
+    ),
+)
