@@ -4,6 +4,7 @@ Motor is the default; `driver="pymongo"` takes PyMongo's own async client instea
 fixes end on 14 May 2027). The differences between the two end here.
 """
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, time, timedelta
@@ -152,6 +153,8 @@ class MongoDatabase:
         self.name = name
         self.due = Pulse()
         """Beats when something was stored that is due at once: tickers look again."""
+        self.announced: Counter[str] = Counter()
+        """How many transactions of this process put something into the outbox, by lane."""
         self._collections: dict[str, Any] = {}
         self.db: Any = self.client.get_database(name, codec_options=CODEC)
 

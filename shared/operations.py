@@ -15,6 +15,7 @@ from shared.http.models import AwareDatetime
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD
 from shared.messaging.messaging import Messaging
+from shared.messaging.relay import LANES
 from shared.messaging.work import NotFound
 from shared.mongo import MongoDatabase
 from shared.service import Service
@@ -227,6 +228,7 @@ def _add_repairs(api: APIRouter, process: Running) -> None:
         count = await database[outbox.COLLECTION].count_documents(span)
         if not dry_run:
             await database[outbox.COLLECTION].update_many(span, {"$set": {"pending": True}})
+            database.announced.update(LANES)
         return Refill(documents=count, dry_run=dry_run)
 
 
@@ -244,8 +246,7 @@ async def _flow(process: Running) -> FlowState:
     for consumer in messaging.consumers:
         state.consumed |= await consumer.positions()
     state.busy = process.busy
-    waiting = service.database[outbox.COLLECTION]
-    state.outbox_pending = await waiting.count_documents(outbox.WAITING, limit=1)
+    state.outbox_pending = int(await messaging.has_something_to_publish())
     state.lag = sum(consumer.lag() for consumer in messaging.consumers)
     return state
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import structlog
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -212,7 +213,7 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
     gc.collect()
     gc.freeze()  # what is built once is never looked at again
     gc.set_threshold(GARBAGE_THRESHOLD)
-    asyncio.run(_serve(service))
+    uvloop.run(_serve(service))
     os._exit(0)  # a client library that hangs on its way out must not keep the process
 
 

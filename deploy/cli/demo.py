@@ -9,6 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+import uvloop
 
 from deploy.cli.console import console, fail
 from deploy.embedded.plan import KAFKA_PORT, MONGOD_PORT, PORT_BASE
@@ -73,7 +74,7 @@ def demo(
     on_call = receiver.settings(ROOT / "deploy" / "config" / "on_call.json", data.resolve())
     plan = Plan(data.resolve(), ports, clock_file, {"alerts": on_call})
     playing = _demo(plan, cast, weeks, _kills(kill or []), receiver, console(), keep=keep)
-    raise typer.Exit(asyncio.run(playing))
+    raise typer.Exit(uvloop.run(playing))
 
 
 def _fresh_clock(data: Path) -> Path:

@@ -84,7 +84,7 @@ class Clinic:
 
     async def round(self) -> None:
         """Record what became of every appointment that is over, then look at the open alerts."""
-        since = self.time.now - timedelta(days=6)
+        since = self.time.now - timedelta(days=4)
         over = await self.desks.all_pages(
             "scheduler", "/appointments", **{"from": since.isoformat(), "to": self.time.now.isoformat()}
         )

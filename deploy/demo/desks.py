@@ -42,6 +42,7 @@ class Desks:
         }
         self._places = asyncio.Semaphore(AT_ONCE)
         self.requests = 0
+        self.writes = 0
         self.retries = 0
 
     @classmethod
@@ -103,6 +104,7 @@ class Desks:
         headers = {"authorization": f"Bearer {self._tokens[role]}"}
         if once is not None:
             headers["idempotency-key"] = once
+        self.writes += method != "GET"
         deadline = monotonic() + PATIENCE_SECONDS
         async with self._places:
             while True:

@@ -27,6 +27,11 @@ class Unsettled(Exception):
 
 
 class Flows(Protocol):
+    @property
+    def writes(self) -> int:
+        """Requests sent so far that may have changed something."""
+        ...
+
     async def flows(self) -> list[dict[str, Any]]:
         """`GET /flow` of every service; raises `ConnectionError` while one of them is away."""
         ...
@@ -42,6 +47,8 @@ class Time:
     patience: float = 60.0
     steps: int = 0
     due: tuple[datetime, ...] = ()
+    _settled: tuple[datetime, int] | None = None
+    """The moment, and how much had been written, when nothing was in flight."""
 
     async def advance(self, to: datetime) -> None:
         """Move time (never back) and wait until all that follows from it has happened."""
@@ -54,7 +61,11 @@ class Time:
     async def settle(self) -> None:
         """One look is enough, for offsets only grow: whatever sets something moving again shows in some
         service's answer. After a service was away we look three times, for it has forgotten what it saw.
+        Where nothing was written since the last look, none is needed.
         """
+        written = self.flows.writes
+        if self._settled == (self.now, written):
+            return
         deadline, looks, why = monotonic() + self.patience, 1, ""
         while monotonic() < deadline:
             try:
@@ -64,6 +75,7 @@ class Time:
                 looks, why = 3, str(error)
             looks -= not why
             if not why and not looks:
+                self._settled = (self.now, written)
                 self.due = tuple(datetime.fromisoformat(flow["due"]) for flow in flows if flow["due"])
                 return
             await asyncio.sleep(PAUSE)

@@ -14,6 +14,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
+from shared.messaging import outbox
 from shared.messaging.consumer import Consumer, Subscription
 from shared.messaging.flow import Flow
 from shared.messaging.kafka import Cluster, producer, within
@@ -39,6 +40,7 @@ class _Epoch:
     cluster_id: str
     broker: KafkaBroker
     producers: dict[Lane, Any] = field(default_factory=dict)
+    relay: Relay | None = None
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
 
@@ -96,6 +98,13 @@ class Messaging:
     def assigned(self) -> bool:
         """Whether every subscription has its partitions."""
         return self._epoch is not None and all(consumer.assigned for consumer in self.consumers)
+
+    async def has_something_to_publish(self) -> bool:
+        """Asks the database only when the relay does not know."""
+        relay = self._epoch.relay if self._epoch is not None else None
+        if relay is not None and relay.has_published_all:
+            return False
+        return bool(await self._database[outbox.COLLECTION].count_documents(outbox.WAITING, limit=1))
 
     @property
     def alive(self) -> bool:
@@ -160,7 +169,7 @@ class Messaging:
         for lane, linger_ms in LINGER_MS.items():
             epoch.producers[lane] = producer(self._settings, linger_ms=linger_ms)
         await asyncio.gather(*(p.start() for p in epoch.producers.values()))
-        relay = Relay(
+        epoch.relay = Relay(
             self._database,
             service=self._service,
             instance=self._settings.instance,
@@ -168,7 +177,7 @@ class Messaging:
             producers=epoch.producers,
             flow=self.flow,
         )
-        epoch.tasks.append(asyncio.create_task(relay.run(), name="relay"))
+        epoch.tasks.append(asyncio.create_task(epoch.relay.run(), name="relay"))
         epoch.tasks.append(asyncio.create_task(self._sweep(), name="sweep"))
         await epoch.broker.connect()
         await asyncio.gather(*(consumer.begin(epoch.broker, cluster_id) for consumer in self.consumers))

@@ -56,7 +56,15 @@ class Relay:
         self._lease = Lease(database, "relay", holder=instance)
         self._woken: dict[Lane, Pulse] = {lane: Pulse() for lane in LANES}
         self._refilled: set[Lane] = set()
+        self._emptied: dict[Lane, int] = {}
+        """How much this process had announced before the last look at a lane."""
         self.leads = False
+
+    @property
+    def has_published_all(self) -> bool:
+        """Whether nothing that this process announced waits; `False` also where that is not known."""
+        announced = self._database.announced
+        return self.leads and all(self._emptied.get(lane) == announced[lane] for lane in LANES)
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -101,7 +109,7 @@ class Relay:
     async def _relay(self, lane: Lane) -> None:
         pause, woken = 0.1, self._woken[lane]
         while True:
-            seen = woken.beats
+            seen, announced = woken.beats, self._database.announced[lane]
             try:
                 more = self.leads and await self._move(lane)
             except Exception as error:  # whatever it is, the outbox still has it
@@ -111,6 +119,8 @@ class Relay:
                 continue
             pause = 0.1
             if not more:
+                if self.leads:
+                    self._emptied[lane] = announced
                 await woken.wait(seen, SWEEP_SECONDS)
 
     async def _move(self, lane: Lane) -> bool:

@@ -218,5 +218,6 @@ class Work:
             await self.outbox.flush(self.database, txn, now=self.now)
 
         await self.database.transaction(write)
+        self.database.announced.update(self.outbox.lanes.keys())
         if self.due_at_once:
             self.database.due.beat()
