@@ -1,0 +1,96 @@
+"""`python -m tests.chaos`: the short form, the soak, chosen faults. Exit 1 on any violation."""
+
+import argparse
+import asyncio
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from time import monotonic
+
+from rich.console import Console
+
+from tests.chaos import report
+from tests.chaos.faults import FAULTS, pairs
+from tests.chaos.figures import WindowResult
+from tests.chaos.run import disturbed, undisturbed
+from tests.chaos.timeline import windows
+
+FOLDER = Path(".kith/chaos")
+PAIRS = 4
+SOAK_MINUTES, SHORT_MINUTES = 60.0, 9.0
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=7, help="people, their courses and the order of faults")
+    parser.add_argument("--minutes", type=float, help="faults are no longer begun after so long")
+    parser.add_argument("--only", nargs="+", metavar="FAULT", help="these alone; A+B is a pair")
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="how many pairs besides all single faults")
+    parser.add_argument("--soak", action="store_true", help="random faults and pairs, seed after seed")
+    parser.add_argument("--list", action="store_true", help="name the faults")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="data, logs and report.json go here")
+    return parser.parse_args(arguments)
+
+
+def chosen(asked: argparse.Namespace) -> list[tuple[str, ...]]:
+    """The faults of each window. Raises `SystemExit` for a name nobody knows."""
+    if asked.only:
+        named = [tuple(part.strip() for part in text.split("+")) for text in asked.only]
+        unknown = {name for names in named for name in names} - FAULTS.keys()
+        if unknown:
+            sys.exit(f"no such fault: {', '.join(sorted(unknown))}; see --list")
+        return named
+    singles = [(name,) for name in FAULTS]
+    return [*singles, *pairs(asked.pairs, Random(asked.seed))]  # noqa: S311 (no secret)
+
+
+async def short(asked: argparse.Namespace, console: Console, until: float) -> list[WindowResult]:
+    """The undisturbed run, then the same with faults."""
+    folder = asked.folder.resolve()
+    plan = windows(chosen(asked), asked.seed)
+
+    def say(text: str) -> None:
+        with (folder / "said.log").open("a") as log:
+            log.write(f"{monotonic():.1f} {text}\n")
+
+    def told(result: WindowResult) -> None:
+        console.print(
+            report.line(result), style="red" if result.violations else "", soft_wrap=True, highlight=False
+        )
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    console.print(f"Undisturbed, {len(plan)} windows, seed {asked.seed}:")
+    calm = await undisturbed(folder / "undisturbed", asked.seed, plan, say, told)
+    console.print("With faults:")
+    hurt = await disturbed(folder / "disturbed", asked.seed, plan, calm.states, say, told, until=until)
+    for window in plan[len(hurt.results) :]:
+        console.print(f"not run, no time left: {' + '.join(window.faults)}", style="yellow")
+    return [result for run in (calm, hurt) for result in run.results if result.faults or result.violations]
+
+
+async def main(asked: argparse.Namespace) -> int:
+    console, began = Console(), monotonic()
+    minutes = asked.minutes or (SOAK_MINUTES if asked.soak else SHORT_MINUTES)
+    results = await short(asked, console, began + 60 * minutes)
+    console.print(report.table(results))
+    found = report.violations(console, results)
+    took = monotonic() - began
+    report.save(
+        asked.folder / "report.json", results, seed=asked.seed, seconds=round(took, 1), violations=found
+    )
+    verdict = "[bold green]no violation[/]" if not found else f"[bold red]{found} violations[/]"
+    console.print(
+        f"{len(results)} faults and pairs in {took:.0f} s: {verdict}. Details: {asked.folder}/report.json"
+    )
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    asked = options()
+    if asked.list:
+        print("\n".join(FAULTS))
+        raise SystemExit(0)
+    raise SystemExit(asyncio.run(main(asked)))

@@ -1,0 +1,36 @@
+"""The checker: every promise looked at from outside. One check is one function: history → violations."""
+
+from collections.abc import Callable, Iterator
+
+from tests.chaos.checks import crises, doubles, losses, order, timers
+from tests.chaos.checks.violation import Kind, Violation
+from tests.chaos.history import History
+
+__all__ = ["CHECKS", "Kind", "Violation", "check"]
+
+Check = Callable[[History], Iterator[Violation]]
+
+CHECKS: tuple[Check, ...] = (
+    losses.acknowledged_requests,
+    losses.effects,
+    losses.publication,
+    losses.processing,
+    doubles.plans,
+    doubles.appointments,
+    doubles.announcements,
+    doubles.pages,
+    doubles.rounds,
+    order.logs,
+    order.positions,
+    order.dead_letters,
+    timers.timers,
+    timers.alerts,
+    timers.wall_times,
+    crises.crises,
+    crises.strangers,
+)
+
+
+def check(history: History) -> list[Violation]:
+    """Everything that is wrong with a run, as far as can be seen from outside."""
+    return [violation for one in CHECKS for violation in one(history)]

@@ -1,0 +1,126 @@
+"""Nothing happens twice: plans, appointments, announcements under different ids, pages of one step."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from tests.chaos.checks.violation import Violation
+from tests.chaos.history import Announced, History, Row
+
+CLOCKED = {
+    "WeeklySessionDue",
+    "SessionReminderDue",
+    "MaintenanceSessionDue",
+    "SessionOverdue",
+    "TerminationPhaseDue",
+    "CaseReviewDue",
+    "MaintenanceReviewDue",
+    "HoldReviewDue",
+    "AnnouncementSkipped",
+}
+
+
+def plans(history: History) -> Iterator[Violation]:
+    """One plan per referral that came from intake, one per person and episode."""
+    rows = history.rows("care_plan.plans")
+    for row in rows:
+        row.setdefault("origin", "intake")
+    first = Counter(row["referral_id"] for row in rows if row["origin"] == "intake")
+    episodes = Counter((row["patient_id"], str(row["episode"])) for row in rows)
+    yield from _twice("plan_doubled", {("referral", id): n for id, n in first.items()})
+    yield from _twice("plan_doubled", dict(episodes.items()))
+
+
+def appointments(history: History) -> Iterator[Violation]:
+    """A schedule has one appointment of a kind and number, and one on a day; a slot has one person."""
+    for schedule in history.rows("scheduler.schedules"):
+        alive = [a for a in schedule["appointments"] if a["state"] != "cancelled"]
+        numbers = Counter((schedule["_id"], a["kind"], str(a["number"])) for a in schedule["appointments"])
+        days = Counter((schedule["_id"], a["local_time"][:10]) for a in alive)
+        yield from _twice("appointment_doubled", numbers)
+        yield from _twice("appointment_doubled", days)
+    slots = Counter(
+        (schedule["clinician_id"], a["starts_at"].isoformat())
+        for schedule in history.rows("scheduler.schedules")
+        for a in schedule["appointments"]
+        if a["state"] != "cancelled"
+    )
+    yield from _twice("appointment_doubled", slots)
+
+
+def announcements(history: History) -> Iterator[Violation]:
+    """One id for each fact; one fact for each place in a stream."""
+    by_fact: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for event in history.distinct:
+        for fact in (_fact(event), ("place", event.topic, event.subject, str(event.sequence))):
+            by_fact[fact].add(event.id)
+    for fact, ids in by_fact.items():
+        if len(ids) > 1:
+            yield Violation("announcement_doubled", fact, f"{len(ids)} ids: {', '.join(sorted(ids)[:3])}")
+
+
+def _fact(event: Announced) -> tuple[str, ...]:
+    """What an announcement is about: the names of what can happen only once, or its place."""
+    told = FACTS.get(event.type)
+    if event.type in CLOCKED:
+        told = _clocked
+    if told is None:
+        return (event.type, event.topic, event.subject, str(event.sequence))
+    return (event.type, *(str(part) for part in told(event.body)))
+
+
+def _clocked(body: Row) -> Iterable[Any]:
+    if body.get("skipped"):
+        return (body["skipped"], body["plan_id"], body["appointment_id"], body["starts_at"], body["due_at"])
+    if "appointment_id" in body:
+        return (body["appointment_id"], body["starts_at"])
+    return (body["plan_id"], body["due_at"])
+
+
+FACTS: dict[str, Callable[[Row], Iterable[Any]]] = {
+    "ReferralReceived": lambda b: (b["referral_id"],),
+    "IntakeCompleted": lambda b: (b["referral_id"],),
+    "IntakeDeclined": lambda b: (b["referral_id"],),
+    "CrisisFlagRaised": lambda b: (b["flag_id"],),
+    "CarePlanStarted": lambda b: (b["plan_id"],),
+    "SessionAttended": lambda b: (b["appointment_id"],),
+    "SessionMissed": lambda b: (b["appointment_id"],),
+    "SessionCancelled": lambda b: (b["appointment_id"],),
+    "SessionScheduled": lambda b: (b["appointment_id"],),
+    "AppointmentCancelled": lambda b: (b["appointment_id"],),
+    "AlertRaised": lambda b: (b["alert_id"],),
+    "AlertNotified": lambda b: (b["alert_id"], b["delivery_id"]),
+}
+
+
+def pages(history: History) -> Iterator[Violation]:
+    """One id for each step, round, contact and channel of an alert, in the database and on the telephones."""
+    ids: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for row in history.documents["alerts.deliveries"]:
+        step = (row["alert_ids"][0], str(row["step"]), str(row["round"]), row["contact_id"], row["channel"])
+        ids[step].add(row["_id"])
+    for step, found in ids.items():
+        if len(found) > 1:
+            yield Violation("page_doubled", step, f"{len(found)} deliveries")
+    recorded = {row["_id"]: row for row in history.documents["alerts.deliveries"]}
+    for page in history.pages:
+        row = recorded.get(page.id)
+        if row is None or row["contact_id"] != page.contact:
+            yield Violation("page_invented", (page.id, page.contact), "no delivery has this id and contact")
+    reached = {page.id for page in history.pages if page.answered}
+    for id, row in recorded.items():
+        if row["state"] == "delivered" and row["channel"] != "inbox" and id not in reached:
+            yield Violation("page_unrecorded", (id, row["contact_id"]), "delivered, but it never arrived")
+
+
+def rounds(history: History) -> Iterator[Violation]:
+    """Evidence counts once: an alert knows as many pieces as flags were raised about it."""
+    for alert in history.rows("alerts.alerts"):
+        counted = Counter(evidence["id"] for evidence in alert.get("evidence", ()))
+        yield from _twice("page_doubled", {("evidence", alert["_id"], id): n for id, n in counted.items()})
+
+
+def _twice(kind: Any, counts: "dict[tuple[str, ...], int] | Counter[tuple[str, ...]]") -> Iterator[Violation]:
+    for ids, count in counts.items():
+        if count > 1:
+            yield Violation(kind, ids, f"{count} times")

@@ -1,0 +1,107 @@
+"""Nothing acknowledged is lost, nothing happens that nobody asked for."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from shared.messaging.topics import topics
+from tests.chaos.checks.violation import Violation
+from tests.chaos.history import SERVICES, History
+from tests.chaos.ledger import Entry
+
+RECORDED = {"attended": "SessionAttended", "missed": "SessionMissed", "cancelled": "SessionCancelled"}
+ANNOUNCES = {
+    "acknowledge": "AlertAcknowledged",
+    "assess": "AlertAssessed",
+    "resolve": "AlertResolved",
+    "hold": "CarePlanHeld",
+    "resume": "CarePlanResumed",
+    "close": "CarePlanClosed",
+    "contract": "ContractRevised",
+    "focus": "FocusSelected",
+    "maintenance": "MaintenanceContracted",
+    "crisis-flag": "CrisisFlagRaised",
+    "relapse": "CarePlanClosed",
+}
+"""The last word of a request's path → what its service announces about it."""
+
+DECIDED = {"enrol": "IntakeCompleted", "decline": "IntakeDeclined"}
+
+
+def acknowledged_requests(history: History) -> Iterator[Violation]:
+    """Each left its answer behind and announced what it should."""
+    answered = _answers(history)
+    said = {(event.type, event.subject) for event in history.announced}
+    said |= {
+        (event.type, str(event.body[name])) for event in history.announced for name in _about(event.body)
+    }
+    for entry in history.known.acknowledged.values():
+        if entry.key not in answered:
+            yield _lost(entry, "its answer is not in the database")
+        elif (wanted := _announcement(entry)) is not None and wanted not in said:
+            yield _lost(entry, f"{wanted[0]} was never announced")
+
+
+def _about(body: dict[str, Any]) -> list[str]:
+    return [name for name in ("appointment_id", "plan_id", "referral_id", "alert_id") if body.get(name)]
+
+
+def _answers(history: History) -> set[str]:
+    """Idempotency keys; a route may have put something of its own behind one."""
+    rows = [row for service in SERVICES for row in history.documents[f"{service}.idempotency"]]
+    return {str(row["_id"]).rpartition(":")[2].partition(" ")[0] for row in rows}
+
+
+def _announcement(entry: Entry) -> tuple[str, str] | None:
+    if entry.action == "refer":
+        return ("ReferralReceived", entry.subject)
+    if entry.action == "sessions":
+        return (RECORDED[entry.about["outcome"]], str(entry.about["appointment_id"]))
+    if entry.action == "decision":
+        return (DECIDED[entry.about["decision"]], entry.subject)
+    return (ANNOUNCES[entry.action], entry.subject) if entry.action in ANNOUNCES else None
+
+
+def _lost(entry: Entry, why: str) -> Violation:
+    return Violation("acknowledged_request_lost", (entry.action, entry.subject, entry.key), why)
+
+
+def effects(history: History) -> Iterator[Violation]:
+    """Every referral and every record of a session was asked for."""
+    asked = {entry.key for entry in history.entries}
+    subjects = {e.subject for e in history.known.acknowledged.values() if e.action == "refer"}
+    unknown = sum(entry.action == "refer" for entry in history.known.unknown.values())
+    strange = [row["_id"] for row in history.rows("intake.referrals") if row["_id"] not in subjects]
+    for id in strange[unknown:]:
+        yield Violation("effect_nobody_asked_for", ("referral", id), "no request made it")
+    for key in sorted(_answers(history) - asked):
+        yield Violation("effect_nobody_asked_for", ("answer", key), "no request had this key")
+
+
+def publication(history: History) -> Iterator[Violation]:
+    """The present log holds every announcement of every outbox."""
+    there = {record.id for record in history.published if record.epoch == history.epoch}
+    for event in history.announced:
+        if event.id not in there:
+            yield Violation("announcement_not_published", (event.type, event.id), f"of {event.service}")
+    for service in SERVICES:
+        for row in history.documents[f"{service}.pending"]:
+            yield Violation(
+                "announcement_not_published", (service, str(row["_id"])), "the outbox row is pending"
+            )
+
+
+def processing(history: History) -> Iterator[Violation]:
+    """Every consumer has a plan for each completed intake, a schedule for each plan."""
+    plans = Counter(row["referral_id"] for row in history.rows("care_plan.plans"))
+    schedules = {row["_id"] for row in history.rows("scheduler.schedules")}
+    for event in history.of_type("IntakeCompleted"):
+        if not plans[event.body["referral_id"]]:
+            yield Violation("plan_missing", (event.body["referral_id"],), "its intake is complete")
+    for event in history.of_type("CarePlanStarted"):
+        if event.body["plan_id"] not in schedules:
+            yield Violation("schedule_missing", (event.body["plan_id"],), "its plan has started")
+
+
+def consumers_of(topic: str) -> tuple[str, ...]:
+    return topics()[topic].consumers

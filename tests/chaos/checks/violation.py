@@ -1,0 +1,47 @@
+"""What the checker says when a promise was broken."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "acknowledged_request_lost",
+    "effect_nobody_asked_for",
+    "announcement_not_published",
+    "announcement_not_processed",
+    "plan_missing",
+    "schedule_missing",
+    "plan_doubled",
+    "appointment_doubled",
+    "announcement_doubled",
+    "page_doubled",
+    "page_invented",
+    "page_unrecorded",
+    "order_broken",
+    "partition_changed",
+    "position_wrong",
+    "message_held",
+    "timer_overdue",
+    "timer_not_announced",
+    "timer_announced_twice",
+    "wall_time_drifted",
+    "crisis_not_alerted",
+    "crisis_not_paged",
+    "dead_letter_missing",
+    "dead_letter_unexpected",
+    "stuck",
+    "not_ready",
+    "state_differs",
+]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """`ids`: whom or what it is about. `evidence`: numbers and codes that show it."""
+
+    kind: Kind
+    ids: tuple[str, ...]
+    evidence: str
+
+    @property
+    def line(self) -> str:
+        return f"{self.kind.replace('_', ' ')}: {', '.join(self.ids)} ({self.evidence})"

@@ -1,0 +1,144 @@
+"""How the simulated people reach a stack that fails: every write in the ledger, asked until it is known."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from time import monotonic
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import httpx2
+
+from deploy.demo.desks import Answered, Desks
+from tests.chaos.ledger import KEPT, KEPT_OF_REQUEST, Entry, Ledger, Outcome, now, said
+
+PATIENCE_SECONDS = 120.0
+ANSWER_SECONDS = 5.0
+SAYS_NOTHING = (429, 500, 502, 503, 504)
+
+
+class LedgerDesks(Desks):
+    """`urls`: addresses of all replicas, by service. One that does not answer is passed over for the next."""
+
+    def __init__(
+        self,
+        urls: Mapping[str, list[str]],
+        tokens: dict[str, str],
+        ledger: Ledger,
+        clock: Callable[[], datetime],
+    ) -> None:
+        super().__init__({}, tokens)
+        self._ledger, self._clock = ledger, clock
+        self._replicas = {
+            service: [
+                httpx2.AsyncClient(base_url=url, timeout=ANSWER_SECONDS, trust_env=False) for url in each
+            ]
+            for service, each in urls.items()
+        }
+        self._clients = {f"{s}/{n}": c for s, each in self._replicas.items() for n, c in enumerate(each)}
+        self._places = asyncio.Semaphore(6)
+        self.window = 0
+        self.writes = 0
+        self.on_write: Callable[[int], None] = lambda _: None
+
+    async def _ask(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        role: str,
+        body: Any,
+        once: str | None,
+        query: dict[str, Any],
+    ) -> Any:
+        headers = {"authorization": f"Bearer {self._tokens[role]}"}
+        entry = None
+        if once is not None:
+            headers |= {"idempotency-key": once, "x-request-id": request_id(once)}
+            entry = self._entry(once, service, method, path, body)
+        async with self._places:
+            return await self._until_known(entry, service, method, path, body, headers, query)
+
+    def _entry(self, key: str, service: str, method: str, path: str, body: Any) -> Entry:
+        clock, about = self._clock().isoformat(), said(body, KEPT_OF_REQUEST)
+        return Entry("asked", key, service, method, path, self.window, clock, now(), about=about)
+
+    def _note(self, entry: Entry | None, outcome: Outcome, **more: Any) -> None:
+        if entry is not None:
+            self._ledger.write(replace(entry, outcome=outcome, at=now(), **more))
+
+    async def _until_known(
+        self,
+        entry: Entry | None,
+        service: str,
+        method: str,
+        path: str,
+        body: Any,
+        headers: dict[str, str],
+        query: dict[str, Any],
+    ) -> Any:
+        deadline, replicas = monotonic() + PATIENCE_SECONDS, self._replicas[service]
+        first = uuid5(NAMESPACE_URL, path).int
+        attempt = 0
+        while True:
+            self._note(entry, "asked")
+            self.requests += 1
+            if entry is not None and not attempt:
+                self.writes += 1
+                self.on_write(self.writes)
+            client = replicas[(first + attempt) % len(replicas)]
+            try:
+                answer = await client.request(method, path, json=body, headers=headers, params=query)
+            except httpx2.TransportError as error:
+                why = type(error).__name__
+            else:
+                if answer.status_code not in SAYS_NOTHING:
+                    return self._known(entry, answer, f"{method} {path}")
+                why = str(answer.status_code)
+            self._note(entry, "unknown", reason=why)
+            if monotonic() > deadline:
+                raise ConnectionError(f"{service} is unavailable: {why}")
+            attempt += 1
+            self.retries += 1
+            await asyncio.sleep(0.15)
+
+    def _known(self, entry: Entry | None, answer: httpx2.Response, what: str) -> Any:
+        body = answer.json() if answer.content else None
+        if answer.is_success:
+            self._note(entry, "acknowledged", status=answer.status_code, answer=said(body, KEPT))
+            return body
+        reason = body.get("reason", "") if isinstance(body, dict) else ""
+        self._note(entry, "refused", status=answer.status_code, reason=reason)
+        raise Answered(answer.status_code, reason, what)
+
+    async def flows(self) -> list[dict[str, Any]]:
+        """`GET /flow` of every replica, as one answer per service. Raises `ConnectionError`."""
+        merged: dict[str, dict[str, Any]] = {}
+        for flow in await super().flows():
+            service = flow["service"]
+            merged[service] = joined(merged[service], flow) if service in merged else flow
+        return list(merged.values())
+
+
+def joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Two replicas of a service as if they were one: what either does is done."""
+    dues = [flow["due"] for flow in (one, other) if flow["due"]]
+    return one | {
+        "busy": one["busy"] or other["busy"] or one["epoch"] != other["epoch"],
+        "outbox_pending": max(one["outbox_pending"], other["outbox_pending"]),
+        "held": max(one["held"], other["held"]),
+        "lag": one["lag"] + other["lag"],
+        "due": min(dues, key=datetime.fromisoformat, default=None),
+        "published": farthest(one["published"], other["published"]),
+        "consumed": farthest(one["consumed"], other["consumed"]),
+    }
+
+
+def farthest(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
+    return {place: max(one.get(place, 0), other.get(place, 0)) for place in {*one, *other}}
+
+
+def request_id(key: str) -> str:
+    """The id every attempt of a request carries: what it sets going can be recognised by it."""
+    return f"chaos-{key}"

@@ -1,0 +1,98 @@
+"""Has faults strike at their moments, and takes the time until the stack is well again."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+
+import httpx2
+
+from deploy.embedded.probing import attempts
+from tests.chaos.faults import FAULTS, Fault, Scene
+from tests.chaos.faults.points import PointNotReached
+from tests.chaos.stack import REPLICAS
+from tests.chaos.timeline import Window
+
+READY_SECONDS = 90.0
+REQUESTS_FIRST = 5
+"""At most so many requests of the evening are sent before a fault strikes."""
+
+NO_REQUESTS_SECONDS = 3.0
+
+
+@dataclass
+class Strike:
+    """What one window's faults did. Seconds; `struck` since the run began, `ready` after the healing."""
+
+    struck: float | None = None
+    ready: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Director:
+    scene: Scene
+    began: float = field(default_factory=monotonic)
+    strike: Strike = field(default_factory=Strike)
+    _window: Window | None = None
+    _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    def begin(self, window: Window) -> None:
+        self._window, self.strike, self._tasks = window, Strike(), []
+
+    async def before_step(self, to: datetime) -> None:
+        """The evening comes: faults strike as the clock moves, or wait for the first requests."""
+        if self._window is None or to != self._window.evening or self._tasks:
+            return
+        for name in self._window.faults:
+            fault = FAULTS[name]
+            if fault.moment != "morning":
+                self._tasks.append(asyncio.create_task(self._strike(fault)))
+        await asyncio.sleep(0)
+
+    async def on_morning(self, window: Window) -> None:
+        for name in window.faults if self._window is not None else ():
+            if FAULTS[name].moment == "morning":
+                await self._strike(FAULTS[name])
+
+    async def finish(self) -> None:
+        await asyncio.gather(*self._tasks)
+        self._window = None
+
+    async def _strike(self, fault: Fault) -> None:
+        if why := fault.impossible(self.scene):
+            self.strike.notes.append(f"skipped: {why}")
+            return
+        if fault.moment == "request":
+            await self._some_requests()
+        self.strike.struck = monotonic() - self.began
+        try:
+            await fault.strike(self.scene)
+        except PointNotReached:
+            self.strike.notes.append("its point was never reached")
+        healed = monotonic()
+        if await ready(self.scene):
+            self.strike.ready = max(self.strike.ready or 0.0, monotonic() - healed)
+        else:
+            self.strike.notes.append(f"not ready after {READY_SECONDS:g} s")
+
+    async def _some_requests(self) -> None:
+        desks = self.scene.desks
+        wanted = desks.writes + self.scene.random.randint(1, REQUESTS_FIRST)
+        async for _ in attempts(NO_REQUESTS_SECONDS, pause=0.01):
+            if desks.writes >= wanted:
+                return
+
+
+async def ready(scene: Scene, within: float = READY_SECONDS) -> bool:
+    """Whether every replica says that it is ready, without anybody's help."""
+    replicas = [scene.stack.replicas[name] for name in REPLICAS]
+    async with httpx2.AsyncClient(timeout=2, trust_env=False) as client:
+        async for _ in attempts(within, pause=0.1):
+            try:
+                for replica in replicas:
+                    (await client.get(f"{replica.address}/health/ready")).raise_for_status()
+            except (httpx2.TransportError, httpx2.HTTPStatusError):
+                continue
+            return True
+    return False

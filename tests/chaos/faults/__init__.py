@@ -1,0 +1,49 @@
+"""Every fault by name, each to be injected alone or with others."""
+
+from random import Random
+
+from tests.chaos.faults import clocks, messages, network, points, processes, receivers, storage
+from tests.chaos.faults.base import Act, Fault, Scene, nothing
+
+__all__ = ["FAULTS", "Act", "Fault", "Scene", "nothing", "pairs"]
+
+
+async def _both_unavailable(scene: Scene) -> None:
+    await network.DEAD_LETTER_TOPIC.inject(scene)
+    await messages.tear(scene)
+
+
+DEAD_LETTERS = Fault(
+    network.DEAD_LETTER_TOPIC.name,
+    _both_unavailable,
+    network.DEAD_LETTER_TOPIC.heal,
+    hold=network.HOLD_SECONDS,
+    moment="step",
+)
+"""Torn messages while nobody can be told of them."""
+
+_LISTED = [
+    *processes.ALL,
+    *points.ALL,
+    *network.ALL,
+    DEAD_LETTERS,
+    *receivers.ALL,
+    *storage.ALL,
+    *clocks.ALL,
+    *messages.ALL,
+]
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in _LISTED}
+
+ALONE = {fault.name for fault in clocks.ALL}
+"""Not to be paired: they move the clock that everything else waits for."""
+
+
+def pairs(count: int, random: Random) -> list[tuple[str, ...]]:
+    """Different pairs of faults that can happen at once."""
+    names = [name for name in FAULTS if name not in ALONE]
+    chosen: list[tuple[str, ...]] = []
+    while len(chosen) < count:
+        pair = tuple(sorted(random.sample(names, 2)))
+        if pair not in chosen:
+            chosen.append(pair)
+    return chosen

@@ -1,0 +1,63 @@
+"""What a fault is: something done to the stack, and undone, while people go on working."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Literal
+
+from tests.chaos.desks import LedgerDesks
+from tests.chaos.history import Planted
+from tests.chaos.receivers import Receivers
+from tests.chaos.settling import ChaosTime
+from tests.chaos.stack import ChaosStack
+from tests.chaos.tap import Tap
+
+
+@dataclass
+class Scene:
+    """Everything a fault may lay hands on."""
+
+    stack: ChaosStack
+    tap: Tap
+    receivers: Receivers
+    time: ChaosTime
+    desks: LedgerDesks
+    random: Random
+    planted: list[Planted] = field(default_factory=list)
+    """Records that a fault wrote into topics."""
+
+    disk: "str | None" = None
+    """Mount point of the small disk that mongod lives on, if this machine let us make one."""
+
+
+Act = Callable[[Scene], Awaitable[None]]
+Moment = Literal["step", "request", "morning"]
+"""When it strikes: as the clock moves to the busy evening, in the middle of its requests, or in the morning
+while nobody works (clocks that go wrong)."""
+
+
+async def nothing(_: Scene) -> None:
+    """Nothing to undo: the supervisor does."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`hold`: seconds between `inject` and `heal`; `inject` may take its own time.
+
+    `impossible`: why it cannot be done on this machine, or nothing.
+    """
+
+    name: str
+    inject: Act
+    heal: Act = nothing
+    hold: float = 0.0
+    moment: Moment = "request"
+    impossible: Callable[[Scene], str] = lambda _: ""
+
+    async def strike(self, scene: Scene) -> None:
+        try:
+            await self.inject(scene)
+            await asyncio.sleep(self.hold)
+        finally:
+            await self.heal(scene)

@@ -1,0 +1,37 @@
+"""Clocks that go wrong: an hour ahead and back, trembling, and both across the changes of daylight saving."""
+
+from datetime import timedelta
+
+from tests.chaos.faults.base import Fault, Scene
+
+HOUR, TREMBLE = timedelta(hours=1), timedelta(seconds=2)
+
+
+async def _ahead_and_back(scene: Scene) -> None:
+    """What is due in the hour fires early, once; nothing of it again when the clock is right again."""
+    await scene.time.stray(HOUR)
+
+
+async def _back(scene: Scene) -> None:
+    await scene.time.stray(-HOUR)
+
+
+async def _tremble(scene: Scene) -> None:
+    for _ in range(3):
+        await scene.time.stray(TREMBLE)
+        await scene.time.stray(-TREMBLE)
+
+
+async def _all_of_it(scene: Scene) -> None:
+    await _tremble(scene)
+    await scene.time.stray(-HOUR)
+    await scene.time.stray(HOUR)
+
+
+ALL = [
+    Fault("clock ahead by an hour", _ahead_and_back, moment="morning"),
+    Fault("clock back by an hour", _back, moment="morning"),
+    Fault("clock trembles", _tremble, moment="morning"),
+    Fault("clock_autumn", _all_of_it, moment="morning"),
+    Fault("clock_spring", _all_of_it, moment="morning"),
+]

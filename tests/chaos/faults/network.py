@@ -1,0 +1,62 @@
+"""Networks between a service and a server that freeze, swallow, slow down or cut; one topic unavailable."""
+
+from functools import partial
+from typing import Literal
+
+from tests.chaos.faults.base import Fault, Scene
+from tests.chaos.proxy import Mode
+from tests.chaos.stack import REPLICAS
+from tests.chaos.wire import is_produce_to_dead_letters
+
+HOLD_SECONDS = 5.0
+CUT_EVERY_SECONDS = 0.4
+
+Link = Literal["mongod", "broker"]
+
+
+async def _fail(scene: Scene, *, replicas: tuple[str, ...], link: Link, mode: Mode) -> None:
+    for replica in replicas:
+        getattr(scene.stack.links[replica], link).fail(mode)
+
+
+async def _heal(scene: Scene, *, replicas: tuple[str, ...], link: Link) -> None:
+    for replica in replicas:
+        getattr(scene.stack.links[replica], link).heal()
+
+
+def _link(service: str, link: Link, mode: Mode, *, hold: float = HOLD_SECONDS) -> Fault:
+    """All replicas of a service are cut off from the server in the same way."""
+    replicas = tuple(replica for replica, of in REPLICAS.items() if of == service)
+    fail = partial(_fail, replicas=replicas, link=link, mode=mode)
+    heal = partial(_heal, replicas=replicas, link=link)
+    moment = "step" if service == "scheduler" else "request"
+    return Fault(f"network {mode}: {service} and {link}", fail, heal, hold=hold, moment=moment)  # type: ignore[arg-type]
+
+
+async def _lose_dead_letters(scene: Scene) -> None:
+    for links in scene.stack.links.values():
+        links.broker.lose = is_produce_to_dead_letters
+
+
+async def _find_dead_letters(scene: Scene) -> None:
+    for links in scene.stack.links.values():
+        links.broker.heal()
+
+
+DEAD_LETTER_TOPIC = Fault(
+    "dead-letter topic unavailable", _lose_dead_letters, _find_dead_letters, hold=HOLD_SECONDS, moment="step"
+)
+
+ALL = [
+    _link("intake", "mongod", "half_open"),
+    _link("intake", "broker", "frozen"),
+    _link("care_plan", "mongod", "frozen"),
+    _link("care_plan", "broker", "frozen"),
+    _link("care_plan", "mongod", "cut", hold=2.0),
+    _link("scheduler", "mongod", "frozen"),
+    _link("scheduler", "broker", "half_open"),
+    _link("alerts", "mongod", "frozen"),
+    _link("alerts", "broker", "frozen"),
+    _link("alerts", "broker", "blackhole"),
+    _link("alerts", "mongod", "delay", hold=3.0),
+]

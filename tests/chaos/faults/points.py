@@ -1,0 +1,89 @@
+"""Death at a chosen point: the proxy sees the request that marks it, and kills who sent it."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+from tests.chaos.faults.base import Fault, Scene
+from tests.chaos.proxy import Proxy, Trip
+from tests.chaos.receivers import Page
+from tests.chaos.wire import is_offset_commit, is_produce, is_relay_mark, is_transaction_commit
+
+WAIT_SECONDS = 6.0
+"""How long the point is waited for; a window without it leaves the stack unharmed, and says so."""
+
+Link = Literal["mongod", "broker"]
+
+
+class PointNotReached(Exception):
+    """Nobody came by in time: nothing was tested."""
+
+
+def _proxy(scene: Scene, replica: str, link: Link) -> Proxy:
+    links = scene.stack.links[replica]
+    return links.mongod if link == "mongod" else links.broker
+
+
+async def _wait_in(
+    scene: Scene, *, replicas: tuple[str, ...], link: Link, fits: Callable[[bytes], bool], swallow: bool
+) -> None:
+    """Kill whichever of the replicas comes by first."""
+    fallen = asyncio.Event()
+
+    def fell(replica: str) -> None:
+        if not fallen.is_set():
+            fallen.set()
+            scene.stack.replicas[replica].send(signal.SIGKILL)
+
+    for replica in replicas:
+        _proxy(scene, replica, link).trip = Trip(fits, partial(fell, replica), swallow)
+    try:
+        await asyncio.wait_for(fallen.wait(), WAIT_SECONDS)
+    except TimeoutError:
+        raise PointNotReached from None
+    finally:
+        for replica in replicas:
+            _proxy(scene, replica, link).trip = None
+
+
+def _point(
+    name: str, replicas: tuple[str, ...], link: Link, fits: Callable[[bytes], bool], *, swallow: bool = True
+) -> Fault:
+    act = partial(_wait_in, replicas=replicas, link=link, fits=fits, swallow=swallow)
+    return Fault(name, act, moment="step" if "scheduler" in replicas else "request")
+
+
+async def _die_when_paging(scene: Scene) -> None:
+    """The page has arrived; whoever sent it dies before it can note that."""
+    paged = asyncio.Event()
+
+    def on_page(_: Page) -> None:
+        if not paged.is_set():
+            paged.set()
+            for replica in ("alerts", "alerts-2"):
+                scene.stack.replicas[replica].send(signal.SIGKILL)
+
+    scene.receivers.on_page = on_page
+    try:
+        await asyncio.wait_for(paged.wait(), WAIT_SECONDS)
+    except TimeoutError:
+        raise PointNotReached from None
+    finally:
+        scene.receivers.on_page = None
+
+
+PLANS, ALERTS = ("care_plan", "care_plan-2"), ("alerts", "alerts-2")
+
+ALL = [
+    _point("die before commit: care_plan", PLANS, "mongod", is_transaction_commit),
+    _point("die after commit: care_plan", PLANS, "mongod", is_transaction_commit, swallow=False),
+    _point("die before commit: scheduler", ("scheduler",), "mongod", is_transaction_commit),
+    _point("die between commit and publish: intake", ("intake",), "broker", is_produce),
+    _point("die between commit and publish: care_plan", PLANS, "broker", is_produce),
+    _point("die between publish and mark: intake", ("intake",), "mongod", is_relay_mark),
+    _point("die between publish and mark: care_plan", PLANS, "mongod", is_relay_mark),
+    _point("die before offset commit: alerts", ALERTS, "broker", is_offset_commit),
+    Fault("die between page and record: alerts", _die_when_paging, moment="request"),
+]

@@ -1,0 +1,81 @@
+"""Processes that die, stand still or are restarted; a replica that comes and goes."""
+
+import signal
+from functools import partial
+
+from deploy.embedded.probing import attempts
+from deploy.embedded.stack import Supervised
+from tests.chaos.faults.base import Fault, Moment, Scene
+from tests.chaos.stack import REPLICAS
+
+STOPPED_SECONDS = 5.0
+"""Longer than the group's session (3 s) and the relay's lease (3 s)."""
+
+SERVER_STOPPED_SECONDS = 4.0
+GUEST_STAYS_SECONDS = 3.0
+
+
+def _member(scene: Scene, name: str) -> Supervised:
+    if name == "mongod":
+        return scene.stack.mongod
+    return scene.stack.broker if name == "broker" else scene.stack.replicas[name]
+
+
+async def send(scene: Scene, *, name: str, number: signal.Signals) -> None:
+    process = _member(scene, name).process
+    if process is not None and process.poll() is None:
+        process.send_signal(number)
+
+
+async def end(scene: Scene, *, name: str) -> None:
+    """SIGTERM, and wait for it to go; the supervisor brings it back."""
+    process = _member(scene, name).process
+    await send(scene, name=name, number=signal.SIGTERM)
+    async for _ in attempts(15):
+        if process is None or process.poll() is not None:
+            return
+
+
+def killed(name: str) -> Fault:
+    return Fault(f"kill {name}", partial(send, name=name, number=signal.SIGKILL), moment=_moment(name))
+
+
+def frozen(name: str, seconds: float) -> Fault:
+    stop = partial(send, name=name, number=signal.SIGSTOP)
+    go_on = partial(send, name=name, number=signal.SIGCONT)
+    return Fault(f"freeze {name}", stop, go_on, hold=seconds, moment=_moment(name))
+
+
+def restarted(name: str) -> Fault:
+    return Fault(f"restart {name}", partial(end, name=name), moment=_moment(name))
+
+
+def _moment(name: str) -> Moment:
+    """The scheduler's work begins when the clock moves, everybody else's with requests."""
+    return "step" if name == "scheduler" else "request"
+
+
+async def _join(scene: Scene) -> None:
+    """A second scheduler, there until its group and its share of the schedules were shared out."""
+    scene.stack.guest.start()
+    await scene.stack.guest.ready(60)
+
+
+async def _leave(scene: Scene) -> None:
+    await end(scene, name=scene.stack.guest.name)
+    scene.stack.guest.kill()
+
+
+JOINS = Fault("replica joins and leaves", _join, _leave, hold=GUEST_STAYS_SECONDS, moment="step")
+
+ALL = [
+    *(killed(name) for name in REPLICAS),
+    *(frozen(name, STOPPED_SECONDS) for name in REPLICAS),
+    *(restarted(name) for name in REPLICAS),
+    killed("mongod"),
+    frozen("mongod", SERVER_STOPPED_SECONDS),
+    restarted("mongod"),
+    killed("broker"),
+    frozen("broker", SERVER_STOPPED_SECONDS),
+    JOINS,
+]

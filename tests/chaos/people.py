@@ -1,0 +1,66 @@
+"""The simulated people of the suite: the demo's, and somebody in danger in every window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from deploy.demo.casting import synthetic
+from deploy.demo.clinic import Clinic
+from deploy.demo.life import Life
+from deploy.embedded.plan import ROOT
+
+CLINICS = ROOT / "deploy" / "config" / "clinics.json"
+
+
+@dataclass
+class Caseload(Clinic):
+    """What people do depends on their own progress and chance, never on how long anything took."""
+
+    seed: int = 0
+    waiting: list[Life] = field(default_factory=list)
+    """Not referred yet."""
+
+    def next_referrals(self, count: int) -> list[Life]:
+        """The next people, no two with the same clinician, so that slots are given away in one order."""
+        chosen: dict[str, Life] = {}
+        for life in self.waiting:
+            if len(chosen) < count:
+                chosen.setdefault(life.clinician, life)
+        for life in chosen.values():
+            self.waiting.remove(life)
+        return list(chosen.values())
+
+    async def raise_flag(self, window: int) -> None:
+        """A clinician flags somebody outright whose course knows no other crisis."""
+        life = self._calm(window)
+        if life is None:
+            return
+        random = Random(f"{self.seed}-flag-{window}")  # noqa: S311 (a simulation, no secret)
+        plans = (await self.desks.get("care_plan", f"/patients/{life.patient_id}/plans"))["plans"]
+        if plans and random.random() < 0.6:
+            sent = self.desks.send(
+                "care_plan", "POST", f"/plans/{plans[-1]['id']}/crisis-flag", key=str(window)
+            )
+        else:
+            path = f"/referrals/{life.referral_id}/crisis-flag"
+            sent = self.desks.send("intake", "POST", path, {"by": "clinician"}, key=str(window))
+        if await self._try(sent) is not None:
+            self.agenda.put(self.time.now, lambda: self.take_crisis(life))
+
+    def _calm(self, window: int) -> Life | None:
+        calm = [life for life in self.lives.values() if life.crisis_at is None and not life.person.items[8]]
+        calm.sort(key=lambda life: life.person.number)
+        return calm[(window * 7 + self.seed) % len(calm)] if calm else None
+
+
+def cast(count: int, seed: int) -> Sequence[Life]:
+    """Synthetic people; one in six is in danger when they are referred."""
+    lives = synthetic(count, seed, CLINICS)
+    for life in lives[3::6]:
+        _in_danger(life)
+    return lives
+
+
+def _in_danger(life: Life) -> None:
+    items = tuple(1 if item is None else item for item in life.person.items)
+    life.person = replace(life.person, items=(*items[:8], 2))

@@ -1,0 +1,53 @@
+"""One window of a run: people do what they do, the clock moves, everything settles, again."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+
+from deploy.demo.clinic import ROUND_HOURS, together
+from deploy.demo.life import Life
+from deploy.demo.play import NEAR
+from tests.chaos.people import Caseload
+from tests.chaos.timeline import Window, stop_for
+
+REFERRALS_A_WINDOW = 3
+REFERRALS_AT_FIRST = 12
+
+
+@dataclass
+class Play:
+    """Plays windows in order with one caseload."""
+
+    people: Caseload
+    on_morning: Callable[[Window], Awaitable[None]]
+
+    async def window(self, window: Window) -> None:
+        """Raises `Unsettled` when the stack does not come to rest."""
+        self._plan(window)
+        time = self.people.time
+        while time.now < window.end:
+            await time.advance(self._next_moment(window.end))
+            while actions := self.people.agenda.take(time.now):
+                await together(action() for action in actions)
+                await time.settle()
+
+    def _plan(self, window: Window) -> None:
+        people, hour = self.people, ROUND_HOURS
+        for day in window.working_days:
+            people.agenda.put(datetime.combine(day, time(*hour), UTC), people.round)
+        newcomers = people.next_referrals(REFERRALS_AT_FIRST if not window.number else REFERRALS_A_WINDOW)
+        people.agenda.put(window.evening, lambda: self._refer(newcomers))
+        people.agenda.put(window.evening, lambda: people.raise_flag(window.number))
+        people.agenda.put(window.morning, lambda: self.on_morning(window))
+
+    def _refer(self, newcomers: list[Life]) -> Awaitable[None]:
+        return together(self.people.refer(life) for life in newcomers)
+
+    def _next_moment(self, end: datetime) -> datetime:
+        people, now = self.people, self.people.time.now
+        moments = [end]
+        if (act := people.agenda.next) is not None:
+            moments.append(act)
+        near = NEAR if people.crises_under_way else timedelta(0)
+        moments += [stop_for(due, now, near=near) for due in people.time.due]
+        return max(now, min(moments))

@@ -1,0 +1,119 @@
+"""Reads every topic from the beginning, all the while, as nobody's consumer: what was really published."""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import time
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from deploy.embedded.broker import Broker
+from shared.messaging.topics import topics
+
+
+@dataclass(frozen=True)
+class Published:
+    """One record as it stands in the log of one epoch; `seen` is the wall clock's second."""
+
+    epoch: str
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    id: str
+    type: str
+    subject: str
+    sequence: int
+    correlation: str
+    seen: float
+
+
+@dataclass
+class Tap:
+    """Begins anew with every epoch of the broker: its log did, too."""
+
+    broker: Broker
+    records: list[Published] = field(default_factory=list)
+    raw: dict[tuple[str, str, int, int], Any] = field(default_factory=dict)
+    """(epoch, topic, partition, offset) → the record as aiokafka read it, for replays. This epoch's only."""
+
+    _task: "asyncio.Task[None] | None" = None
+
+    async def __aenter__(self) -> "Tap":
+        self._task = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    def ids(self, epoch: str) -> set[str]:
+        return {record.id for record in self.records if record.epoch == epoch}
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                await self._read_epoch(self.broker.cluster_id)
+            except (KafkaError, OSError, TimeoutError, AssertionError, ValueError):
+                await asyncio.sleep(0.1)
+
+    async def _read_epoch(self, epoch: str) -> None:
+        self.raw = {}
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self.broker.address,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            fetch_max_wait_ms=50,
+            request_timeout_ms=5000,
+        )
+        try:
+            await asyncio.wait_for(consumer.start(), 10)
+            places = [
+                TopicPartition(t.name, n)
+                for t in topics().values()
+                for n in range(t.partitions_on(embedded=True))
+            ]
+            consumer.assign(places)
+            known = self._offsets(epoch)
+            for place in places:
+                consumer.seek(place, known.get((place.topic, place.partition), 0))
+            while self.broker.cluster_id == epoch:
+                found = await asyncio.wait_for(consumer.getmany(timeout_ms=100), 10)
+                for batch in found.values():
+                    for record in batch:
+                        self._note(epoch, record)
+        finally:
+            with suppress(Exception):
+                await asyncio.wait_for(consumer.stop(), 3)
+
+    def _offsets(self, epoch: str) -> dict[tuple[str, int], int]:
+        """Where to go on in an epoch that was read before."""
+        following: dict[tuple[str, int], int] = {}
+        for record in self.records:
+            if record.epoch == epoch:
+                following[record.topic, record.partition] = record.offset + 1
+        return following
+
+    def _note(self, epoch: str, record: Any) -> None:
+        headers = {name: value.decode("utf-8", "replace") for name, value in record.headers if value}
+        sequence = headers.get("ce_sequence", "0")
+        self.raw[epoch, record.topic, record.partition, record.offset] = record
+        self.records.append(
+            Published(
+                epoch=epoch,
+                topic=record.topic,
+                partition=record.partition,
+                offset=record.offset,
+                key=(record.key or b"").decode("utf-8", "replace"),
+                id=headers.get("ce_id", ""),
+                type=headers.get("ce_type", ""),
+                subject=headers.get("ce_subject", ""),
+                sequence=int(sequence) if sequence.isdigit() else 0,
+                correlation=headers.get("ce_correlationid", ""),
+                seen=time(),
+            )
+        )
