@@ -14,7 +14,7 @@ from benchmarks.results import printed
 from benchmarks.scale import Scale
 from benchmarks.topics import Shortfall
 
-NAMES = {"consume": "consume.run"}
+NAMES = {"consume": "consume.run", "timers": "timers.run", "idle": "timers.idle"}
 """Benchmark → its module in this package, in the order in which they run."""
 
 

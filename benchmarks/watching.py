@@ -1,20 +1,22 @@
-"""Looking on from outside while a side works: how much is stored by when, at what cost."""
+"""Looking on from outside while a side works: how much is done by when, at what cost."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import time
 
 from benchmarks.machine import cpu_seconds
 from benchmarks.topics import Shortfall
 from deploy.embedded.processes import Process
-from shared.mongo import MongoDatabase
 
 LOOK_SECONDS = 0.02
 WARM_UP = 0.1
 """This share of the work is done before the clock starts."""
 
 STANDSTILL = 60.0
+AFTER_LOOKS = 10
+BATCHES_OF = 1000
+"""Announcements are made in batches of up to this many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,17 @@ class Look:
     """`at`: seconds since 1970, as in the messages' timestamps; `cpu`: seconds so far, by process."""
 
     at: float
-    stored: int
+    done: int
     cpu: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of the run, and how many effects came about in it."""
+
+    start: float
+    end: float
+    effects: int
 
 
 @dataclass
@@ -33,55 +44,65 @@ class Course:
     total: int
     looks: list[Look] = field(default_factory=list)
 
-    @property
-    def start(self) -> Look:
-        """The first look at which the warm-up was over."""
-        return next(look for look in self.looks if look.stored >= self.total * WARM_UP)
-
-    def measures(self, last_effect: float | None = None) -> dict[str, float]:
-        """Effects per second and CPU microseconds per effect, from the end of the warm-up to the end.
+    def span(self, last_effect: float | None = None) -> Span:
+        """From the first look at which the warm-up was over to the end.
 
         `last_effect`: when the last announcement was handed to the broker, for a side that announces.
         """
-        complete = next(look for look in self.looks if look.stored >= self.total)
-        end = max(complete.at, last_effect or 0.0)
-        done = self.total - self.start.stored
-        spent = self._cpu_at(end)
-        cost = {f"{name} µs": (spent[name] - used) / done * 1e6 for name, used in self.start.cpu.items()}
-        return {"events/s": done / (end - self.start.at), **cost}
+        start = next(look for look in self.looks if look.done >= self.total * WARM_UP)
+        complete = next(look for look in self.looks if look.done >= self.total)
+        return Span(start.at, max(complete.at, last_effect or 0.0), self.total - start.done)
+
+    def measures(self, span: Span) -> dict[str, float]:
+        """Effects per second, and microseconds of CPU per effect for each process."""
+        before, after = self._cpu_at(span.start), self._cpu_at(span.end)
+        cost = {f"{name} µs": (after[name] - before[name]) / span.effects * 1e6 for name in before}
+        return {"events/s": span.effects / (span.end - span.start), **cost}
 
     def _cpu_at(self, moment: float) -> Mapping[str, float]:
-        after = [look for look in self.looks if look.at >= moment]
-        return (after[0] if after else self.looks[-1]).cpu
+        later = [look for look in self.looks if look.at >= moment]
+        return (later[0] if later else self.looks[-1]).cpu
+
+
+def steady(times: Sequence[float]) -> Span:
+    """The span of announcements alone: from the end of the batch in which the warm-up ends to the last.
+
+    Batches show as gaps between the times; without any, one place is as good as another.
+    """
+    ordered = sorted(times)
+    first = max(1, int(len(ordered) * WARM_UP))
+    near = range(first, min(first + BATCHES_OF, len(ordered) - 1) + 1)
+    place = max((i for i in near if i < len(ordered)), key=lambda i: ordered[i] - ordered[i - 1])
+    return Span(ordered[place - 1], ordered[-1], len(ordered) - place)
 
 
 class Watch:
-    """Looks at a collection's size and some processes' CPU time, often and cheaply."""
+    """Counts what is done and looks at some processes' CPU time, often and cheaply."""
 
-    def __init__(self, database: MongoDatabase, collection: str, total: int, pids: Mapping[str, int]) -> None:
-        self._database, self._collection, self._pids = database, collection, pids
+    def __init__(
+        self, count: Callable[[], Awaitable[int]], total: int, processes: Mapping[str, Process | None]
+    ) -> None:
+        self._count = count
+        self._pids = {name: process.pid for name, process in processes.items() if process is not None}
         self.course = Course(total)
 
-    async def until_stored(self, worker: Sequence[Process]) -> None:
-        """Raises `Shortfall` when nothing moves any more, or a worker ended."""
-        moved, most = time(), 0
-        while (look := await self._look()).stored < self.course.total:
-            if look.stored > most:
-                moved, most = look.at, look.stored
-            if any(process.poll() is not None for process in worker):
-                raise Shortfall(f"the side ended with {most} of {self.course.total} stored")
+    async def until_done(self, worker: Process) -> None:
+        """Raises `Shortfall` when nothing moves any more, or the worker ended."""
+        moved, most = time(), -1
+        while (look := await self.look()).done < self.course.total:
+            if look.done > most:
+                moved, most = look.at, look.done
+            if worker.poll() is not None:
+                raise Shortfall(f"the side ended with {most} of {self.course.total} done")
             if look.at - moved > STANDSTILL:
-                raise Shortfall(f"only {most} of {self.course.total} stored, and nothing moves")
+                raise Shortfall(f"only {most} of {self.course.total} done, and nothing moves")
             await asyncio.sleep(LOOK_SECONDS)
-
-    async def a_little_longer(self, looks: int = 10) -> None:
-        """What was stored last is still being announced."""
-        for _ in range(looks):
+        for _ in range(AFTER_LOOKS):  # what was stored last is still being announced
             await asyncio.sleep(LOOK_SECONDS)
-            await self._look()
+            await self.look()
 
-    async def _look(self) -> Look:
-        stored = await self._database[self._collection].estimated_document_count()
-        look = Look(time(), stored, {name: cpu_seconds(pid) for name, pid in self._pids.items()})
+    async def look(self) -> Look:
+        done = await self._count()
+        look = Look(time(), done, {name: cpu_seconds(pid) for name, pid in self._pids.items()})
         self.course.looks.append(look)
         return look

@@ -77,20 +77,19 @@ async def measure(
         async with contender.start(task) as process:
             watch = _watch(lab, broker, database, process, len(part))
             try:
-                await watch.until_stored([process])
-                await watch.a_little_longer()
+                await watch.until_done(process)
                 last = await _verified(contender, task, database, part)
             except Shortfall as shortfall:
                 raise Shortfall(f"{contender.name}: {shortfall}\n{lab.last_words()}") from None
-        return watch.course.measures(last) | await verifying.bytes_stored(database, len(part))
+        course = watch.course
+        return course.measures(course.span(last)) | await verifying.bytes_stored(database, len(part))
 
 
 def _watch(lab: Lab, broker: Broker, database: MongoDatabase, process: Process, total: int) -> Watch:
-    pids = {"client": process.pid}
-    for name, server in (("mongod", lab.mongod), ("broker", broker)):
-        if server.process is not None:
-            pids[name] = server.process.pid
-    return Watch(database, "plans", total, pids)
+    async def stored() -> int:
+        return int(await database["plans"].estimated_document_count())
+
+    return Watch(stored, total, {"client": process, "mongod": lab.mongod.process, "broker": broker.process})
 
 
 async def _verified(
