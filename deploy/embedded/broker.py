@@ -76,12 +76,25 @@ class Broker:
                 self.start()
             with suppress(ConnectionError):
                 if await listens(self.port) and await cluster_id(self.address) == self.cluster_id:
-                    await create_topics(self.address, topics().values() if declared is None else declared)
+                    await self._make(list(topics().values() if declared is None else declared))
                     return
         raise NotReady(
             f"the broker did not answer on {self.address} within {within:g} s; see {self.log}\n"
             f"{last_lines(self.log, 2)}"
         )
+
+    async def _make(self, declared: list[Topic]) -> None:
+        """Make the topics with their partitions, whoever asks about them meanwhile.
+
+        This broker makes a topic that anybody asks for by name, with four partitions: clients that were
+        there before a restart do. Whoever assigns partitions would never read those beyond the declared.
+        """
+        while True:
+            await create_topics(self.address, declared)
+            wrong = await misshapen_topics(self.address, declared)
+            if not wrong:
+                return
+            await delete_topics(self.address, wrong)
 
     def stop(self, within: float = 0.0) -> bool:
         """End it at once: it has nothing to save, and takes five seconds when asked politely."""
@@ -130,3 +143,16 @@ async def create_topics(address: str, declared: Iterable[Topic], *, embedded: bo
     if refused:
         raise TopicsRefused(refused)
     return [name for name, code in outcome.items() if code == CREATED]
+
+
+async def misshapen_topics(address: str, declared: Iterable[Topic]) -> list[str]:
+    """Topics that have another number of partitions than declared. Raises `ConnectionError`."""
+    async with _admin(address) as admin:
+        found = {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics()}
+    return [t.name for t in declared if found.get(t.name) != t.partitions_on(embedded=True)]
+
+
+async def delete_topics(address: str, names: list[str]) -> None:
+    """Raises `ConnectionError`."""
+    async with _admin(address) as admin:
+        await admin.delete_topics(names)

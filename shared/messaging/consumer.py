@@ -163,9 +163,9 @@ class Consumer:
 
     async def positions(self) -> dict[str, int]:
         """Next offsets by `topic/partition`; of partitions not read yet, where reading will begin."""
-        done = dict(self._flow.consumed[self.name])
-        if self._kafka is not None and not self._at_work:
-            for place in self._kafka.assignment():
+        done, kafka = dict(self._flow.consumed[self.name]), self._kafka
+        if kafka is not None and not self._at_work:
+            for place in kafka.assignment():
                 if (place.topic, place.partition) not in done:
-                    done[place.topic, place.partition] = await self._kafka.position(place)
+                    done[place.topic, place.partition] = await kafka.position(place)
         return {f"{topic}/{partition}": offset for (topic, partition), offset in done.items()}

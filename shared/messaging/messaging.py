@@ -144,7 +144,10 @@ class Messaging:
                 return cluster_id
 
     async def _wait_for_topics(self) -> None:
-        """Every topic we read or write must be there with the declared number of partitions."""
+        """Every topic we read or write must be there with exactly the declared number of partitions.
+
+        Crisis flags are read from partitions that are assigned by number: one more would never be read.
+        """
         own = [t.name for t in topics().values() if t.producer == self._service]
         wanted = sorted({*own, *(name for consumer in self.consumers for name in consumer.topics)})
         embedded = self._settings.embedded_broker
@@ -155,7 +158,7 @@ class Messaging:
                 found = await self._cluster.partitions(wanted)
             except AWAY:
                 found = {}
-            wrong = [name for name in wanted if found.get(name, 0) < needed[name]]
+            wrong = [name for name in wanted if found.get(name) != needed[name]]
             if not wrong:
                 return
             complaint.say("waiting for topics with their partitions", topics=wrong)

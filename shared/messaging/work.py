@@ -6,7 +6,7 @@ changed them meanwhile), outbox rows and whatever else takes part in the transac
 """
 
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from shared.messaging.envelope import Cause, Envelope, seal
 from shared.messaging.event import Event
 from shared.messaging.outbox import Outbox
-from shared.mongo import Document, InsertOne, MongoDatabase, ReplaceOne, Txn
+from shared.mongo import Document, InsertOne, MongoDatabase, ReplaceOne, Txn, UpdateOne
 
 
 class Conflict(Exception):
@@ -32,6 +32,18 @@ class NotFound(LookupError):
 
 
 M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Excerpt(Generic[M]):
+    """A part of a document that is enough to decide upon, where the whole is large.
+
+    `projection` is what is read; `changes` are the fields to be set for a new state of the part, and the
+    array filters they need.
+    """
+
+    projection: Document
+    changes: Callable[[M], tuple[Document, list[Mapping[str, Any]]]]
 
 
 @dataclass(slots=True)
@@ -52,9 +64,12 @@ class Documents(Generic[M]):
     sequence per topic) and `trail` (the outbox rows that tell this document's story).
     """
 
-    def __init__(self, work: "Work", collection: str, model: type[M], due: str | None) -> None:
+    def __init__(
+        self, work: "Work", collection: str, model: type[M], due: str | None, excerpt: Excerpt[M] | None
+    ) -> None:
         self._work = work
         self._due = due
+        self._excerpt = excerpt
         self._collection = collection
         self._model = model
         self._held: dict[str, _Held[M]] = {}
@@ -71,7 +86,8 @@ class Documents(Generic[M]):
         self, query: Document, *, limit: int = 0, sort: list[tuple[str, int]] | None = None
     ) -> list[M]:
         """Load what matches; what is already in hand stays as it is in hand."""
-        cursor = self._work.database[self._collection].find(query, limit=limit, sort=sort)
+        part = self._excerpt.projection if self._excerpt else None
+        cursor = self._work.database[self._collection].find(query, part, limit=limit, sort=sort)
         return [self._hold(row).state for row in await cursor.to_list(None)]
 
     def _hold(self, row: Document) -> _Held[M]:
@@ -114,26 +130,35 @@ class Documents(Generic[M]):
                 held.trail.append(row)
 
     async def flush(self, txn: Txn) -> None:
-        operations: list[Any] = []
-        replaced = 0
-        for id, held in self._held.items():
-            if not held.changed:
-                continue
-            row = held.state.model_dump(exclude={"id"})
-            if self._due is not None and (moment := row[self._due]) is not None:
-                self._work.due_at_once |= moment <= self._work.now
-            row |= {"_id": id, "version": held.version + 1, "announced": held.announced, "trail": held.trail}
-            if held.version == 0:
-                operations.append(InsertOne(row))
-            else:
-                operations.append(ReplaceOne({"_id": id, "version": held.version}, row))
-                replaced += 1
-        if operations:
-            result = await self._work.database[self._collection].bulk_write(
-                operations, ordered=False, session=txn
-            )
-            if result.matched_count != replaced:
-                raise Conflict(self._collection)
+        changed = [(id, held) for id, held in self._held.items() if held.changed]
+        if not changed:
+            return
+        write = self._write_part if self._excerpt else self._write_whole
+        operations = [write(id, held) for id, held in changed]
+        result = await self._work.database[self._collection].bulk_write(
+            operations, ordered=False, session=txn
+        )
+        if result.matched_count != sum(held.version > 0 for _, held in changed):
+            raise Conflict(self._collection)
+
+    def _write_whole(self, id: str, held: _Held[M]) -> Any:
+        row = {"_id": id, **held.state.model_dump(exclude={"id"}), **self._beside(held)}
+        self._note_due(row)
+        return ReplaceOne({"_id": id, "version": held.version}, row) if held.version else InsertOne(row)
+
+    def _write_part(self, id: str, held: _Held[M]) -> Any:
+        assert self._excerpt is not None  # noqa: S101 (flush has looked)
+        fields, filters = self._excerpt.changes(held.state)
+        self._note_due(fields)
+        change = {"$set": fields | self._beside(held)}
+        return UpdateOne({"_id": id, "version": held.version}, change, array_filters=filters or None)
+
+    def _beside(self, held: _Held[M]) -> Document:
+        return {"version": held.version + 1, "announced": held.announced, "trail": held.trail}
+
+    def _note_due(self, row: Document) -> None:
+        if self._due is not None and (moment := row[self._due]) is not None:
+            self._work.due_at_once |= moment <= self._work.now
 
 
 class Work:
@@ -159,9 +184,20 @@ class Work:
         self.due_at_once = False
         """Whether something was saved for which a ticker has work at this very moment."""
 
-    def documents(self, collection: str, model: type[M], *, due: str | None = None) -> Documents[M]:
-        """`due`: the field with the moment at which a ticker has to look at a document, or none."""
-        documents = Documents(self, collection, model, due)
+    def documents(
+        self,
+        collection: str,
+        model: type[M],
+        *,
+        due: str | None = None,
+        excerpt: Excerpt[M] | None = None,
+    ) -> Documents[M]:
+        """`due`: the field with the moment at which a ticker has to look at a document, or none.
+
+        With an `excerpt` only that part is read and written; a document may be in hand once only, whole
+        or in part.
+        """
+        documents = Documents(self, collection, model, due, excerpt)
         self._collections.append(documents)
         return documents
 

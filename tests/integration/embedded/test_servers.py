@@ -94,6 +94,22 @@ async def test_a_restarted_broker_has_a_new_cluster_id_the_topics_and_an_empty_l
     assert await _consume(broker.address) == b"kept"
 
 
+async def test_a_topic_that_a_client_brought_about_too_early_gets_its_declared_partitions(
+    make_broker: MakeBroker,
+) -> None:
+    broker = await make_broker()
+    broker.kill()
+    broker.start()
+    await broker.ready(declared=[])
+    await _produce(broker.address, b"made by asking, with more partitions than declared")
+    await broker.ready()
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.address)
+    await admin.start()
+    found = {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics()}
+    await admin.close()
+    assert found == {name: topic.partitions_on(embedded=True) for name, topic in topics().items()}
+
+
 async def test_a_broker_waits_for_its_port_to_become_free(tmp_path: Path, broker: Broker) -> None:
     successor = Broker(tmp_path / "successor", broker.port, tmp_path / "successor.log")
     successor.start()

@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 from cloudevents.core.formats.json import JSONFormat
 
+from deploy.embedded.broker import delete_topics
 from shared.messaging import lease, outbox
 from shared.messaging.consumer import Subscription
 from shared.messaging.messaging import Messaging
@@ -160,6 +162,25 @@ async def test_a_broker_that_lost_its_log_is_noticed_and_refilled_without_a_seco
 async def _caught_up(one: Messaging, two: Messaging) -> bool:
     positions = await two.consumers[0].positions()
     return all(positions.get(f"{t}/{p}", 0) >= offset for (t, p), offset in one.flow.published.items())
+
+
+async def test_a_topic_with_more_partitions_than_declared_is_not_used(
+    sender: MongoDatabase, make_broker: MakeBroker
+) -> None:
+    broker = await make_broker()
+    await delete_topics(broker.address, ["intake.referrals"])
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker.address)
+    await admin.start()
+    await admin.create_topics([NewTopic("intake.referrals", 4, 1)])
+    await announce(sender, ["r1"])
+    async with sending(sender, broker.address) as messaging:
+        await eventually(lambda: messaging.cluster_reached)
+        with pytest.raises(AssertionError):
+            await eventually(lambda: _nothing_pending(sender), within=1)
+        await admin.delete_topics(["intake.referrals"])
+        await admin.close()
+        await broker.ready()
+        await eventually(lambda: _nothing_pending(sender), within=15)
 
 
 async def test_a_relay_killed_between_publish_and_mark_publishes_again_and_nothing_doubles(
