@@ -14,6 +14,7 @@ from services.scheduler.domain.diary import Diary
 from services.scheduler.domain.schedule import Schedule
 from services.scheduler.domain.wall_time import MIDNIGHT, at
 from services.scheduler.events import ScheduleEvent
+from services.scheduler.excerpts import DuePart, due_part
 from services.scheduler.inbound import CarePlanStarted, PlanFact
 from shared.messaging.work import Work
 from shared.mongo import Document, Index, MongoDatabase, Txn
@@ -59,6 +60,7 @@ class SchedulerWork(Work):
         super().__init__(database, service="scheduler", now=now)
         self.clinics = clinics
         self.schedules = self.documents(SCHEDULES, Schedule, due="next_due")
+        self.due_parts = self.documents(SCHEDULES, DuePart, due="next_due", excerpt=due_part(now))
         self.rosters = self.documents(ROSTERS, Roster, due="recheck_at")
         self.bookings = Bookings(database)
         self._booking = False

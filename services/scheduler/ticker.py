@@ -1,6 +1,7 @@
 """What the clock brings about: announcements whose moment has come, and a second look at leave."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -17,6 +18,7 @@ log = structlog.get_logger()
 
 BATCH = 500
 ATTEMPTS = 10
+HALVES: list[Document] = [{"shard": {"$mod": [2, remainder]}} for remainder in (0, 1)]
 
 OpenWorkAt = Callable[[datetime], SchedulerWork]
 
@@ -32,6 +34,7 @@ class Announcing:
 
     def __init__(self, database: MongoDatabase, open_work_at: OpenWorkAt, share: Share) -> None:
         self._database, self._open, self._share = database, open_work_at, share
+        self._behind = False
 
     async def due(self) -> datetime | None:
         row = await self._database[SCHEDULES].find_one(
@@ -40,12 +43,26 @@ class Announcing:
         return row["next_due"] if row else None
 
     async def tick(self, now: datetime) -> int:
-        """How many schedules had something due. Raises `Conflict` when others were faster ten times."""
+        """How many schedules had something due. Raises `Conflict` when others were faster ten times.
+
+        With more due than a batch holds, two batches are under way: one decides while the other is stored.
+        """
         due = {"waiting": True, "next_due": {"$lte": now}, **await self._share.mine()}
+        queries = [{"$and": [due, half]} for half in HALVES] if self._behind else [due]
+        took = await asyncio.gather(*(self._take(query, now) for query in queries), return_exceptions=True)
+        counts = [count for count in took if not isinstance(count, BaseException)]
+        self._behind = any(count == BATCH for count in counts)
+        for error in took:
+            if isinstance(error, BaseException):
+                raise error
+        return sum(counts)
+
+    async def _take(self, query: Document, now: datetime) -> int:
+        """A batch; smaller and smaller while others are faster."""
         size = BATCH
         for _ in range(ATTEMPTS):
             try:
-                return await self._announce(due, now, size)
+                return await self._announce(query, now, size)
             except Conflict:
                 size = max(1, size // 2)
             except Exception as error:
@@ -54,21 +71,27 @@ class Announcing:
                 if is_transient(error):
                     raise
                 log.warning("batch taken apart", ticker=self.name, error=type(error).__name__)
-                return await self._one_by_one(due, now)
+                return await self._one_by_one(query, now)
         raise Conflict(SCHEDULES)
 
     async def _announce(self, query: Document, now: datetime, size: int) -> int:
         work = self._open(now)
-        schedules = await work.schedules.find(query, limit=size, sort=[("next_due", 1)])
-        for schedule in schedules:
-            work.cause = Cause(correlation_id=schedule.story)
-            work.keep(*timers.due(schedule, now))
-        await self._go_on_where_run_dry(work)
+        parts = await work.due_parts.find(query, limit=size, sort=[("next_due", 1)])
+        overdue = [part.id for part in parts if timers.session_overdue(part, now)]
+        for part in parts:
+            if part.id not in overdue:
+                work.cause = Cause(correlation_id=part.story)
+                work.due_parts.save(*timers.due(part, now))
+        await self._announce_overdue(work, overdue)
         await work.commit()
-        return len(schedules)
+        return len(parts)
 
-    async def _go_on_where_run_dry(self, work: SchedulerWork) -> None:
-        """Courses of which only sessions are left that nobody recorded are extended."""
+    async def _announce_overdue(self, work: SchedulerWork, ids: Sequence[str]) -> None:
+        """A session that nobody recorded: where only such are left, the course is extended."""
+        await work.schedules.load(ids)
+        for schedule in list(work.schedules):
+            work.cause = Cause(correlation_id=schedule.story)
+            work.keep(*timers.due(schedule, work.now))
         dry = [schedule for schedule in work.schedules if course.has_run_dry(schedule)]
         await work.read_diaries(schedule.clinician_id for schedule in dry)
         for schedule in dry:

@@ -5,7 +5,7 @@ FHIR: an `Appointment` is the promise of a session; its status codes are used ve
 
 from collections.abc import Iterable
 from datetime import date, datetime, time
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from zlib import crc32
 
 from pydantic import AwareDatetime, computed_field
@@ -161,10 +161,10 @@ class Schedule(Frozen):
         """The local days on which something stands."""
         return {a.local.date() for a in self.appointments if a.state != "cancelled"}
 
-    def revised(self, **changes: Any) -> "Schedule":
+    def revised(self, **changes: Any) -> Self:
         return self.model_copy(update=changes)
 
-    def replacing(self, changed: Appointment) -> "Schedule":
+    def replacing(self, changed: Appointment) -> Self:
         """With this appointment in place of the one with its id."""
         return self.revised(
             appointments=tuple(changed if a.id == changed.id else a for a in self.appointments)

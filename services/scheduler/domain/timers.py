@@ -7,7 +7,7 @@ come round to it, it is a skip, and a skip is itself an event (clinical.md, Time
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from services.scheduler.domain.clinics import ONE_DAY, Clinic
 from services.scheduler.domain.rules import (
@@ -50,6 +50,7 @@ SKIPPED: dict[Withdrawn, SkipReason] = {
     "changed": "superseded",
 }
 
+S = TypeVar("S", bound=Schedule)
 Ended = tuple[tuple[Timer, ...], list[DueEvent]]
 
 
@@ -126,7 +127,7 @@ def fire_at_once(schedule: Schedule, kind: Announced, now: datetime) -> tuple[Sc
     return schedule.revised(timers=(*schedule.timers, timer)), event
 
 
-def due(schedule: Schedule, now: datetime) -> tuple[Schedule, list[DueEvent]]:
+def due(schedule: S, now: datetime) -> tuple[S, list[DueEvent]]:
     """Everything whose moment has come, in order of it; each fires or is skipped by its late policy."""
     events: list[DueEvent] = []
     appointments = list(schedule.appointments)
@@ -140,6 +141,11 @@ def due(schedule: Schedule, now: datetime) -> tuple[Schedule, list[DueEvent]]:
         return schedule, []
     events = sorted(events + told, key=lambda event: event.due_at)
     return schedule.revised(appointments=tuple(appointments), timers=timers), events
+
+
+def session_overdue(schedule: Schedule, now: datetime) -> bool:
+    """Whether a session is to be announced as overdue by now."""
+    return any(timer.kind == "SessionOverdue" and timer.due_at <= now for timer in schedule.armed())
 
 
 def _fire(
