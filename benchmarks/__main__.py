@@ -14,7 +14,12 @@ from benchmarks.results import printed
 from benchmarks.scale import Scale
 from benchmarks.topics import Shortfall
 
-NAMES = {"consume": "consume.run", "timers": "timers.run", "idle": "timers.idle"}
+NAMES = {
+    "consume": "consume.run",
+    "course": "whole.course",
+    "timers": "timers.run",
+    "idle": "timers.idle",
+}
 """Benchmark → its module in this package, in the order in which they run."""
 
 

@@ -20,11 +20,11 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_megabytes(pid: int) -> float:
-    """Memory of a process that is in RAM, without what it shares with its program file's pages."""
+    """Memory of a process that is in RAM."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
+        if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
-    raise LookupError(f"no RssAnon of process {pid}")
+    raise LookupError(f"no VmRSS of process {pid}")
 
 
 def machine() -> dict[str, Any]:

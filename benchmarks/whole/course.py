@@ -1,0 +1,130 @@
+"""The benchmark `course`: referrals in, until every plan has its appointments, all services running."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+
+from benchmarks import rounds
+from benchmarks.consume.intakes import envelopes
+from benchmarks.consume.run import measure as measure_consumer
+from benchmarks.consume.sides import CONTENDERS, LIMIT
+from benchmarks.lab import laboratory
+from benchmarks.machine import machine
+from benchmarks.results import Ratio, Result, Side
+from benchmarks.scale import Scale
+from benchmarks.statistics import ratio
+from benchmarks.topics import Shortfall
+from benchmarks.whole.stack import Whole, plan_for, whole
+
+NAME, TITLE = "course", "Whole course: referrals in, until every plan is scheduled"
+PER_CORE = "events/s/core"
+GOAL, LINEAR = 0.5, 0.8
+WARM_UP = 500
+"""Referrals before the clock starts: code loaded, connections made, indexes in use."""
+
+EACH = ("ReferralReceived", "IntakeCompleted", "CarePlanStarted")
+"""Announced once for each referral; and `BOOKED` once for each session of its contract."""
+
+BOOKED = "SessionScheduled"
+
+
+async def run(scale: Scale, say: Callable[[str], None]) -> Result:
+    sizes = {"quick": (200, 1_000), "normal": (1_000, 5_000, 20_000), "full": (1_000, 5_000, 20_000, 50_000)}
+    sides: dict[str, tuple[str, rounds.Run]] = {
+        _name(size): (_note(size), _course(size)) for size in reversed(sizes[scale.size])
+    }
+    backlog = envelopes(scale.pick(quick=3_000, normal=20_000))
+    limit = next(contender for contender in CONTENDERS if contender.name == LIMIT)
+
+    async def measure_limit(number: int) -> Mapping[str, float]:
+        async with laboratory() as lab:
+            return per_core(await measure_consumer(lab, limit, backlog, number))
+
+    sides[LIMIT] = (limit.note, measure_limit)
+    found = await rounds.alternate(sides, scale.rounds, say)
+    return Result(
+        NAME,
+        TITLE,
+        PER_CORE,
+        "events announced per second of CPU of all processes, servers included",
+        list(found.values()),
+        _ratios(found, list(sides)),
+        machine(),
+    )
+
+
+def _name(size: int) -> str:
+    return f"{size:,} referrals"
+
+
+def _note(size: int) -> str:
+    return f"bulk import of {size:,} over HTTP after {WARM_UP} others, until the stack is at rest"
+
+
+def _ratios(found: Mapping[str, Side], names: list[str]) -> list[Ratio]:
+    """The largest course against the limit loop, and against the smallest course."""
+    largest, *_, smallest, limit = (found[name].of(PER_CORE) for name in names)
+    return [
+        Ratio(f"{names[0]} / {LIMIT}, per core", ratio(largest, limit), "higher", GOAL),
+        Ratio(f"{names[0]} / {names[-2]}, per core", ratio(largest, smallest), "higher", LINEAR),
+    ]
+
+
+def per_core(measured: Mapping[str, float]) -> dict[str, float]:
+    """Of a side of `consume`: what all its processes together make of a second."""
+    cost = {name: value for name, value in measured.items() if name.endswith(" µs")}
+    return {PER_CORE: 1e6 / sum(cost.values()), "events/s": measured["events/s"], **cost}
+
+
+def _course(size: int) -> rounds.Run:
+    async def measure(number: int) -> Mapping[str, float]:
+        with TemporaryDirectory(prefix="kith-bench-") as folder:
+            capacity = size + WARM_UP
+            async with whole(plan_for(Path(folder), capacity), capacity) as stack:
+                return await measure_course(stack, size)
+
+    return measure
+
+
+async def measure_course(stack: Whole, size: int) -> Mapping[str, float]:
+    """Import, wait, count everything. Raises `Shortfall`."""
+    await stack.refer(1, WARM_UP)
+    await stack.settled()
+    known = sum((await stack.announced()).values())
+    before, begun = stack.cpu(), monotonic()
+    await stack.refer(1 + WARM_UP, size)
+    scheduled = monotonic() - begun
+    await stack.settled()
+    after, rest = stack.cpu(), monotonic() - begun
+    events = await _verified(stack, size + WARM_UP) - known
+    spent = {name: (after[name] - before[name]) / events * 1e6 for name in before}
+    return {
+        PER_CORE: 1e6 / sum(spent.values()),
+        "events/s": events / rest,
+        "referrals/s": size / scheduled,
+        **{f"{name} µs": value for name, value in spent.items()},
+    }
+
+
+async def _verified(stack: Whole, size: int) -> int:
+    """How many events there are: every referral led to all it should, once, and nothing was set aside."""
+    await stack.require_no_dead_letters()
+    announced = await stack.announced()
+    wanted = dict.fromkeys(EACH, size) | {BOOKED: await _sessions(stack, size)}
+    if {kind: announced.get(kind, 0) for kind in wanted} != wanted:
+        raise Shortfall(f"announced {announced}, expected {wanted}; {stack.warnings[-3:]}")
+    async with stack.database("scheduler") as database:
+        if (found := await database["schedules"].count_documents({})) != size:
+            raise Shortfall(f"{found} schedules, expected {size}")
+    return sum(announced.values())
+
+
+async def _sessions(stack: Whole, size: int) -> int:
+    """The contracted sessions of all plans together. Raises `Shortfall` when a plan is missing."""
+    group = {"_id": None, "plans": {"$sum": 1}, "sessions": {"$sum": "$contract.sessions"}}
+    async with stack.database("care_plan") as database:
+        (found,) = await database.aggregate("plans", [{"$group": group}])
+    if found["plans"] != size:
+        raise Shortfall(f"{found['plans']} plans, expected {size}")
+    return int(found["sessions"])
