@@ -17,8 +17,12 @@ from benchmarks.topics import Shortfall
 NAMES = {
     "consume": "consume.run",
     "course": "whole.course",
+    "crisis": "whole.crisis",
+    "crisis_load": "whole.crisis_load",
     "timers": "timers.run",
     "idle": "timers.idle",
+    "start": "whole.start",
+    "memory": "whole.memory",
 }
 """Benchmark → its module in this package, in the order in which they run."""
 
