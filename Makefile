@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
-.PHONY: help demo up test test-containers check format lock clean doctor
+.PHONY: help demo up test test-containers bench check format lock clean doctor
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -25,6 +25,9 @@ test: .venv/dev doctor ## run every test
 
 test-containers: .venv/dev ## the messaging tests on Apache Kafka and MongoDB in containers
 	@KITH_TEST_SERVERS=containers $(BIN)/python -m pytest -q tests/integration/messaging $(ARGS)
+
+bench: .venv/run .venv/rivals/installed doctor ## measure Kith against other ways to do it (ARGS="consume --quick")
+	@$(BIN)/python -m benchmarks $(ARGS)
 
 check: .venv/dev doctor ## the whole gate: format, lint, types, import contracts, published contracts, tests
 	@echo "Format and lint"; $(BIN)/ruff format --check --quiet . && $(BIN)/ruff check --quiet .
@@ -44,6 +47,9 @@ lock: .venv/bin/python ## resolve the requirement files anew
 		../.venv/lock/bin/uv pip compile --quiet ../pyproject.toml ../.venv/lock/build.in --extra $${set#*:} \
 			--universal --python-version 3.11 --generate-hashes --strip-extras --no-header --no-annotate \
 			--no-emit-index-url --no-emit-find-links --output-file $${set%%:*}.txt; done
+	@cd requirements && ../.venv/lock/bin/uv pip compile --quiet --group ../pyproject.toml:bench \
+		--universal --python-version 3.11 --generate-hashes --strip-extras --no-header --no-annotate \
+		--no-emit-index-url --no-emit-find-links --output-file bench.txt
 
 clean: ## remove what was built or downloaded here (not the data in .kith)
 	@echo "Removing .venv and caches"
@@ -72,3 +78,9 @@ doctor:
 	@$(PIP) --require-hashes -r requirements/dev.txt
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@ .venv/run
+
+.venv/rivals/installed: requirements/bench.txt | .venv/bin/python
+	@echo "Installing what Kith is measured against, in an environment of its own"
+	@$(BIN)/python -m venv .venv/rivals
+	@.venv/rivals/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements/bench.txt && touch $@ || { rm -rf .venv/rivals; echo "Not installed: left out, and said"; }

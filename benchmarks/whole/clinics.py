@@ -36,7 +36,7 @@ def write(folder: Path, patients: int, *, page: str | None = None) -> dict[str, 
 
 def _clinics(staff: dict[str, list[str]]) -> dict[str, Any]:
     """Like the first one that ships, but larger."""
-    shipped = json.loads((CONFIG / "clinics.json").read_text())
+    shipped: dict[str, Any] = json.loads((CONFIG / "clinics.json").read_text())
     like = shipped["clinics"][0]
     clinics = [
         like | {"id": clinic, "name": clinic, "clinicians": [{"id": id, "leave": []} for id in ids]}
