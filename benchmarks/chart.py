@@ -15,7 +15,7 @@ def svg(result: Result) -> str:
     """Bars of the result's main measure, and under them the ratios with their goals."""
     bars = [(side.name, side.figures()[result.measure]) for side in result.sides if side.rounds]
     most = max((figure.high for _, figure in bars), default=1.0) or 1.0
-    lines = [f"{r.name}: {r.value}  {r.asked}  {r.verdict}" for r in result.ratios]
+    lines = [" · ".join(filter(None, (f"{r.name}: {r.value}", r.asked, r.verdict))) for r in result.ratios]
     under = TOP + ROW * len(bars) + 26
     height = under + 20 * len(lines) + 14
     parts = [
@@ -24,16 +24,20 @@ def svg(result: Result) -> str:
         f"<rect width='{WIDTH}' height='{height}' fill='#ffffff'/>",
         _text(16, 26, result.title, size=16, weight=600),
         _text(16, 46, f"{result.measure} ({result.unit}); median, line: range of the rounds", colour=PALE),
-        *(part for row, (name, figure) in enumerate(bars) for part in _bar(row, name, figure, most)),
+        *(
+            part
+            for row, (name, figure) in enumerate(bars)
+            for part in _bar(row, name, figure, most, OURS if row < result.ours else THEIRS)
+        ),
         *(_text(16, under + 20 * i, line) for i, line in enumerate(lines)),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _bar(row: int, name: str, figure: Figure, most: float) -> list[str]:
+def _bar(row: int, name: str, figure: Figure, most: float, colour: str) -> list[str]:
     y, scale = TOP + ROW * row, (WIDTH - LEFT - RIGHT) / most
-    middle, colour = y + BAR / 2, OURS if row == 0 else THEIRS
+    middle = y + BAR / 2
     low, high = LEFT + figure.low * scale, LEFT + figure.high * scale
     width = max(1.0, figure.median * scale)
     whisker = f"M{low:.1f} {middle - 4:.1f}v8m0 -4H{high:.1f}m0 -4v8"

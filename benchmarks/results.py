@@ -61,7 +61,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Result:
-    """`measure` is the one the chart shows; `unit` belongs to it."""
+    """`measure` is the one the chart shows; `unit` belongs to it. The first `ours` sides are Kith."""
 
     benchmark: str
     title: str
@@ -70,6 +70,7 @@ class Result:
     sides: Sequence[Side]
     ratios: Sequence[Ratio]
     facts: Mapping[str, Any] = field(default_factory=dict)
+    ours: int = 1
 
     def as_json(self) -> dict[str, Any]:
         return {

@@ -51,6 +51,7 @@ async def run(scale: Scale, say: Callable[[str], None]) -> Result:
         list(found.values()),
         _ratios(found, list(sides)),
         machine(),
+        ours=len(found) - 1,
     )
 
 
