@@ -48,6 +48,7 @@ class Play:
         moments = [end]
         if (act := people.agenda.next) is not None:
             moments.append(act)
-        near = NEAR if people.crises_under_way else timedelta(0)
+        soon = act is not None and act - now < NEAR  # else whoever is in danger is cared for tomorrow
+        near = NEAR if soon and people.crises_under_way else timedelta(0)
         moments += [stop_for(due, now, near=near) for due in people.time.due]
         return max(now, min(moments))

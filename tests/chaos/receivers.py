@@ -154,7 +154,9 @@ class Receivers:
 
 def _mail(text: str) -> Page:
     """What a mail says: its id, to whom, the alert its link leads to."""
-    headers = dict(line.split(": ", 1) for line in text.split("\r\n\r\n", maxsplit=1)[0].split("\r\n") if ": " in line)
+    headers = dict(
+        line.split(": ", 1) for line in text.split("\r\n\r\n", maxsplit=1)[0].split("\r\n") if ": " in line
+    )
     id = headers["Message-ID"].strip("<>").partition("@")[0]
     link = next(word for word in text.split() if "/alerts/" in word or word.endswith("/inbox"))
     alerts = (link.rpartition("/")[2],) if "/alerts/" in link else ()

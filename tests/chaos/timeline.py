@@ -1,13 +1,12 @@
-"""When what happens: windows of a few days each, every one with a busy evening in which its fault strikes."""
+"""When what happens: windows of a few working days, every one with a busy evening in which its fault strikes."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from random import Random
 
-from deploy.demo.clinic import ROUND_HOURS
-from deploy.demo.play import next_stop
+from deploy.demo.clinic import ROUND_HOURS, working_days
 
-START = datetime(2026, 10, 19, 12, 0, tzinfo=UTC)
+START = datetime(2026, 10, 26, 12, 0, tzinfo=UTC)
 """A Monday; the clocks of New York and Chicago go back on 1 November and forward on 14 March."""
 
 AUTUMN = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
@@ -17,8 +16,12 @@ SPRING = datetime(2027, 3, 14, 7, 0, tzinfo=UTC)
 """The instant at which New York's clocks go forward."""
 
 CHANGES = {"clock_autumn": AUTUMN, "clock_spring": SPRING}
-MORNING_HOUR = 12
+STOPS = (12, 13, 14, 22)
+"""Hours, UTC, at which routine announcements are met: each late, none too late to be made."""
+
 ONE_DAY = timedelta(days=1)
+DAYS_A_WINDOW = 2
+"""Working days, unless more are needed to come to a change of the clocks."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Window:
         for name, moment in CHANGES.items():
             if name in self.faults:
                 return moment
-        return datetime.combine(self.working_days[0], time(MORNING_HOUR, 5), UTC)
+        return datetime.combine(self.working_days[0], time(STOPS[0], 5), UTC)
 
     def holds(self, moment: datetime) -> bool:
         return self.begin <= moment < self.end
@@ -60,12 +63,7 @@ def windows(chosen: list[tuple[str, ...]], seed: int) -> list[Window]:
     order = [faults for faults in chosen if not CHANGES.keys() & {*faults}]
     Random(seed).shuffle(order)  # noqa: S311 (an order of tests, no secret)
     order.insert(0, ())
-    count, days = len(chosen) + 1, 3
-    if ("clock_autumn",) in chosen:
-        days = max(days, -(-((AUTUMN - START).days + 1) // max(count - 1, 1)))
-    if ("clock_spring",) in chosen:
-        days = max(days, -(-((SPRING - START).days + 1) // max(count - 1, 1)))
-    spans = [(START + n * days * ONE_DAY, START + (n + 1) * days * ONE_DAY) for n in range(count)]
+    spans = _spans(len(chosen) + 1, max((m for n, m in CHANGES.items() if (n,) in chosen), default=START))
     placed: dict[int, tuple[str, ...]] = {}
     for name, moment in CHANGES.items():
         if (name,) in chosen:
@@ -77,6 +75,20 @@ def windows(chosen: list[tuple[str, ...]], seed: int) -> list[Window]:
     ]
 
 
+def _spans(count: int, until: datetime) -> list[tuple[datetime, datetime]]:
+    """From working day to working day, at least `DAYS_A_WINDOW` unless the last change is near enough."""
+    needed = sum((START + n * ONE_DAY).weekday() < 5 for n in range((until - START).days + 2))
+    total = max(needed, count if needed > 2 else DAYS_A_WINDOW * count) + 1
+    days = working_days(START.date(), total + 1)
+    edges = [days[(place * total) // count] for place in range(count + 1)]
+    moments = [datetime.combine(edge, time(START.hour), UTC) for edge in edges]
+    return list(zip(moments, moments[1:], strict=False))
+
+
 def stop_for(due: datetime, now: datetime, *, near: timedelta) -> datetime:
     """When something due is met: to the minute while somebody is in danger, else at the day's next stop."""
-    return due if due - now < near else next_stop(due)
+    if due - now < near:
+        return due
+    day = due.replace(minute=0, second=0, microsecond=0)
+    later = [stop for hour in STOPS if (stop := day.replace(hour=hour)) >= due]
+    return later[0] if later else day.replace(hour=STOPS[0]) + ONE_DAY
