@@ -105,6 +105,13 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(padded).rstrip()
 
 
+def _by_note(sides: Sequence[Side]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for side in sides:
+        found.setdefault(side.note, []).append(side.name)
+    return found
+
+
 def printed(result: Result) -> str:
     """The whole result as text: sides by measure, ratios against goals, notes."""
     measures = list(dict.fromkeys(m for side in result.sides for m in side.figures()))
@@ -113,7 +120,7 @@ def printed(result: Result) -> str:
         for side in result.sides
     ]
     ratios = [[ratio.name, str(ratio.value), ratio.asked, ratio.verdict] for ratio in result.ratios]
-    notes = [f"  {side.name}: {side.note}" for side in result.sides if side.note]
+    notes = [f"  {', '.join(names)}: {note}" for note, names in _by_note(result.sides).items() if note]
     facts = [f"  {name}: {value}" for name, value in result.facts.items()]
     parts = [result.title, table(["side", *measures], sides)]
     if ratios:

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 import orjson
+import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient
@@ -120,5 +121,5 @@ async def main() -> None:
 
 if __name__ == "__main__":
     gc.freeze()
-    gc.set_threshold(50_000)  # as Kith's services
-    asyncio.run(main())
+    gc.set_threshold(50_000)
+    uvloop.run(main())  # as Kith's services
