@@ -15,8 +15,8 @@ WEEKS = 34
 REFERRAL_HOURS = (14, 15, 16, 18, 19)
 """UTC: when people are referred on a day."""
 
-STOPS = ((15, 0), ROUND_HOURS)
-"""UTC: where routine announcements are met, several at once, some hours late; both follow a digest."""
+STOPS = ((12, 0), (13, 0), (14, 0), (16, 30), ROUND_HOURS)
+"""UTC: where routine announcements of the day are met, several at once: late, but not too late."""
 
 NEAR = timedelta(minutes=90)
 """While a crisis is being taken care of, a due moment nearer than this is met exactly."""
