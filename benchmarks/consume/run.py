@@ -6,7 +6,19 @@ from functools import partial
 from benchmarks import rounds
 from benchmarks.consume import verifying
 from benchmarks.consume.intakes import envelopes, write_template
-from benchmarks.consume.sides import CONTENDERS, FAUST, LIMIT, OURS, QUIX, RIVALS, TUTORIAL, Contender, Run
+from benchmarks.consume.sides import (
+    CONTENDERS,
+    FAUST,
+    FAUST_ALL,
+    LIMIT,
+    OURS,
+    QUIX,
+    QUIX_ALL,
+    RIVALS,
+    TUTORIAL,
+    Contender,
+    Run,
+)
 from benchmarks.lab import Lab, has_rivals, laboratory
 from benchmarks.machine import machine
 from benchmarks.results import Ratio, Result, Side
@@ -29,6 +41,8 @@ GOALS: tuple[tuple[str, float, float | None], ...] = (
     (TUTORIAL, 25.0, None),
     (QUIX, 1.2, None),
     (FAUST, 2.4, None),
+    (QUIX_ALL, 1.2, None),
+    (FAUST_ALL, 2.4, None),
 )
 
 

@@ -12,6 +12,7 @@ from deploy.embedded.servers import Broker
 GUARANTEES = "one transaction per batch (w: majority, journalled), published after it, offsets last"
 
 STORE_ONLY = "consume and store by upsert (w: majority, journalled): no inbox, transaction or announcement"
+LOOSE = "the same and an announcement beside it: nothing ties what is stored to what is announced"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ async def kith(run: Run) -> AsyncIterator[Process]:
         service.stop(within=3.0)
 
 
-def hand_written(module: str, *, rival: bool = False) -> Start:
+def hand_written(module: str, *, rival: bool = False, announce: bool = True) -> Start:
     def start(run: Run) -> AbstractAsyncContextManager[Process]:
         task = {
             "mongodb": run.lab.mongod.uri,
@@ -64,6 +65,7 @@ def hand_written(module: str, *, rival: bool = False) -> Start:
             "group": run.label,
             "template": str(run.template),
             "folder": str(run.lab.folder / run.label),
+            "announce": announce,
         }
         return run.lab.contender(module, task, rival=rival)
 
@@ -72,6 +74,7 @@ def hand_written(module: str, *, rival: bool = False) -> Start:
 
 OURS, LIMIT, TUTORIAL = "Kith's care_plan", "the limit loop", "FastStream, one by one"
 QUIX, FAUST = "Quix Streams, batch sink", "faust-streaming, take"
+QUIX_ALL, FAUST_ALL = f"{QUIX}, announcing", f"{FAUST}, announcing"
 
 CONTENDERS = (
     Contender(
@@ -94,17 +97,11 @@ CONTENDERS = (
 )
 RIVALS = (
     Contender(
-        QUIX,
-        "quix",
-        STORE_ONLY,
-        hand_written("quix_sink", rival=True),
-        announces=False,
+        QUIX, "quix", STORE_ONLY, hand_written("quix_sink", rival=True, announce=False), announces=False
     ),
+    Contender(QUIX_ALL, "quix_all", LOOSE, hand_written("quix_sink", rival=True)),
     Contender(
-        FAUST,
-        "faust",
-        STORE_ONLY,
-        hand_written("faust_take", rival=True),
-        announces=False,
+        FAUST, "faust", STORE_ONLY, hand_written("faust_take", rival=True, announce=False), announces=False
     ),
+    Contender(FAUST_ALL, "faust_all", LOOSE, hand_written("faust_take", rival=True)),
 )

@@ -1,14 +1,17 @@
-"""faust-streaming with `take`: consume and store, at least once.
+"""faust-streaming with `take`: consume and store, at least once; or announce too.
 
-No inbox, no transaction, no announcement; upserts, so that a message that comes again does no harm.
+No inbox, no outbox, no transaction; upserts, so that a message that comes again does no harm.
 """
 
+import asyncio
+from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import faust
 from pymongo import AsyncMongoClient, ReplaceOne
 
-from benchmarks.contenders.filling import INTAKE_TOPIC, Filling, task
+from benchmarks.contenders.filling import INTAKE_TOPIC, PLAN_TOPIC, Document, Filling, envelope, task
 
 BATCH, WITHIN = 500, 0.05
 
@@ -29,6 +32,7 @@ def build(told: dict[str, Any]) -> faust.App:
         consumer_auto_offset_reset="earliest",
     )
     intakes = app.topic(INTAKE_TOPIC, value_serializer="json", key_serializer="raw")
+    started = app.topic(PLAN_TOPIC, value_serializer="json", key_serializer="raw")
     database: list[Any] = []
 
     @app.task
@@ -41,14 +45,28 @@ def build(told: dict[str, Any]) -> faust.App:
         await plans.create_index([("clinic_id", 1), ("_id", 1)])
         database.append(plans)
 
+    async def announce(plans: list[Document], causes: list[Any]) -> None:
+        now = datetime.now(UTC).isoformat()
+        sent = [
+            await started.send(
+                key=plan["patient_id"].encode(),
+                value=filling.event_for(plan, plan["started_at"].isoformat()),
+                headers=envelope(str(uuid4()), plan, dict(cause), now),
+            )
+            for plan, cause in zip(plans, causes, strict=True)
+        ]
+        await asyncio.gather(*sent)
+
     @app.agent(intakes)
     async def store(stream: Any) -> None:
         while not database:
             await app.sleep(0.05)
-        async for batch in stream.take(BATCH, within=WITHIN):
-            plans = [filling.plan_for(intake) for intake in batch]
+        async for events in stream.take_events(BATCH, within=WITHIN):
+            plans = [filling.plan_for(event.value) for event in events]
             upserts = [ReplaceOne({"_id": plan["_id"]}, plan, upsert=True) for plan in plans]
             await database[0].bulk_write(upserts, ordered=False)
+            if told["announce"]:
+                await announce(plans, [event.headers for event in events])
 
     return app
 

@@ -1,16 +1,19 @@
-"""Quix Streams with its own batching sink for MongoDB: consume and store, at least once.
+"""Quix Streams with its own batching sink for MongoDB: consume and store, at least once; or announce too.
 
-No inbox, no transaction, no announcement; upserts, so that a message that comes again does no harm.
+No inbox, no outbox, no transaction; upserts, so that a message that comes again does no harm. What is
+announced may be out before, or without, what was stored.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 from pymongo import MongoClient
 from quixstreams import Application
 from quixstreams.sinks.community.mongodb import MongoDBSink
 
-from benchmarks.contenders.filling import INTAKE_TOPIC, Filling, task
+from benchmarks.contenders.filling import INTAKE_TOPIC, PLAN_TOPIC, Document, Filling, envelope, task
 
 WAITING = {"fetch.wait.max.ms": 20, "session.timeout.ms": 3000, "heartbeat.interval.ms": 500}
 
@@ -49,9 +52,25 @@ def main() -> None:
         loglevel="WARNING",
         consumer_extra_config=WAITING,
     )
-    intakes = app.dataframe(app.topic(INTAKE_TOPIC, value_deserializer="json"))
-    intakes.apply(Filling.read(told["template"]).plan_for).sink(sink(told))
+    filling = Filling.read(told["template"])
+    plans = app.dataframe(app.topic(INTAKE_TOPIC, value_deserializer="json")).apply(filling.plan_for)
+    if told["announce"]:
+        announce(plans, app.topic(PLAN_TOPIC, value_serializer="json"), filling)
+    plans.sink(sink(told))
     app.run()
+
+
+def announce(plans: Any, topic: Any, filling: Filling) -> None:
+    """Each plan's start, under the patient's key, in the envelope of the others."""
+
+    def headers(plan: Document, key: Any, timestamp: int, came: Any) -> list[tuple[str, bytes]]:
+        now = datetime.now(UTC).isoformat()
+        return envelope(str(uuid4()), plan, dict(came), now)
+
+    def event(plan: Document) -> Document:
+        return filling.event_for(plan, plan["started_at"].isoformat())
+
+    plans.set_headers(headers).apply(event).to_topic(topic)
 
 
 if __name__ == "__main__":
