@@ -211,6 +211,16 @@ class MongoDatabase:
                 write_concern=WriteConcern(w="majority", j=True),
             )
 
+    async def write_all(self, collection: str, operations: Sequence[Any], txn: Txn) -> int:
+        """Write in one transaction; how many documents the updates and replacements met.
+
+        In order, for the first write that fails ends the transaction. A driver that went on would be told
+        that there is none, which looks transient, and would run the same again for two minutes.
+        """
+        by_kind = sorted(operations, key=lambda operation: type(operation).__name__)  # one command each
+        result = await self[collection].bulk_write(by_kind, ordered=True, session=txn)
+        return int(result.matched_count)
+
     async def aggregate(self, collection: str, pipeline: list[Document]) -> list[Document]:
         cursor = self.db[collection].aggregate(pipeline)
         if self.driver == "pymongo":

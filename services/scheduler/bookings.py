@@ -118,12 +118,12 @@ class Bookings:
         if not operations:
             return
         try:
-            result = await self._database[COLLECTION].bulk_write(operations, ordered=False, session=txn)
+            met = await self._database.write_all(COLLECTION, operations, txn)
         except BulkWriteError as error:
             if is_duplicate_key(error):
                 raise Conflict(COLLECTION) from None
             raise
-        if result.matched_count != replaced:
+        if met != replaced:
             raise Conflict(COLLECTION)
 
 

@@ -153,5 +153,4 @@ class Inbox:
                 operations.append(InsertOne(row))
         if not operations:
             return True
-        result = await self._database[COLLECTION].bulk_write(operations, ordered=False, session=txn)
-        return bool(result.matched_count == replaced)
+        return await self._database.write_all(COLLECTION, operations, txn) == replaced

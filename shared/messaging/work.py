@@ -135,10 +135,8 @@ class Documents(Generic[M]):
             return
         write = self._write_part if self._excerpt else self._write_whole
         operations = [write(id, held) for id, held in changed]
-        result = await self._work.database[self._collection].bulk_write(
-            operations, ordered=False, session=txn
-        )
-        if result.matched_count != sum(held.version > 0 for _, held in changed):
+        met = await self._work.database.write_all(self._collection, operations, txn)
+        if met != sum(held.version > 0 for _, held in changed):
             raise Conflict(self._collection)
 
     def _write_whole(self, id: str, held: _Held[M]) -> Any:

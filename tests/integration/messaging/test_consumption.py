@@ -7,7 +7,8 @@ import pytest
 
 from shared.messaging import dead_letters
 from shared.messaging.batch import HELD
-from shared.mongo import MongoDatabase, PyMongoError
+from shared.messaging.inbox import Inbox
+from shared.mongo import MongoDatabase, PyMongoError, is_duplicate_key
 from tests.support.letters import (
     amounts,
     counting,
@@ -30,6 +31,31 @@ async def test_two_replicas_that_take_the_same_batch_make_one_effect(database: M
     batch = [delivered(message(f"r{n}", s)) for n in range(20) for s in (1, 2)]
     await asyncio.gather(*(counting(database).take(batch) for _ in range(4)))
     assert await amounts(database) == {f"r{n}": [1, 2] for n in range(20)}
+
+
+async def test_a_replica_overtaken_with_old_and_new_subjects_at_once_is_told_so_at_once(
+    database: MongoDatabase,
+) -> None:
+    """The driver must not go on with a transaction that ended: the answer to that looks transient, and is
+    asked for again for two minutes."""
+    await counting(database).take([delivered(message("r1", 1))])
+    following = [message("r1", 2), message("r2", 1)]
+    first, second = Inbox(database), Inbox(database)
+    for inbox in (first, second):
+        await inbox.load(following)
+        for envelope in following:
+            inbox.position(envelope).advance(envelope)
+
+    async def write(inbox: Inbox) -> None:
+        async def flush(txn: object) -> None:
+            await inbox.flush(txn)
+
+        await database.transaction(flush)
+
+    await write(first)
+    with pytest.raises(PyMongoError) as overtaken:
+        await asyncio.wait_for(write(second), 10)
+    assert is_duplicate_key(overtaken.value)
 
 
 async def test_messages_in_one_batch_are_put_in_sequence(database: MongoDatabase) -> None:
