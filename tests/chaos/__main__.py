@@ -91,6 +91,6 @@ async def main(asked: argparse.Namespace) -> int:
 if __name__ == "__main__":
     asked = options()
     if asked.list:
-        print("\n".join(FAULTS))
+        Console().print("\n".join(FAULTS), highlight=False)
         raise SystemExit(0)
     raise SystemExit(asyncio.run(main(asked)))

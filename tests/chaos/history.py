@@ -88,9 +88,9 @@ class History:
         """Each event once, those about strangers and dead letters left out."""
         seen: dict[str, Announced] = {}
         for event in self.announced:
-            if event.type != "MessageDeadLettered" and event.body.get("kind") != "dead_letter":
-                if event.key not in self.strangers:
-                    seen.setdefault(event.id, event)
+            about_letters = event.type == "MessageDeadLettered" or event.body.get("kind") == "dead_letter"
+            if not about_letters and event.key not in self.strangers:
+                seen.setdefault(event.id, event)
         return list(seen.values())
 
     def of_type(self, *types: str) -> list[Announced]:

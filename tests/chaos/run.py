@@ -146,7 +146,6 @@ async def running(
     mutation: str | None = None,
 ) -> AsyncIterator[Run]:
     """A stack with everything around it, ready to play. `disk`: put mongod on a small one, if possible."""
-    folder.mkdir(parents=True, exist_ok=True)
     clock = stepped_clock(folder, START)
     first = free_ports(2)
     receivers = Receivers(first, first + 1)

@@ -1,7 +1,8 @@
-"""When what happens: windows of a few working days, every one with a busy evening in which its fault strikes."""
+"""When what happens: windows of a few working days, each with a busy evening in which faults strike."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from random import Random
 
 from deploy.demo.clinic import ROUND_HOURS, working_days
@@ -82,7 +83,7 @@ def _spans(count: int, until: datetime) -> list[tuple[datetime, datetime]]:
     days = working_days(START.date(), total + 1)
     edges = [days[(place * total) // count] for place in range(count + 1)]
     moments = [datetime.combine(edge, time(START.hour), UTC) for edge in edges]
-    return list(zip(moments, moments[1:], strict=False))
+    return list(pairwise(moments))
 
 
 def stop_for(due: datetime, now: datetime, *, near: timedelta) -> datetime:

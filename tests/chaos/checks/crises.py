@@ -28,7 +28,8 @@ def crises(history: History) -> Iterator[Violation]:
 def strangers(history: History) -> Iterator[Violation]:
     """A torn crisis message is a page by ids all the same."""
     keys = {alert["patient_id"] for alert in history.documents["alerts.alerts"] if alert["kind"] == "crisis"}
+    if "unknown" in keys:
+        return
     for planted in history.planted:
-        if planted.torn and planted.topic.endswith(".crisis-flags") and planted.key not in keys | {"unknown"}:
-            if not keys & {"unknown"}:
-                yield Violation("crisis_not_alerted", (planted.key, planted.topic), "a torn crisis message")
+        if planted.torn and planted.topic.endswith(".crisis-flags") and planted.key not in keys:
+            yield Violation("crisis_not_alerted", (planted.key, planted.topic), "a torn crisis message")

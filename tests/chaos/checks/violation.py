@@ -7,7 +7,6 @@ Kind = Literal[
     "acknowledged_request_lost",
     "effect_nobody_asked_for",
     "announcement_not_published",
-    "announcement_not_processed",
     "plan_missing",
     "schedule_missing",
     "plan_doubled",

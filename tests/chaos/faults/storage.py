@@ -1,5 +1,6 @@
 """A full disk under mongod."""
 
+import asyncio
 import os
 import subprocess
 from contextlib import suppress
@@ -26,17 +27,21 @@ def remove_disk(folder: Path) -> None:
     subprocess.run(["umount", str(folder)], capture_output=True, check=False)  # noqa: S603, S607
 
 
-async def _fill(scene: Scene) -> None:
+def _fill_up(disk: str) -> None:
     """Leave not a page: the next write of mongod's journal ends it."""
-    assert scene.disk is not None
-    with Path(scene.disk, FILLER).open("ab", buffering=0) as filler, suppress(OSError):
+    with Path(disk, FILLER).open("ab", buffering=0) as filler, suppress(OSError):
         while True:
             filler.write(PIECE)
 
 
+async def _fill(scene: Scene) -> None:
+    assert scene.disk is not None
+    await asyncio.to_thread(_fill_up, scene.disk)
+
+
 async def _empty(scene: Scene) -> None:
     if scene.disk is not None:
-        Path(scene.disk, FILLER).unlink(missing_ok=True)
+        os.truncate(Path(scene.disk, FILLER), 0)
 
 
 def _why_not(scene: Scene) -> str:

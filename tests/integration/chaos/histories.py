@@ -1,0 +1,147 @@
+"""A small history in which every promise was kept: one person in danger, referred, planned and paged."""
+
+from copy import deepcopy
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from shared.messaging.topics import topics
+from tests.chaos.history import Announced, History, Planted
+from tests.chaos.ledger import Entry
+from tests.chaos.receivers import Page
+from tests.chaos.tap import Published
+
+NOW = datetime(2026, 11, 10, 23, 30, tzinfo=UTC)
+EPOCH, EARLIER = "kith-epoch-2", "kith-epoch-1"
+PATIENT, REFERRAL, PLAN, ALERT, DELIVERY = "pat_1", "ref_1", "pln_1", "alr_1", "dlv_1"
+SESSION = f"{PLAN}.a1"
+STARTS = datetime(2026, 11, 9, 15, 0, tzinfo=UTC)
+"""10:00 in New York, after the clocks went back."""
+
+DUE = datetime(2026, 11, 9, 13, 0, tzinfo=UTC)
+TORN = Planted(EPOCH, "intake.crisis-flags", 0, 7, "chaos-1", torn=True)
+
+
+def clean() -> History:
+    """A fresh one each time: tests spoil theirs."""
+    announced = _announced()
+    history = History(NOW, EPOCH, _entries(), announced, _published(announced), _pages(), [TORN])
+    history.documents.update(deepcopy(_documents(announced)))
+    return history
+
+
+def event(service: str, type: str, topic: str, subject: str, sequence: int, **body: Any) -> Announced:
+    id = f"{type}-{subject}-{sequence}"
+    body = {"patient_id": PATIENT, **body}
+    return Announced(service, f"row-{id}", id, type, topic, subject, sequence, PATIENT, "chaos-k-refer", body)
+
+
+def published(what: Announced, offset: int, epoch: str = EPOCH) -> Published:
+    return Published(
+        epoch,
+        what.topic,
+        0,
+        offset,
+        what.key,
+        what.id,
+        what.type,
+        what.subject,
+        what.sequence,
+        what.correlation,
+        2.0,
+    )
+
+
+def entry(key: str, path: str, service: str = "care_plan", **more: Any) -> Entry:
+    return Entry("acknowledged", key, service, "POST", path, 1, NOW.isoformat(), 1.0, 200, **more)
+
+
+def _announced() -> list[Announced]:
+    referrals, due = "intake.referrals", "scheduler.due"
+    flag = {"flag_id": "flag_1", "severity": "high"}
+    attended = {"plan_id": PLAN, "appointment_id": SESSION}
+    told = {"alert_id": ALERT, "kind": "crisis", "delivery_id": DELIVERY}
+    return [
+        event("intake", "ReferralReceived", referrals, REFERRAL, 1, referral_id=REFERRAL),
+        event("intake", "IntakeCompleted", referrals, REFERRAL, 2, referral_id=REFERRAL),
+        event("intake", "CrisisFlagRaised", "intake.crisis-flags", REFERRAL, 1, **flag),
+        event("care_plan", "CarePlanStarted", "care-plan.plans", PLAN, 1, plan_id=PLAN, referral_id=REFERRAL),
+        event("care_plan", "SessionAttended", "care-plan.plans", PLAN, 2, **attended),
+        event("scheduler", "WeeklySessionDue", due, PLAN, 1, plan_id=PLAN, appointment_id=SESSION,
+              starts_at=STARTS.isoformat(), due_at=DUE.isoformat()),
+        event("alerts", "AlertRaised", "alerts.alerts", ALERT, 1, alert_id=ALERT, kind="crisis"),
+        event("alerts", "AlertNotified", "alerts.alerts", ALERT, 2, **told),
+        event("alerts", "AlertAcknowledged", "alerts.alerts", ALERT, 3, alert_id=ALERT, kind="crisis"),
+    ]  # fmt: skip
+
+
+def _entries() -> list[Entry]:
+    session = {"appointment_id": SESSION, "outcome": "attended"}
+    known = [
+        entry("k-refer", "/referrals", "intake", answer={"id": REFERRAL}),
+        entry("k-session", f"/plans/{PLAN}/sessions", about=session),
+        entry("k-acknowledge", f"/alerts/{ALERT}/acknowledge", "alerts"),
+    ]
+    asked = [replace(one, outcome="asked", answer={}) for one in known]
+    silence = replace(asked[0], outcome="unknown", reason="ReadTimeout")
+    return [*asked, silence, *known]
+
+
+def _published(announced: list[Announced]) -> list[Published]:
+    """An epoch that was lost in the middle, then everything again, one of them twice."""
+    first = [published(what, n, EARLIER) for n, what in enumerate(announced[:4])]
+    again = [published(what, n) for n, what in enumerate(announced)]
+    return [*first, *again, published(announced[0], 50)]
+
+
+def _pages() -> list[Page]:
+    page = Page(3.0, DELIVERY, "con_r01", "webhook", (ALERT,), answered=True)
+    return [replace(page, answered=False, at=2.5), page]
+
+
+def _documents(announced: list[Announced]) -> dict[str, list[dict[str, Any]]]:
+    timer = {"kind": "WeeklySessionDue", "due_at": DUE, "session_at": STARTS, "state": "fired"}
+    later = {
+        "kind": "SessionOverdue",
+        "due_at": NOW + timedelta(days=1),
+        "session_at": STARTS,
+        "state": "armed",
+    }
+    appointment = {"id": SESSION, "number": 1, "kind": "acute", "state": "fulfilled", "starts_at": STARTS,
+                   "local_time": "2026-11-09T10:00", "zone": "America/New_York",
+                   "timers": [timer, later]}  # fmt: skip
+    other = appointment | {"id": f"{PLAN}.a2", "number": 2, "local_time": "2026-11-16T10:00", "timers": [],
+                           "starts_at": STARTS + timedelta(days=7), "state": "booked"}  # fmt: skip
+    person = {"patient_id": PATIENT}
+    delivery = {"_id": DELIVERY, "alert_ids": [ALERT], "step": 0, "round": 1, "contact_id": "con_r01",
+                "channel": "webhook", "state": "delivered", **person}  # fmt: skip
+    crisis = {"kind": "crisis", "state": "acknowledged", "severity": "high"}
+    stranger = {"_id": "alr_2", "patient_id": TORN.key, **crisis, "evidence": []}
+    letter = {
+        "_id": "letter",
+        "topic": TORN.topic,
+        "partition": 0,
+        "offset": 7,
+        "epoch": EPOCH,
+        "reason": "not_json",
+    }
+    rows: dict[str, list[dict[str, Any]]] = {
+        "intake.referrals": [{"_id": REFERRAL, "stage": {"status": "completed"}, **person}],
+        "care_plan.plans": [{"_id": PLAN, "referral_id": REFERRAL, "episode": 1, "origin": "intake",
+                             "attended": 1, "phase": {"name": "initial"}, "contract": {"sessions": 16},
+                             **person}],
+        "scheduler.schedules": [{"_id": PLAN, "clinician_id": "cln_r01", "started_at": NOW,
+                                 "appointments": [appointment, other], "timers": [], **person}],
+        "alerts.alerts": [{"_id": ALERT, **crisis, "evidence": [{"id": "flag_1"}], **person}, stranger],
+        "alerts.deliveries": [delivery],
+        "alerts.dead_letters": [letter],
+        "intake.idempotency": [{"_id": "dev:POST /referrals:k-refer"}],
+        "care_plan.idempotency": [{"_id": "dev:POST /plans/{plan_id}/sessions:k-session"}],
+        "alerts.idempotency": [{"_id": "dev:POST /alerts/{alert_id}/acknowledge:k-acknowledge"}],
+    }  # fmt: skip
+    for what in announced:
+        for consumer in topics()[what.topic].consumers:
+            inbox = rows.setdefault(f"{consumer}.inbox", [])
+            position = {"_id": f"{what.topic}|{what.subject}", "sequence": what.sequence}
+            inbox[:] = [row for row in inbox if row["_id"] != position["_id"]] + [position]
+    return rows
