@@ -127,7 +127,11 @@ class Whole:
         """Events by type in the outboxes of all services; one announced twice counts twice."""
         counts: dict[str, int] = {}
         group = {"_id": "$events.type", "count": {"$sum": 1}}
-        pipeline = [{"$project": {"events.type": 1}}, {"$unwind": "$events"}, {"$group": group}]
+        pipeline: list[dict[str, Any]] = [
+            {"$project": {"events.type": 1}},
+            {"$unwind": "$events"},
+            {"$group": group},
+        ]
         for name in SERVICES:
             async with self.database(name) as database:
                 for row in await database.aggregate("outbox", pipeline):
