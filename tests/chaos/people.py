@@ -1,7 +1,9 @@
 """The simulated people of the suite: the demo's, and somebody in danger in every window."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from random import Random
 
 from deploy.demo.casting import synthetic
@@ -51,6 +53,16 @@ class Caseload(Clinic):
         calm = [life for life in self.lives.values() if life.crisis_at is None and not life.person.items[8]]
         calm.sort(key=lambda life: life.person.number)
         return calm[(window * 7 + self.seed) % len(calm)] if calm else None
+
+
+def clinics_elsewhere(folder: Path, zones: dict[str, str]) -> Path:
+    """The configuration of the clinics, some of them in another time zone."""
+    stated = json.loads(CLINICS.read_text())
+    for clinic in stated["clinics"]:
+        clinic["zone"] = zones.get(clinic["id"], clinic["zone"])
+    chosen = folder / "clinics.json"
+    chosen.write_text(json.dumps(stated))
+    return chosen
 
 
 def cast(count: int, seed: int) -> Sequence[Life]:

@@ -10,8 +10,8 @@ from deploy.demo.play import NEAR
 from tests.chaos.people import Caseload
 from tests.chaos.timeline import Window, stop_for
 
-REFERRALS_A_WINDOW = 3
-REFERRALS_AT_FIRST = 12
+REFERRALS_A_WINDOW = 2
+REFERRALS_AT_FIRST = 10
 
 
 @dataclass

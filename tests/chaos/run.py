@@ -33,7 +33,7 @@ from tests.chaos.receivers import Receivers, listening
 from tests.chaos.settling import ChaosTime
 from tests.chaos.stack import REPLICAS, ChaosStack, stacked
 from tests.chaos.tap import Tap
-from tests.chaos.timeline import START, Window
+from tests.chaos.timeline import START, ZONES, Window
 
 CATCH_UP_SECONDS = 30.0
 
@@ -149,7 +149,10 @@ async def running(
     clock = stepped_clock(folder, START)
     first = free_ports(2)
     receivers = Receivers(first, first + 1)
-    on_call = receivers.settings(ROOT / "deploy" / "config" / "on_call.json", folder)
+    chosen = {
+        "alerts": receivers.settings(ROOT / "deploy" / "config" / "on_call.json", folder),
+        "*": {"clinics_file": str(people.clinics_elsewhere(folder, ZONES))},
+    }
     async with AsyncExitStack() as inside:
         mounted = _disk(folder / "mongod", say, inside) if disk else None
         await inside.enter_async_context(listening(receivers))
@@ -157,7 +160,7 @@ async def running(
             stacked(
                 folder,
                 clock,
-                {"alerts": on_call},
+                chosen,
                 lambda line: say(f"{line.service}: {line.text}"),
                 mutation=mutation,
             )

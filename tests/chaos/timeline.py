@@ -7,22 +7,23 @@ from random import Random
 
 from deploy.demo.clinic import ROUND_HOURS, working_days
 
-START = datetime(2026, 10, 26, 12, 0, tzinfo=UTC)
-"""A Monday; the clocks of New York and Chicago go back on 1 November and forward on 14 March."""
-
-AUTUMN = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
-"""The instant at which New York's clocks go back."""
+START = datetime(2027, 3, 8, 10, 0, tzinfo=UTC)
+"""A Monday. One clinic is in New York, the other one in Santiago de Chile: both changes within a month."""
 
 SPRING = datetime(2027, 3, 14, 7, 0, tzinfo=UTC)
 """The instant at which New York's clocks go forward."""
 
+AUTUMN = datetime(2027, 4, 4, 3, 0, tzinfo=UTC)
+"""The instant at which Santiago's clocks go back."""
+
+ZONES = {"lakeside": "America/Santiago"}
+"""Clinics that are elsewhere than their configuration says."""
+
 CHANGES = {"clock_autumn": AUTUMN, "clock_spring": SPRING}
-STOPS = (12, 13, 14, 22)
+STOPS = (11, 12, 14, 22)
 """Hours, UTC, at which routine announcements are met: each late, none too late to be made."""
 
 ONE_DAY = timedelta(days=1)
-DAYS_A_WINDOW = 2
-"""Working days, unless more are needed to come to a change of the clocks."""
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,12 @@ def windows(chosen: list[tuple[str, ...]], seed: int) -> list[Window]:
 
 
 def _spans(count: int, until: datetime) -> list[tuple[datetime, datetime]]:
-    """From working day to working day, at least `DAYS_A_WINDOW` unless the last change is near enough."""
+    """A working day each, or more where they are needed to come to a change of the clocks."""
     needed = sum((START + n * ONE_DAY).weekday() < 5 for n in range((until - START).days + 2))
-    total = max(needed, count if needed > 2 else DAYS_A_WINDOW * count) + 1
+    total = max(needed + 1, count)
     days = working_days(START.date(), total + 1)
     edges = [days[(place * total) // count] for place in range(count + 1)]
-    moments = [datetime.combine(edge, time(START.hour), UTC) for edge in edges]
+    moments = [datetime.combine(edge, START.time(), UTC) for edge in edges]
     return list(pairwise(moments))
 
 

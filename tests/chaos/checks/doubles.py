@@ -1,10 +1,10 @@
 """Nothing happens twice: plans, appointments, announcements under different ids, pages of one step."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from tests.chaos.checks.violation import Violation
+from tests.chaos.checks.violation import Kind, Violation
 from tests.chaos.history import Announced, History, Row
 
 CLOCKED = {
@@ -99,13 +99,10 @@ def pages(history: History) -> Iterator[Violation]:
     for row in history.documents["alerts.deliveries"]:
         step = (row["alert_ids"][0], str(row["step"]), str(row["round"]), row["contact_id"], row["channel"])
         ids[step].add(row["_id"])
-    for step, found in ids.items():
-        if len(found) > 1:
-            yield Violation("page_doubled", step, f"{len(found)} deliveries")
+    yield from _twice("page_doubled", {step: len(found) for step, found in ids.items()})
     recorded = {row["_id"]: row for row in history.documents["alerts.deliveries"]}
     for page in history.pages:
-        row = recorded.get(page.id)
-        if row is None or row["contact_id"] != page.contact:
+        if page.id not in recorded or recorded[page.id]["contact_id"] != page.contact:
             yield Violation("page_invented", (page.id, page.contact), "no delivery has this id and contact")
     reached = {page.id for page in history.pages if page.answered}
     for id, row in recorded.items():
@@ -120,7 +117,7 @@ def rounds(history: History) -> Iterator[Violation]:
         yield from _twice("page_doubled", {("evidence", alert["_id"], id): n for id, n in counted.items()})
 
 
-def _twice(kind: Any, counts: "dict[tuple[str, ...], int] | Counter[tuple[str, ...]]") -> Iterator[Violation]:
+def _twice(kind: Kind, counts: Mapping[Any, int]) -> Iterator[Violation]:
     for ids, count in counts.items():
         if count > 1:
             yield Violation(kind, ids, f"{count} times")

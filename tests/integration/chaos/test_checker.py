@@ -228,6 +228,6 @@ def test_violations_name_ids_and_numbers() -> None:
     history = clean()
     _second_page(history)
     (found,) = [violation for violation in check(history) if violation.kind == "page_doubled"]
-    assert found.line == f"page doubled: {ALERT}, 0, 1, con_r01, webhook (2 deliveries)"
+    assert found.line == f"page doubled: {ALERT}, 0, 1, con_r01, webhook (2 times)"
     assert DELIVERY not in found.line
     assert SESSION not in found.line
