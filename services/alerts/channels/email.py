@@ -1,5 +1,6 @@
 """E-mail by SMTP: plain text, an opaque subject, a Message-ID that is the same on every attempt."""
 
+import ssl
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Literal
@@ -38,6 +39,7 @@ class EmailChannel:
         self.timeout = timeout
         self._host, self._port, self._sender, self._clock = host, port, sender, clock
         self._username, self._password, self._tls = username, password, tls
+        self._context = None if tls == "none" else ssl.create_default_context()
 
     async def send(self, to: str, message: Message) -> None:
         client = SMTP(
@@ -48,6 +50,7 @@ class EmailChannel:
             password=self._password,
             use_tls=self._tls == "tls",
             start_tls=self._tls == "starttls",
+            tls_context=self._context,
         )
         try:
             async with client:
