@@ -15,7 +15,7 @@ from tests.chaos.timeline import Window
 
 READY_SECONDS = 90.0
 REQUESTS_FIRST = 5
-"""At most so many requests of the evening are sent before a fault strikes."""
+"""At most so many requests of the moment are sent before a fault strikes."""
 
 NO_REQUESTS_SECONDS = 3.0
 
@@ -41,8 +41,8 @@ class Director:
         self._window, self.strike, self._tasks = window, Strike(), []
 
     async def before_step(self, to: datetime) -> None:
-        """The evening comes: faults strike as the clock moves, or wait for the first requests."""
-        if self._window is None or to != self._window.evening or self._tasks:
+        """The busy moment comes: faults strike as the clock moves, or wait for the first requests."""
+        if self._window is None or to != self._window.busy or self._tasks:
             return
         for name in self._window.faults:
             fault = FAULTS[name]

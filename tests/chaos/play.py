@@ -36,8 +36,8 @@ class Play:
         for day in window.working_days:
             people.agenda.put(datetime.combine(day, time(*hour), UTC), people.round)
         newcomers = people.next_referrals(REFERRALS_AT_FIRST if not window.number else REFERRALS_A_WINDOW)
-        people.agenda.put(window.evening, lambda: self._refer(newcomers))
-        people.agenda.put(window.evening, lambda: people.raise_flag(window.number))
+        people.agenda.put(window.noon, lambda: self._refer(newcomers))
+        people.agenda.put(window.busy, lambda: people.raise_flag(window.number))
         people.agenda.put(window.morning, lambda: self.on_morning(window))
 
     def _refer(self, newcomers: list[Life]) -> Awaitable[None]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +40,8 @@ class Receivers:
     webhook_port: int
     smtp_port: int
     secret: str = field(default_factory=lambda: "whsec_" + b64encode(token_bytes(32)).decode(), repr=False)
-    manner: Manner = "well"
+    _manner: Manner = "well"
+    _while: Callable[[], bool] = lambda: True
     pages: list[Page] = field(default_factory=list)
     forged: int = 0
     on_page: Any = None
@@ -48,12 +49,17 @@ class Receivers:
 
     _well: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def behave(self, manner: Manner) -> None:
-        self.manner = manner
+    def behave(self, manner: Manner, while_: Callable[[], bool] = lambda: True) -> None:
+        """Misbehave as long as `while_` says so."""
+        self._manner, self._while = manner, while_
         if manner == "well":
             self._well.set()
         else:
             self._well.clear()
+
+    @property
+    def manner(self) -> Manner:
+        return self._manner if self._while() else "well"
 
     def settings(self, on_call_file: Path, folder: Path) -> dict[str, str]:
         """Settings of alerts in which everybody has a way out: backups by mail, all others by webhook."""

@@ -19,7 +19,7 @@ from deploy.embedded.ports import free_ports
 from deploy.embedded.probing import attempts
 from tests.chaos import people
 from tests.chaos.checks import Violation, check
-from tests.chaos.checks.state import State, differences, state
+from tests.chaos.checks.state import Known, State, differences, state
 from tests.chaos.desks import LedgerDesks
 from tests.chaos.director import Director
 from tests.chaos.faults import Scene
@@ -56,6 +56,7 @@ class Run:
     """Changes what the checker sees: proves that it is not blind."""
 
     known: set[Violation] = field(default_factory=set)
+    differing: Known = field(default_factory=dict)
 
     async def window(self, window: Window, *, faults: bool, expected: State | None) -> WindowResult:
         result = WindowResult(window.number, window.faults if faults else (), self.scene.time.now.isoformat())
@@ -101,7 +102,7 @@ class Run:
         now = state(history, numbers)
         self.states.append(now)
         if expected is not None:
-            found += differences(now, expected)
+            found += differences(now, expected, self.differing)
         result.violations += [violation for violation in found if violation not in self.known]
         result.violations += [
             Violation("not_ready", result.faults, note)

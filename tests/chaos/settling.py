@@ -21,7 +21,14 @@ class ChaosTime(Time):
     patience: float = PATIENCE_SECONDS
     before_step: Callable[[datetime], Awaitable[None]] = field(default=_nobody)
 
+    coming: datetime = field(init=False)
+    """Where the clock stands or is just about to go."""
+
+    def __post_init__(self) -> None:
+        self.coming = self.now
+
     async def advance(self, to: datetime) -> None:
+        self.coming = to
         await self.before_step(to)
         await super().advance(to)
 

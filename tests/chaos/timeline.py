@@ -1,4 +1,4 @@
-"""When what happens: windows of a few working days, each with a busy evening in which faults strike."""
+"""When what happens: windows of a working day or more, each with a busy moment at which its faults strike."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,12 +23,13 @@ CHANGES = {"clock_autumn": AUTUMN, "clock_spring": SPRING}
 STOPS = (11, 12, 14, 22)
 """Hours, UTC, at which routine announcements are met: each late, none too late to be made."""
 
+NOON = time(15, 0)
 ONE_DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Window:
-    """`faults` by name, none in the undisturbed run. `evening` is when its fault strikes."""
+    """`faults` by name, none in the undisturbed run."""
 
     number: int
     begin: datetime
@@ -41,9 +42,21 @@ class Window:
         return [day for day in days if day.weekday() < 5]
 
     @property
+    def noon(self) -> datetime:
+        """When people are referred: apart from the evening, so that slots are given away in one order."""
+        return datetime.combine(self.working_days[0], NOON, UTC)
+
+    @property
     def evening(self) -> datetime:
+        """When the day's sessions are recorded and its alerts answered."""
         hour, minute = ROUND_HOURS
         return datetime.combine(self.working_days[0], time(hour, minute), UTC)
+
+    @property
+    def busy(self) -> datetime:
+        """When faults strike: what is done to intake at noon, everything else in turn."""
+        concerns_intake = any("intake" in name for name in self.faults)
+        return self.noon if concerns_intake or self.number % 2 else self.evening
 
     @property
     def morning(self) -> datetime:

@@ -12,7 +12,7 @@ State = dict[str, dict[str, Any]]
 
 NOT_COUNTED = {"AlertNotified"}
 """Whether a page reached its end or had just become moot depends on which of two simultaneous things came
-first; that each delivery ended is counted instead."""
+first. In the same way a skipped announcement counts as the announcement that it would have been."""
 
 
 def state(history: History, numbers: dict[str, int]) -> State:
@@ -40,7 +40,11 @@ def state(history: History, numbers: dict[str, int]) -> State:
         for row in history.rows("alerts.alerts")
         if row["kind"] != "dead_letter"
     )
-    counts = Counter(event.type for event in history.distinct if event.type not in NOT_COUNTED)
+    counts = Counter(
+        str(event.body.get("skipped") or event.type)
+        for event in history.distinct
+        if event.type not in NOT_COUNTED
+    )
     return {
         "referrals": {who(row): row["stage"]["status"] for row in history.rows("intake.referrals")},
         "plans": plans,
@@ -50,10 +54,24 @@ def state(history: History, numbers: dict[str, int]) -> State:
     }
 
 
-def differences(ours: State, undisturbed: State) -> Iterator[Violation]:
+Known = dict[tuple[str, str], Any]
+"""(part, name) → the difference that was told before."""
+
+
+def differences(ours: State, undisturbed: State, known: Known | None = None) -> Iterator[Violation]:
+    """What is not as it should be, and was not already so, by the same amount, at the last look."""
+    known = {} if known is None else known
     for part, expected in undisturbed.items():
         found = ours.get(part, {})
         for name in sorted(expected.keys() | found.keys()):
-            if expected.get(name) != found.get(name):
-                evidence = f"{found.get(name)} instead of {expected.get(name)}"
-                yield Violation("state_differs", (part, name), evidence)
+            is_, should = found.get(name), expected.get(name)
+            difference = _difference(is_, should)
+            if is_ != should and known.get((part, name)) != difference:
+                yield Violation("state_differs", (part, name), f"{is_} instead of {should}")
+            known[part, name] = difference
+
+
+def _difference(is_: Any, should: Any) -> Any:
+    if isinstance(is_, int) and isinstance(should, int):
+        return is_ - should
+    return None if is_ == should else (is_, should)

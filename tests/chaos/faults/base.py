@@ -33,7 +33,7 @@ class Scene:
 
 Act = Callable[[Scene], Awaitable[None]]
 Moment = Literal["step", "request", "morning"]
-"""When it strikes: as the clock moves to the busy evening, in the middle of its requests, or in the morning
+"""When it strikes: as the clock moves to the busy moment, in the middle of its requests, or in the morning
 while nobody works (clocks that go wrong)."""
 
 

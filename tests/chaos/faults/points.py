@@ -52,7 +52,7 @@ def _point(
     name: str, replicas: tuple[str, ...], link: Link, fits: Callable[[bytes], bool], *, swallow: bool = True
 ) -> Fault:
     act = partial(_wait_in, replicas=replicas, link=link, fits=fits, swallow=swallow)
-    return Fault(name, act, moment="step" if "scheduler" in replicas else "request")
+    return Fault(name, act, moment="step")
 
 
 async def _die_when_paging(scene: Scene) -> None:
@@ -85,5 +85,5 @@ ALL = [
     _point("die between publish and mark: intake", ("intake",), "mongod", is_relay_mark),
     _point("die between publish and mark: care_plan", PLANS, "mongod", is_relay_mark),
     _point("die before offset commit: alerts", ALERTS, "broker", is_offset_commit),
-    Fault("die between page and record: alerts", _die_when_paging, moment="request"),
+    Fault("die between page and record: alerts", _die_when_paging, moment="step"),
 ]

@@ -1,21 +1,31 @@
 """Webhook and mail receivers that misbehave while somebody is to be paged."""
 
+from datetime import timedelta
 from functools import partial
 
 from tests.chaos.faults.base import Fault, Scene
 from tests.chaos.receivers import Manner
 
 HOLD_SECONDS = 3.0
-"""Longer than one attempt may take (2 s): at least one fails, and the next ones are the clock's."""
+"""Longer than one attempt may take (2 s)."""
 
 
-async def _behave(scene: Scene, *, manner: Manner) -> None:
-    scene.receivers.behave(manner)
+TWO_ATTEMPTS = timedelta(seconds=3)
+"""Of stepped time: the first two attempts of a page fail, its last two do not, or its step would be lost."""
+
+
+async def _misbehave(scene: Scene, *, manner: Manner) -> None:
+    busy = scene.time.coming + TWO_ATTEMPTS
+    scene.receivers.behave(manner, lambda: scene.time.now <= busy)
+
+
+async def _behave(scene: Scene) -> None:
+    scene.receivers.behave("well")
 
 
 def _receivers(manner: Manner) -> Fault:
-    act, heal = partial(_behave, manner=manner), partial(_behave, manner="well")
-    return Fault(f"receivers {manner}", act, heal, hold=HOLD_SECONDS, moment="step")
+    act = partial(_misbehave, manner=manner)
+    return Fault(f"receivers {manner}", act, _behave, hold=HOLD_SECONDS, moment="step")
 
 
 ALL = [_receivers(manner) for manner in ("hang", "refuse", "error", "slow", "close")]
