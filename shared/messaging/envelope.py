@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
-from uuid import UUID, uuid5
+from hashlib import sha1
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
 
 from shared.messaging.event import Event
 
@@ -15,9 +16,12 @@ MAX_BODY = 900_000
 MAX_HEADERS = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One message. `(topic, subject, sequence)` orders it; `id` makes it recognisable."""
+class Envelope(NamedTuple):
+    """One message. `(topic, subject, sequence)` orders it; `id` makes it recognisable.
+
+    A tuple, because it is made three times on a message's way and a frozen dataclass takes three times as
+    long to make.
+    """
 
     id: str
     type: str
@@ -56,8 +60,8 @@ class Envelope:
         return headers
 
     def to_document(self) -> dict[str, Any]:
-        """As it stands in an outbox document; slots in order, the body as bytes."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        """As it stands in an outbox document; fields in order, the body as bytes."""
+        return self._asdict()
 
 
 class TooLarge(ValueError):
@@ -81,7 +85,7 @@ def seal(
     topic = topic or event.topic
     about = event.about() or f"{subject}/{topic}/{sequence}"
     return Envelope(
-        id=str(uuid5(NAMESPACE, about)),
+        id=_derived_id(about),
         type=type(event).__name__,
         source=source,
         subject=subject,
@@ -94,6 +98,12 @@ def seal(
         causation_id=cause.id,
         body=body,
     )
+
+
+def _derived_id(about: str) -> str:
+    """A UUID of version 5, in half the time of `uuid5`."""
+    name = sha1(NAMESPACE.bytes + about.encode(), usedforsecurity=False)
+    return str(UUID(bytes=name.digest()[:16], version=5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +155,12 @@ def unseal(record: Record) -> Envelope:
         raise Unreadable("too_many_headers")
     if record.key is None:
         raise Unreadable("null_key")
-    headers = {name: value for name, value in record.headers if value is not None}
     try:
-        text = {name: headers[name].decode() for name in headers if name.startswith("ce_")}
+        text = {
+            name: value.decode()
+            for name, value in record.headers
+            if value is not None and name.startswith("ce_")
+        }
         key = record.key.decode()
     except UnicodeDecodeError:
         raise Unreadable("headers_not_utf8") from None

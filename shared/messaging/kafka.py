@@ -18,6 +18,9 @@ from shared.settings import Settings
 
 log = structlog.get_logger()
 
+BATCH_BYTES = 256 * 1024
+"""Per partition and request: what one batch of ours announces goes out at once."""
+
 
 class Cluster:
     """Watches which cluster answers. A changed id means that the log was lost."""
@@ -74,6 +77,7 @@ def producer(settings: Settings, *, linger_ms: int) -> AIOKafkaProducer:
         acks="all",
         enable_idempotence=not settings.embedded_broker,
         linger_ms=linger_ms,
+        max_batch_size=BATCH_BYTES,
         request_timeout_ms=5000,
         client_id=f"kith-{settings.instance}",
     )

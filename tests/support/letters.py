@@ -96,10 +96,7 @@ def message(
         patient_id=f"pat-{referral}", clinic_id="riverside", referral_id=referral, amount=amount or sequence
     )
     sealed = seal(fact, source="intake", subject=referral, sequence=sequence, now=NOW, cause=Cause("c"))
-    facts = (
-        {name: getattr(sealed, name) for name in Envelope.__slots__} | {"schema_version": version} | changes
-    )
-    return Envelope(**facts)
+    return Envelope(**sealed.to_document() | {"schema_version": version} | changes)
 
 
 _offsets = iter(range(10**9))
