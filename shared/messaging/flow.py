@@ -14,9 +14,8 @@ class Flow:
         self.consumed: dict[str, dict[Place, int]] = defaultdict(dict)
         self.working = 0
 
-    def note_published(self, topic: str, partition: int, offset: int) -> None:
-        place = (topic, partition)
-        self.published[place] = max(self.published.get(place, 0), offset + 1)
+    def note_published(self, place: Place, offset: int) -> None:
+        self.published[place] = max(self.published.get(place, 0), offset)
 
     def note_consumed(self, subscription: str, offsets: dict[Place, int]) -> None:
         self.consumed[subscription].update(offsets)

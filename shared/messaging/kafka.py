@@ -70,13 +70,12 @@ async def within(seconds: float, stopping: Awaitable[Any], what: str) -> None:
         log.debug("stopped with an error", what=what)
 
 
-def producer(settings: Settings, *, linger_ms: int) -> AIOKafkaProducer:
+def producer(settings: Settings) -> AIOKafkaProducer:
     """Acknowledged by all in-sync replicas; idempotent where the broker can do it."""
     return AIOKafkaProducer(
         bootstrap_servers=settings.kafka,
         acks="all",
         enable_idempotence=not settings.embedded_broker,
-        linger_ms=linger_ms,
         max_batch_size=BATCH_BYTES,
         request_timeout_ms=5000,
         client_id=f"kith-{settings.instance}",

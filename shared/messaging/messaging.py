@@ -18,7 +18,8 @@ from shared.messaging import outbox
 from shared.messaging.consumer import Consumer, Subscription
 from shared.messaging.flow import Flow
 from shared.messaging.kafka import Cluster, producer, within
-from shared.messaging.relay import Relay
+from shared.messaging.publishing import Publisher
+from shared.messaging.relay import LANES, Relay
 from shared.messaging.topics import Lane, topic, topics
 from shared.metrics import LAG
 from shared.mongo import MongoDatabase
@@ -29,7 +30,6 @@ log = structlog.get_logger()
 AWAY = (KafkaError, OSError, TimeoutError)
 """What a broker that is not there looks like."""
 
-LINGER_MS: dict[Lane, int] = {"crisis": 0, "work": 2}
 SAY_AGAIN_SECONDS = 5.0
 
 
@@ -39,7 +39,7 @@ class _Epoch:
 
     cluster_id: str
     broker: KafkaBroker
-    producers: dict[Lane, Any] = field(default_factory=dict)
+    publishers: dict[Lane, Publisher] = field(default_factory=dict)
     relay: Relay | None = None
     tasks: list["asyncio.Task[None]"] = field(default_factory=list)
 
@@ -169,15 +169,15 @@ class Messaging:
         epoch = self._epoch = _Epoch(
             cluster_id, KafkaBroker(self._settings.kafka, logger=None, consumer_only=True)
         )
-        for lane, linger_ms in LINGER_MS.items():
-            epoch.producers[lane] = producer(self._settings, linger_ms=linger_ms)
-        await asyncio.gather(*(p.start() for p in epoch.producers.values()))
+        for lane in LANES:
+            epoch.publishers[lane] = Publisher(producer(self._settings))
+        await asyncio.gather(*(p.start() for p in epoch.publishers.values()))
         epoch.relay = Relay(
             self._database,
             service=self._service,
             instance=self._settings.instance,
             epoch=cluster_id,
-            producers=epoch.producers,
+            publishers=epoch.publishers,
             flow=self.flow,
         )
         epoch.tasks.append(asyncio.create_task(epoch.relay.run(), name="relay"))
@@ -223,6 +223,6 @@ class Messaging:
             task.cancel()
         await asyncio.gather(*epoch.tasks, return_exceptions=True)
         await within(5, epoch.broker.stop(), "subscribers")
-        await asyncio.gather(*(within(3, p.stop(), "producer") for p in epoch.producers.values()))
+        await asyncio.gather(*(within(3, p.stop(), "producer") for p in epoch.publishers.values()))
         for consumer in self.consumers:
             consumer.end()

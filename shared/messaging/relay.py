@@ -6,9 +6,9 @@ believes it does, after a pause, publishes duplicates, which every consumer drop
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -17,6 +17,7 @@ from shared.messaging.envelope import Envelope
 from shared.messaging.flow import Flow
 from shared.messaging.lease import COLLECTION as LEASES
 from shared.messaging.lease import Lease
+from shared.messaging.publishing import Publisher
 from shared.messaging.topics import Lane
 from shared.metrics import PUBLISHED
 from shared.mongo import Document, MongoDatabase, PyMongoError
@@ -32,12 +33,6 @@ SWEEP_SECONDS = 0.5
 REFILL = "relay-epoch"
 
 
-class Producer(Protocol):
-    async def send(
-        self, topic: str, value: bytes, *, key: bytes, headers: Sequence[tuple[str, bytes]]
-    ) -> "asyncio.Future[Any]": ...
-
-
 class Relay:
     """Publishes one service's outbox into one epoch of the cluster, a lane at a time in a task each."""
 
@@ -48,11 +43,11 @@ class Relay:
         service: str,
         instance: str,
         epoch: str,
-        producers: dict[Lane, Producer],
+        publishers: dict[Lane, Publisher],
         flow: Flow,
     ) -> None:
         self._database, self._service, self._epoch = database, service, epoch
-        self._producers, self._flow = producers, flow
+        self._publishers, self._flow = publishers, flow
         self._lease = Lease(database, "relay", holder=instance)
         self._woken: dict[Lane, Pulse] = {lane: Pulse() for lane in LANES}
         self._refilled: set[Lane] = set()
@@ -138,12 +133,8 @@ class Relay:
 
     async def _publish(self, lane: Lane, rows: list[Document]) -> None:
         messages = in_sequence([envelope for row in rows for envelope in outbox.envelopes(row)])
-        producer = self._producers[lane]
-        sent = [
-            await producer.send(m.topic, m.body, key=m.key.encode(), headers=m.headers()) for m in messages
-        ]
-        for metadata in await asyncio.gather(*sent):
-            self._flow.note_published(metadata.topic, metadata.partition, metadata.offset)
+        for place, offset in (await self._publishers[lane].publish(messages)).items():
+            self._flow.note_published(place, offset)
         PUBLISHED.labels(self._service, lane).inc(len(messages))
 
     async def _mark(self, rows: list[Document]) -> None:
