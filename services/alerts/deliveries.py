@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from time import monotonic
 from typing import Literal
 from uuid import uuid4
 
@@ -32,7 +33,10 @@ Queue = Literal["page", "digest"]
 SLOTS: Mapping[Queue, int] = {"page": 48, "digest": 16}
 """Attempts under way at once, per process: digests never take the place of pages."""
 
-LEASE_MS = 60_000
+LEASE_MS = 5_000
+"""Renewed while the attempt is under way: a worker that died holds up its pages for no longer."""
+
+RENEW_SECONDS = 1.0
 FREE: Document = {
     "$or": [
         {"leased_until": None},
@@ -41,6 +45,8 @@ FREE: Document = {
     ]
 }
 """Not being tried by anybody, by the database server's clock; a lease too far ahead is broken."""
+
+LEASED: Document = {"leased_until": {"$add": ["$$NOW", LEASE_MS]}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +80,31 @@ class Deliveries:
         channels: Mapping[str, Channel],
         public_url: str,
     ) -> None:
-        if any(channel.timeout * 1000 > LEASE_MS / 2 for channel in channels.values()):
-            raise ValueError("a channel's timeout must be shorter than half the lease of a delivery")
         self._database, self._open_work = database, open_work
         self._channels, self._public_url = channels, public_url.rstrip("/")
         self._inbox = Inbox(database, open_work)
         self._recording = asyncio.Lock()
         self._under_way: dict[Queue, set[asyncio.Task[None]]] = {queue: set() for queue in SLOTS}
+        self._claims: dict[str, str] = {}
+        """Fencing tokens of the deliveries under way, by delivery id."""
+        self._renewed = float("-inf")
 
     async def tick(self, now: datetime) -> int:
         """Post to inboxes, and start as many attempts as there is room for."""
+        await self._renew()
         started = 0
         for queue in self._under_way:
             for delivery_id, claim in await self._claim(queue, now):
                 self._start(queue, delivery_id, claim)
                 started += 1
         return started + await self._inbox.post(now)
+
+    async def _renew(self) -> None:
+        if not self._claims or monotonic() - self._renewed < RENEW_SECONDS:
+            return
+        ours = {"_id": {"$in": list(self._claims)}, "claim": {"$in": list(set(self._claims.values()))}}
+        await self._database[DELIVERIES].update_many(ours, [{"$set": LEASED}])
+        self._renewed = monotonic()
 
     async def due(self) -> datetime | None:
         """The next attempt; one under way is due until it has ended."""
@@ -116,7 +131,7 @@ class Deliveries:
         if not ids:
             return []
         token = uuid4().hex
-        lease = {"claim": token, "leased_until": {"$add": ["$$NOW", LEASE_MS]}}
+        lease = {"claim": token, **LEASED}
         await collection.update_many(
             {"_id": {"$in": ids}, **WAITING, **FREE},
             [{"$set": {**lease, "version": {"$add": ["$version", 1]}}}],
@@ -127,7 +142,13 @@ class Deliveries:
     def _start(self, queue: Queue, delivery_id: str, claim: str) -> None:
         task = asyncio.create_task(self._carry_out(delivery_id, claim), name=f"delivery-{delivery_id}")
         self._under_way[queue].add(task)
-        task.add_done_callback(self._under_way[queue].discard)
+        self._claims[delivery_id] = claim
+        task.add_done_callback(lambda task: self._end(queue, delivery_id, claim, task))
+
+    def _end(self, queue: Queue, delivery_id: str, claim: str, task: "asyncio.Task[None]") -> None:
+        self._under_way[queue].discard(task)
+        if self._claims.get(delivery_id) == claim:
+            del self._claims[delivery_id]
 
     async def _carry_out(self, delivery_id: str, claim: str) -> None:
         try:

@@ -1,7 +1,7 @@
 """Deliveries to real far ends: verified, retried, given up, passed on."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import orjson
 
@@ -195,6 +195,27 @@ async def test_a_delivery_whose_worker_died_is_tried_again_under_the_same_id(mak
         assert far_end.ids == [claimed[0][0]]
         await alerts.deliveries._carry_out(*claimed[0])
     assert far_end.ids == [claimed[0][0]], "who lost the claim does nothing"
+
+
+async def test_an_attempt_that_hangs_keeps_its_short_lease_as_long_as_its_worker_lives(
+    make_alerts: MakeAlerts,
+) -> None:
+    async with hook("hang") as far_end:
+        contacts = [person("one", "on_call", webhook=far_end.url)]
+        alerts, other = await make_alerts(contacts), await make_alerts(contacts)
+        await alerts.flag("moderate")
+        await alerts.deliveries.tick(MONDAY)
+        (first,) = await alerts.stored("deliveries", channel="webhook")
+        assert first["leased_until"] - datetime.now(UTC) < timedelta(seconds=6)
+        alerts.deliveries._renewed = float("-inf")
+        await alerts.deliveries.tick(MONDAY)
+        (renewed,) = await alerts.stored("deliveries", channel="webhook")
+        assert renewed["leased_until"] > first["leased_until"]
+        assert renewed["claim"] == first["claim"]
+        assert await other.deliveries._claim("page", MONDAY) == []
+        far_end.let_go()
+        await alerts.deliveries.idle()
+    assert [row["state"] for row in await alerts.stored("deliveries", channel="webhook")] == ["delivered"]
 
 
 async def test_two_workers_deliver_once(make_alerts: MakeAlerts) -> None:
