@@ -13,6 +13,7 @@ from rich.console import Console
 
 from tests.chaos import report
 from tests.chaos.faults import FAULTS, pairs
+from tests.chaos.faults.storage import remove_disk
 from tests.chaos.figures import WindowResult
 from tests.chaos.run import disturbed, undisturbed
 from tests.chaos.timeline import windows
@@ -60,6 +61,7 @@ async def short(asked: argparse.Namespace, console: Console, until: float) -> li
             report.line(result), style="red" if result.violations else "", soft_wrap=True, highlight=False
         )
 
+    remove_disk(folder / "disturbed" / "mongod")  # of a run that was killed
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     console.print(f"Undisturbed, {len(plan)} windows, seed {asked.seed}:")

@@ -1,13 +1,16 @@
 """Stepped time for a stack with replicas, told when it moves."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from time import monotonic
 
-from deploy.demo.settling import Time
+from deploy.demo.settling import PAUSE, Time, Unsettled, unsettled
 from shared.clock import step
 
 PATIENCE_SECONDS = 150.0
+Offsets = dict[str, tuple[dict[str, int], dict[str, int]]]
 
 
 async def _nobody(_: datetime) -> None:
@@ -31,6 +34,29 @@ class ChaosTime(Time):
         self.coming = to
         await self.before_step(to)
         await super().advance(to)
+
+    async def settle(self) -> None:
+        """Two looks that show the same, three after somebody was away.
+
+        One is not enough where a service has replicas: what one wrote while the other had already been
+        looked at is published by the other.
+        """
+        deadline, wanted, quiet, why = monotonic() + self.patience, 2, 0, ""
+        before: Offsets = {}
+        while monotonic() < deadline:
+            try:
+                flows = await self.flows.flows()
+                why = unsettled(flows, self.now)
+            except ConnectionError as error:
+                flows, wanted, why = [], 3, str(error)
+            seen = {flow["service"]: (flow["published"], flow["consumed"]) for flow in flows}
+            quiet = 0 if why else quiet + 1 if seen == before else 1
+            before = seen
+            if quiet >= wanted:
+                self.due = tuple(datetime.fromisoformat(flow["due"]) for flow in flows if flow["due"])
+                return
+            await asyncio.sleep(PAUSE)
+        raise Unsettled(why or "offsets keep moving")
 
     async def stray(self, by: timedelta) -> None:
         """A clock that is wrong by so much, until everything that follows has happened; then right again."""

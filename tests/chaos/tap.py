@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from deploy.embedded.broker import Broker, misshapen_topics
+from shared.messaging.kafka import within
 from shared.messaging.topics import topics
 
 
@@ -90,8 +91,7 @@ class Tap:
                     for record in batch:
                         self._note(epoch, record)
         finally:
-            with suppress(Exception):
-                await asyncio.wait_for(consumer.stop(), 3)
+            await within(3, consumer.stop(), "tap")
 
     def _offsets(self, epoch: str) -> dict[tuple[str, int], int]:
         """Where to go on in an epoch that was read before."""
