@@ -14,6 +14,7 @@ import orjson
 from pymongo import MongoClient
 from pymongo.database import Database
 
+from shared.messaging.topics import topics
 from tests.chaos.ledger import Entry, Known, last_words
 from tests.chaos.receivers import Page
 from tests.chaos.tap import Published
@@ -121,6 +122,25 @@ class Reader:
                 self._read_outbox(service, database)
         history.announced = [event for events in self._announced.values() for event in events]
         return history
+
+    def in_flight(self) -> str:
+        """An announcement that is not published or not processed by everybody yet, or nothing."""
+        with MongoClient[Row](self.uri, directConnection=True, tz_aware=True) as client:
+            positions: dict[tuple[str, str], int] = {}
+            for service in SERVICES:
+                database = client[f"{PREFIX}{service}"]
+                if database["outbox"].find_one({"pending": True}, {"_id": 1}) is not None:
+                    return f"{service} has something to publish"
+                self._read_outbox(service, database)
+                for row in database["inbox"].find({}, {"sequence": 1}):
+                    positions[service, row["_id"]] = row["sequence"]
+        for (topic, subject), last in streams(
+            e for events in self._announced.values() for e in events
+        ).items():
+            for consumer in topics()[topic].consumers:
+                if positions.get((consumer, f"{topic}|{subject}"), 0) < last:
+                    return f"{consumer} has not processed {topic} of {subject} up to {last}"
+        return ""
 
     def _read_outbox(self, service: str, database: "Database[Row]") -> None:
         ids = [row["_id"] for row in database["outbox"].find({}, {"_id": 1})]

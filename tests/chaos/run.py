@@ -30,7 +30,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.people import Caseload
 from tests.chaos.play import REFERRALS_A_WINDOW, REFERRALS_AT_FIRST, Play
 from tests.chaos.receivers import Receivers, listening
-from tests.chaos.settling import ChaosTime
+from tests.chaos.settling import ChaosTime, nobody_asked
 from tests.chaos.stack import REPLICAS, ChaosStack, stacked
 from tests.chaos.tap import Tap
 from tests.chaos.timeline import START, ZONES, Window
@@ -62,6 +62,7 @@ class Run:
         result = WindowResult(window.number, window.faults if faults else (), self.scene.time.now.isoformat())
         began = monotonic()
         self.scene.desks.window = window.number
+        self.scene.time.verify = self._in_flight if faults and window.faults else nobody_asked
         if faults:
             self.director.begin(window)
         try:
@@ -79,6 +80,9 @@ class Run:
         result.took = monotonic() - began
         self.results.append(result)
         return result
+
+    async def _in_flight(self) -> str:
+        return await asyncio.to_thread(self.reader.in_flight)
 
     async def _history(self) -> History:
         """Wait until the tap has read what the outboxes say was published, then read everything."""
@@ -121,17 +125,22 @@ class Run:
         desks = self.scene.desks
         for alert in await desks.all_pages("alerts", "/alerts", kind="crisis", state="open"):
             if alert["patient_id"] in strangers:
-                await self._resolve(alert["id"])
+                end = {"disposition": "false_alarm", "safety_plan": False}
+                end["next_contact"] = self.scene.time.now.isoformat()
+                await self._resolve(alert["id"], end, "clinician")
+        for alert in await desks.all_pages("alerts", "/alerts", role="engineer", kind="dead_letter"):
+            if alert["state"] == "open":
+                await self._resolve(alert["id"], {"disposition": "no_action_needed"}, "engineer")
 
-    async def _resolve(self, alert_id: str) -> None:
-        path, desks = f"/alerts/{alert_id}", self.scene.desks
-        result: dict[str, Any] = {"result": "false_alarm", "contact_made": True}
-        end: dict[str, Any] = {"disposition": "false_alarm", "safety_plan": False}
-        end["next_contact"] = self.scene.time.now.isoformat()
+    async def _resolve(self, alert_id: str, end: dict[str, Any], role: str) -> None:
+        path, send = f"/alerts/{alert_id}", self.scene.desks.send
+        key = self.scene.time.now.isoformat()
         try:
-            await desks.send("alerts", "POST", f"{path}/acknowledge")
-            await desks.send("alerts", "POST", f"{path}/assess", result)
-            await desks.send("alerts", "POST", f"{path}/resolve", end)
+            await send("alerts", "POST", f"{path}/acknowledge", role=role, key=key)
+            if role == "clinician":
+                found = {"result": "false_alarm", "contact_made": True}
+                await send("alerts", "POST", f"{path}/assess", found, role=role, key=key)
+            await send("alerts", "POST", f"{path}/resolve", end, role=role, key=key)
         except Answered as refused:
             self.director.strike.notes.append(f"a stranger's alert stays open: {refused.reason}")
 

@@ -14,6 +14,7 @@ from deploy.embedded.processes import Process, spawn, stop
 from deploy.embedded.services import ServiceProcess
 from deploy.embedded.stack import Say, Stack
 from deploy.embedded.state import locked
+from tests.chaos.mutations import CONSTANT_CLUSTER_ID, OF_SERVICES, ForgetfulBroker
 from tests.chaos.proxy import Proxy
 from tests.chaos.wire import Kafka, Mongo
 
@@ -48,7 +49,7 @@ class Replica(ServiceProcess):
         environment = self.plan.environment(self.service, mongodb=self.mongodb, kafka=self.kafka)
         environment |= {"KITH_INSTANCE": self.name, "KITH_HTTP_PORT": str(self.port)}
         module = [f"services.{self.service}"]
-        if self.mutation is not None:
+        if self.mutation in OF_SERVICES:
             module = ["tests.chaos.mutant", self.mutation, self.service]
         self.process = spawn(
             [sys.executable, "-m", *module], folder=ROOT, log=self.log, environment=environment
@@ -72,6 +73,8 @@ class ChaosStack(Stack):
 
     def __init__(self, plan: Plan, say: Say, first_port: int, mutation: str | None = None) -> None:
         super().__init__(plan, say)
+        if mutation == CONSTANT_CLUSTER_ID:
+            self.broker = ForgetfulBroker(plan.data / "broker", plan.ports.kafka, plan.logs / "kafka.log")
         self.links: dict[str, Links] = {}
         self.replicas: dict[str, Replica] = {}
         names = {**REPLICAS, GUEST: "scheduler"}

@@ -8,27 +8,40 @@ from tests.chaos.checks.violation import Violation
 from tests.chaos.history import SERVICES, History, streams
 from tests.chaos.tap import Published
 
+OVERTAKEN_SECONDS = 1.0
+
 
 def logs(history: History) -> Iterator[Violation]:
     """In each epoch, a subject's messages first appear as 1, 2, 3 …, always in one partition.
 
     A log that began anew may begin with stragglers: what a relay that had not noticed yet was just about
-    to publish. The refill follows, and what it lacks is found by `losses.publication`.
+    to publish. The refill follows, and what it lacks is found by `losses.publication`. Two replicas make the
+    ids by which the relay sorts independently, so one may overtake its predecessor by a moment, which
+    consumers wait out.
     """
     following: dict[tuple[str, str, str], int] = defaultdict(int)
     places: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+    early: dict[tuple[str, str, str], dict[int, Published]] = defaultdict(dict)
+    arrived: dict[tuple[str, str, str, int], float] = {}
     first_epoch = next((record.epoch for record in history.published), "")
     for record in _ours(history):
         stream = (record.epoch, record.topic, record.subject)
         places[record.epoch, record.topic, record.key].add(record.partition)
+        arrived.setdefault((*stream, record.sequence), record.seen)
         if not following[stream] and record.epoch != first_epoch and record.sequence > 1:
             continue  # a straggler
         if record.sequence == following[stream] + 1:
             following[stream] += 1
+            while following[stream] + 1 in early[stream]:
+                following[stream] += 1
         elif record.sequence > following[stream]:
-            where = f"{record.sequence} after {following[stream]} at {record.partition}/{record.offset}"
-            yield Violation("order_broken", (record.topic, record.subject), where)
-            following[stream] = record.sequence
+            early[stream][record.sequence] = record
+    for stream, overtaking in early.items():
+        for record in overtaking.values():
+            late = arrived.get((*stream, record.sequence - 1), float("inf")) - record.seen
+            if late > OVERTAKEN_SECONDS:
+                where = f"{record.sequence} at {record.partition}/{record.offset} without its predecessor"
+                yield Violation("order_broken", stream[1:], where)
     for (_, topic, key), partitions in places.items():
         if len(partitions) > 1:
             yield Violation("partition_changed", (topic, key), f"partitions {sorted(partitions)}")
