@@ -36,6 +36,8 @@ from tests.chaos.tap import Tap
 from tests.chaos.timeline import START, ZONES, Window
 
 CATCH_UP_SECONDS = 30.0
+IMPATIENCE_SECONDS = 40.0
+"""How long a stack that lacks a guarantee may take to settle."""
 
 Told = Callable[[WindowResult], None]
 Meddle = Callable[[History], None]
@@ -232,6 +234,8 @@ async def disturbed(
     """The run with its faults, until all windows are played or the monotonic moment `until` has passed."""
     async with running(folder, seed, len(windows), say, disk=True, mutation=mutation) as run:
         run.meddle = meddle
+        if mutation is not None:
+            run.scene.time.patience = IMPATIENCE_SECONDS
         for window, state_then in zip(windows, expected, strict=False):
             if monotonic() > until:
                 break
