@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
-.PHONY: help demo up test test-containers bench check format lock clean doctor
+.PHONY: help demo up test test-containers bench chaos soak check format lock clean doctor
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -35,6 +35,12 @@ check: .venv/dev doctor ## the whole gate: format, lint, types, import contracts
 	@echo "Import contracts"; $(BIN)/lint-imports --no-logo
 	@echo "Published contracts"; $(BIN)/python -m deploy.contracts --check
 	@echo "Tests"; $(BIN)/python -m pytest -q $(ARGS)
+
+chaos: .venv/dev doctor ## faults under load, about nine minutes: nothing may be lost, doubled or stuck
+	@$(BIN)/python -m tests.chaos $(ARGS)
+
+soak: .venv/dev doctor ## random faults and pairs for an hour (ARGS="--minutes 30")
+	@$(BIN)/python -m tests.chaos --soak $(ARGS)
 
 format: .venv/dev ## put the code into its format
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
