@@ -40,6 +40,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--prove", action="store_true", help="take guarantees away; the suite must notice")
     parser.add_argument("--list", action="store_true", help="name the faults")
     parser.add_argument("--folder", type=Path, default=FOLDER, help="data, logs and report.json go here")
+    parser.add_argument("--document", type=Path, help="put the figures between the marks of this file")
     parser.set_defaults(drawn=[])
     return parser.parse_args(arguments)
 
@@ -137,6 +138,11 @@ async def main(asked: argparse.Namespace) -> int:
     report.save(
         asked.folder / "report.json", results, seed=asked.seed, seconds=round(took, 1), violations=found
     )
+    if asked.document:
+        summary = (
+            f"Seed {asked.seed}, {len(results)} faults and pairs, {took:.0f} s in all, {found} violations."
+        )
+        report.document(asked.document, results, summary)
     verdict = "[bold green]no violation[/]" if not found else f"[bold red]{found} violations[/]"
     console.print(
         f"{len(results)} faults and pairs in {took:.0f} s: {verdict}. Details: {asked.folder}/report.json"

@@ -2,15 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 
 from deploy.demo.clinic import ROUND_HOURS, together
 from deploy.demo.life import Life
-from deploy.demo.play import NEAR
 from tests.chaos.people import Caseload
 from tests.chaos.timeline import Window, stop_for
 
 REFERRALS_A_WINDOW = 2
+"""At most; every other window has one."""
+
 REFERRALS_AT_FIRST = 10
 
 
@@ -35,7 +36,8 @@ class Play:
         people, hour = self.people, ROUND_HOURS
         for day in window.working_days:
             people.agenda.put(datetime.combine(day, time(*hour), UTC), people.round)
-        newcomers = people.next_referrals(REFERRALS_AT_FIRST if not window.number else REFERRALS_A_WINDOW)
+        count = 1 + window.number % REFERRALS_A_WINDOW if window.number else REFERRALS_AT_FIRST
+        newcomers = people.next_referrals(count)
         people.agenda.put(window.noon, lambda: self._refer(newcomers))
         people.agenda.put(window.busy, lambda: people.raise_flag(window.number))
         people.agenda.put(window.morning, lambda: self.on_morning(window))
@@ -48,7 +50,5 @@ class Play:
         moments = [end]
         if (act := people.agenda.next) is not None:
             moments.append(act)
-        soon = act is not None and act - now < NEAR  # else whoever is in danger is cared for tomorrow
-        near = NEAR if soon and people.crises_under_way else timedelta(0)
-        moments += [stop_for(due, now, near=near) for due in people.time.due]
+        moments += [stop_for(due) for due in people.time.due]
         return max(now, min(moments))

@@ -10,6 +10,8 @@ from rich.table import Table
 
 from tests.chaos.figures import WindowResult
 
+BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
+
 
 def line(result: WindowResult) -> str:
     """One window, in one line."""
@@ -64,6 +66,21 @@ def violations(console: Console, results: Sequence[WindowResult], most: int = 25
     if len(found) > most:
         console.print(f"… and {len(found) - most} more; all of them are in the JSON")
     return len(found)
+
+
+def document(path: Path, results: Sequence[WindowResult], summary: str) -> None:
+    """Write the figures between the marks of a document."""
+    head = "| fault | ready, s | effect, s | page, s | acknowledged / unknown / refused | violations |\n"
+    lines = [head, "| --- | ---: | ---: | ---: | ---: | ---: |\n"]
+    for result in results:
+        cells = [_cell(value) for value in (result.ready, result.effect, result.page)]
+        counts = f"{result.acknowledged} / {result.unknown} / {result.refused}"
+        notes = f" ({'; '.join(result.notes)})" if result.notes else ""
+        lines.append(
+            f"| {result.name}{notes} | {' | '.join(cells)} | {counts} | {len(result.violations)} |\n"
+        )
+    before, _, rest = path.read_text().partition(BEGIN)
+    path.write_text(f"{before}{BEGIN}\n{summary}\n\n{''.join(lines)}{END}{rest.partition(END)[2]}")
 
 
 def save(path: Path, results: Sequence[WindowResult], **facts: object) -> None:

@@ -100,10 +100,8 @@ def _spans(count: int, until: datetime) -> list[tuple[datetime, datetime]]:
     return list(pairwise(moments))
 
 
-def stop_for(due: datetime, now: datetime, *, near: timedelta) -> datetime:
-    """When something due is met: to the minute while somebody is in danger, else at the day's next stop."""
-    if due - now < near:
-        return due
+def stop_for(due: datetime) -> datetime:
+    """When something due is met, unless somebody acts before: at the day's next stop."""
     day = due.replace(minute=0, second=0, microsecond=0)
     later = [stop for hour in STOPS if (stop := day.replace(hour=hour)) >= due]
     return later[0] if later else day.replace(hour=STOPS[0]) + ONE_DAY

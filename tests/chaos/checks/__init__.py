@@ -21,6 +21,7 @@ CHECKS: tuple[Check, ...] = (
     doubles.pages,
     doubles.rounds,
     order.logs,
+    order.partitions,
     order.positions,
     order.dead_letters,
     timers.timers,

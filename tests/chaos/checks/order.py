@@ -9,42 +9,47 @@ from tests.chaos.history import SERVICES, History, streams
 from tests.chaos.tap import Published
 
 OVERTAKEN_SECONDS = 1.0
+Stream = tuple[str, str, str]
+"""(epoch, topic, subject or key)"""
 
 
 def logs(history: History) -> Iterator[Violation]:
-    """In each epoch, a subject's messages first appear as 1, 2, 3 …, always in one partition.
+    """In each epoch, every message comes after its predecessor.
 
-    A log that began anew may begin with stragglers: what a relay that had not noticed yet was just about
-    to publish. The refill follows, and what it lacks is found by `losses.publication`. Two replicas make the
-    ids by which the relay sorts independently, so one may overtake its predecessor by a moment, which
-    consumers wait out.
+    Two replicas make the ids by which the relay sorts independently, so one may overtake its predecessor by
+    a moment, which consumers wait out.
     """
-    following: dict[tuple[str, str, str], int] = defaultdict(int)
-    places: dict[tuple[str, str, str], set[int]] = defaultdict(set)
-    early: dict[tuple[str, str, str], dict[int, Published]] = defaultdict(dict)
-    arrived: dict[tuple[str, str, str, int], float] = {}
+    for (_, topic, subject), appeared in _appearances(history).items():
+        for sequence, record in appeared.items():
+            before = appeared.get(sequence - 1)
+            if sequence > 1 and (before is None or before.seen - record.seen > OVERTAKEN_SECONDS):
+                where = f"{sequence} at {record.partition}/{record.offset} without its predecessor"
+                yield Violation("order_broken", (topic, subject), where)
+
+
+def _appearances(history: History) -> dict[Stream, dict[int, Published]]:
+    """Stream → sequence → where it first appears.
+
+    A log that began anew may begin with stragglers, left out here: what a relay that had not noticed yet was
+    just about to publish. The refill follows, and what it lacks is found by `losses.publication`.
+    """
     first_epoch = next((record.epoch for record in history.published), "")
+    appearances: dict[Stream, dict[int, Published]] = defaultdict(dict)
     for record in _ours(history):
-        stream = (record.epoch, record.topic, record.subject)
+        appeared = appearances[record.epoch, record.topic, record.subject]
+        if appeared or record.sequence == 1 or record.epoch == first_epoch:
+            appeared.setdefault(record.sequence, record)
+    return appearances
+
+
+def partitions(history: History) -> Iterator[Violation]:
+    """All of a person's messages in a topic are in one partition."""
+    places: dict[Stream, set[int]] = defaultdict(set)
+    for record in _ours(history):
         places[record.epoch, record.topic, record.key].add(record.partition)
-        arrived.setdefault((*stream, record.sequence), record.seen)
-        if not following[stream] and record.epoch != first_epoch and record.sequence > 1:
-            continue  # a straggler
-        if record.sequence == following[stream] + 1:
-            following[stream] += 1
-            while following[stream] + 1 in early[stream]:
-                following[stream] += 1
-        elif record.sequence > following[stream]:
-            early[stream][record.sequence] = record
-    for stream, overtaking in early.items():
-        for record in overtaking.values():
-            late = arrived.get((*stream, record.sequence - 1), float("inf")) - record.seen
-            if late > OVERTAKEN_SECONDS:
-                where = f"{record.sequence} at {record.partition}/{record.offset} without its predecessor"
-                yield Violation("order_broken", stream[1:], where)
-    for (_, topic, key), partitions in places.items():
-        if len(partitions) > 1:
-            yield Violation("partition_changed", (topic, key), f"partitions {sorted(partitions)}")
+    for (_, topic, key), found in places.items():
+        if len(found) > 1:
+            yield Violation("partition_changed", (topic, key), f"partitions {sorted(found)}")
 
 
 def _ours(history: History) -> Iterator[Published]:
