@@ -61,6 +61,7 @@ class Consumer:
         self._settings, self._flow = settings, flow
         self._subscriber: Any = None
         self._epoch = ""
+        self._places: set[Any] = set()
         self._at_work = False
         self.consumption = Consumption(
             Group(
@@ -91,6 +92,7 @@ class Consumer:
 
     def end(self) -> None:
         self._rest()
+        self._places = set()
         self._subscriber = None
 
     @property
@@ -118,11 +120,19 @@ class Consumer:
         From the moment they are in hand we are at work: their offsets count as read from then on.
         """
         self._rest()
+        self._forget_what_others_read(kafka)
         records = await kafka.getmany(timeout_ms=POLL_MS)
         if records and not self._at_work:
             self._at_work = True
             self._flow.working += 1
         return tuple(chain.from_iterable(records.values()))
+
+    def _forget_what_others_read(self, kafka: Any) -> None:
+        """A partition that went to another member and came back is further than where we left it."""
+        assigned = set(kafka.assignment())
+        for place in self._places - assigned:
+            self._flow.consumed[self.name].pop((place.topic, place.partition), None)
+        self._places = assigned
 
     def _rest(self) -> None:
         if self._at_work:
