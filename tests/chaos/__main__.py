@@ -80,8 +80,9 @@ async def short(asked: argparse.Namespace, console: Console, until: float) -> li
     calm = await undisturbed(folder / "undisturbed", asked.seed, plan, say, told)
     console.print("With faults:")
     hurt = await disturbed(folder / "disturbed", asked.seed, plan, calm.states, say, told, until=until)
+    why = "the stack is stuck" if _is_stuck(hurt.results) else "no time left"
     for window in plan[len(hurt.results) :]:
-        console.print(f"not run, no time left: {' + '.join(window.faults)}", style="yellow")
+        console.print(f"not run, {why}: {' + '.join(window.faults)}", style="yellow")
     return [result for run in (calm, hurt) for result in run.results if result.faults or result.violations]
 
 
@@ -124,6 +125,10 @@ async def prove(asked: argparse.Namespace, console: Console) -> list[str]:
 
 def _silent(_: object) -> None:
     return None
+
+
+def _is_stuck(results: Sequence[WindowResult]) -> bool:
+    return any(violation.kind == "stuck" for result in results for violation in result.violations)
 
 
 async def main(asked: argparse.Namespace) -> int:

@@ -112,6 +112,11 @@ class LedgerDesks(Desks):
         self._note(entry, "refused", status=answer.status_code, reason=reason)
         raise Answered(answer.status_code, reason, what)
 
+    async def flow_of(self, replica: str) -> dict[str, Any]:
+        """Raises `ConnectionError`."""
+        service, _, number = replica.partition("-")
+        return await self._flow(f"{service}/{int(number or 1) - 1}")
+
     async def flows(self) -> list[dict[str, Any]]:
         """`GET /flow` of every replica, as one answer per service. Raises `ConnectionError`."""
         merged: dict[str, dict[str, Any]] = {}

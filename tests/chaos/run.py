@@ -52,6 +52,7 @@ class Run:
     ledger: Ledger
     director: Director
     reader: Reader
+    say: Callable[[str], None]
     states: list[State] = field(default_factory=list)
     results: list[WindowResult] = field(default_factory=list)
     meddle: Meddle | None = None
@@ -74,6 +75,7 @@ class Run:
             await self.scene.time.settle()
         except (Unsettled, ConnectionError) as stuck:
             result.violations.append(Violation("stuck", (window.begin.isoformat(),), str(stuck)))
+            await self._say_flows()
             await self.director.finish()
         strike = self.director.strike
         result.struck, result.ready, result.notes = strike.struck, strike.ready, strike.notes
@@ -82,6 +84,14 @@ class Run:
         result.took = monotonic() - began
         self.results.append(result)
         return result
+
+    async def _say_flows(self) -> None:
+        """What each replica says of itself when the stack does not come to rest."""
+        for name in REPLICAS:
+            try:
+                self.say(f"{name}: {await self.scene.desks.flow_of(name)}")
+            except ConnectionError as away:
+                self.say(f"{name}: {away}")
 
     async def _in_flight(self) -> str:
         return await asyncio.to_thread(self.reader.in_flight)
@@ -188,7 +198,7 @@ async def running(
         caseload = Caseload(desks, time, Agenda(), seed=seed)
         caseload.waiting = list(people.cast(REFERRALS_AT_FIRST + REFERRALS_A_WINDOW * windows, seed))
         await time.settle()
-        yield Run(scene, caseload, ledger, director, Reader(f"mongodb://{stack.mongod.address}"))
+        yield Run(scene, caseload, ledger, director, Reader(f"mongodb://{stack.mongod.address}"), say)
 
 
 def _disk(folder: Path, say: Callable[[str], None], inside: AsyncExitStack) -> str | None:
