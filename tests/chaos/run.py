@@ -35,7 +35,7 @@ from tests.chaos.stack import REPLICAS, ChaosStack, stacked
 from tests.chaos.tap import Tap
 from tests.chaos.timeline import START, ZONES, Window
 
-CATCH_UP_SECONDS = 30.0
+CATCH_UP_SECONDS = 20.0
 IMPATIENCE_SECONDS = 40.0
 """How long a stack that lacks a guarantee may take to settle."""
 
@@ -98,12 +98,14 @@ class Run:
 
     async def _history(self) -> History:
         """Wait until the tap has read what the outboxes say was published, then read everything."""
-        async for _ in attempts(CATCH_UP_SECONDS, pause=0.2):
+        async for left in attempts(CATCH_UP_SECONDS, pause=0.2):
             history = await asyncio.to_thread(self.reader.read, self.scene.time.now)
             history.epoch = self.scene.stack.broker.cluster_id
             seen = self.scene.tap.ids(history.epoch)
             if all(event.id in seen for event in history.announced):
                 break
+            if left < CATCH_UP_SECONDS - 5 and (missed := await self.scene.tap.read_again()):
+                self.director.strike.notes.append(f"{missed} records found by reading the log again")
         history.entries = list(self.ledger.entries)
         history.published = list(self.scene.tap.records)
         history.pages = list(self.scene.receivers.pages)

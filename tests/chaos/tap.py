@@ -1,7 +1,8 @@
 """Reads every topic from the beginning, all the while, as nobody's consumer: what was really published."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import time
 from typing import Any
@@ -40,6 +41,7 @@ class Tap:
     raw: dict[tuple[str, str, int, int], Any] = field(default_factory=dict)
     """(epoch, topic, partition, offset) → the record as aiokafka read it, for replays. This epoch's only."""
 
+    _places: set[tuple[str, str, int, int]] = field(default_factory=set)
     _task: "asyncio.Task[None] | None" = None
 
     async def __aenter__(self) -> "Tap":
@@ -67,31 +69,21 @@ class Tap:
             await asyncio.sleep(0.05)  # reading a topic would bring it about, with other partitions
             return
         self.raw = {}
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self.broker.address,
-            auto_offset_reset="earliest",
-            enable_auto_commit=False,
-            fetch_max_wait_ms=50,
-            request_timeout_ms=5000,
-        )
-        try:
-            await asyncio.wait_for(consumer.start(), 10)
-            places = [
-                TopicPartition(t.name, n)
-                for t in topics().values()
-                for n in range(t.partitions_on(embedded=True))
-            ]
-            consumer.assign(places)
-            known = self._offsets(epoch)
-            for place in places:
-                consumer.seek(place, known.get((place.topic, place.partition), 0))
+        known = self._offsets(epoch)
+        async with _reading(self.broker.address, known) as consumer:
             while self.broker.cluster_id == epoch:
-                found = await asyncio.wait_for(consumer.getmany(timeout_ms=100), 10)
-                for batch in found.values():
-                    for record in batch:
-                        self._note(epoch, record)
-        finally:
-            await within(3, consumer.stop(), "tap")
+                self._note(epoch, await asyncio.wait_for(consumer.getmany(timeout_ms=100), 10))
+
+    async def read_again(self) -> int:
+        """Read this epoch's log from its beginning; how many records had been missed."""
+        epoch, before = self.broker.cluster_id, len(self.records)
+        try:
+            async with _reading(self.broker.address, {}) as consumer:
+                while found := await asyncio.wait_for(consumer.getmany(timeout_ms=1000), 10):
+                    self._note(epoch, found)
+        except (KafkaError, OSError, TimeoutError):
+            return 0
+        return len(self.records) - before
 
     def _offsets(self, epoch: str) -> dict[tuple[str, int], int]:
         """Where to go on in an epoch that was read before."""
@@ -101,22 +93,53 @@ class Tap:
                 following[record.topic, record.partition] = record.offset + 1
         return following
 
-    def _note(self, epoch: str, record: Any) -> None:
-        headers = {name: value.decode("utf-8", "replace") for name, value in record.headers if value}
-        sequence = headers.get("ce_sequence", "0")
-        self.raw[epoch, record.topic, record.partition, record.offset] = record
-        self.records.append(
-            Published(
-                epoch=epoch,
-                topic=record.topic,
-                partition=record.partition,
-                offset=record.offset,
-                key=(record.key or b"").decode("utf-8", "replace"),
-                id=headers.get("ce_id", ""),
-                type=headers.get("ce_type", ""),
-                subject=headers.get("ce_subject", ""),
-                sequence=int(sequence) if sequence.isdigit() else 0,
-                correlation=headers.get("ce_correlationid", ""),
-                seen=time(),
-            )
-        )
+    def _note(self, epoch: str, found: Mapping[Any, Sequence[Any]]) -> None:
+        for record in (record for batch in found.values() for record in batch):
+            place = (epoch, record.topic, record.partition, record.offset)
+            if place not in self._places:
+                self._places.add(place)
+                self.raw[place] = record
+                self.records.append(_published(epoch, record))
+
+
+@asynccontextmanager
+async def _reading(address: str, known: Mapping[tuple[str, int], int]) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of every partition, at `known` offsets or the beginning."""
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=address,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=50,
+        request_timeout_ms=5000,
+    )
+    try:
+        await asyncio.wait_for(consumer.start(), 10)
+        places = [
+            TopicPartition(t.name, n)
+            for t in topics().values()
+            for n in range(t.partitions_on(embedded=True))
+        ]
+        consumer.assign(places)
+        for place in places:
+            consumer.seek(place, known.get((place.topic, place.partition), 0))
+        yield consumer
+    finally:
+        await within(3, consumer.stop(), "tap")
+
+
+def _published(epoch: str, record: Any) -> Published:
+    headers = {name: value.decode("utf-8", "replace") for name, value in record.headers if value}
+    sequence = headers.get("ce_sequence", "0")
+    return Published(
+        epoch=epoch,
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        key=(record.key or b"").decode("utf-8", "replace"),
+        id=headers.get("ce_id", ""),
+        type=headers.get("ce_type", ""),
+        subject=headers.get("ce_subject", ""),
+        sequence=int(sequence) if sequence.isdigit() else 0,
+        correlation=headers.get("ce_correlationid", ""),
+        seen=time(),
+    )

@@ -22,9 +22,15 @@ def logs(history: History) -> Iterator[Violation]:
     for (_, topic, subject), appeared in _appearances(history).items():
         for sequence, record in appeared.items():
             before = appeared.get(sequence - 1)
-            if sequence > 1 and (before is None or before.seen - record.seen > OVERTAKEN_SECONDS):
+            if sequence > 1 and (
+                before is None or (_place(before) > _place(record) and _late(before, record))
+            ):
                 where = f"{sequence} at {record.partition}/{record.offset} without its predecessor"
                 yield Violation("order_broken", (topic, subject), where)
+
+
+def _late(before: Published, record: Published) -> bool:
+    return before.seen - record.seen > OVERTAKEN_SECONDS
 
 
 def _appearances(history: History) -> dict[Stream, dict[int, Published]]:
@@ -55,9 +61,13 @@ def partitions(history: History) -> Iterator[Violation]:
 def _ours(history: History) -> Iterator[Published]:
     """The log in its order, without what the suite wrote itself."""
     written = {(p.epoch, p.topic, p.partition, p.offset) for p in history.planted}
-    for record in history.published:
+    for record in sorted(history.published, key=_place):
         if (record.epoch, record.topic, record.partition, record.offset) not in written:
             yield record
+
+
+def _place(record: Published) -> tuple[str, int, int]:
+    return (record.topic, record.partition, record.offset)
 
 
 def positions(history: History) -> Iterator[Violation]:

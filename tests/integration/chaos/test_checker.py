@@ -100,7 +100,8 @@ def _gap_in_the_log(history: History) -> None:
 def _backwards(history: History) -> None:
     ours = [r for r in history.published if r.epoch == EPOCH and r.offset < 50]
     others = [r for r in history.published if r.epoch != EPOCH]
-    history.published = [*others, *ours[:7], ours[8], replace(ours[7], seen=9.0)]
+    early, late = replace(ours[8], offset=7), replace(ours[7], offset=8, seen=9.0)
+    history.published = [*others, *ours[:7], early, late]
 
 
 def _two_partitions(history: History) -> None:
