@@ -51,7 +51,7 @@ class Context:
         except Problem as problem:
             await problem.response()(scope, receive, answer)
         except Exception as error:
-            log.error("request failed", error=type(error).__name__, at=_places(error))
+            log.error("request failed", error=type(error).__name__, places=_places(error))
             if not answer.started:
                 await unexpected().response()(scope, receive, answer)
 
