@@ -22,6 +22,9 @@ from tests.chaos.timeline import windows
 
 FOLDER = Path(".kith/chaos")
 PAIRS = 4
+WIDTH = 150
+"""Of a table that no terminal shows."""
+
 PROOF_SECONDS = 150.0
 SOAK_SINGLES, SOAK_PAIRS = 12, 18
 LAST_ROUND_SECONDS = 240.0
@@ -132,7 +135,7 @@ def _is_stuck(results: Sequence[WindowResult]) -> bool:
 
 
 async def main(asked: argparse.Namespace) -> int:
-    console, began = Console(), monotonic()
+    console, began = Console(width=None if sys.stdout.isatty() else WIDTH), monotonic()
     if asked.prove:
         return 1 if await prove(asked, console) else 0
     minutes = asked.minutes or (SOAK_MINUTES if asked.soak else SHORT_MINUTES)

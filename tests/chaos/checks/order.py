@@ -22,15 +22,13 @@ def logs(history: History) -> Iterator[Violation]:
     for (_, topic, subject), appeared in _appearances(history).items():
         for sequence, record in appeared.items():
             before = appeared.get(sequence - 1)
-            if sequence > 1 and (
-                before is None or (_place(before) > _place(record) and _late(before, record))
-            ):
+            if sequence > 1 and (before is None or _too_late(before, record)):
                 where = f"{sequence} at {record.partition}/{record.offset} without its predecessor"
                 yield Violation("order_broken", (topic, subject), where)
 
 
-def _late(before: Published, record: Published) -> bool:
-    return before.seen - record.seen > OVERTAKEN_SECONDS
+def _too_late(before: Published, record: Published) -> bool:
+    return _place(before) > _place(record) and before.seen - record.seen > OVERTAKEN_SECONDS
 
 
 def _appearances(history: History) -> dict[Stream, dict[int, Published]]:

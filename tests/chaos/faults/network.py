@@ -8,7 +8,7 @@ from tests.chaos.proxy import Mode
 from tests.chaos.stack import REPLICAS
 from tests.chaos.wire import is_produce_to_dead_letters
 
-HOLD_SECONDS = 5.0
+HOLD_SECONDS = 4.0
 CUT_EVERY_SECONDS = 0.4
 
 Link = Literal["mongod", "broker"]

@@ -8,7 +8,7 @@ from deploy.embedded.stack import Supervised
 from tests.chaos.faults.base import Fault, Moment, Scene
 from tests.chaos.stack import REPLICAS
 
-STOPPED_SECONDS = 5.0
+STOPPED_SECONDS = 4.5
 """Longer than the group's session (3 s) and the relay's lease (3 s)."""
 
 SERVER_STOPPED_SECONDS = 4.0
