@@ -1,7 +1,7 @@
 """One run: a stack, its people, windows with or without their faults, and the checker after each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +39,9 @@ CATCH_UP_SECONDS = 20.0
 IMPATIENCE_SECONDS = 40.0
 """How long a stack that lacks a guarantee may take to settle."""
 
+BROKEN_OFF = (Unsettled, ConnectionError, Answered)
+"""What ends a window before its time: nothing comes to rest, nobody answers, or nobody expected this answer."""
+
 Told = Callable[[WindowResult], None]
 Meddle = Callable[[History], None]
 
@@ -73,8 +76,9 @@ class Run:
             await self.director.finish()
             await self._take_care_of_strangers()
             await self.scene.time.settle()
-        except (Unsettled, ConnectionError) as stuck:
-            result.violations.append(Violation("stuck", (window.begin.isoformat(),), str(stuck)))
+        except (*BROKEN_OFF, ExceptionGroup) as stuck:
+            why = "; ".join(sorted(set(_reasons(stuck))))
+            result.violations.append(Violation("stuck", (window.begin.isoformat(),), why))
             await self._say_flows()
             await self.director.finish()
         strike = self.director.strike
@@ -157,6 +161,17 @@ class Run:
             await send("alerts", "POST", f"{path}/resolve", end, role=role, key=key)
         except Answered as refused:
             self.director.strike.notes.append(f"a stranger's alert stays open: {refused.reason}")
+
+
+def _reasons(stuck: Exception) -> Iterator[str]:
+    """Of a group, those of its members. Raises what is a mistake of the suite's own."""
+    if isinstance(stuck, ExceptionGroup):
+        for one in stuck.exceptions:
+            yield from _reasons(one)
+    elif isinstance(stuck, BROKEN_OFF):
+        yield str(stuck)
+    else:
+        raise stuck
 
 
 @asynccontextmanager
