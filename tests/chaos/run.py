@@ -40,7 +40,7 @@ IMPATIENCE_SECONDS = 40.0
 """How long a stack that lacks a guarantee may take to settle."""
 
 BROKEN_OFF = (Unsettled, ConnectionError, Answered)
-"""What ends a window before its time: nothing comes to rest, nobody answers, or nobody expected this answer."""
+"""What ends a window before its time: nothing comes to rest, nobody answers, or not as expected."""
 
 Told = Callable[[WindowResult], None]
 Meddle = Callable[[History], None]
