@@ -237,27 +237,6 @@ async def test_every_replica_of_an_own_group_reads_all_and_the_effect_is_one(
     assert await amounts(receiver) == {f"r{n}": [1] for n in range(30)}
 
 
-async def test_a_partition_that_comes_back_is_as_far_as_the_other_replica_read_it(
-    sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker
-) -> None:
-    names = [f"r{n}" for n in range(30)]
-    async with sending(sender, broker.address) as one, receiving(receiver, broker.address, "c1") as two:
-        await announce(sender, names)
-        await eventually(lambda: _caught_up(one, two), within=60)
-        all_of_it = len(await two.consumers[0].positions())
-        async with receiving(receiver, broker.address, "c2") as three:
-            await eventually(lambda: three.assigned and two.assigned, within=60)
-            await eventually(lambda: _parts(two) + _parts(three) == all_of_it, within=60)
-            await announce(sender, names)
-            await eventually(lambda: _equal(receiver, {name: [1, 1] for name in names}), within=60)
-        await eventually(lambda: _caught_up(one, two), within=60)
-
-
-def _parts(messaging: Messaging) -> int:
-    """Of how many partitions this replica says how far it has read."""
-    return len(messaging.flow.consumed["work"])
-
-
 async def test_the_official_cloudevents_sdk_reads_our_messages(
     sender: MongoDatabase, broker: AnyBroker
 ) -> None:
