@@ -4,7 +4,7 @@ Motor is the default; `driver="pymongo"` takes PyMongo's own async client instea
 fixes end on 14 May 2027). The differences between the two end here.
 """
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import date, time, timedelta
@@ -153,8 +153,8 @@ class MongoDatabase:
         self.name = name
         self.due = Pulse()
         """Beats when something was stored that is due at once: tickers look again."""
-        self.announced: Counter[str] = Counter()
-        """How many transactions of this process put something into the outbox, by lane."""
+        self.announced: defaultdict[str, Pulse] = defaultdict(Pulse)
+        """Beats, by lane, when something was put into the outbox."""
         self._collections: dict[str, Any] = {}
         self.db: Any = self.client.get_database(name, codec_options=CODEC)
 
@@ -230,7 +230,7 @@ class MongoDatabase:
     @asynccontextmanager
     async def watch_inserts(self, collection: str, *fields: str) -> AsyncIterator[Any]:
         """A change stream of inserts; only ids and `fields` travel. `try_next()` returns soon."""
-        shown = {"_id": 1} | {f"fullDocument.{field}": 1 for field in fields}
+        shown = {"_id": 1, "documentKey": 1} | {f"fullDocument.{field}": 1 for field in fields}
         watching = self.db[collection].watch(
             [{"$match": {"operationType": "insert"}}, {"$project": shown}], max_await_time_ms=500
         )

@@ -228,7 +228,8 @@ def _add_repairs(api: APIRouter, process: Running) -> None:
         count = await database[outbox.COLLECTION].count_documents(span)
         if not dry_run:
             await database[outbox.COLLECTION].update_many(span, {"$set": {"pending": True}})
-            database.announced.update(LANES)
+            for lane in LANES:
+                database.announced[lane].beat()
         return Refill(documents=count, dry_run=dry_run)
 
 

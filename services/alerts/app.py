@@ -109,7 +109,7 @@ def build(settings: AlertsSettings) -> Service:
     database = open_database(settings, NAME)
 
     def open_work() -> AlertsWork:
-        return AlertsWork(database, now=clock.now(), on_call=on_call)
+        return AlertsWork(database, now=clock.now(), on_call=on_call, first_tries=deliveries)
 
     deliveries = Deliveries(
         database=database,

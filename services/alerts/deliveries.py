@@ -2,13 +2,14 @@
 
 A worker claims a delivery with a fencing token, asks once more whether anybody still needs it, sends it,
 and records how it went; whoever lost the claim meanwhile records nothing. A worker that dies leaves the
-delivery to the next one: at least once, under the same id.
+delivery to the next one: at least once, under the same id. A page is claimed by the transaction that makes
+it, and sent the moment that is committed.
 """
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Literal
@@ -95,9 +96,21 @@ class Deliveries:
         started = 0
         for queue in self._under_way:
             for delivery_id, claim in await self._claim(queue, now):
-                self._start(queue, delivery_id, claim)
+                self._start(queue, delivery_id, claim, self._open_work())
                 started += 1
         return started + await self._inbox.post(now)
+
+    def reserve(self, page: Delivery, reserved: int) -> Delivery:
+        """See `FirstTries`. The lease is by our own clock: where that is wrong, another may try as well."""
+        if len(self._under_way["page"]) + reserved >= SLOTS["page"]:
+            return page
+        leased_until = datetime.now(UTC) + timedelta(milliseconds=LEASE_MS)
+        return page.model_copy(update={"claim": uuid4().hex, "leased_until": leased_until})
+
+    def begin(self, page: Delivery, work: AlertsWork) -> None:
+        """See `FirstTries`."""
+        assert page.claim is not None  # noqa: S101 (reserve set it)
+        self._start("page", page.id, page.claim, work)
 
     async def _renew(self) -> None:
         if not self._claims or monotonic() - self._renewed < RENEW_SECONDS:
@@ -139,8 +152,10 @@ class Deliveries:
         won = collection.find({"_id": {"$in": ids}, "claim": token}, {"_id": 1})
         return [(row["_id"], token) async for row in won]
 
-    def _start(self, queue: Queue, delivery_id: str, claim: str) -> None:
-        task = asyncio.create_task(self._carry_out(delivery_id, claim), name=f"delivery-{delivery_id}")
+    def _start(self, queue: Queue, delivery_id: str, claim: str, work: AlertsWork) -> None:
+        """`work`: what is in hand already is not read again before the attempt."""
+        carrying = self._carry_out(delivery_id, claim, work)
+        task = asyncio.create_task(carrying, name=f"delivery-{delivery_id}")
         self._under_way[queue].add(task)
         self._claims[delivery_id] = claim
         task.add_done_callback(lambda task: self._end(queue, delivery_id, claim, task))
@@ -150,9 +165,9 @@ class Deliveries:
         if self._claims.get(delivery_id) == claim:
             del self._claims[delivery_id]
 
-    async def _carry_out(self, delivery_id: str, claim: str) -> None:
+    async def _carry_out(self, delivery_id: str, claim: str, work: AlertsWork) -> None:
         try:
-            attempted = await self._attempt(delivery_id, claim)
+            attempted = await self._attempt(work, delivery_id, claim)
             if attempted is not None:
                 record = partial(self._record, delivery_id=delivery_id, claim=claim, attempted=attempted)
                 async with self._recording:  # several people are often told of the same alert
@@ -160,9 +175,8 @@ class Deliveries:
         except Exception as error:  # the lease runs out and somebody tries again, under the same id
             log.warning("delivery not recorded", delivery_id=delivery_id, error=type(error).__name__)
 
-    async def _attempt(self, delivery_id: str, claim: str) -> Attempted | None:
+    async def _attempt(self, work: AlertsWork, delivery_id: str, claim: str) -> Attempted | None:
         """Ask once more, then send; `None` if the claim was lost."""
-        work = self._open_work()
         await work.deliveries.load([delivery_id])
         delivery = work.deliveries[delivery_id]
         if delivery.claim != claim or delivery.state != "pending":

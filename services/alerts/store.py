@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -50,12 +50,32 @@ class Notice(BaseModel):
     """Sorts the latest first."""
 
 
+class FirstTries(Protocol):
+    """Pages are tried by whoever decided them, without being looked for first."""
+
+    def reserve(self, page: Delivery, reserved: int) -> Delivery:
+        """The page, claimed for this process if besides `reserved` others there is room for it."""
+        ...
+
+    def begin(self, page: Delivery, work: "AlertsWork") -> None:
+        """Try a page of `work`, which is committed."""
+        ...
+
+
 class AlertsWork(Work):
     """`on_call`: the policy in force. Live alerts in hand are found by what they are about."""
 
-    def __init__(self, database: MongoDatabase, *, now: datetime, on_call: OnCall) -> None:
+    def __init__(
+        self,
+        database: MongoDatabase,
+        *,
+        now: datetime,
+        on_call: OnCall,
+        first_tries: FirstTries | None = None,
+    ) -> None:
         super().__init__(database, service="alerts", now=now)
         self.on_call = on_call
+        self._first_tries, self._reserved = first_tries, list[Delivery]()
         self.alerts = self.documents(ALERTS, Alert, due="next_due")
         self.histories = self.documents(HISTORIES, CrisisHistory)
         self.deliveries = self.documents(DELIVERIES, Delivery, due="next_attempt")
@@ -127,7 +147,21 @@ class AlertsWork(Work):
         self.alerts.save(outcome.alert, outcome.events)
         self._note(outcome.alert)
         for delivery in outcome.deliveries:
-            self.deliveries.save(delivery)
+            self.deliveries.save(self._reserve(delivery))
+
+    def _reserve(self, delivery: Delivery) -> Delivery:
+        if self._first_tries is None or delivery.queue != "page" or delivery.next_attempt != self.now:
+            return delivery
+        page = self._first_tries.reserve(delivery, len(self._reserved))
+        if page.claim is not None:
+            self._reserved.append(page)
+        return page
+
+    async def commit(self) -> None:
+        await super().commit()
+        if self._first_tries is not None:
+            for page in self._reserved:
+                self._first_tries.begin(page, self)
 
     def end_crisis(self, alert: Alert) -> None:
         """Let the next flag open a new crisis. Loaded before by `load_people`."""

@@ -1,8 +1,9 @@
 """From the outbox to Kafka: at least once, in order per subject.
 
 The outbox document is the truth: it is `pending` until its messages are acknowledged by the broker.
-A change stream only wakes the relay. One replica relays at a time (a lease); a second one that
-believes it does, after a pause, publishes duplicates, which every consumer drops.
+What wakes the relay is the commit itself, or a change stream where another replica committed. One replica
+relays at a time (a lease); a second one that believes it does, after a pause, publishes duplicates, which
+every consumer drops.
 """
 
 import asyncio
@@ -20,8 +21,7 @@ from shared.messaging.lease import Lease
 from shared.messaging.publishing import Publisher
 from shared.messaging.topics import Lane
 from shared.metrics import PUBLISHED
-from shared.mongo import Document, MongoDatabase, PyMongoError
-from shared.pulse import Pulse
+from shared.mongo import Document, MongoDatabase, ObjectId, PyMongoError
 
 log = structlog.get_logger()
 
@@ -49,17 +49,16 @@ class Relay:
         self._database, self._service, self._epoch = database, service, epoch
         self._publishers, self._flow = publishers, flow
         self._lease = Lease(database, "relay", holder=instance)
-        self._woken: dict[Lane, Pulse] = {lane: Pulse() for lane in LANES}
+        self._woken = {lane: database.announced[lane] for lane in LANES}
         self._refilled: set[Lane] = set()
         self._emptied: dict[Lane, int] = {}
-        """How much this process had announced before the last look at a lane."""
+        """The beats of each lane before the last look at it that found nothing more."""
         self.leads = False
 
     @property
     def has_published_all(self) -> bool:
         """Whether nothing that this process announced waits; `False` also where that is not known."""
-        announced = self._database.announced
-        return self.leads and all(self._emptied.get(lane) == announced[lane] for lane in LANES)
+        return self.leads and all(self._emptied.get(lane) == self._woken[lane].beats for lane in LANES)
 
     async def run(self) -> None:
         """Relay until cancelled."""
@@ -86,12 +85,13 @@ class Relay:
                 await self._lease.give_up()
 
     async def _listen(self) -> None:
-        """Let every insert into the outbox wake its lane, whichever replica made it."""
+        """Let what other replicas put into the outbox wake its lane."""
         while True:
             try:
                 async with self._database.watch_inserts(outbox.COLLECTION, "lane") as stream:
                     while stream.alive:
-                        if (inserted := await stream.try_next()) is not None:
+                        inserted = await stream.try_next()
+                        if inserted is not None and made_by(inserted["documentKey"]["_id"]) != OURS:
                             self._woken[inserted["fullDocument"]["lane"]].beat()
             except PyMongoError as error:
                 log.warning("change stream lost, the sweep goes on", error=type(error).__name__)
@@ -104,7 +104,7 @@ class Relay:
     async def _relay(self, lane: Lane) -> None:
         pause, woken = 0.1, self._woken[lane]
         while True:
-            seen, announced = woken.beats, self._database.announced[lane]
+            seen = woken.beats
             try:
                 more = self.leads and await self._move(lane)
             except Exception as error:  # whatever it is, the outbox still has it
@@ -115,7 +115,7 @@ class Relay:
             pause = 0.1
             if not more:
                 if self.leads:
-                    self._emptied[lane] = announced
+                    self._emptied[lane] = seen
                 await woken.wait(seen, SWEEP_SECONDS)
 
     async def _move(self, lane: Lane) -> bool:
@@ -170,6 +170,14 @@ class Relay:
             if mark["at"] is not None:
                 log.info("log refilled from the outbox", lane=lane)
         return True
+
+
+def made_by(id: ObjectId) -> bytes:
+    """The five bytes of an ObjectId that say which process made it."""
+    return id.binary[4:9]
+
+
+OURS = made_by(ObjectId())
 
 
 async def _some(cursor: AsyncIterator[Document]) -> list[Document]:

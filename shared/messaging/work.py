@@ -77,7 +77,7 @@ class Documents(Generic[M]):
 
     async def load(self, ids: Iterable[str]) -> None:
         """Load by id; ids without a document are simply not there."""
-        wanted = [id for id in set(ids) if id not in self._asked]
+        wanted = [id for id in set(ids) if id not in self._asked and id not in self._held]
         if wanted:
             self._asked.update(wanted)
             await self.find({"_id": {"$in": wanted}})
@@ -252,6 +252,7 @@ class Work:
             await self.outbox.flush(self.database, txn, now=self.now)
 
         await self.database.transaction(write)
-        self.database.announced.update(self.outbox.lanes.keys())
+        for lane in self.outbox.lanes:
+            self.database.announced[lane].beat()
         if self.due_at_once:
             self.database.due.beat()

@@ -4,7 +4,9 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import orjson
+import pytest
 
+from services.alerts import deliveries
 from services.care_plan.events import PhaseEntered
 from tests.integration.alerts.conftest import Alerts, MakeAlerts, person
 from tests.integration.alerts.receivers import hook, mailbox, nobody
@@ -169,32 +171,64 @@ async def test_a_webhook_to_this_machine_is_blocked_when_it_is_sent(make_alerts:
     assert (await outward(alerts))[0] == ("one", "webhook", "failed", "address_private")
 
 
-async def test_what_was_acknowledged_before_it_was_sent_is_never_sent(make_alerts: MakeAlerts) -> None:
+async def test_a_page_is_sent_as_soon_as_it_is_decided_without_being_looked_for(
+    make_alerts: MakeAlerts,
+) -> None:
     async with hook() as far_end:
         alerts: Alerts = await make_alerts([person("one", "on_call", webhook=far_end.url)])
         await alerts.flag("moderate")
+        await alerts.deliveries.idle()
+    assert len(far_end.bodies) == 1
+    assert await outward(alerts) == [("one", "webhook", "delivered", "delivered")]
+
+
+async def test_what_was_acknowledged_before_it_was_tried_again_is_not_sent_again(
+    make_alerts: MakeAlerts,
+) -> None:
+    async with hook(500) as far_end:
+        alerts: Alerts = await make_alerts([person("one", "on_call", webhook=far_end.url)])
+        await alerts.flag("moderate")
+        await alerts.deliveries.idle()
         alert = await alerts.alert()
         await alerts.as_().do(alert["_id"], "acknowledge")
-        await alerts.settle()
-    assert far_end.bodies == []
+        await alerts.later(seconds=2)
+    assert len(far_end.bodies) == 1
     assert {outcome(row)[2:] for row in await alerts.stored("deliveries")} == {("skipped", "acknowledged")}
     assert await alerts.stored("notices") == []
 
 
-async def test_a_delivery_whose_worker_died_is_tried_again_under_the_same_id(make_alerts: MakeAlerts) -> None:
+async def test_a_delivery_whose_worker_died_is_tried_again_under_the_same_id(
+    make_alerts: MakeAlerts, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with hook() as far_end:
         alerts: Alerts = await make_alerts([person("one", "on_call", webhook=far_end.url)])
+        monkeypatch.setattr(alerts.deliveries, "begin", lambda *_: None)  # it dies when it has committed
         await alerts.flag("moderate")
-        claimed = await alerts.deliveries._claim("page", MONDAY)
-        assert len(claimed) == 1
+        (page,) = await alerts.stored("deliveries", channel="webhook")
         assert await alerts.deliveries._claim("page", MONDAY) == [], "it is leased"
         await alerts.database["deliveries"].update_one(
-            {"_id": claimed[0][0]}, {"$set": {"leased_until": MONDAY - timedelta(days=365)}}
+            {"_id": page["_id"]}, {"$set": {"leased_until": MONDAY - timedelta(days=365)}}
         )
         await alerts.settle()
-        assert far_end.ids == [claimed[0][0]]
-        await alerts.deliveries._carry_out(*claimed[0])
-    assert far_end.ids == [claimed[0][0]], "who lost the claim does nothing"
+        assert far_end.ids == [page["_id"]]
+        work = alerts.deliveries._open_work()
+        await alerts.deliveries._carry_out(page["_id"], page["claim"], work)
+    assert far_end.ids == [page["_id"]], "who lost the claim does nothing"
+
+
+async def test_pages_beyond_what_one_process_sends_at_once_wait_for_the_next_worker(
+    make_alerts: MakeAlerts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(deliveries.SLOTS, "page", 1)
+    async with hook("hang") as stuck, hook() as far_end:
+        contacts = [person("one", "on_call", webhook=stuck.url), person("two", "backup", webhook=far_end.url)]
+        alerts: Alerts = await make_alerts(contacts, webhook_timeout=0.3)
+        await alerts.flag("moderate")
+        await alerts.flag("moderate", patient="pat_2", clinician_id="sub_two", flag_id="flg_2")
+        claims = {row["contact_id"]: row["claim"] for row in await alerts.stored("deliveries", lane="page")}
+        assert claims["two"] is None
+        await alerts.settle()
+        assert len(far_end.bodies) == 1
 
 
 async def test_an_attempt_that_hangs_keeps_its_short_lease_as_long_as_its_worker_lives(
