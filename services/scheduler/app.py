@@ -17,6 +17,8 @@ from shared.service import Service, Subscription, open_database
 from shared.settings import Settings
 
 NAME = "scheduler"
+PLANS_AT_ONCE = 50
+"""A plan becomes a course of some fifty announcements and its appointments: about 300 kB in hand."""
 
 EVENTS = (
     events.SessionScheduled,
@@ -57,7 +59,7 @@ def build(settings: Settings) -> Service:
         database=database,
         clock=clock,
         open_work=open_work,
-        subscriptions=[Subscription(name="plans", reactions=PLANS)],
+        subscriptions=[Subscription(name="plans", reactions=PLANS, records=PLANS_AT_ONCE)],
         routers=routers(Commands(database, open_work), clinics),
         indexes=INDEXES,
         collections=COLLECTIONS,

@@ -31,13 +31,15 @@ SILENT_SECONDS = 15.0
 class Subscription:
     """What one consumer group of a service reads and does.
 
-    `own_group`: every replica reads everything (crisis flags). `hold_gaps`: see `Group`.
+    `own_group`: every replica reads everything (crisis flags). `hold_gaps`: see `Group`. `records`: at most
+    so many at once, where a message becomes far more than itself.
     """
 
     name: str
     reactions: Reactions
     hold_gaps: bool = True
     own_group: bool = False
+    records: int | None = None
     on_dead_letter: Callable[[MessageDeadLettered, Any], Awaitable[None]] | None = None
 
 
@@ -58,10 +60,10 @@ class Consumer:
         self.group = f"{service}.{subscription.name}"
         self.topics = subscription.reactions.topics
         self._own_group = subscription.own_group
+        self._records = min(settings.batch_records, subscription.records or settings.batch_records)
         self._settings, self._flow = settings, flow
         self._subscriber: Any = None
         self._epoch = ""
-        self._places: set[Any] = set()
         self._at_work = False
         self.consumption = Consumption(
             Group(
@@ -85,6 +87,7 @@ class Consumer:
             topics=self.topics,
             group=f"{self.group}{own}.{epoch[-8:]}",
             every_replica_reads_all=self._own_group,
+            records=self._records,
             poll=self._poll,
             take=self._take,
         )
@@ -92,7 +95,6 @@ class Consumer:
 
     def end(self) -> None:
         self._rest()
-        self._places = set()
         self._subscriber = None
 
     @property
@@ -120,19 +122,12 @@ class Consumer:
         From the moment they are in hand we are at work: their offsets count as read from then on.
         """
         self._rest()
-        self._forget_what_others_read(kafka)
+        self._flow.note_assigned(self.name, {(p.topic, p.partition) for p in kafka.assignment()})
         records = await kafka.getmany(timeout_ms=POLL_MS)
         if records and not self._at_work:
             self._at_work = True
             self._flow.working += 1
         return tuple(chain.from_iterable(records.values()))
-
-    def _forget_what_others_read(self, kafka: Any) -> None:
-        """A partition that went to another member and came back is further than where we left it."""
-        assigned = set(kafka.assignment())
-        for place in self._places - assigned:
-            self._flow.consumed[self.name].pop((place.topic, place.partition), None)
-        self._places = assigned
 
     def _rest(self) -> None:
         if self._at_work:

@@ -98,6 +98,7 @@ def subscribe(
     topics: Sequence[str],
     group: str,
     every_replica_reads_all: bool,
+    records: int,
     poll: Callable[[AIOKafkaConsumer], Awaitable[tuple[Any, ...]]],
     take: Callable[[Sequence[Record]], Awaitable[None]],
 ) -> Any:
@@ -121,7 +122,7 @@ def subscribe(
         group_id=group,
         auto_offset_reset="earliest",
         ack_policy=AckPolicy.MANUAL,
-        max_poll_records=settings.batch_records,
+        max_poll_records=records,
         fetch_max_wait_ms=settings.fetch_wait_ms,
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=settings.heartbeat_ms,
