@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faststream.kafka import KafkaBroker
 
 from shared.messaging.batch import Group
@@ -64,6 +65,7 @@ class Consumer:
         self._settings, self._flow = settings, flow
         self._subscriber: Any = None
         self._epoch = ""
+        self._has_begun = False
         self._at_work = False
         self.consumption = Consumption(
             Group(
@@ -92,10 +94,11 @@ class Consumer:
             take=self._take,
         )
         await self._subscriber.start()
+        self._has_begun = True
 
     def end(self) -> None:
         self._rest()
-        self._subscriber = None
+        self._subscriber, self._has_begun = None, False
 
     @property
     def _kafka(self) -> Any:
@@ -167,10 +170,14 @@ class Consumer:
         )
 
     async def positions(self) -> dict[str, int]:
-        """Next offsets by `topic/partition`; of partitions not read yet, where reading will begin."""
+        """Next offsets by `topic/partition`; of partitions not read yet, where reading will begin.
+
+        A consumer that is still connecting has partitions already, and no position in them.
+        """
         done, kafka = dict(self._flow.consumed[self.name]), self._kafka
-        if kafka is not None and not self._at_work:
+        if kafka is not None and self._has_begun and not self._at_work:
             for place in kafka.assignment():
                 if (place.topic, place.partition) not in done:
-                    done[place.topic, place.partition] = await kafka.position(place)
+                    with suppress(IllegalStateError):  # another member's by now
+                        done[place.topic, place.partition] = await kafka.position(place)
         return {f"{topic}/{partition}": offset for (topic, partition), offset in done.items()}
