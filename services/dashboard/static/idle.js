@@ -1,0 +1,75 @@
+// Automatic sign-out (45 CFR 164.312(a)(2)(iii)): after `data-idle-seconds` without a touch, and when the token ends
+// (`data-expires`). Both are announced two minutes before. All tabs of this browser count as one person.
+
+const WARNING = 120_000;
+const { expires, idleSeconds } = document.body.dataset;
+const expiry = Date.parse(expires) || Infinity;
+const limit = (Number(idleSeconds) || 900) * 1000;
+const dialog = document.getElementById("leaving");
+let touched = Date.now();
+let shared = 0;
+let leaving = false;
+
+export function watchIdle() {
+  for (const touch of ["pointerdown", "keydown", "wheel", "touchstart"]) {
+    document.addEventListener(touch, () => dialog.open || noteTouch(), { passive: true });
+  }
+  window.addEventListener("storage", (event) => {
+    if (event.key === "kith.touched") touched = Math.max(touched, Number(event.newValue) || 0);
+    if (event.key === "kith.signed-out") location.assign("/sign-in?reason=idle");
+  });
+  document.getElementById("stay").addEventListener("click", () => {
+    noteTouch();
+    dialog.close();
+  });
+  dialog.addEventListener("close", noteTouch);
+  noteTouch();
+  setInterval(check, 1000);
+}
+
+function noteTouch() {
+  touched = Date.now();
+  if (touched - shared < 5_000) return;
+  shared = touched;
+  share("kith.touched", touched);
+}
+
+function share(key, value) {
+  try {
+    localStorage.setItem(key, String(value));
+  } catch {
+    // Storage is closed: each tab counts alone.
+  }
+}
+
+function check() {
+  const idleEnd = touched + limit;
+  const end = Math.min(idleEnd, expiry);
+  if (Date.now() >= end) return leave(end === expiry ? "expired" : "idle");
+  if (Date.now() < end - Math.min(WARNING, limit / 2)) return dialog.open && end !== expiry && dialog.close();
+  if (!dialog.open && !dialog.dataset.seen) warn(end);
+}
+
+function warn(end) {
+  const final = end === expiry;
+  const at = document.getElementById("leaving-at");
+  at.dateTime = new Date(end).toISOString();
+  at.textContent = new Date(end).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  document.getElementById("stay").hidden = final;
+  document.getElementById("sign-in-again").hidden = !final;
+  // A token that ends cannot be prolonged from here: say it once and let the person finish.
+  if (final) dialog.dataset.seen = "yes";
+  dialog.showModal();
+}
+
+async function leave(reason) {
+  if (leaving) return;
+  leaving = true;
+  share("kith.signed-out", Date.now());
+  const form = document.getElementById("sign-out");
+  try {
+    await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual", keepalive: true });
+  } finally {
+    location.assign(`/sign-in?reason=${reason}`);
+  }
+}

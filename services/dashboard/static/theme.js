@@ -1,0 +1,7 @@
+// Runs before the first paint so that a chosen colour scheme does not flash.
+try {
+  const theme = localStorage.getItem("kith.theme");
+  if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+} catch {
+  // Storage is closed: the system's scheme stays.
+}
