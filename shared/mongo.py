@@ -134,9 +134,20 @@ class Index:
 
 
 class MongoDatabase:
-    """One service's database: collections, transactions and the few calls the drivers differ in."""
+    """One service's database: collections, transactions and the few calls the drivers differ in.
 
-    def __init__(self, uri: str, name: str, *, driver: Driver = "motor", timeout_ms: int = 5000) -> None:
+    `prefix` begins the name of every collection: a second set of all of them beside the first.
+    """
+
+    def __init__(
+        self,
+        uri: str,
+        name: str,
+        *,
+        driver: Driver = "motor",
+        timeout_ms: int = 5000,
+        prefix: str = "",
+    ) -> None:
         options: dict[str, Any] = {
             "w": "majority",
             "journal": True,
@@ -150,7 +161,7 @@ class MongoDatabase:
         self.client: Any = (
             AsyncIOMotorClient(uri, **options) if driver == "motor" else AsyncMongoClient(uri, **options)
         )
-        self.name = name
+        self.name, self._prefix = name, prefix
         self.due = Pulse()
         """Beats when something was stored that is due at once: tickers look again."""
         self.announced: defaultdict[str, Pulse] = defaultdict(Pulse)
@@ -161,7 +172,7 @@ class MongoDatabase:
     def __getitem__(self, collection: str) -> Any:
         found = self._collections.get(collection)
         if found is None:  # both drivers take their time to make one
-            found = self._collections[collection] = self.db[collection]
+            found = self._collections[collection] = self.db[self._prefix + collection]
         return found
 
     async def close(self) -> None:
@@ -187,15 +198,15 @@ class MongoDatabase:
         await self.ensure_collections([index.collection for index in indexes])
         for index in indexes:
             keys = [(field, ASCENDING) for field in index.fields]
-            await self.db[index.collection].create_index(keys, **index.options)
+            await self[index.collection].create_index(keys, **index.options)
 
     async def ensure_collections(self, names: Sequence[str]) -> None:
         """Make what is not there yet: a transaction must not have to."""
         existing = set(await self.db.list_collection_names())
         for name in dict.fromkeys(names):
-            if name not in existing:
+            if self._prefix + name not in existing:
                 try:
-                    await self.db.create_collection(name)
+                    await self.db.create_collection(self._prefix + name)
                 except OperationFailure as error:
                     if error.code != NAMESPACE_EXISTS:  # another replica made it meanwhile
                         raise
@@ -222,18 +233,33 @@ class MongoDatabase:
         return int(result.matched_count)
 
     async def aggregate(self, collection: str, pipeline: list[Document]) -> list[Document]:
-        cursor = self.db[collection].aggregate(pipeline)
+        cursor = self[collection].aggregate(pipeline)
         if self.driver == "pymongo":
             cursor = await cursor
         return [row async for row in cursor]
 
+    async def replace_collections(self, names: Sequence[str], prefix: str) -> None:
+        """Put the collections of another `prefix` into the place of ours, one after the other."""
+        for name in names:
+            await self.db[prefix + name].rename(self._prefix + name, dropTarget=True)
+
+    async def drop_collections(self, prefix: str) -> None:
+        """Drop every collection whose name begins with `prefix`."""
+        for name in await self.db.list_collection_names():
+            if name.startswith(prefix):
+                await self.db.drop_collection(name)
+
     @asynccontextmanager
-    async def watch_inserts(self, collection: str, *fields: str) -> AsyncIterator[Any]:
-        """A change stream of inserts; only ids and `fields` travel. `try_next()` returns soon."""
+    async def watch(
+        self, collection: str, *operations: str, fields: Sequence[str] = ()
+    ) -> AsyncIterator[Any]:
+        """A change stream of some operations (`insert`, `replace` …); only ids and `fields` travel.
+
+        `try_next()` returns soon, with or without a change.
+        """
         shown = {"_id": 1, "documentKey": 1} | {f"fullDocument.{field}": 1 for field in fields}
-        watching = self.db[collection].watch(
-            [{"$match": {"operationType": "insert"}}, {"$project": shown}], max_await_time_ms=500
-        )
+        chosen = {"$match": {"operationType": {"$in": list(operations)}}}
+        watching = self[collection].watch([chosen, {"$project": shown}], max_await_time_ms=500)
         stream = await watching if self.driver == "pymongo" else watching
         async with stream:
             yield stream

@@ -62,7 +62,7 @@ class Process:
 
     def app(self) -> FastAPI:
         service = self.service
-        return create_app(
+        app = create_app(
             service=service.name,
             title=service.title,
             version="1",
@@ -74,6 +74,9 @@ class Process:
             asyncapi=lambda: document(service.name, service.title, service.events, service.subscriptions),
             lifespan=self._lifespan,
         )
+        for middleware in service.middleware:
+            app.add_middleware(middleware)
+        return app
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
@@ -212,7 +215,7 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
         raise SystemExit(2) from None
     gc.collect()
     gc.freeze()  # what is built once is never looked at again
-    gc.set_threshold(GARBAGE_THRESHOLD)
+    gc.set_threshold(GARBAGE_THRESHOLD, 2, 2)
     uvloop.run(_serve(service))
     os._exit(0)  # a client library that hangs on its way out must not keep the process
 

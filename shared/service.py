@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from fastapi import APIRouter
 
@@ -61,6 +61,8 @@ class Service:
     tickers: Sequence[Ticker]
     books: Callable[[], Awaitable[list[BookEntry]]]
     background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
+    middleware: Sequence[Callable[[Any], Any]] = ()
+    """ASGI middleware around everything else, the innermost first."""
 
 
 def open_database(settings: Settings, service: str) -> MongoDatabase:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploy.cli.console import DATA, DataFolder, console, fail
-from deploy.embedded.plan import KAFKA_PORT, MONGOD_PORT, PORT_BASE
+from deploy.embedded.plan import KAFKA_PORT, MONGOD_PORT, PAGE, PORT_BASE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -83,7 +83,7 @@ def up(
         fail(str(unknown), code=2)
     _require_free_folder(data.resolve())
     out = console()
-    plan = Plan(data.resolve(), ports, _clock_file(data.resolve(), clock, start, out), settings)
+    plan = Plan(data.resolve(), ports, _clock_file(data.resolve(), clock, start, out), settings, page=True)
     raise typer.Exit(_supervise(plan, out))
 
 
@@ -139,7 +139,7 @@ async def _run(plan: "Plan", out: "Console") -> None:
     from deploy.embedded.stack import running
 
     _cancel_when_told_to_stop(lambda: out.print("Stopping…"))
-    out.print(f"Starting MongoDB, Kafka and {len(plan.ports.services)} services in {plan.data} …")
+    out.print(f"Starting MongoDB, Kafka and {len(plan.services)} services in {plan.data} …")
     async with running(plan, lambda line: _show(out, line)) as stack:
         await _announce(stack, out)
         await asyncio.Event().wait()
@@ -167,6 +167,7 @@ async def _announce(stack: "Stack", out: "Console") -> None:
 
     out.print(table(stack.state, await stack_health(stack.state)))
     out.print(f"Ready in {stack.seconds:.1f} s. Data and logs: {stack.plan.data}")
+    out.print(f"The coordinators' page: {stack.plan.url(PAGE)}/", style="bold", soft_wrap=True)
     if stack.plan.clock_file is not None:
         from deploy.embedded.clock import stands_at
 

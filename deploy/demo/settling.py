@@ -103,6 +103,6 @@ def unsettled(flows: Sequence[dict[str, Any]], now: datetime) -> str:
         for place, offset in flow["published"].items():
             topic = topics()[place.rpartition("/")[0]]
             for consumer in topic.consumers:
-                if consumed[consumer].get(place, 0) < offset:
+                if consumer in consumed and consumed[consumer].get(place, 0) < offset:
                     return f"{consumer} has not read {place} up to {offset}"
     return ""

@@ -9,6 +9,9 @@ from deploy.embedded.ports import LOOPBACK, PortTaken, is_free
 SERVICES = ("intake", "care_plan", "scheduler", "alerts")
 """In the order in which people read about them; each listens at its place above the port base."""
 
+PAGE = "dashboard"
+"""The service that people open: it listens at the port base itself."""
+
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_DATA = Path(".kith")
 PORT_BASE = 8100
@@ -34,8 +37,8 @@ class Ports:
     def above(
         cls, base: int, *, mongod: int = MONGOD_PORT, kafka: int = KAFKA_PORT, **chosen: int | None
     ) -> "Ports":
-        """Services at `base` + 1, + 2, …, except those chosen by name."""
-        counted = {name: base + place for place, name in enumerate(SERVICES, start=1)}
+        """The page at `base`, services at `base` + 1, + 2, …, except those chosen by name."""
+        counted = {name: base + place for place, name in enumerate((PAGE, *SERVICES))}
         return cls({name: chosen.get(name) or port for name, port in counted.items()}, mongod, kafka)
 
     def require_free(self) -> None:
@@ -50,12 +53,20 @@ class Ports:
 
 @dataclass(frozen=True)
 class Plan:
-    """`data` is absolute. `chosen` are settings by service name, or `*` for every service."""
+    """`data` is absolute. `chosen` are settings by service name, or `*` for every service.
+
+    `page`: whether the dashboard runs as well.
+    """
 
     data: Path
     ports: Ports
     clock_file: Path | None = None
     chosen: dict[str, dict[str, str]] = field(default_factory=dict)
+    page: bool = False
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return (*SERVICES, PAGE) if self.page else SERVICES
 
     @property
     def logs(self) -> Path:
@@ -93,6 +104,9 @@ class Plan:
             "clinics_file": str(ROOT / "deploy" / "config" / "clinics.json"),
             "log_format": "json",
         }
+        if service == PAGE:
+            settings |= {f"{name}_url": self.url(name) for name in SERVICES}
+            settings["development_key"] = str(self.signing_key)
         if self.clock_file is not None:
             settings["clock_file"] = str(self.clock_file)
         settings |= self.chosen.get("*", {}) | self.chosen.get(service, {})
@@ -107,7 +121,7 @@ def chosen_settings(texts: list[str]) -> dict[str, dict[str, str]]:
     for text in texts:
         name, equals, value = text.partition("=")
         service, dot, setting = name.rpartition(".")
-        if not equals or not setting or (dot and service not in SERVICES):
+        if not equals or not setting or (dot and service not in (*SERVICES, PAGE)):
             raise UnknownSetting(text)
         chosen.setdefault(service or "*", {})[setting] = value
     return chosen

@@ -14,7 +14,7 @@ from deploy.embedded.broker import Broker
 from deploy.embedded.keys import ensure_keys
 from deploy.embedded.log_watch import LogLine, LogTail, keep_one_generation
 from deploy.embedded.mongod import Mongod
-from deploy.embedded.plan import SERVICES, Plan
+from deploy.embedded.plan import Plan
 from deploy.embedded.probing import attempts
 from deploy.embedded.processes import Process, command_line
 from deploy.embedded.services import ServiceProcess
@@ -55,7 +55,7 @@ class Stack:
         self.mongod = Mongod(plan.data / "mongod", plan.ports.mongod, plan.logs / "mongod.log")
         self.broker = Broker(plan.data / "broker", plan.ports.kafka, plan.logs / "kafka.log")
         self.services = {
-            name: ServiceProcess(name, plan, self.mongod.uri, self.broker.address) for name in SERVICES
+            name: ServiceProcess(name, plan, self.mongod.uri, self.broker.address) for name in plan.services
         }
         self.started = datetime.now(UTC)
         self.became_ready: datetime | None = None

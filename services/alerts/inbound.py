@@ -161,5 +161,5 @@ def _dead_letter_of(owner: str) -> type[DeadLetter]:
 
 
 DEAD_LETTERS: tuple[type[DeadLetter], ...] = tuple(
-    _dead_letter_of(owner) for owner in ("intake", "care-plan", "scheduler", "alerts")
+    _dead_letter_of(owner) for owner in ("intake", "care-plan", "scheduler", "alerts", "dashboard")
 )

@@ -35,7 +35,7 @@ class Admission:
         found = self._routes.find(method, path)
         if method not in METHODS:
             raise _not_allowed(found)
-        if path not in OPEN_PATHS:
+        if path not in OPEN_PATHS and not (found.route and found.route.open):
             arrival.caller = await self._caller(Headers(scope=scope).get("authorization", ""))
         if found.route is None:
             raise _not_allowed(found) if found.allowed else not_found()

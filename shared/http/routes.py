@@ -30,6 +30,8 @@ class KnownRoute:
     max_body_bytes: int | None
     """A limit of its own (`x-max-body-bytes`), for bulk imports."""
     hears_malformed: bool
+    open: bool
+    """Answered without a token (`x-open`): sign-in, static files, feeds that carry a secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +78,5 @@ def _known(context: RouteContext) -> KnownRoute:
         media_types=frozenset(documented) or frozenset({JSON}),
         max_body_bytes=extra.get("x-max-body-bytes"),
         hears_malformed=isinstance(context.original_route, HearingRoute),
+        open=bool(extra.get("x-open")),
     )

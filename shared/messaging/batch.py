@@ -136,7 +136,7 @@ class Batch(Generic[W]):
         position.changed = True
 
     async def _react(self, record: Record, envelope: Envelope, fact: Inbound) -> None:
-        self.work.cause = Cause.of(envelope)
+        self.work.cause, self.work.message = Cause.of(envelope), envelope
         try:
             self.group.reactions.reaction(envelope)(fact, self.work)
         except Exception as error:

@@ -88,7 +88,7 @@ class Relay:
         """Let what other replicas put into the outbox wake its lane."""
         while True:
             try:
-                async with self._database.watch_inserts(outbox.COLLECTION, "lane") as stream:
+                async with self._database.watch(outbox.COLLECTION, "insert", fields=["lane"]) as stream:
                     while stream.alive:
                         inserted = await stream.try_next()
                         if inserted is not None and made_by(inserted["documentKey"]["_id"]) != OURS:

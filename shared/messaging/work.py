@@ -175,6 +175,8 @@ class Work:
         self.service = service
         self.now = now
         self.cause = Cause(correlation_id="-")
+        self.message: Envelope | None = None
+        """The message that is being reacted to."""
         self.outbox = Outbox()
         self._collections: list[Documents[Any]] = []
         self._also: list[Callable[[Txn], Awaitable[None]]] = []

@@ -1,0 +1,55 @@
+"""The dashboard, built: settings and wiring, nowhere else."""
+
+import zlib
+from functools import partial
+
+from services.dashboard import store
+from services.dashboard.pages import caseload, common, signing_in
+from services.dashboard.pages.desk import Desk
+from services.dashboard.settings import DashboardSettings
+from services.dashboard.store import GATE_COUNT, ReadWork
+from services.dashboard.subscribers import PEOPLE
+from services.dashboard.web.drawing import Drawing
+from services.dashboard.web.gate import Gate
+from services.dashboard.web.live import Live
+from services.dashboard.web.services import Services
+from shared.clock import clock as clock_of
+from shared.service import BookEntry, Service, Subscription, open_database
+
+NAME = "dashboard"
+
+
+def build(settings: DashboardSettings) -> Service:
+    clock = clock_of(settings.clock_file)
+    database = open_database(settings, NAME)
+    gate = zlib.crc32(settings.instance.encode()) % GATE_COUNT
+
+    def open_work() -> ReadWork:
+        return ReadWork(database, now=clock.now(), gate=gate)
+
+    drawing = Drawing(clock, idle_minutes=settings.idle_minutes)
+    live = Live(database)
+    desk = Desk(settings, database, clock, open_work, drawing, live, Services(settings.urls))
+    secure = signing_in.is_secure(desk)
+    return Service(
+        name=NAME,
+        title="Kith dashboard",
+        settings=settings,
+        database=database,
+        clock=clock,
+        open_work=open_work,
+        subscriptions=[Subscription("people", PEOPLE)],
+        routers=[module.router(desk) for module in (common, signing_in, caseload)],
+        indexes=store.INDEXES,
+        collections=store.COLLECTIONS,
+        events=[],
+        tickers=[],
+        books=_books,
+        background=[live.run],
+        middleware=[partial(Gate, drawing=drawing, idle_minutes=settings.idle_minutes, secure=secure)],
+    )
+
+
+async def _books() -> list[BookEntry]:
+    """Nothing is expected of a read model but to catch up."""
+    return []

@@ -1,0 +1,182 @@
+"""The caseload as a question: filters, order, a page of rows, all in the address."""
+
+import base64
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from services.dashboard.domain.person import Course, Measure
+from services.dashboard.domain.risk import Risk
+from services.dashboard.store import PEOPLE, Row
+from services.dashboard.web.viewer import Viewer
+from shared.mongo import Document, MongoDatabase
+
+PAGE = 50
+COUNTED = 1_000
+"""Further than this nobody counts for one page."""
+
+EXPORTED = 200
+"""Rows read at once for an export."""
+
+ORDERS: Mapping[str, tuple[str, ...]] = {
+    "risk": ("risk", "since", "_id"),
+    "next": ("next_at", "_id"),
+    "contact": ("last_contact", "_id"),
+}
+FLAGS: Mapping[str, tuple[Risk, ...]] = {
+    "crisis": (Risk.CRISIS_HIGH, Risk.CRISIS_MODERATE, Risk.CRISIS_LOW, Risk.CRISIS_TAKEN),
+    "relapse": (Risk.RELAPSE,),
+    "deteriorated": (Risk.DETERIORATION,),
+    "not-improving": (Risk.NOT_IMPROVING,),
+    "overdue": (Risk.MISSED, Risk.OVERDUE),
+    "review": (Risk.REVIEW,),
+    "hold": (Risk.ON_HOLD,),
+    "on-course": (Risk.ON_COURSE,),
+    "done": (Risk.DONE,),
+}
+SHOWN: Document = {"referrals": 0, "flags": 0}
+
+
+class BadQuery(ValueError):
+    """An address that no link of ours made."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is asked for; empty texts ask for everything. `after` is a cursor."""
+
+    clinic: str = ""
+    clinician: str = ""
+    phase: str = ""
+    flag: str = ""
+    text: str = ""
+    sort: str = "risk"
+    after: str = ""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return ORDERS[self.sort]
+
+    def address(self, path: str = "/", **changes: str) -> str:
+        """A link that asks the same, but for the changes."""
+        asked = replace(self, **changes)
+        plain = Query()
+        given = {k: v for k, v in asked.__dict__.items() if v != getattr(plain, k)}
+        return f"{path}?{urlencode(given)}" if given else path
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.clinic or self.clinician or self.phase or self.flag or self.text)
+
+
+@dataclass(frozen=True)
+class CaseloadPage:
+    rows: list[Row]
+    next: str
+    """The cursor after the last row; empty at the end."""
+    total: int
+    """Not counted further than one more than `COUNTED`."""
+
+
+def matching(query: Query, viewer: Viewer) -> Document:
+    """Raises `BadQuery` for a flag or an order that there is none of."""
+    if query.sort not in ORDERS or (query.flag and query.flag not in FLAGS):
+        raise BadQuery
+    found: Document = {}
+    clinic = viewer.only_clinic or query.clinic
+    if clinic:
+        found["clinic_id"] = clinic
+    if query.clinician:
+        found["clinician_id"] = query.clinician
+    if query.phase:
+        found["phase"] = query.phase
+    if query.flag:
+        found["risk"] = {"$in": [int(risk) for risk in FLAGS[query.flag]]}
+    if query.text:
+        found["_id"] = {"$gte": query.text, "$lt": query.text + "\uffff"}
+    return found
+
+
+async def page(database: MongoDatabase, query: Query, viewer: Viewer) -> CaseloadPage:
+    """One page, the riskiest first or in the order asked for. Raises `BadQuery`."""
+    wanted = matching(query, viewer)
+    rows = await _rows(database, wanted, query, PAGE + 1)
+    total = await database[PEOPLE].count_documents(wanted, limit=COUNTED + 1)
+    more = len(rows) > PAGE
+    return CaseloadPage(rows[:PAGE], cursor(rows[PAGE - 1], query) if more else "", total)
+
+
+async def all_rows(database: MongoDatabase, query: Query, viewer: Viewer) -> AsyncIterator[Row]:
+    """Everybody who matches, a part at a time, in the order asked for. Raises `BadQuery`."""
+    wanted = matching(query, viewer)
+    while True:
+        rows = await _rows(database, wanted, query, EXPORTED)
+        for row in rows:
+            yield row
+        if len(rows) < EXPORTED:
+            return
+        query = replace(query, after=cursor(rows[-1], query))
+
+
+async def _rows(database: MongoDatabase, wanted: Document, query: Query, limit: int) -> list[Row]:
+    asked = {"$and": [wanted, _after(query)]} if query.after else wanted
+    order = [(field, 1) for field in query.fields]
+    found = await database[PEOPLE].find(asked, SHOWN, sort=order, limit=limit).to_list(None)
+    return [Row.model_validate({"id": row.pop("_id"), **row}) for row in found]
+
+
+def cursor(row: Row, query: Query) -> str:
+    values = [row.id if field == "_id" else getattr(row, field) for field in query.fields]
+    text = json.dumps([v.isoformat() if isinstance(v, datetime) else v for v in values])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _after(query: Query) -> Document:
+    """Rows behind the cursor: later in the first field, or equal there and later in the next, and so on."""
+    values = _values(query)
+    choices: list[Document] = []
+    for place, field in enumerate(query.fields):
+        equal = dict(zip(query.fields[:place], values, strict=False))
+        choices.append({**equal, field: {"$gt": values[place]}})
+    return {"$or": choices}
+
+
+def _values(query: Query) -> list[Any]:
+    try:
+        text = base64.urlsafe_b64decode(query.after + "=" * (-len(query.after) % 4))
+        known = json.loads(text)
+        values = [
+            datetime.fromisoformat(value) if field in ("since", "next_at", "last_contact") else value
+            for field, value in zip(query.fields, known, strict=True)
+        ]
+    except (ValueError, TypeError):
+        raise BadQuery from None
+    if not all(isinstance(value, str | int | datetime) for value in values):
+        raise BadQuery
+    return values
+
+
+async def crises_open(database: MongoDatabase, viewer: Viewer) -> int:
+    """People with a crisis that nobody has taken."""
+    crises = [int(r) for r in (Risk.CRISIS_HIGH, Risk.CRISIS_MODERATE, Risk.CRISIS_LOW)]
+    wanted: Document = {"risk": {"$in": crises}}
+    if viewer.only_clinic is not None:
+        wanted["clinic_id"] = viewer.only_clinic
+    return int(await database[PEOPLE].count_documents(wanted, limit=COUNTED))
+
+
+async def groups(database: MongoDatabase, viewer: Viewer) -> dict[str, int]:
+    """How many people are in each group of the caseload, counted along the index."""
+    within: Document = {} if viewer.only_clinic is None else {"clinic_id": viewer.only_clinic}
+    counted: dict[str, int] = {}
+    for flag, risks in FLAGS.items():
+        wanted = {**within, "risk": {"$in": [int(risk) for risk in risks]}}
+        counted[flag] = int(await database[PEOPLE].count_documents(wanted, limit=COUNTED + 1))
+    return counted
+
+
+def scores(course: Course | None) -> list[Measure]:
+    return [] if course is None else course.scores()

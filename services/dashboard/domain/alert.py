@@ -1,0 +1,89 @@
+"""An alert as it is shown: who was told by which channel, when, and why not; who has it, until when."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+State = Literal["open", "acknowledged", "assessed", "resolved"]
+PATHS: dict[State, int] = {"open": 0, "acknowledged": 1, "assessed": 2, "resolved": 3}
+
+
+class Told(BaseModel):
+    """One delivery and how it ended."""
+
+    model_config = ConfigDict(frozen=True)
+
+    delivery_id: str
+    contact_id: str
+    channel: str
+    outcome: str
+    reason: str
+    attempts: int
+    step: int
+    at: datetime
+
+
+class Climbed(BaseModel):
+    """A step of the escalation."""
+
+    model_config = ConfigDict(frozen=True)
+
+    step: int
+    role: str
+    reason: str
+    at: datetime
+
+
+class OpenAlert(BaseModel):
+    """The part of a live alert that the caseload shows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    kind: str
+    severity: str
+    state: State
+    reason: str
+    raised_at: datetime
+    acknowledge_by: datetime | None
+    lease_until: datetime | None
+
+
+class Alert(BaseModel):
+    """Everything announced about one alert. All its facts come in order: they have one subject."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    patient_id: str
+    clinic_id: str
+    kind: str
+    severity: str
+    state: State = "open"
+    reason: str = ""
+    raised_at: datetime
+    acknowledge_by: datetime | None = None
+    joined: int = 0
+    told: tuple[Told, ...] = ()
+    climbed: tuple[Climbed, ...] = ()
+    acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
+    in_time: bool | None = None
+    lease_until: datetime | None = None
+    handed_to: str | None = None
+    answer_by: datetime | None = None
+    assessed_by: str | None = None
+    assessed_at: datetime | None = None
+    resolved_by: str | None = None
+    resolved_at: datetime | None = None
+    disposition: str | None = None
+
+    @property
+    def first_page(self) -> datetime | None:
+        """When the first message reached somebody outside of the inbox."""
+        reached = [t.at for t in self.told if t.outcome == "delivered" and t.channel != "inbox"]
+        return min(reached, default=None)
+
+    def in_short(self) -> OpenAlert:
+        return OpenAlert.model_validate(self.model_dump(include=set(OpenAlert.model_fields)))

@@ -1,0 +1,109 @@
+"""The course of care: phases, sessions as they happened, measures, findings."""
+
+from datetime import datetime
+from typing import Any
+
+from services.dashboard import inbound
+from services.dashboard.domain.parts import on_appointment, on_course
+from services.dashboard.domain.person import Course, Entered, Hold, Mark, Measure, Person
+
+
+def started(person: Person, fact: inbound.CarePlanStarted) -> Person:
+    contract = fact.model_dump(
+        include={
+            "referral_id", "clinician_id", "episode", "protocol_version", "variant",
+            "sessions", "initial_sessions", "termination_sessions", "started_at",
+        }
+    )  # fmt: skip
+    return on_course(person, fact.plan_id, lambda c: c.but(**contract))
+
+
+def entered(person: Person, fact: inbound.PhaseEntered) -> Person:
+    """The findings of the phase before are settled by its end."""
+    phase = Entered(phase=fact.phase, at=fact.entered_at)
+
+    def change(course: Course) -> Course:
+        marks = tuple(m for m in course.marks if m.kind != "phase_overdue")
+        changed: Course = course.but(phases=(*course.phases, phase), marks=marks)
+        return changed
+
+    return on_course(person, fact.plan_id, change)
+
+
+def focused(person: Person, fact: inbound.FocusSelected) -> Person:
+    return on_course(person, fact.plan_id, lambda c: c.but(focus=fact.problem_areas))
+
+
+def revised(person: Person, fact: inbound.ContractRevised) -> Person:
+    contract = fact.model_dump(include={"sessions", "initial_sessions", "termination_sessions"})
+    return on_course(person, fact.plan_id, lambda c: c.but(**contract))
+
+
+def attended(person: Person, fact: inbound.SessionAttended) -> Person:
+    """In maintenance `attended` counts the maintenance contract's sessions, so the acute count stays."""
+
+    def change(course: Course) -> Course:
+        acute = course.phase != "maintenance"
+        changed: Course = course.but(attended=fact.attended if acute else course.attended, missed_in_a_row=0)
+        return changed
+
+    person = on_course(person, fact.plan_id, change)
+    return _ended(person, fact, "attended", fact.attended_at)
+
+
+def missed(person: Person, fact: inbound.SessionMissed) -> Person:
+    person = on_course(person, fact.plan_id, lambda c: c.but(missed_in_a_row=fact.consecutive))
+    return _ended(person, fact, "missed", fact.missed_at)
+
+
+def session_cancelled(person: Person, fact: inbound.SessionCancelled) -> Person:
+    return _ended(person, fact, "cancelled", fact.cancelled_at)
+
+
+def _ended(
+    person: Person,
+    fact: inbound.SessionAttended | inbound.SessionMissed | inbound.SessionCancelled,
+    outcome: str,
+    at: datetime,
+) -> Person:
+    return on_appointment(
+        person, fact.plan_id, fact.appointment_id, lambda a: a.but(outcome=outcome, ended_at=at)
+    )
+
+
+def measured(person: Person, fact: inbound.MeasureRecorded) -> Person:
+    measure = Measure(
+        at=fact.recorded_at, instrument=fact.instrument, total=fact.total, attended=fact.attended
+    )
+    return on_course(person, fact.plan_id, lambda c: c.but(measures=(*c.measures, measure)))
+
+
+def found(person: Person, fact: inbound.PlanFact, kind: str, at: datetime, **inputs: Any) -> Person:
+    """A finding of a rule, with the numbers it was found from; of each kind the latest."""
+    mark = Mark.model_validate({"kind": kind, "at": at, "inputs": inputs})
+
+    def change(course: Course) -> Course:
+        changed: Course = course.but(marks=(*(m for m in course.marks if m.kind != kind), mark))
+        return changed
+
+    return on_course(person, fact.plan_id, change)
+
+
+def held(person: Person, fact: inbound.CarePlanHeld) -> Person:
+    hold = Hold(reason=fact.reason, review_on=fact.review_on, since=fact.held_at)
+    return on_course(person, fact.plan_id, lambda c: c.but(hold=hold))
+
+
+def resumed(person: Person, fact: inbound.CarePlanResumed) -> Person:
+    return on_course(person, fact.plan_id, lambda c: c.but(hold=None))
+
+
+def maintained(person: Person, fact: inbound.MaintenanceContracted) -> Person:
+    return on_course(
+        person, fact.plan_id, lambda c: c.but(maintenance=fact.frequency, review_on=fact.review_on)
+    )
+
+
+def closed(person: Person, fact: inbound.CarePlanClosed) -> Person:
+    ended = {"closed": fact.outcome, "closed_at": fact.closed_at, "hold": None}
+    return on_course(person, fact.plan_id, lambda c: c.but(**ended))

@@ -1,0 +1,197 @@
+"""One person as the caseload shows them: referrals, courses of care, open alerts.
+
+Facts of different topics come in any order, so each topic has fields of its own: whatever the order, the
+same facts end in the same person.
+"""
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from services.dashboard.domain.alert import OpenAlert
+
+UNKNOWN = "unknown"
+
+ReferralState = Literal["received", "incomplete", "review", "completed", "declined"]
+Status = Literal["planned", "attended", "missed", "cancelled"]
+PHQ9_MEASURE = "phq9"
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    def but(self, **changes: Any) -> Any:
+        return self.model_copy(update=changes)
+
+
+class Referral(Frozen):
+    id: str
+    state: ReferralState = "received"
+    received_at: datetime | None = None
+    decided_at: datetime | None = None
+    clinician_id: str | None = None
+    codes: tuple[str, ...] = ()
+    """What is missing, or why a human has to decide."""
+
+
+class Measure(Frozen):
+    """`total` is `None` when an item was not answered: a partial sum is never a score."""
+
+    at: datetime
+    instrument: str
+    total: int | None
+    attended: int
+
+
+class Appointment(Frozen):
+    """Where and when by the scheduler, how it ended by care_plan. `starts_at` is `None` until it is known."""
+
+    id: str
+    number: int = 0
+    kind: str = "acute"
+    starts_at: datetime | None = None
+    local_time: str = ""
+    zone: str = ""
+    minutes: int = 0
+    clinician_id: str = ""
+    moved: str | None = None
+    """Why it does not stand where it stood, a code."""
+    withdrawn: str | None = None
+    """Why the scheduler took it off, a code."""
+    outcome: Literal["attended", "missed", "cancelled"] | None = None
+    ended_at: datetime | None = None
+    overdue: bool = False
+    """Its time is past and nobody said what happened."""
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def status(self) -> Status:
+        if self.outcome is not None:
+            return self.outcome
+        return "cancelled" if self.withdrawn else "planned"
+
+
+class Mark(Frozen):
+    """A finding of care_plan's rules that explains itself: what was found, when, from which numbers."""
+
+    kind: Literal["response", "remission", "not_improving", "deterioration", "relapse", "phase_overdue"]
+    at: datetime
+    inputs: dict[str, int | str | None]
+
+
+class Hold(Frozen):
+    reason: str
+    review_on: date
+    since: datetime
+
+
+class Entered(Frozen):
+    phase: str
+    at: datetime
+
+
+class Course(Frozen):
+    """One episode of care: the plan by care_plan, its appointments by the scheduler."""
+
+    id: str
+    referral_id: str | None = None
+    clinician_id: str = ""
+    episode: int = 0
+    protocol_version: str = ""
+    variant: str = ""
+    sessions: int = 0
+    initial_sessions: int = 0
+    termination_sessions: int = 0
+    started_at: datetime | None = None
+    phases: tuple[Entered, ...] = ()
+    attended: int = 0
+    missed_in_a_row: int = 0
+    focus: tuple[str, ...] = ()
+    hold: Hold | None = None
+    maintenance: str | None = None
+    """Its frequency, once contracted."""
+    review_on: date | None = None
+    measures: tuple[Measure, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    closed: str | None = None
+    closed_at: datetime | None = None
+    appointments: tuple[Appointment, ...] = ()
+
+    @property
+    def phase(self) -> str:
+        if self.closed is not None:
+            return "closed"
+        return self.phases[-1].phase if self.phases else "referred"
+
+    def scores(self, instrument: str = PHQ9_MEASURE) -> list[Measure]:
+        return [m for m in self.measures if m.instrument == instrument]
+
+    @property
+    def baseline(self) -> int | None:
+        """The first complete PHQ-9 of the episode."""
+        return next((m.total for m in self.scores() if m.total is not None), None)
+
+    @property
+    def last(self) -> Measure | None:
+        """The last complete PHQ-9."""
+        return next((m for m in reversed(self.scores()) if m.total is not None), None)
+
+    @property
+    def change(self) -> int | None:
+        """Last against baseline; negative is better."""
+        if self.baseline is None or self.last is None or self.last.total is None:
+            return None
+        return self.last.total - self.baseline
+
+    @property
+    def next_appointment(self) -> Appointment | None:
+        """The earliest of which nobody has said how it ended."""
+        planned = [a for a in self.appointments if a.status == "planned" and a.starts_at is not None]
+        return min(planned, key=lambda a: (a.starts_at, a.id), default=None)
+
+    @property
+    def last_contact(self) -> datetime | None:
+        """The last session the person came to."""
+        seen = [a.ended_at for a in self.appointments if a.outcome == "attended" and a.ended_at]
+        return max(seen, default=None)
+
+
+class Flag(Frozen):
+    """Crisis evidence as it was announced: which rule's codes, when, how severe."""
+
+    id: str
+    severity: str
+    evidence: tuple[str, ...]
+    at: datetime
+
+
+class Person(Frozen):
+    id: str
+    clinic_id: str = UNKNOWN
+    referrals: tuple[Referral, ...] = ()
+    courses: tuple[Course, ...] = ()
+    alerts: tuple[OpenAlert, ...] = ()
+    """The live ones, in order of their ids."""
+    flags: tuple[Flag, ...] = ()
+
+    @property
+    def course(self) -> Course | None:
+        """The latest episode."""
+        return max(self.courses, key=lambda course: (course.episode, course.id), default=None)
+
+    @property
+    def referral(self) -> Referral | None:
+        """The latest referral."""
+        known = [r for r in self.referrals if r.received_at is not None]
+        return max(known, key=lambda r: (r.received_at, r.id), default=None) or next(
+            iter(self.referrals), None
+        )
+
+    @property
+    def clinician(self) -> str | None:
+        """The id of who treats, or will."""
+        course, referral = self.course, self.referral
+        if course is not None and course.clinician_id:
+            return course.clinician_id
+        return referral.clinician_id if referral else None

@@ -1,0 +1,82 @@
+"""What the read model does about each fact: the person, or the alert, as they are after it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from services.dashboard import inbound
+from services.dashboard.domain import alerting, courses, referrals
+from services.dashboard.domain.alert import Alert
+from services.dashboard.domain.person import UNKNOWN, Person
+from services.dashboard.store import ReadWork
+from shared.messaging.event import Inbound
+from shared.messaging.reactions import Reaction
+
+Fold = Callable[[Person, Any], Person]
+
+
+def _at(work: ReadWork) -> datetime:
+    """When the fact was announced, for facts that do not say when it was so."""
+    return work.message.time if work.message else work.now
+
+
+def shows(fold: Fold) -> Reaction:
+    """A reaction that folds the fact into the person and their story."""
+
+    def when_announced_show_on_the_person(fact: Inbound, work: ReadWork) -> None:
+        """The person is shown as they are after this fact."""
+        work.tell(fact)
+        _keep(work, fact, fold(work.person(fact.patient_id), fact))
+
+    return when_announced_show_on_the_person
+
+
+def _keep(work: ReadWork, fact: Inbound, person: Person) -> None:
+    """Where the person is treated, by the last fact that knew."""
+    if fact.clinic_id != UNKNOWN:
+        person = person.but(clinic_id=fact.clinic_id)
+    work.keep(person)
+
+
+def when_announced_tell_in_the_story(fact: Inbound, work: ReadWork) -> None:
+    """It changes nothing that the caseload shows, and stands in the person's story."""
+    work.tell(fact)
+
+
+def when_intake_declined_show_it(fact: inbound.IntakeDeclined, work: ReadWork) -> None:
+    work.tell(fact)
+    _keep(work, fact, referrals.declined(work.person(fact.patient_id), fact, _at(work)))
+
+
+def finds(kind: str, *inputs: str) -> Reaction:
+    """A reaction to a finding of care_plan's rules, kept with the numbers that explain it."""
+
+    def when_found_mark_the_course(fact: inbound.PlanFact, work: ReadWork) -> None:
+        """The course carries the finding until a later one takes its place."""
+        work.tell(fact)
+        known = {name: getattr(fact, name) for name in inputs}
+        _keep(work, fact, courses.found(work.person(fact.patient_id), fact, kind, _at(work), **known))
+
+    return when_found_mark_the_course
+
+
+def when_phase_overdue_mark_the_course(fact: inbound.PhaseOverdue, work: ReadWork) -> None:
+    work.tell(fact)
+    inputs = {"phase": fact.phase, "attended": fact.attended, "missing": ", ".join(fact.missing)}
+    _keep(work, fact, courses.found(work.person(fact.patient_id), fact, "phase_overdue", _at(work), **inputs))
+
+
+def when_alert_raised_show_it(fact: inbound.AlertRaised, work: ReadWork) -> None:
+    _show(fact, alerting.raised(fact), work)
+
+
+def when_alert_changed_show_it(fact: inbound.AlertFact, work: ReadWork) -> None:
+    """Whoever looks at the alert sees who was told, who has it, and what came of it."""
+    _show(fact, alerting.changed(work.alerts[fact.alert_id], fact), work)
+
+
+def _show(fact: inbound.AlertFact, alert: Alert, work: ReadWork) -> None:
+    work.tell(fact)
+    work.alerts.save(alert)
+    if alerting.is_about_a_person(fact):
+        _keep(work, fact, alerting.shown_with(work.person(fact.patient_id), alert))

@@ -1,0 +1,158 @@
+"""The caseload: riskiest first, with the next action named; as a page, a part of it, and a CSV file."""
+
+import csv
+from collections.abc import AsyncIterator
+from io import StringIO
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+
+from services.dashboard import caseload
+from services.dashboard.charts.points import Point
+from services.dashboard.charts.sparkline import sparkline
+from services.dashboard.pages.desk import Carer, Desk
+from services.dashboard.store import NEVER, NEVER_YET, Row
+from services.dashboard.web.viewer import Viewer
+from services.dashboard.web.words import ACTIONS, RISKS, said
+from shared.http.problems import Problem
+
+Text = Annotated[str, Query(max_length=100, pattern=r"^[A-Za-z0-9_\-.:@|]*$")]
+Cursor = Annotated[str, Query(max_length=400, pattern=r"^[A-Za-z0-9_\-]*$")]
+
+COLUMNS = (
+    "patient_id", "clinic_id", "clinician_id", "risk", "next_action", "phase", "attended", "sessions",
+    "next_appointment", "last_contact", "phq9_baseline", "phq9_last", "phq9_change", "phq9_at", "flags",
+)  # fmt: skip
+
+
+def asked(
+    clinic: Text = "",
+    clinician: Text = "",
+    phase: Text = "",
+    flag: Text = "",
+    text: Text = "",
+    sort: Text = "risk",
+    after: Cursor = "",
+) -> caseload.Query:
+    """The caseload's question as it stands in the address."""
+    return caseload.Query(clinic, clinician, phase, flag, text, sort, after)
+
+
+Asked = Annotated[caseload.Query, Depends(asked)]
+
+
+def router(desk: Desk) -> APIRouter:
+    api = APIRouter(tags=["caseload"])
+
+    @api.get("/", response_class=HTMLResponse)
+    async def show_caseload(request: Request, viewer: Carer, query: Asked) -> HTMLResponse:
+        """Everybody the viewer may see, riskiest first, filtered as the address says."""
+        known = await _content(desk, query, viewer)
+        groups = await caseload.groups(desk.database, viewer)
+        return await desk.page(request, viewer, "caseload.html", title="Caseload", groups=groups, **known)
+
+    @api.get("/parts/caseload", response_class=HTMLResponse)
+    async def show_part(request: Request, viewer: Carer, query: Asked) -> HTMLResponse:
+        """The table alone."""
+        return desk.part(request, viewer, "parts/caseload.html", **await _content(desk, query, viewer))
+
+    @api.get("/parts/crises", response_class=HTMLResponse)
+    async def show_crises(request: Request, viewer: Carer) -> HTMLResponse:
+        """The count in the head of every page."""
+        counts = {"crises": await caseload.crises_open(desk.database, viewer)}
+        return desk.part(request, viewer, "parts/crises.html", counts=counts)
+
+    @api.get("/caseload.csv")
+    async def export_caseload(viewer: Carer, query: Asked) -> Response:
+        """The same rows as a file, by ids: names are not kept here."""
+        _check(query, viewer)
+        headers = {"Content-Disposition": 'attachment; filename="caseload.csv"'}
+        return StreamingResponse(_csv(desk, query, viewer), media_type="text/csv", headers=headers)
+
+    return api
+
+
+def _check(query: caseload.Query, viewer: Viewer) -> None:
+    try:
+        caseload.matching(query, viewer)
+    except caseload.BadQuery:
+        raise _unknown() from None
+
+
+def _unknown() -> Problem:
+    return Problem(422, "filter_unknown", "There is no such filter or order; begin again at the caseload.")
+
+
+async def _content(desk: Desk, query: caseload.Query, viewer: Viewer) -> dict[str, Any]:
+    try:
+        found = await caseload.page(desk.database, query, viewer)
+    except caseload.BadQuery:
+        raise _unknown() from None
+    return {
+        "query": query,
+        "rows": [_line(row) for row in found.rows],
+        "next_href": query.address(after=found.next) if found.next else None,
+        "total": found.total,
+        "counted": caseload.COUNTED,
+        "part_href": query.address("/parts/caseload"),
+        "csv_href": query.address("/caseload.csv", after=""),
+    }
+
+
+def _line(row: Row) -> dict[str, Any]:
+    """What the table shows of one person."""
+    course = row.course
+    upcoming = course.next_appointment if course else None
+    points = [Point(m.at, m.total) for m in caseload.scores(course)]
+    return {
+        "row": row,
+        "course": course,
+        "risk": RISKS[row.risk],
+        "action": ACTIONS.get(row.action, said(row.action)),
+        "next": upcoming,
+        "last_contact": None if row.last_contact == NEVER_YET else row.last_contact,
+        "sparkline": sparkline(points) if points else "",
+        "last": course.last if course else None,
+    }
+
+
+async def _csv(desk: Desk, query: caseload.Query, viewer: Viewer) -> AsyncIterator[str]:
+    text = StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    async for row in caseload.all_rows(desk.database, query, viewer):
+        writer.writerow(_cells(row))
+        yield _taken(text)
+    yield _taken(text)
+
+
+def _taken(text: StringIO) -> str:
+    """What was written since."""
+    written = text.getvalue()
+    text.seek(0)
+    text.truncate()
+    return written
+
+
+def _cells(row: Row) -> list[Any]:
+    course = row.course
+    last = course.last if course else None
+    return [
+        row.id,
+        row.clinic_id,
+        row.clinician_id,
+        RISKS[row.risk][1],
+        ACTIONS.get(row.action, row.action),
+        row.phase,
+        course.attended if course else "",
+        course.sessions if course else "",
+        "" if row.next_at == NEVER else row.next_at.isoformat(),
+        "" if row.last_contact == NEVER_YET else row.last_contact.isoformat(),
+        course.baseline if course else "",
+        last.total if last else "",
+        course.change if course else "",
+        last.at.isoformat() if last else "",
+        " ".join(sorted({alert.kind for alert in row.alerts})),
+    ]

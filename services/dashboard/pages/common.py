@@ -1,0 +1,55 @@
+"""Static files, names, and the stream of what is new."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from services.dashboard.pages.desk import Carer, Desk
+from services.dashboard.pages.signing_in import OPEN
+from services.dashboard.web.live import messages
+from shared.http.admission import not_found
+
+PING_SECONDS = 15
+
+
+class Asked(BaseModel):
+    patient_ids: Annotated[list[str], Field(max_length=200)]
+
+
+def router(desk: Desk) -> APIRouter:
+    api = APIRouter()
+
+    @api.get("/static/{name}", openapi_extra=OPEN, include_in_schema=False)
+    async def static(request: Request, name: str) -> Response:
+        file = desk.drawing.static.get(name)
+        if file is None:
+            raise not_found()
+        return file.response(request.headers.get("if-none-match"))
+
+    @api.get("/live", include_in_schema=False)
+    async def live(viewer: Carer) -> EventSourceResponse:
+        """Which people and alerts changed, by id, and every crisis as it is raised."""
+
+        async def stream() -> AsyncIterator[ServerSentEvent]:
+            async for event, data in messages(desk.live, viewer.clinic):
+                yield ServerSentEvent(event=event, data=data.decode())
+
+        return EventSourceResponse(stream(), ping=PING_SECONDS, headers={"Cache-Control": "no-store"})
+
+    @api.post("/names")
+    async def look_up_names(viewer: Carer, asked: Annotated[Asked, Body()]) -> Response:
+        """Names for a page of ids: intake's, by the viewer's own token, kept nowhere."""
+        answer = await desk.services.send(
+            viewer, "intake", "POST", "/people/lookup", {"ids": asked.patient_ids}
+        )
+        found: list[dict[str, Any]] = answer.body["items"] if answer.ok else []
+        return JSONResponse(
+            {"names": {name.pop("patient_id"): name for name in found}}, 200 if answer.ok else 502
+        )
+
+    return api

@@ -1,0 +1,55 @@
+"""What every page is built with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from services.dashboard import caseload
+from services.dashboard.settings import DashboardSettings
+from services.dashboard.store import ReadWork
+from services.dashboard.web.drawing import HEADERS, Drawing
+from services.dashboard.web.live import Live
+from services.dashboard.web.services import Services
+from services.dashboard.web.viewer import Viewer, carer_of, viewer_of
+from shared.clock import Clock
+from shared.mongo import MongoDatabase
+
+Carer = Annotated[Viewer, Depends(carer_of)]
+"""A coordinator or clinician."""
+
+Anybody = Annotated[Viewer, Depends(viewer_of)]
+
+
+@dataclass(frozen=True)
+class Desk:
+    settings: DashboardSettings
+    database: MongoDatabase
+    clock: Clock
+    open_work: Callable[[], ReadWork]
+    drawing: Drawing
+    live: Live
+    services: Services
+
+    async def page(
+        self,
+        request: Request,
+        viewer: Viewer,
+        template: str,
+        *,
+        title: str,
+        status: int = 200,
+        **context: Any,
+    ) -> HTMLResponse:
+        """A whole page for this viewer."""
+        counts = {"crises": await caseload.crises_open(self.database, viewer)}
+        path = request.url.path
+        return self.drawing.page(template, path, viewer, title=title, status=status, counts=counts, **context)
+
+    def part(self, request: Request, viewer: Viewer, template: str, **context: Any) -> HTMLResponse:
+        """A part of a page, fetched again when something changed."""
+        text = self.drawing.text(template, path=request.url.path, viewer=viewer, **context)
+        return HTMLResponse(text, headers=HEADERS)

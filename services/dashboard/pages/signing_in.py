@@ -1,0 +1,102 @@
+"""Signing in with a token, out again, and, on a development stack, as one of its people."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import parse_qs, urlsplit
+
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from services.dashboard.pages.desk import Anybody, Desk
+from services.dashboard.web.viewer import forget, keep
+from shared.auth import InvalidToken, KeysUnavailable, Verifier, mint
+from shared.http.caller import Role
+
+FORM = {"requestBody": {"content": {"application/x-www-form-urlencoded": {"schema": {"type": "object"}}}}}
+"""For routes that take a form (see `shared.http.body`)."""
+
+OPEN = {"x-open": True}
+DEVELOPERS: dict[str, Role] = {
+    "dev-coordinator": "coordinator",
+    "dev-clinician": "clinician",
+    "dev-engineer": "engineer",
+}
+Next = Annotated[str, Query(max_length=500)]
+REASONS = {
+    "ended": "Your sign-in has ended. Sign in again to go on where you were.",
+    "idle": "You were signed out because nothing was done for a while.",
+    "out": "You are signed out.",
+}
+
+
+def router(desk: Desk) -> APIRouter:
+    api = APIRouter(tags=["sign-in"])
+    verifier = Verifier.from_settings(desk.settings)
+
+    @api.get("/sign-in", response_class=HTMLResponse, openapi_extra=OPEN)
+    async def show_sign_in(next: Next = "/", reason: str = "") -> HTMLResponse:
+        """Where a token is shown; on a development stack, whom to be."""
+        return _page(desk, next, REASONS.get(reason, ""))
+
+    @api.post("/sign-in", openapi_extra=OPEN | FORM)
+    async def sign_in(request: Request) -> Response:
+        """Put a token that is good into its cookie."""
+        form = await form_of(request)
+        following = _own(form.get("next", "/"))
+        token = form.get("token", "").strip()
+        if not token and desk.settings.development_key is not None:
+            token = _developer(desk.settings.development_key, form)
+        try:
+            await verifier.caller(token)
+        except InvalidToken:
+            return _page(desk, following, "This token is not good, or not any more.", status=401)
+        except KeysUnavailable:
+            return _page(desk, following, "Tokens cannot be checked right now; try again.", status=503)
+        answer = RedirectResponse(following, 303)
+        keep(answer, token, idle_minutes=desk.settings.idle_minutes, secure=is_secure(desk))
+        return answer
+
+    @api.post("/sign-out", openapi_extra=FORM)
+    async def sign_out(viewer: Anybody) -> Response:
+        """Forget the token here; it ends by itself elsewhere."""
+        answer = RedirectResponse("/sign-in?reason=out", 303)
+        forget(answer)
+        return answer
+
+    return api
+
+
+def is_secure(desk: Desk) -> bool:
+    return desk.settings.environment == "production"
+
+
+def _page(desk: Desk, following: str, said: str, *, status: int = 200) -> HTMLResponse:
+    development = desk.settings.development_key is not None
+    known = {"next": _own(following), "said": said, "developers": DEVELOPERS if development else {}}
+    return desk.drawing.page("sign-in.html", "/sign-in", None, title="Sign in", status=status, **known)
+
+
+def _own(following: str) -> str:
+    """An address of this page, never of another site."""
+    parts = urlsplit(following)
+    if parts.scheme or parts.netloc or not following.startswith("/") or following.startswith(("//", "/\\")):
+        return "/"
+    return following
+
+
+def _developer(key: Path, form: dict[str, str]) -> str:
+    """A token for one of the development stack's people; none for anybody else."""
+    subject = form.get("subject", "")
+    role: Any = DEVELOPERS.get(form.get("as", ""))
+    if role is None:
+        return ""
+    clinic = form.get("clinic", "") or "*"
+    return mint(json.loads(key.read_text()), subject=subject or form["as"], roles=[role], clinic=clinic)
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """A posted form; of a field given twice, the first."""
+    body = (await request.body()).decode("utf-8", "replace")
+    return {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}

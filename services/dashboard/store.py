@@ -1,0 +1,154 @@
+"""The read model's documents: people, alerts, and everybody's story as it was announced."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from services.dashboard.domain.alert import Alert
+from services.dashboard.domain.person import UNKNOWN, Person
+from services.dashboard.domain.risk import standing
+from shared.messaging.event import Inbound
+from shared.messaging.work import Conflict, Work
+from shared.mongo import Document, Index, MongoDatabase, Txn
+
+PEOPLE, ALERTS, STORY, GATES = "people", "alerts", "story", "gates"
+READ_MODEL = [PEOPLE, ALERTS, STORY]
+"""What a rebuild makes anew."""
+
+COLLECTIONS = [*READ_MODEL, GATES]
+INDEXES = [
+    Index(PEOPLE, "clinic_id", "risk", "since", "_id"),
+    Index(PEOPLE, "clinic_id", "clinician_id", "risk", "since", "_id"),
+    Index(PEOPLE, "clinic_id", "phase", "risk", "since", "_id"),
+    Index(PEOPLE, "clinic_id", "next_at", "_id"),
+    Index(PEOPLE, "clinic_id", "last_contact", "_id"),
+    Index(PEOPLE, "clinician_id", "risk", "since", "_id"),
+    Index(PEOPLE, "phase", "risk", "since", "_id"),
+    Index(PEOPLE, "risk", "since", "_id"),
+    Index(PEOPLE, "next_at", "_id"),
+    Index(PEOPLE, "last_contact", "_id"),
+    Index(PEOPLE, "clinic_id", "courses.appointments.starts_at"),
+    Index(PEOPLE, "courses.appointments.clinician_id", "courses.appointments.starts_at"),
+    Index(ALERTS, "clinic_id", "state", "raised_at"),
+    Index(ALERTS, "state", "raised_at"),
+    Index(ALERTS, "patient_id", "raised_at"),
+    Index(STORY, "patient_id", "at", "_id"),
+]
+NEVER, NEVER_YET = datetime(9999, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)
+GATE_COUNT = 16
+"""Replicas pass through different gates, so that they do not wait for one another."""
+
+
+class Row(Person):
+    """A person as stored: with what the caseload is filtered and sorted by."""
+
+    risk: int
+    action: str
+    alert_id: str | None
+    """The alert that the next action is about."""
+    since: datetime
+    """What the same risk is sorted by: the raising of the alert, or the next appointment."""
+    phase: str
+    clinician_id: str
+    next_at: datetime
+    """`NEVER` without an appointment."""
+    last_contact: datetime
+    """`NEVER_YET` before the first session."""
+
+    @classmethod
+    def of(cls, person: Person) -> "Row":
+        """Worked out from the person alone, so that a rebuild ends in the same row."""
+        stands, course = standing(person), person.course
+        upcoming = course.next_appointment if course else None
+        next_at = (upcoming.starts_at if upcoming else None) or NEVER
+        alert = next((a for a in person.alerts if a.id == stands.alert_id), None)
+        known = {name: getattr(person, name) for name in Person.model_fields}
+        derived: dict[str, Any] = {
+            "risk": int(stands.risk),
+            "action": stands.action,
+            "alert_id": stands.alert_id,
+            "since": alert.raised_at if alert else next_at,
+            "phase": course.phase if course else "referred",
+            "clinician_id": person.clinician or "",
+            "next_at": next_at,
+            "last_contact": (course.last_contact if course else None) or NEVER_YET,
+        }
+        return cls.model_construct(**known, **derived)
+
+
+class ReadWork(Work):
+    """`gate`: which of the gates this process passes when it writes (see `pass_gate`)."""
+
+    def __init__(self, database: MongoDatabase, *, now: datetime, gate: int = 0) -> None:
+        super().__init__(database, service="dashboard", now=now)
+        self.people = self.documents(PEOPLE, Row)
+        self.alerts = self.documents(ALERTS, Alert)
+        self._gate = gate
+        self._story: list[Document] = []
+
+    async def prefetch(self, facts: "list[Any]") -> None:
+        await self.people.load({fact.patient_id for fact in facts})
+        await self.alerts.load({fact.alert_id for fact in facts if hasattr(fact, "alert_id")})
+
+    def person(self, id: str) -> Person:
+        """The person in hand; who is heard of for the first time begins empty."""
+        return self.people.get(id) or Person(id=id)
+
+    def keep(self, person: Person) -> None:
+        self.people.save(Row.of(person))
+
+    def tell(self, fact: Inbound) -> None:
+        """Let the message stand in the person's story."""
+        message = self.message
+        if message is None or fact.patient_id == UNKNOWN:
+            return
+        self._story.append(
+            {
+                "_id": f"{message.source}/{message.id}",
+                "patient_id": fact.patient_id,
+                "clinic_id": fact.clinic_id,
+                "at": message.time,
+                "source": message.source,
+                "type": message.type,
+                "topic": message.topic,
+                "sequence": message.sequence,
+                "caused_by": message.causation_id,
+                "said": orjson.loads(message.body),
+            }
+        )
+
+    async def commit(self) -> None:
+        """Raises `Conflict` while a rebuilt read model is put in place."""
+        if self._story or not self.is_empty:
+            self.also(self._write)
+        await super().commit()
+
+    async def _write(self, txn: Txn) -> None:
+        await pass_gate(self.database, self._gate, txn)
+        if self._story:
+            await self.database[STORY].insert_many(self._story, session=txn)
+
+
+async def pass_gate(database: MongoDatabase, gate: int, txn: Txn) -> None:
+    """Raises `Conflict` if it is closed; whoever closes it waits until this transaction is over."""
+    passed: Document = {"$inc": {"passed": 1}}
+    found = await database[GATES].update_one({"_id": gate}, passed, upsert=True, session=txn)
+    if found.matched_count:
+        row = await database[GATES].find_one({"_id": gate}, session=txn)
+        if row and row.get("closed"):
+            raise Conflict(GATES)
+
+
+async def close_gates(database: MongoDatabase) -> None:
+    """Let nobody write until `open_gates`."""
+    await _set_gates(database, closed=True)
+
+
+async def open_gates(database: MongoDatabase) -> None:
+    await _set_gates(database, closed=False)
+
+
+async def _set_gates(database: MongoDatabase, *, closed: bool) -> None:
+    for gate in range(GATE_COUNT):
+        await database[GATES].update_one({"_id": gate}, {"$set": {"closed": closed}}, upsert=True)

@@ -1,0 +1,72 @@
+"""What the dashboard listens to: everything."""
+
+from services.dashboard import inbound
+from services.dashboard.domain import appointments, courses, referrals
+from services.dashboard.handlers import (
+    finds,
+    shows,
+    when_alert_changed_show_it,
+    when_alert_raised_show_it,
+    when_announced_tell_in_the_story,
+    when_intake_declined_show_it,
+    when_phase_overdue_mark_the_course,
+)
+from shared.messaging.reactions import Reactions
+
+CHANGES = (
+    inbound.AlertJoined,
+    inbound.AlertNotified,
+    inbound.AlertEscalated,
+    inbound.AlertAcknowledged,
+    inbound.AlertHandedOver,
+    inbound.AlertAssessed,
+    inbound.AlertResolved,
+)
+TOLD = (
+    inbound.MaintenanceDiscussed,
+    inbound.WeeklySessionDue,
+    inbound.SessionReminderDue,
+    inbound.MaintenanceSessionDue,
+    inbound.TerminationPhaseDue,
+    inbound.CaseReviewDue,
+    inbound.MaintenanceReviewDue,
+    inbound.HoldReviewDue,
+    inbound.AnnouncementSkipped,
+)
+
+PEOPLE = Reactions(
+    {
+        inbound.ReferralReceived: shows(referrals.received),
+        inbound.ScreeningIncomplete: shows(referrals.incomplete),
+        inbound.IntakeReviewRequired: shows(referrals.in_review),
+        inbound.IntakeCompleted: shows(referrals.completed),
+        inbound.IntakeDeclined: when_intake_declined_show_it,
+        inbound.IntakeCrisisFlagRaised: shows(referrals.flagged),
+        inbound.CarePlanCrisisFlagRaised: shows(referrals.flagged),
+        inbound.CarePlanStarted: shows(courses.started),
+        inbound.PhaseEntered: shows(courses.entered),
+        inbound.PhaseOverdue: when_phase_overdue_mark_the_course,
+        inbound.FocusSelected: shows(courses.focused),
+        inbound.ContractRevised: shows(courses.revised),
+        inbound.SessionAttended: shows(courses.attended),
+        inbound.SessionMissed: shows(courses.missed),
+        inbound.SessionCancelled: shows(courses.session_cancelled),
+        inbound.MeasureRecorded: shows(courses.measured),
+        inbound.ResponseReached: finds("response", "baseline", "total"),
+        inbound.RemissionReached: finds("remission", "baseline", "total"),
+        inbound.NotImproving: finds("not_improving", "week", "baseline", "total"),
+        inbound.DeteriorationDetected: finds("deterioration", "baseline", "total", "rise"),
+        inbound.RelapseSignalled: finds("relapse", "end_of_acute", "total"),
+        inbound.MaintenanceContracted: shows(courses.maintained),
+        inbound.CarePlanHeld: shows(courses.held),
+        inbound.CarePlanResumed: shows(courses.resumed),
+        inbound.CarePlanClosed: shows(courses.closed),
+        inbound.SessionScheduled: shows(appointments.scheduled),
+        inbound.SessionMoved: shows(appointments.moved),
+        inbound.AppointmentCancelled: shows(appointments.withdrawn),
+        inbound.SessionOverdue: shows(appointments.overdue),
+        inbound.AlertRaised: when_alert_raised_show_it,
+        **dict.fromkeys(CHANGES, when_alert_changed_show_it),
+        **dict.fromkeys(TOLD, when_announced_tell_in_the_story),
+    }
+)

@@ -1,0 +1,103 @@
+"""Around all other middleware: cookies become tokens, and refusals become pages."""
+
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import quote, urlsplit
+
+import orjson
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.dashboard.web.drawing import Drawing
+from services.dashboard.web.viewer import COOKIE
+from shared.http.problems import MEDIA_TYPE, Problem
+
+UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+class Gate:
+    """`idle_minutes`: every request by cookie lets it live so much longer."""
+
+    def __init__(self, app: ASGIApp, *, drawing: Drawing, idle_minutes: int, secure: bool) -> None:
+        self.app = app
+        self._drawing, self._idle, self._secure = drawing, idle_minutes, secure
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        token = None if "authorization" in headers else _cookie(headers)
+        if token is not None and scope["method"] in UNSAFE and _is_foreign(headers):
+            refusal = Problem(403, "foreign_form", "This came from another site.")
+            await refusal.response()(scope, receive, send)
+            return
+        if token is not None:
+            scope = dict(scope)
+            scope["headers"] = [*scope["headers"], (b"authorization", b"Bearer " + token.encode())]
+        wants_page = "text/html" in headers.get("accept", "") and "x-fragment" not in headers
+        answer = _Answer(self, scope, send, token) if wants_page else None
+        await self.app(scope, receive, answer or send)
+        if answer is not None and answer.problem is not None:
+            await self._page(scope, answer.problem)(scope, receive, send)
+
+    def _page(self, scope: Scope, problem: dict[str, object]) -> Response:
+        if problem["status"] == 401:
+            asked = scope["path"] if scope["method"] == "GET" else "/"
+            query = scope["query_string"].decode("latin-1")
+            following = quote(asked + (f"?{query}" if query else ""), safe="")
+            return RedirectResponse(f"/sign-in?reason=ended&next={following}", 303)
+        return self._drawing.problem(problem, scope)
+
+    def prolong(self, headers: MutableHeaders, token: str) -> None:
+        """The idle limit begins anew. Not where the answer sets the cookie itself."""
+        if any(value.startswith(f"{COOKIE}=") for value in headers.getlist("set-cookie")):
+            return
+        secure = "; Secure" if self._secure else ""
+        headers.append(
+            "Set-Cookie",
+            f"{COOKIE}={token}; Max-Age={self._idle * 60}; Path=/; HttpOnly; SameSite=Strict{secure}",
+        )
+
+
+class _Answer:
+    """Lets everything through but problems, which are kept to be drawn."""
+
+    def __init__(self, gate: Gate, scope: Scope, send: Send, token: str | None) -> None:
+        self._gate, self._scope, self._send, self._token = gate, scope, send, token
+        self._held: Message | None = None
+        self._body = b""
+        self.problem: dict[str, object] | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            if headers.get("content-type", "").startswith(MEDIA_TYPE):
+                self._held = message
+                return
+            if self._token is not None:
+                self._gate.prolong(headers, self._token)
+        elif self._held is not None:
+            self._body += message.get("body", b"")
+            if not message.get("more_body", False):
+                self.problem = orjson.loads(self._body)
+            return
+        await self._send(message)
+
+
+def _cookie(headers: Headers) -> str | None:
+    try:
+        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return None
+    value = found.value if found is not None else ""
+    return value if value and value.isascii() and value.isprintable() else None
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Browsers say where a request comes from; SameSite keeps the cookie from those that do not."""
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != headers.get("host", "")

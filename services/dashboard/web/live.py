@@ -1,0 +1,159 @@
+"""Open pages learn of changes within a moment: one change stream for all of them, one small message each."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+import structlog
+
+from services.dashboard.store import ALERTS, PEOPLE
+from shared.http.caller import ALL_CLINICS
+from shared.mongo import Document, MongoDatabase, PyMongoError
+
+log = structlog.get_logger()
+
+GATHER_SECONDS = 0.15
+"""Changes within so long travel together."""
+
+AT_MOST = 500
+"""Ids in one message; with more, pages are told to look at everything again."""
+
+QUEUED = 100
+OPERATIONS = ("insert", "replace", "update")
+
+
+@dataclass
+class _News:
+    """What changed since pages were last told, by clinic."""
+
+    people: set[str] = field(default_factory=set)
+    alerts: set[str] = field(default_factory=set)
+    alarms: list[dict[str, Any]] = field(default_factory=list)
+
+    def message(self) -> dict[str, Any]:
+        crowded = len(self.people) > AT_MOST or len(self.alerts) > AT_MOST
+        if crowded:
+            return {"people": ["*"], "alerts": ["*"]}
+        return {"people": sorted(self.people), "alerts": sorted(self.alerts)}
+
+
+@dataclass(eq=False)
+class Listener:
+    """One open page."""
+
+    clinic: str
+    waiting: asyncio.Queue[tuple[str, bytes]] = field(default_factory=lambda: asyncio.Queue(QUEUED))
+    overrun: bool = False
+
+
+class Live:
+    """Runs until cancelled. `changes` counts what was seen of each clinic, for cached fragments."""
+
+    def __init__(self, database: MongoDatabase) -> None:
+        self._database = database
+        self._listeners: set[Listener] = set()
+        self._news: dict[str, _News] = {}
+        self._stirred = asyncio.Event()
+        self.changes = 0
+
+    async def run(self, _: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch(PEOPLE, ["clinic_id"]))
+            tasks.create_task(
+                self._watch(ALERTS, ["clinic_id", "kind", "severity", "state", "told", "joined"])
+            )
+            tasks.create_task(self._tell())
+
+    def listen(self, clinic: str) -> Listener:
+        listener = Listener(clinic)
+        self._listeners.add(listener)
+        return listener
+
+    def leave(self, listener: Listener) -> None:
+        self._listeners.discard(listener)
+
+    async def _watch(self, collection: str, fields: list[str]) -> None:
+        """A stream that breaks is taken up anew, and everybody looks at everything again."""
+        while True:
+            try:
+                async with self._database.watch(collection, *OPERATIONS, fields=fields) as stream:
+                    self._everything()
+                    while stream.alive:
+                        if (change := await stream.try_next()) is not None:
+                            self._note(collection, change)
+            except PyMongoError as error:
+                log.warning("change stream lost", collection=collection, error=type(error).__name__)
+            await asyncio.sleep(0.5)
+
+    def _everything(self) -> None:
+        self.changes += 1
+        for clinic in {listener.clinic for listener in self._listeners}:
+            self._of(clinic).people.add("*")
+            self._of(clinic).alerts.add("*")
+        self._stirred.set()
+
+    def _note(self, collection: str, change: Document) -> None:
+        after = change.get("fullDocument") or {}
+        id, clinic = str(change["documentKey"]["_id"]), str(after.get("clinic_id", ""))
+        self.changes += 1
+        news = self._of(clinic)
+        if collection == PEOPLE:
+            news.people.add(id)
+        else:
+            news.alerts.add(id)
+            if _is_alarm(after):
+                news.alarms.append({"alert_id": id, "severity": after["severity"], "kind": after["kind"]})
+        self._stirred.set()
+
+    def _of(self, clinic: str) -> _News:
+        return self._news.setdefault(clinic, _News())
+
+    async def _tell(self) -> None:
+        while True:
+            await self._stirred.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self._stirred.clear()
+            told, self._news = self._news, {}
+            for listener in list(self._listeners):
+                for message in _for(listener, told):
+                    _put(listener, message)
+
+
+def _is_alarm(alert: Document) -> bool:
+    """A crisis nobody was told of yet, as it is raised."""
+    return alert.get("kind") == "crisis" and alert.get("state") == "open" and not alert.get("told")
+
+
+def _for(listener: Listener, told: dict[str, _News]) -> list[tuple[str, bytes]]:
+    seen = [news for clinic, news in told.items() if listener.clinic in (ALL_CLINICS, clinic) or clinic == ""]
+    if not seen:
+        return []
+    together = _News(
+        {id for news in seen for id in news.people},
+        {id for news in seen for id in news.alerts},
+        [alarm for news in seen for alarm in news.alarms],
+    )
+    messages = [("change", orjson.dumps(together.message()))]
+    return messages + [("alarm", orjson.dumps(alarm)) for alarm in together.alarms]
+
+
+def _put(listener: Listener, message: tuple[str, bytes]) -> None:
+    """A page that does not read is told to begin again rather than kept waiting for."""
+    try:
+        listener.waiting.put_nowait(message)
+    except asyncio.QueueFull:
+        listener.overrun = True
+
+
+async def messages(live: Live, clinic: str) -> AsyncIterator[tuple[str, bytes]]:
+    """What one page is told, until it leaves."""
+    listener = live.listen(clinic)
+    try:
+        yield "hello", b"{}"
+        while not listener.overrun:
+            yield await listener.waiting.get()
+        yield "goodbye", b"{}"
+    finally:
+        live.leave(listener)
