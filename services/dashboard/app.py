@@ -4,7 +4,18 @@ import zlib
 from functools import partial
 
 from services.dashboard import store
-from services.dashboard.pages import caseload, common, signing_in
+from services.dashboard.pages import (
+    actions,
+    alerts,
+    calendar,
+    caseload,
+    common,
+    imports,
+    intake,
+    outcomes,
+    person,
+    signing_in,
+)
 from services.dashboard.pages.desk import Desk
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.store import GATE_COUNT, ReadWork
@@ -17,6 +28,7 @@ from shared.clock import clock as clock_of
 from shared.service import BookEntry, Service, Subscription, open_database
 
 NAME = "dashboard"
+PAGES = (common, signing_in, caseload, person, actions, alerts, intake, imports, calendar, outcomes)
 
 
 def build(settings: DashboardSettings) -> Service:
@@ -39,7 +51,7 @@ def build(settings: DashboardSettings) -> Service:
         clock=clock,
         open_work=open_work,
         subscriptions=[Subscription("people", PEOPLE)],
-        routers=[module.router(desk) for module in (common, signing_in, caseload)],
+        routers=[page.router(desk) for page in PAGES],
         indexes=store.INDEXES,
         collections=store.COLLECTIONS,
         events=[],

@@ -10,7 +10,7 @@ from typing import Any
 from deploy.demo.desks import Desks
 from deploy.demo.settling import Time
 from deploy.embedded.clock import stepped_clock
-from deploy.embedded.plan import SERVICES, Plan, Ports
+from deploy.embedded.plan import PAGE, SERVICES, Plan, Ports
 from deploy.embedded.servers import free_ports
 from deploy.embedded.stack import Stack, running
 
@@ -108,15 +108,16 @@ class World:
 
 @asynccontextmanager
 async def world(
-    folder: Path, *, start: datetime = MONDAY, **settings: dict[str, str]
+    folder: Path, *, start: datetime = MONDAY, page: bool = False, **settings: dict[str, str]
 ) -> AsyncIterator[World]:
-    """Start a stack; `settings` by service name, or `everywhere`."""
+    """Start a stack, with the dashboard if `page`; `settings` by service name, or `everywhere`."""
     said: list[str] = []
-    first = free_ports(2 + len(SERVICES))
-    ports = Ports({name: first + 2 + place for place, name in enumerate(SERVICES)}, first, first + 1)
+    names = (*SERVICES, PAGE)
+    first = free_ports(2 + len(names))
+    ports = Ports({name: first + 2 + place for place, name in enumerate(names)}, first, first + 1)
     chosen = {("*" if name == "everywhere" else name): values for name, values in settings.items()}
     clock = stepped_clock(folder, start)
-    plan = Plan(folder, ports, clock, chosen)
+    plan = Plan(folder, ports, clock, chosen, page=page)
     listen: Callable[[Any], None] = lambda line: said.append(str(line))  # noqa: E731 (a listener, nothing more)
     async with running(plan, listen, within=120) as stack, Desks.of(stack.state) as desks:
         time = Time(clock, desks, start, patience=120)

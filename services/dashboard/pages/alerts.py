@@ -1,0 +1,9 @@
+"""The page alerts."""
+
+from fastapi import APIRouter
+
+from services.dashboard.pages.desk import Desk
+
+
+def router(desk: Desk) -> APIRouter:
+    return APIRouter(tags=["alerts"])

@@ -1,0 +1,9 @@
+"""The page intake."""
+
+from fastapi import APIRouter
+
+from services.dashboard.pages.desk import Desk
+
+
+def router(desk: Desk) -> APIRouter:
+    return APIRouter(tags=["intake"])
