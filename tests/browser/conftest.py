@@ -1,5 +1,6 @@
 """Real people at a real browser: Debian's Chromium, the whole stack behind it, in stepped time."""
 
+import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -88,7 +89,7 @@ async def require_accessible(page: Page) -> None:
 
 async def keep_picture(page: Page, name: str) -> None:
     """Leave the page as it looks, in light and dark, for people to look at."""
-    SHOTS.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(SHOTS.mkdir, parents=True, exist_ok=True)
     schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
     for scheme in schemes:
         await page.emulate_media(color_scheme=scheme)

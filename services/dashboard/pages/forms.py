@@ -11,7 +11,7 @@ from shared.http.problems import Problem
 
 
 async def posted(request: Request, viewer: Viewer) -> dict[str, str]:
-    """What was sent; of a field given twice, the first. Raises `Problem` 403 for a form not drawn for them."""
+    """What was sent; of a field given twice, the first. Raises `Problem` 403 unless it was drawn for them."""
     form = await form_of(request)
     if not hmac.compare_digest(form.get("csrf", "").encode(), viewer.csrf.encode()):
         raise Problem(403, "form_not_ours", "This form is out of date: load the page again.")
