@@ -9,7 +9,7 @@ from services.dashboard.charts.svg import element, group, picture, rule, words
 Row = tuple[str, float, float | None]
 """(label, value, goal or none)"""
 
-WIDTH, LEFT, RIGHT, TALL = 640, 190, 132, 34
+WIDTH, LEFT, RIGHT, TALL = 540, 176, 128, 34
 
 
 def bars(rows: Sequence[Row], unit: str, title: str = "Comparison") -> Markup:
@@ -45,7 +45,7 @@ def _row(row: Row, y: float, top: float, unit: str) -> Markup:
 
 
 def _fitted(label: str) -> str:
-    return label if len(label) <= 27 else label[:26].rstrip() + "…"
+    return label if len(label) <= 24 else label[:23].rstrip() + "…"
 
 
 def _said(row: Row, unit: str) -> str:

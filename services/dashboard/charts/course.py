@@ -15,7 +15,7 @@ Session = tuple[datetime, str]
 Crisis = tuple[datetime, datetime | None]
 """`None` as an end: still going on."""
 
-WIDTH, LEFT, RIGHT = 960, 92, 16
+WIDTH, LEFT, RIGHT = 1200, 92, 16
 PHASES_AT, SESSIONS_AT, CRISES_AT, AXIS_AT, LEGEND_AT = 24, 76, 98, 134, 172
 WORDS = {"attended": "attended", "missed": "missed", "cancelled": "cancelled", "planned": "planned"}
 

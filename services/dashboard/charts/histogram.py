@@ -4,13 +4,12 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from services.dashboard.charts.bars import amount
 from services.dashboard.charts.svg import element, group, picture, plural, rule, words
 
 Bin = tuple[float, float | None, int]
 """(from, to or open end, how many)"""
 
-WIDTH, HEIGHT, LEFT, RIGHT, FOOT, HEAD = 640, 240, 16, 16, 40, 34
+WIDTH, HEIGHT, LEFT, RIGHT, FOOT, HEAD = 540, 230, 16, 16, 40, 34
 
 
 def histogram(
@@ -45,9 +44,7 @@ def _limit(bins: Sequence[Bin], limit: float, wide: float, unit: str) -> list[Ma
     within = sum(1 for low, _, _ in bins if low < limit)
     x = LEFT + within * wide
     right = x > WIDTH / 2
-    text = words(
-        x - 6 if right else x + 6, 14, f"limit {amount(limit, unit)}", "strong end" if right else "strong"
-    )
+    text = words(x - 6 if right else x + 6, 14, f"limit {limit:g}", "strong end" if right else "strong")
     return [rule(x, 4, x, HEIGHT - FOOT, "goal"), text]
 
 

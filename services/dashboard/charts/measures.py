@@ -39,13 +39,13 @@ def measures(
     if not every:
         empty = words(width / 2, height / 2, "No measures yet", "middle")
         return picture(width, height, TITLE, "No measures yet.", [empty], "chart")
-    x = TimeScale(every[0].at, every[-1].at, 52, width - (112 if bands else 40))
+    x = TimeScale(every[0].at, every[-1].at, 52, width - (132 if bands else 48))
     y = ValueScale(27, height - 34, 34)
     start = baseline if baseline is not None else next((point.total for point in known(phq9)), None)
     body = [
         *_ground(x, y, bands),
-        *time_axis(x._replace(left=x.left), y.bottom + 6, y.ceiling),
-        *([rule(x.left - 14, y.y(start), x.right + 14, y.y(start), "baseline")] if start is not None else []),
+        *time_axis(x, y.bottom + 6, y.ceiling),
+        *([rule(x.left - 14, y.y(start), x.right + 30, y.y(start), "baseline")] if start is not None else []),
         _series("gad7", gad7, x, y),
         _series("phq9", phq9, x, y),
         *_last_values(phq9, gad7, x, y),
@@ -56,7 +56,7 @@ def measures(
 
 
 def _ground(x: TimeScale, y: ValueScale, bands: bool) -> list[Markup]:
-    left, right, drawn = x.left - 14, x.right + 14, []
+    left, right, drawn = x.left - 14, x.right + 30, []
     for n, (low, high, name) in enumerate(BANDS):
         tall = y.y(low) - y.y(high)
         if bands:

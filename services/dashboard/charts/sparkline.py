@@ -11,6 +11,7 @@ from services.dashboard.charts.svg import element, path, picture, plural, rule, 
 __all__ = ["Point", "sparkline"]
 
 WIDTH, HEIGHT, INSET = 96, 24, 4
+"""INSET is what the last dot needs at either side."""
 
 
 def sparkline(points: Sequence[Point], baseline: int | None = None) -> Markup:
@@ -20,7 +21,7 @@ def sparkline(points: Sequence[Point], baseline: int | None = None) -> Markup:
     """
     have = known(points)
     start = baseline if baseline is not None else have[0].total if have else None
-    y = ValueScale(27, HEIGHT - INSET, INSET)
+    y = ValueScale(27, HEIGHT - 2, 2)
     body = [rule(0, HEIGHT - 1, WIDTH, HEIGHT - 1, "ground")]
     if not have or start is None:
         return picture(WIDTH, HEIGHT, "No PHQ-9 yet", "", [*body, words(0, 15, "no measure")], "sparkline")
@@ -30,7 +31,7 @@ def sparkline(points: Sequence[Point], baseline: int | None = None) -> Markup:
     for run in runs(points):
         places = [(x.x(at), y.y(total)) for at, total in run]
         body.append(path(places, "line") if len(run) > 1 else _dot(*places[0], 1.5))
-    body.append(_dot(x.x(have[-1].at), y.y(have[-1].total), 3))
+    body.append(_dot(x.x(have[-1].at), y.y(have[-1].total), 3.5))
     return picture(WIDTH, HEIGHT, _title(start, have[-1].total), _described(points), body, "sparkline")
 
 

@@ -9,7 +9,7 @@ Number = float | int
 
 
 def element(name: str, *children: str, **attributes: str | Number) -> Markup:
-    """`element("rect", x=1, class_="bar")`: a last `_` is dropped, others become `-`. Children are escaped."""
+    """`element("rect", x=1, class_="bar")`: a last `_` is dropped, others become `-`. Escapes all."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"' for key, value in attributes.items()
     )
