@@ -12,7 +12,12 @@ const KINDS = {
   dead_letter: "unreadable message that may concern a crisis",
 };
 
+const said = new Set();
+
+/** Once per alert and severity: a raised severity is said again, a repeated message is not. */
 export function alarm({ alert_id: id, severity, kind }) {
+  if (said.has(`${id} ${severity}`)) return;
+  said.add(`${id} ${severity}`);
   const text = `New ${severity ?? ""} ${KINDS[kind] ?? String(kind ?? "alert").replaceAll("_", " ")}`.replace("  ", " ");
   const link = Object.assign(document.createElement("a"), { href: id ? `/alerts/${encodeURIComponent(id)}` : "/alerts", textContent: "Open it" });
   document.getElementById("alarm").replaceChildren(text, " ", link);

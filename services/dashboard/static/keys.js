@@ -23,7 +23,7 @@ function typing(element) {
 function press(key) {
   if (Date.now() < going && key in PAGES) return go(PAGES[key]);
   going = key === "g" ? Date.now() + WAIT : 0;
-  if (key === "/") return focus(document.querySelector("[data-filter], .filter input:not([type=hidden])"));
+  if (key === "/") return focus(document.querySelector("[data-filter], .filters input:not([type=hidden])"));
   if (key === "j") return step(1);
   if (key === "k") return step(-1);
   if (key === "?") return help();
@@ -41,10 +41,10 @@ function focus(element) {
   return Boolean(element);
 }
 
-/** Rows are whatever carries `data-row`; what is focused is the link that names the row, so Enter opens it. */
+/** What is focused is the link that names a row (`row-link`), so Enter opens it. */
 function step(by) {
-  const links = [...document.querySelectorAll("[data-row]")].map((row) => row.querySelector(".row-link, a")).filter(Boolean);
-  const row = document.activeElement?.closest?.("[data-row]");
+  const links = [...document.querySelectorAll(".row-link")];
+  const row = document.activeElement?.closest?.("tr, li, article, [data-row]");
   const at = links.findIndex((link) => row?.contains(link));
   const next = at < 0 ? (by > 0 ? 0 : links.length - 1) : Math.min(links.length - 1, Math.max(0, at + by));
   links[next]?.focus();

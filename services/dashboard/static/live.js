@@ -1,8 +1,9 @@
 // Follows /live (server-sent events) and says how fresh the page is.
 //
-// Events: `change` {"people": [ids], "alerts": [ids]}; `alarm` {"alert_id", "severity", "kind"}; `goodbye` (the
-// server shuts down: come again at once); `beat` {"as_of": ISO, "now": ISO} (optional; once seen, its absence means
-// that the line is dead, and an old `as_of` that the read model is behind).
+// Events: `change` {"people": [ids], "alerts": [ids]} ("*": anything may have changed);
+// `alarm` {"alert_id", "severity", "kind"}; `goodbye`: the server lets go, come again at once;
+// `beat` {"as_of": ISO, "now": ISO}, optional: once seen, its absence means that the line is dead, and an old `as_of`
+// that the read model is behind.
 
 import { alarm } from "./alarm.js";
 import { now, setNow } from "./clock.js";
@@ -10,7 +11,7 @@ import { markAll, markFor } from "./regions.js";
 
 const SILENCE = 45_000;
 const BEHIND = 30_000;
-let source, attempts, lastWord, beats, broken, retry;
+let source, attempts, lastWord, beats, retry;
 
 export function follow(dress) {
   attempts = 0;
@@ -29,7 +30,7 @@ function connect(dress) {
   on("change", (data) => markFor([...(data.people ?? []), ...(data.alerts ?? [])], dress));
   on("alarm", alarm);
   on("beat", beat);
-  on("goodbye", () => again(dress, Math.random() * 500));
+  on("goodbye", () => again(dress, Math.random() * 500, true));
 }
 
 function on(name, then) {
@@ -51,17 +52,16 @@ function opened(dress) {
   attempts = 0;
   lastWord = Date.now();
   say("connected", "Live");
-  if (broken) markAll(dress);
-  broken = false;
+  // Whatever changed between the drawing of the page and this moment was told to nobody here.
+  markAll(dress);
 }
 
 /** Connects anew: at once after a goodbye, otherwise after 1, 2, 4 … 15 seconds, never all pages together. */
-function again(dress, wait) {
+function again(dress, wait, quietly = false) {
   source.close();
   clearTimeout(retry);
   beats = false;
-  if (!broken) say("reconnecting", `Reconnecting. Showing data as of ${clock(lastWord ?? Date.now())}`);
-  broken = true;
+  if (!quietly) say("reconnecting", `Reconnecting. Showing data as of ${clock(lastWord ?? Date.now())}`);
   attempts += 1;
   retry = setTimeout(() => connect(dress), wait ?? Math.min(15_000, 500 * 2 ** attempts) * (0.75 + Math.random() / 2));
 }

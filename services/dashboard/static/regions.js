@@ -14,7 +14,7 @@ export function markAll(dress) {
 export function markFor(ids, dress) {
   for (const region of regions()) {
     const wanted = region.dataset.liveFor?.split(" ").filter(Boolean);
-    if (!wanted || ids.length === 0 || ids.some((id) => wanted.includes(id))) mark(region, dress);
+    if (!wanted || ids.length === 0 || ids.includes("*") || ids.some((id) => wanted.includes(id))) mark(region, dress);
   }
 }
 
@@ -90,8 +90,8 @@ function focusIn(region) {
 /** What names an element across two renderings: its id or key, else where it leads or what it says, within its row. */
 function signature(element) {
   if (element.id) return `#${element.id}`;
-  const row = element.closest("[data-row], [data-key]");
-  const scope = row && row !== element ? row.dataset.row || row.dataset.key : "";
+  const row = element.closest("[data-row], [data-key], tr:has(.row-link)");
+  const scope = row && row !== element ? row.dataset.row || row.dataset.key || row.querySelector(".row-link").getAttribute("href") : "";
   const own = element.dataset.key ?? element.getAttribute("href") ?? (element.querySelector("summary") ?? element).textContent.trim();
   return `${scope}|${element.tagName}|${own}`;
 }
