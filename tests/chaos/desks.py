@@ -29,7 +29,7 @@ class LedgerDesks(Desks):
         clock: Callable[[], datetime],
     ) -> None:
         super().__init__({}, tokens)
-        self._ledger, self._clock = ledger, clock
+        self._ledger, self.clock = ledger, clock
         self._replicas = {
             service: [
                 httpx2.AsyncClient(base_url=url, timeout=ANSWER_SECONDS, trust_env=False) for url in each
@@ -61,7 +61,7 @@ class LedgerDesks(Desks):
             return await self._until_known(entry, service, method, path, body, headers, query)
 
     def _entry(self, key: str, service: str, method: str, path: str, body: Any) -> Entry:
-        clock, about = self._clock().isoformat(), said(body, KEPT_OF_REQUEST)
+        clock, about = self.clock().isoformat(), said(body, KEPT_OF_REQUEST)
         return Entry("asked", key, service, method, path, self.window, clock, now(), about=about)
 
     def _note(self, entry: Entry | None, outcome: Outcome, **more: Any) -> None:

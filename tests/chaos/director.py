@@ -10,7 +10,7 @@ import httpx2
 from deploy.embedded.probing import attempts
 from tests.chaos.faults import FAULTS, Fault, Scene
 from tests.chaos.faults.points import PointNotReached
-from tests.chaos.stack import REPLICAS
+from tests.chaos.figures import NEVER_REACHED, SKIPPED
 from tests.chaos.timeline import Window
 
 READY_SECONDS = 90.0
@@ -61,7 +61,7 @@ class Director:
 
     async def _strike(self, fault: Fault) -> None:
         if why := fault.impossible(self.scene):
-            self.strike.notes.append(f"skipped: {why}")
+            self.strike.notes.append(f"{SKIPPED}: {why}")
             return
         if fault.moment == "request":
             await self._some_requests()
@@ -69,7 +69,7 @@ class Director:
         try:
             await fault.strike(self.scene)
         except PointNotReached:
-            self.strike.notes.append("its point was never reached")
+            self.strike.notes.append(NEVER_REACHED)
         healed = monotonic()
         if await ready(self.scene):
             self.strike.ready = max(self.strike.ready or 0.0, monotonic() - healed)
@@ -86,7 +86,7 @@ class Director:
 
 async def ready(scene: Scene, within: float = READY_SECONDS) -> bool:
     """Whether every replica says that it is ready, without anybody's help."""
-    replicas = [scene.stack.replicas[name] for name in REPLICAS]
+    replicas = [scene.stack.replicas[name] for name in scene.stack.services]
     async with httpx2.AsyncClient(timeout=2, trust_env=False) as client:
         async for _ in attempts(within, pause=0.1):
             try:

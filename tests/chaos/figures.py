@@ -8,6 +8,8 @@ from tests.chaos.checks.violation import Violation
 from tests.chaos.desks import request_id
 from tests.chaos.history import History
 
+SKIPPED, NEVER_REACHED = "skipped", "its point was never reached"
+
 
 @dataclass
 class WindowResult:
@@ -19,6 +21,8 @@ class WindowResult:
     faults: tuple[str, ...]
     clock: str
     took: float = 0.0
+    played: float = 0.0
+    """Of `took`, until the stack had come to rest; the checker has the rest of it."""
     struck: float | None = None
     ready: float | None = None
     effect: float | None = None
@@ -33,6 +37,15 @@ class WindowResult:
     @property
     def name(self) -> str:
         return " + ".join(self.faults) or "none"
+
+    @property
+    def is_stuck(self) -> bool:
+        return any(violation.kind == "stuck" for violation in self.violations)
+
+    @property
+    def struck_nothing(self) -> bool:
+        """Whether one of its faults could not be done: skipped, or its point was never reached."""
+        return any(note.startswith((SKIPPED, NEVER_REACHED)) for note in self.notes)
 
 
 def measure(result: WindowResult, history: History) -> None:

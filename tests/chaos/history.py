@@ -137,7 +137,7 @@ class Reader:
         for (topic, subject), last in streams(
             e for events in self._announced.values() for e in events
         ).items():
-            for consumer in topics()[topic].consumers:
+            for consumer in consumers_of(topic):
                 if positions.get((consumer, f"{topic}|{subject}"), 0) < last:
                     return f"{consumer} has not processed {topic} of {subject} up to {last}"
         return ""
@@ -166,6 +166,11 @@ def _events(service: str, row: Row) -> Iterator[Announced]:
             correlation=event["correlation_id"],
             body=orjson.loads(event["body"]),
         )
+
+
+def consumers_of(topic: str) -> tuple[str, ...]:
+    """Who reads a topic, of the services that the suite runs."""
+    return tuple(consumer for consumer in topics()[topic].consumers if consumer in SERVICES)
 
 
 def streams(events: Iterable[Announced]) -> dict[tuple[str, str], int]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.chaos.figures import WindowResult
+from tests.chaos.side_by_side import Compared
 
 BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
@@ -19,7 +20,7 @@ def line(result: WindowResult) -> str:
     parts = [
         f"{result.number:3d}",
         f"{result.name:62.62s}",
-        f"{result.took:5.1f} s",
+        f"{result.played:5.1f} + {result.took - result.played:3.1f} s",
         _seconds("ready", result.ready),
     ]
     parts += [_seconds("effect", result.effect), _seconds("page", result.page)]
@@ -29,6 +30,38 @@ def line(result: WindowResult) -> str:
 
 def _seconds(what: str, value: float | None) -> str:
     return f"{what} {'–':>5s}" if value is None else f"{what} {value:5.1f}"
+
+
+def where_time_went(compared: Compared) -> str:
+    """Seconds, of the run with faults; what the undisturbed one took beside it is not counted again."""
+    played = sum(result.played for result in compared.hurt)
+    checked = sum(result.took - result.played for result in compared.hurt)
+    calm = sum(result.took for result in compared.calm)
+    return (
+        f"{compared.opened:.0f} s until both stacks were ready, {played:.0f} s of play, {checked:.0f} s of"
+        f" checks; the undisturbed run beside it was at work for {calm:.0f} s"
+    )
+
+
+def not_reached(compared: Compared) -> str:
+    """What a run does not vouch for: faults it had no time for, and faults that could not be done."""
+    names = [" + ".join(window.faults) or "none" for window in compared.not_reached]
+    idle = [f"{result.name} ({'; '.join(result.notes)})" for result in compared.hurt if result.struck_nothing]
+    why = "the stack is stuck" if compared.is_stuck else "no time left"
+    parts = [f"not reached, {why}: {', '.join(names)}"] if names else []
+    parts += [f"struck nothing: {', '.join(idle)}"] if idle else []
+    return "\n".join(parts) or "all faults were reached"
+
+
+def summary(rounds: Sequence[Compared], took: float, found: int) -> str:
+    """How much of what was asked for was done, in a sentence."""
+    hurt = [result for one in rounds for result in one.hurt if result.faults]
+    left = sum(len(one.not_reached) for one in rounds)
+    idle = sum(result.struck_nothing for result in hurt)
+    return (
+        f"{len(hurt)} of {len(hurt) + left} faults and pairs in {took:.0f} s"
+        f" ({left} not reached, {idle} struck nothing): {found or 'no'} violation{'s' * (found > 1)}."
+    )
 
 
 def table(results: Sequence[WindowResult]) -> Table:

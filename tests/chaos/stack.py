@@ -9,7 +9,7 @@ from pathlib import Path
 
 from deploy.embedded.mongod import REPLICA_SET
 from deploy.embedded.plan import ROOT, SERVICES, Plan, Ports
-from deploy.embedded.ports import LOOPBACK, free_ports
+from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.processes import Process, spawn, stop
 from deploy.embedded.services import ServiceProcess
 from deploy.embedded.stack import Say, Stack
@@ -28,6 +28,7 @@ REPLICAS = {
 }
 """Replica → service."""
 
+PORTS_OF_A_STACK = 2 + 3 * (len(REPLICAS) + 1)
 GUEST = "scheduler-2"
 """A replica that comes and goes."""
 
@@ -71,7 +72,15 @@ class Links:
 class ChaosStack(Stack):
     """`links` by replica. What dies is brought back by the supervisor as it ships."""
 
-    def __init__(self, plan: Plan, say: Say, first_port: int, mutation: str | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        say: Say,
+        first_port: int,
+        *,
+        replicated: bool = True,
+        mutation: str | None = None,
+    ) -> None:
         super().__init__(plan, say)
         if mutation == CONSTANT_CLUSTER_ID:
             self.broker = ForgetfulBroker(plan.data / "broker", plan.ports.kafka, plan.logs / "kafka.log")
@@ -80,7 +89,8 @@ class ChaosStack(Stack):
         names = {**REPLICAS, GUEST: "scheduler"}
         for place, (name, service) in enumerate(names.items()):
             self.replicas[name] = self._replica(name, service, first_port + 3 * place, mutation)
-        self.services = {name: self.replicas[name] for name in REPLICAS}
+        chosen = REPLICAS if replicated else SERVICES
+        self.services = {name: self.replicas[name] for name in chosen}
 
     def _replica(self, name: str, service: str, port: int, mutation: str | None) -> Replica:
         mongod = Proxy(Mongo(self.mongod.port, port + 1))
@@ -112,15 +122,16 @@ async def stacked(
     chosen: dict[str, dict[str, str]],
     say: Say,
     *,
+    first_port: int,
+    replicated: bool,
     mutation: str | None = None,
 ) -> AsyncIterator[ChaosStack]:
-    """A stack that is ready inside the block and gone after it, on ports found free."""
-    names = len(REPLICAS) + 1
-    first = free_ports(2 + 3 * names)
+    """A stack that is ready inside the block and gone after it, on `PORTS_OF_A_STACK` free ports."""
+    first = first_port
     ports = Ports({name: first + 2 + 3 * place for place, name in enumerate(SERVICES)}, first, first + 1)
     plan = Plan(folder, ports, clock_file, chosen)
     with locked(folder):
-        stack = ChaosStack(plan, say, first + 2, mutation)
+        stack = ChaosStack(plan, say, first + 2, replicated=replicated, mutation=mutation)
         await stack.open_links()
         try:
             await stack.start(within=120)

@@ -43,12 +43,15 @@ class Tap:
 
     _places: set[tuple[str, str, int, int]] = field(default_factory=set)
     _task: "asyncio.Task[None] | None" = None
+    _is_over: bool = False
+    """Said besides the cancellation, which a wait that ends at the same moment may swallow."""
 
     async def __aenter__(self) -> "Tap":
         self._task = asyncio.create_task(self._read())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._is_over = True
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -58,7 +61,7 @@ class Tap:
         return {record.id for record in self.records if record.epoch == epoch}
 
     async def _read(self) -> None:
-        while True:
+        while not self._is_over:
             try:
                 await self._read_epoch(self.broker.cluster_id)
             except (KafkaError, OSError, TimeoutError, AssertionError, ValueError):
@@ -71,7 +74,7 @@ class Tap:
         self.raw = {}
         known = self._offsets(epoch)
         async with _reading(self.broker.address, known) as consumer:
-            while self.broker.cluster_id == epoch:
+            while self.broker.cluster_id == epoch and not self._is_over:
                 self._note(epoch, await asyncio.wait_for(consumer.getmany(timeout_ms=100), 10))
 
     async def read_again(self) -> int:

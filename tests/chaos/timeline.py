@@ -1,9 +1,9 @@
 """When what happens: windows of a working day or more, each with a busy moment at which its faults strike."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
-from random import Random
 
 from deploy.demo.clinic import ROUND_HOURS, working_days
 
@@ -70,13 +70,12 @@ class Window:
         return self.begin <= moment < self.end
 
 
-def windows(chosen: list[tuple[str, ...]], seed: int) -> list[Window]:
-    """A window without a fault, then one for each choice of faults, in an order of the seed's.
+def windows(chosen: Sequence[tuple[str, ...]]) -> list[Window]:
+    """A window without a fault, then one for each choice of faults, in their order.
 
     The two that belong to a change of the clocks stand where the clocks change, if they are chosen.
     """
     order = [faults for faults in chosen if not CHANGES.keys() & {*faults}]
-    Random(seed).shuffle(order)  # noqa: S311 (an order of tests, no secret)
     order.insert(0, ())
     spans = _spans(len(chosen) + 1, max((m for n, m in CHANGES.items() if (n,) in chosen), default=START))
     placed: dict[int, tuple[str, ...]] = {}

@@ -6,7 +6,7 @@ number of bytes, so nothing else moves), or clients would go around it after the
 
 import asyncio
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from deploy.embedded.ports import LOOPBACK
 
@@ -14,6 +14,9 @@ PRODUCE, OFFSET_COMMIT = 0, 8
 """Kafka's request keys."""
 
 LARGEST = 64 * 1024 * 1024
+URGENT = (b"severity\x00\x05\x00\x00\x00high\x00", b"severity\x00\x09\x00\x00\x00moderate\x00")
+LSID_BYTES = 30
+"""A BSON document with one UUID named `id`."""
 
 
 class BrokenFrame(ConnectionError):
@@ -76,6 +79,33 @@ def is_produce_to_dead_letters(frame: bytes) -> bool:
 
 def is_transaction_commit(frame: bytes) -> bool:
     return b"commitTransaction\x00" in frame
+
+
+@dataclass
+class PageCommit:
+    """Recognises the commit of a transaction that makes a page nobody may wait for.
+
+    It hears every request of its link.
+    """
+
+    _deciding: set[bytes] = field(default_factory=set)
+
+    def __call__(self, frame: bytes) -> bool:
+        if is_urgent_page(frame):
+            self._deciding.add(logical_session(frame))
+        return is_transaction_commit(frame) and logical_session(frame) in self._deciding
+
+
+def is_urgent_page(frame: bytes) -> bool:
+    """An insertion of alerts' deliveries of which one at least is a page of high or moderate severity."""
+    inserts = b"insert\x00\x0b\x00\x00\x00deliveries\x00" in frame
+    is_page = b"queue\x00\x05\x00\x00\x00page\x00" in frame
+    return inserts and is_page and any(severity in frame for severity in URGENT)
+
+
+def logical_session(frame: bytes) -> bytes:
+    """What MongoDB knows the requests of one transaction by; empty where there is none."""
+    return frame.partition(b"lsid\x00")[2][:LSID_BYTES]
 
 
 def is_relay_mark(frame: bytes) -> bool:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from shared.messaging.topics import topics
 from tests.chaos.checks.violation import Violation
 from tests.chaos.history import SERVICES, History
 from tests.chaos.ledger import Entry
@@ -101,7 +100,3 @@ def processing(history: History) -> Iterator[Violation]:
     for event in history.of_type("CarePlanStarted"):
         if event.body["plan_id"] not in schedules:
             yield Violation("schedule_missing", (event.body["plan_id"],), "its plan has started")
-
-
-def consumers_of(topic: str) -> tuple[str, ...]:
-    return topics()[topic].consumers

@@ -3,9 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from tests.chaos.checks.losses import consumers_of
 from tests.chaos.checks.violation import Violation
-from tests.chaos.history import SERVICES, History, streams
+from tests.chaos.history import SERVICES, History, consumers_of, streams
 from tests.chaos.tap import Published
 
 OVERTAKEN_SECONDS = 1.0

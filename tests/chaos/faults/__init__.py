@@ -5,7 +5,7 @@ from random import Random
 from tests.chaos.faults import clocks, messages, network, points, processes, receivers, storage
 from tests.chaos.faults.base import Act, Fault, Scene, nothing
 
-__all__ = ["FAULTS", "Act", "Fault", "Scene", "nothing", "pairs"]
+__all__ = ["FAMILIES", "FAULTS", "Act", "Fault", "Scene", "nothing", "pairs"]
 
 
 async def _both_unavailable(scene: Scene) -> None:
@@ -22,17 +22,26 @@ DEAD_LETTERS = Fault(
 )
 """Torn messages while nobody can be told of them."""
 
-_LISTED = [
-    *processes.ALL,
-    *points.ALL,
-    *network.ALL,
-    DEAD_LETTERS,
-    *receivers.ALL,
-    *storage.ALL,
-    *clocks.ALL,
-    *messages.ALL,
+FAMILIES: list[list[Fault]] = [
+    processes.KILLED,
+    processes.FROZEN,
+    processes.RESTARTED,
+    processes.MONGOD,
+    processes.BROKER,
+    points.COMMIT,
+    points.RELAY,
+    points.PAGE,
+    network.TO_MONGOD,
+    [*network.TO_BROKER, DEAD_LETTERS],
+    receivers.ALL,
+    clocks.ALL,
+    messages.ALL,
+    storage.ALL,
+    [processes.JOINS],
 ]
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in _LISTED}
+"""Faults of one family are alike: a run that has little time strikes one of each before the next."""
+
+FAULTS: dict[str, Fault] = {fault.name: fault for family in FAMILIES for fault in family}
 
 ALONE = {fault.name for fault in clocks.ALL}
 """Not to be paired: they move the clock that everything else waits for."""

@@ -47,16 +47,18 @@ DEAD_LETTER_TOPIC = Fault(
     "dead-letter topic unavailable", _lose_dead_letters, _find_dead_letters, hold=HOLD_SECONDS, moment="step"
 )
 
-ALL = [
+TO_MONGOD = [
     _link("intake", "mongod", "half_open"),
-    _link("intake", "broker", "frozen"),
     _link("care_plan", "mongod", "frozen"),
-    _link("care_plan", "broker", "frozen"),
     _link("care_plan", "mongod", "cut", hold=2.0),
     _link("scheduler", "mongod", "frozen"),
-    _link("scheduler", "broker", "half_open"),
     _link("alerts", "mongod", "frozen"),
+    _link("alerts", "mongod", "delay", hold=3.0),
+]
+TO_BROKER = [
+    _link("intake", "broker", "frozen"),
+    _link("care_plan", "broker", "frozen"),
+    _link("scheduler", "broker", "half_open"),
     _link("alerts", "broker", "frozen"),
     _link("alerts", "broker", "blackhole"),
-    _link("alerts", "mongod", "delay", hold=3.0),
 ]

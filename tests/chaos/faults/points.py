@@ -9,12 +9,20 @@ from typing import Literal
 from tests.chaos.faults.base import Fault, Scene
 from tests.chaos.proxy import Proxy, Trip
 from tests.chaos.receivers import Page
-from tests.chaos.wire import is_offset_commit, is_produce, is_relay_mark, is_transaction_commit
+from tests.chaos.wire import (
+    PageCommit,
+    is_offset_commit,
+    is_produce,
+    is_relay_mark,
+    is_transaction_commit,
+)
 
 WAIT_SECONDS = 6.0
 """How long the point is waited for; a window without it leaves the stack unharmed, and says so."""
 
 Link = Literal["mongod", "broker"]
+Fits = Callable[[bytes], bool]
+PLANS, ALERTS = ("care_plan", "care_plan-2"), ("alerts", "alerts-2")
 
 
 class PointNotReached(Exception):
@@ -27,7 +35,7 @@ def _proxy(scene: Scene, replica: str, link: Link) -> Proxy:
 
 
 async def _wait_in(
-    scene: Scene, *, replicas: tuple[str, ...], link: Link, fits: Callable[[bytes], bool], swallow: bool
+    scene: Scene, *, replicas: tuple[str, ...], link: Link, sign: Callable[[], Fits], swallow: bool
 ) -> None:
     """Kill whichever of the replicas comes by first."""
     fallen = asyncio.Event()
@@ -38,7 +46,7 @@ async def _wait_in(
             scene.stack.replicas[replica].send(signal.SIGKILL)
 
     for replica in replicas:
-        _proxy(scene, replica, link).trip = Trip(fits, partial(fell, replica), swallow)
+        _proxy(scene, replica, link).trip = Trip(sign(), partial(fell, replica), swallow)
     try:
         await asyncio.wait_for(fallen.wait(), WAIT_SECONDS)
     except TimeoutError:
@@ -48,11 +56,14 @@ async def _wait_in(
             _proxy(scene, replica, link).trip = None
 
 
-def _point(
-    name: str, replicas: tuple[str, ...], link: Link, fits: Callable[[bytes], bool], *, swallow: bool = True
-) -> Fault:
-    act = partial(_wait_in, replicas=replicas, link=link, fits=fits, swallow=swallow)
+def _point(name: str, replicas: tuple[str, ...], link: Link, fits: Fits, *, swallow: bool = True) -> Fault:
+    act = partial(_wait_in, replicas=replicas, link=link, sign=lambda: fits, swallow=swallow)
     return Fault(name, act, moment="step")
+
+
+async def _die_before_paging(scene: Scene) -> None:
+    """A page is decided and committed; whoever did that dies before the commit's answer arrives."""
+    await _wait_in(scene, replicas=ALERTS, link="mongod", sign=PageCommit, swallow=False)
 
 
 async def _die_when_paging(scene: Scene) -> None:
@@ -62,7 +73,7 @@ async def _die_when_paging(scene: Scene) -> None:
     def on_page(_: Page) -> None:
         if not paged.is_set():
             paged.set()
-            for replica in ("alerts", "alerts-2"):
+            for replica in ALERTS:
                 scene.stack.replicas[replica].send(signal.SIGKILL)
 
     scene.receivers.on_page = on_page
@@ -74,16 +85,19 @@ async def _die_when_paging(scene: Scene) -> None:
         scene.receivers.on_page = None
 
 
-PLANS, ALERTS = ("care_plan", "care_plan-2"), ("alerts", "alerts-2")
-
-ALL = [
+COMMIT = [
     _point("die before commit: care_plan", PLANS, "mongod", is_transaction_commit),
     _point("die after commit: care_plan", PLANS, "mongod", is_transaction_commit, swallow=False),
     _point("die before commit: scheduler", ("scheduler",), "mongod", is_transaction_commit),
+]
+RELAY = [
     _point("die between commit and publish: intake", ("intake",), "broker", is_produce),
     _point("die between commit and publish: care_plan", PLANS, "broker", is_produce),
     _point("die between publish and mark: intake", ("intake",), "mongod", is_relay_mark),
     _point("die between publish and mark: care_plan", PLANS, "mongod", is_relay_mark),
+]
+PAGE = [
     _point("die before offset commit: alerts", ALERTS, "broker", is_offset_commit),
+    Fault("die between commit and page: alerts", _die_before_paging, moment="step"),
     Fault("die between page and record: alerts", _die_when_paging, moment="step"),
 ]

@@ -68,14 +68,8 @@ async def _leave(scene: Scene) -> None:
 
 JOINS = Fault("replica joins and leaves", _join, _leave, hold=GUEST_STAYS_SECONDS, moment="step")
 
-ALL = [
-    *(killed(name) for name in REPLICAS),
-    *(frozen(name, STOPPED_SECONDS) for name in REPLICAS),
-    *(restarted(name) for name in REPLICAS),
-    killed("mongod"),
-    frozen("mongod", SERVER_STOPPED_SECONDS),
-    restarted("mongod"),
-    killed("broker"),
-    frozen("broker", SERVER_STOPPED_SECONDS),
-    JOINS,
-]
+KILLED = [killed(name) for name in REPLICAS]
+FROZEN = [frozen(name, STOPPED_SECONDS) for name in REPLICAS]
+RESTARTED = [restarted(name) for name in REPLICAS]
+MONGOD = [killed("mongod"), frozen("mongod", SERVER_STOPPED_SECONDS), restarted("mongod")]
+BROKER = [killed("broker"), frozen("broker", SERVER_STOPPED_SECONDS)]

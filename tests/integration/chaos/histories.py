@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.messaging.topics import topics
-from tests.chaos.history import Announced, History, Planted
+from tests.chaos.history import Announced, History, Planted, consumers_of
 from tests.chaos.ledger import Entry
 from tests.chaos.receivers import Page
 from tests.chaos.tap import Published
@@ -140,7 +139,7 @@ def _documents(announced: list[Announced]) -> dict[str, list[dict[str, Any]]]:
         "alerts.idempotency": [{"_id": "dev:POST /alerts/{alert_id}/acknowledge:k-acknowledge"}],
     }  # fmt: skip
     for what in announced:
-        for consumer in topics()[what.topic].consumers:
+        for consumer in consumers_of(what.topic):
             inbox = rows.setdefault(f"{consumer}.inbox", [])
             position = {"_id": f"{what.topic}|{what.subject}", "sequence": what.sequence}
             inbox[:] = [row for row in inbox if row["_id"] != position["_id"]] + [position]

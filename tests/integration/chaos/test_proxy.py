@@ -5,12 +5,22 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
+import bson
 import pytest
 
 from deploy.embedded.ports import LOOPBACK, free_ports
 from tests.chaos.proxy import Proxy, Trip
-from tests.chaos.wire import Kafka, Mongo, is_offset_commit, is_produce, is_relay_mark, is_transaction_commit
+from tests.chaos.wire import (
+    Kafka,
+    Mongo,
+    PageCommit,
+    is_offset_commit,
+    is_produce,
+    is_relay_mark,
+    is_transaction_commit,
+)
 
 
 def frame(body: bytes) -> bytes:
@@ -170,6 +180,25 @@ async def test_lost_requests_leave_the_connection_alone() -> None:
         assert await client.hears(b"stays")
         assert link.echo.heard == [frame(b"stays")]
         assert link.proxy.lost == 1
+
+
+def request(session: int, **command: Any) -> bytes:
+    """One of MongoDB's, as a driver sends it inside a transaction."""
+    body = bson.encode({**command, "lsid": {"id": bson.Binary(bytes([session]) * 16, 4)}, "txnNumber": 1})
+    return bytes(16) + struct.pack("<IB", 0, 0) + body
+
+
+def delivery(queue: str, severity: str) -> dict[str, str]:
+    return {"_id": "dlv_1", "severity": severity, "queue": queue}
+
+
+def test_the_commit_of_a_page_is_told_from_all_others() -> None:
+    fits, commit = PageCommit(), {"commitTransaction": 1}
+    assert not fits(request(1, insert="deliveries", documents=[delivery("page", "low")]))
+    assert not fits(request(2, insert="deliveries", documents=[delivery("inbox", "high")]))
+    assert not fits(request(3, insert="alerts", documents=[delivery("page", "high")]))
+    assert not fits(request(4, insert="deliveries", documents=[delivery("page", "high")]))
+    assert [fits(request(session, **commit)) for session in (1, 2, 3, 4)] == [False, False, False, True]
 
 
 def test_requests_are_told_apart() -> None:

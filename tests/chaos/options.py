@@ -1,0 +1,47 @@
+"""The command line of the suite, and which faults it asks for."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.chaos.faults import FAULTS
+from tests.chaos.turns import Faults, every_fault
+
+FOLDER = Path(".kith/chaos")
+PAIRS = 4
+SOAK_MINUTES = 60.0
+
+
+def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.chaos", description="Faults under load; exits with 1 on any violation."
+    )
+    parser.add_argument("--seed", type=int, default=7, help="people, their courses and the order of faults")
+    parser.add_argument(
+        "--minutes", type=float, help="faults are no longer begun after so long (default: all of them are)"
+    )
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="FAULT",
+        help="these alone; A+B is a pair (with --prove: these mutations)",
+    )
+    parser.add_argument("--pairs", type=int, default=PAIRS, help="how many pairs besides all single faults")
+    parser.add_argument("--soak", action="store_true", help="random faults and pairs, seed after seed")
+    parser.add_argument("--prove", action="store_true", help="take guarantees away; the suite must notice")
+    parser.add_argument("--list", action="store_true", help="name the faults")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="data, logs and report.json go here")
+    parser.add_argument("--document", type=Path, help="put the figures between the marks of this file")
+    return parser.parse_args(arguments)
+
+
+def chosen(asked: argparse.Namespace) -> list[Faults]:
+    """The faults of each window. Raises `SystemExit` for a name nobody knows."""
+    if not asked.only:
+        return every_fault(asked.seed, asked.pairs)
+    named = [tuple(part.strip() for part in text.split("+")) for text in asked.only]
+    unknown = {name for names in named for name in names} - FAULTS.keys()
+    if unknown:
+        sys.exit(f"no such fault: {', '.join(sorted(unknown))}; see --list")
+    return named

@@ -1,0 +1,154 @@
+"""The same people and the same clock twice, side by side: undisturbed, a little ahead, and with faults."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import monotonic
+
+from deploy.embedded.ports import free_ports
+from tests.chaos.checks import check
+from tests.chaos.checks.state import State
+from tests.chaos.faults.storage import remove_disk
+from tests.chaos.figures import WindowResult
+from tests.chaos.opening import PORTS, Opening, Say, opened
+from tests.chaos.run import Meddle, Run
+from tests.chaos.timeline import Window
+
+AHEAD = 2
+"""Windows that the undisturbed run is ahead by, at most: nothing is played that is not compared."""
+
+Told = Callable[[WindowResult], None]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`folder`: of both runs. `until`: the monotonic moment after which no window is begun."""
+
+    folder: Path
+    seed: int
+    plan: Sequence[Window]
+    until: float
+    mutation: str | None = None
+    meddle: Meddle | None = None
+
+
+@dataclass
+class Compared:
+    """Results of the undisturbed run and of the one with faults; the windows that were not reached."""
+
+    calm: list[WindowResult] = field(default_factory=list)
+    hurt: list[WindowResult] = field(default_factory=list)
+    not_reached: list[Window] = field(default_factory=list)
+    opened: float = 0.0
+    """Seconds until both stacks were ready to play."""
+
+    @property
+    def telling(self) -> list[WindowResult]:
+        """What a report shows: windows with faults, and whatever was violated."""
+        return [result for result in [*self.calm, *self.hurt] if result.faults or result.violations]
+
+    @property
+    def is_stuck(self) -> bool:
+        return any(result.is_stuck for result in [*self.calm, *self.hurt])
+
+
+class Lead:
+    """States of the undisturbed run, told window by window and not too far ahead."""
+
+    def __init__(self) -> None:
+        self._room = asyncio.Semaphore(AHEAD)
+        self._states: asyncio.Queue[State | None] = asyncio.Queue()
+        self._is_over = False
+
+    async def may_go_on(self) -> bool:
+        """Waits until a window more is wanted; `False` when none will be."""
+        await self._room.acquire()
+        return not self._is_over
+
+    def tell(self, state: State | None) -> None:
+        """`None`: there will be no more."""
+        self._states.put_nowait(state)
+
+    async def next(self) -> State | None:
+        state = await self._states.get()
+        self._room.release()
+        return state
+
+    def end(self) -> None:
+        self._is_over = True
+        self._room.release()
+
+
+async def side_by_side(asked: Comparison, say: Say, told: Told) -> Compared:
+    """Play both runs. They begin with empty folders."""
+    began, first, lead, compared = monotonic(), free_ports(2 * PORTS), Lead(), Compared()
+    calm = Opening(
+        _emptied(asked.folder / "undisturbed"), asked.seed, len(asked.plan), first, say, disturbed=False
+    )
+    hurt = replace(
+        calm,
+        folder=_emptied(asked.folder / "disturbed"),
+        first_port=first + PORTS,
+        disturbed=True,
+        mutation=asked.mutation,
+    )
+
+    def ready() -> None:
+        compared.opened = monotonic() - began
+
+    async with asyncio.TaskGroup() as runs:
+        runs.create_task(_undisturbed(calm, asked, lead, compared))
+        runs.create_task(_disturbed(hurt, asked, lead, compared, told, ready))
+    compared.not_reached = list(asked.plan[len(compared.hurt) :])
+    return compared
+
+
+def _emptied(folder: Path) -> Path:
+    remove_disk(folder / "mongod")  # of a run that was killed
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+async def _undisturbed(opening: Opening, asked: Comparison, lead: Lead, compared: Compared) -> None:
+    async with opened(opening) as run:
+        for window in asked.plan:
+            if not await lead.may_go_on():
+                break
+            compared.calm.append(result := await run.window(window, faults=False, expected=None))
+            if result.is_stuck:
+                break
+            lead.tell(run.states[-1])
+        lead.tell(None)
+        if run.results:
+            run.results[-1].violations += check(await run.history())
+
+
+async def _disturbed(
+    opening: Opening,
+    asked: Comparison,
+    lead: Lead,
+    compared: Compared,
+    told: Told,
+    ready: Callable[[], None],
+) -> None:
+    try:
+        async with opened(opening) as run:
+            ready()
+            run.meddle = asked.meddle
+            await _strike(run, asked, lead, compared, told)
+    finally:
+        lead.end()
+
+
+async def _strike(run: Run, asked: Comparison, lead: Lead, compared: Compared, told: Told) -> None:
+    """Until all is played, the time is up, or somebody is stuck."""
+    for window in asked.plan:
+        if monotonic() > asked.until or (expected := await lead.next()) is None:
+            return
+        compared.hurt.append(result := await run.window(window, faults=True, expected=expected))
+        told(result)
+        if result.is_stuck:
+            return

@@ -1,0 +1,75 @@
+"""In which order faults strike, and what a run says of those it had no time for."""
+
+from datetime import timedelta
+
+from tests.chaos.faults import FAMILIES, FAULTS
+from tests.chaos.figures import NEVER_REACHED, WindowResult
+from tests.chaos.report import not_reached, summary
+from tests.chaos.side_by_side import AHEAD, Compared, Lead
+from tests.chaos.timeline import AUTUMN, CHANGES, SPRING, windows
+from tests.chaos.turns import every_fault, in_turn, kind
+
+SEED, PAIRS = 7, 4
+
+
+def test_every_fault_has_its_turn_once() -> None:
+    order = every_fault(SEED, PAIRS)
+    assert sorted(faults for faults in order if len(faults) == 1) == sorted((name,) for name in FAULTS)
+    assert len(order) == len(FAULTS) + PAIRS
+
+
+def test_one_of_each_family_strikes_before_the_second_of_any() -> None:
+    first = every_fault(SEED, PAIRS)[: len(FAMILIES)]
+    struck = [{fault.name for fault in family} & {faults[0] for faults in first} for family in FAMILIES]
+    assert [len(names) for names in struck] == [1] * len(FAMILIES)
+
+
+def test_a_pair_strikes_as_early_as_a_family() -> None:
+    assert in_turn([[("a",), ("b",)], [("c",)], [("d", "e")]]) == [("a",), ("c",), ("d", "e"), ("b",)]
+
+
+def test_what_differs_comes_before_another_replica_of_the_same() -> None:
+    kinds = [kind(faults[0]) for faults in every_fault(SEED, 0) if faults[0].startswith("kill ")]
+    services = ["kill alerts", "kill care_plan", "kill intake", "kill scheduler"]
+    assert sorted(kind for kind in kinds[:6] if kind in services) == services
+
+
+def test_the_seed_decides_who_is_struck_first() -> None:
+    assert every_fault(SEED, PAIRS) == every_fault(SEED, PAIRS) != every_fault(SEED + 1, PAIRS)
+
+
+def test_the_clocks_change_in_the_windows_of_their_faults() -> None:
+    plan = windows(every_fault(SEED, PAIRS))
+    held = {name: window for window in plan for name in window.faults if name in CHANGES}
+    assert held["clock_spring"].holds(SPRING)
+    assert held["clock_autumn"].holds(AUTUMN)
+    assert all(plan[n].end == plan[n + 1].begin for n in range(len(plan) - 1))
+    assert plan[-1].end - plan[0].begin > timedelta(days=len(plan))
+
+
+def test_a_run_names_the_faults_it_had_no_time_for() -> None:
+    plan = windows([("kill alerts",), ("messages torn", "kill broker"), ("receivers hang",)])
+    compared = Compared(hurt=[WindowResult(0, (), ""), WindowResult(1, ("kill alerts",), "")])
+    compared.not_reached = plan[2:]
+    assert not_reached(compared) == "not reached, no time left: messages torn + kill broker, receivers hang"
+    assert summary([compared], 60, 0) == (
+        "1 of 3 faults and pairs in 60 s (2 not reached, 0 struck nothing): no violation."
+    )
+
+
+def test_a_fault_that_struck_nothing_is_not_counted_as_survived() -> None:
+    idle = WindowResult(1, ("die before commit: scheduler",), "", notes=[NEVER_REACHED])
+    compared = Compared(hurt=[idle])
+    assert not_reached(compared) == f"struck nothing: die before commit: scheduler ({NEVER_REACHED})"
+    assert "1 struck nothing" in summary([compared], 60, 0)
+
+
+async def test_the_undisturbed_run_plays_no_more_than_is_asked_for() -> None:
+    lead = Lead()
+    for _ in range(AHEAD):
+        assert await lead.may_go_on()
+        lead.tell({})
+    assert await lead.next() == {}
+    assert await lead.may_go_on()
+    lead.end()
+    assert not await lead.may_go_on()
