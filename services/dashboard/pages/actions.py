@@ -1,9 +1,165 @@
-"""The page actions."""
+"""What is done about a person: a page per action, refused with the guard's reason, never done twice."""
 
-from fastapi import APIRouter
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
-from services.dashboard.pages.desk import Desk
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from services.dashboard.pages.desk import Carer, Desk
+from services.dashboard.pages.forms import new_key, posted
+from services.dashboard.pages.person import plan_of, row_of, standing
+from services.dashboard.pages.person_acts import Act, Ask, Scene
+from services.dashboard.pages.person_answers import SUPPORT, Reply, reply, unfit
+from services.dashboard.pages.person_catalogue import CATALOGUE
+from services.dashboard.pages.person_fields import Entered, Field, Unfit
+from services.dashboard.pages.person_measures import shows_danger
+from services.dashboard.pages.signing_in import FORM
+from services.dashboard.web.services import Answer
+from services.dashboard.web.viewer import Viewer
+from shared.http.admission import not_found
+from shared.http.problems import Problem
+
+KEY = re.compile(r"[A-Za-z0-9-]{1,64}")
+PATH = "/people/{patient_id}/actions/{action}"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A form as it is drawn: with what, for which version of the document, under which key."""
+
+    values: Mapping[str, str]
+    version: int | None
+    key: str
+    reply: Reply | None = None
 
 
 def router(desk: Desk) -> APIRouter:
-    return APIRouter(tags=["actions"])
+    api = APIRouter(tags=["actions"])
+
+    @api.get(PATH, response_class=HTMLResponse)
+    async def show_action(
+        request: Request,
+        patient_id: str,
+        action: str,
+        viewer: Carer,
+        appointment: Annotated[str, Query(max_length=200)] = "",
+    ) -> HTMLResponse:
+        """The form of one action, filled with how it stands."""
+        act = _act(action, viewer)
+        scene, version, answer = await _scene(desk, viewer, patient_id, act)
+        scene = replace(scene, appointment_id=appointment)
+        drawn = Drawn(act.initial(scene), version, new_key())
+        return await _page(desk, request, act, scene, drawn, answer)
+
+    @api.post(PATH, response_class=HTMLResponse, openapi_extra=FORM)
+    async def take_action(request: Request, patient_id: str, action: str, viewer: Carer) -> Response:
+        """Do it: back to the person when it is done, the form with its input when it is not."""
+        act = _act(action, viewer)
+        entered = await posted(request, viewer)
+        scene = Scene(await row_of(desk, viewer, patient_id), viewer, desk.clock.now())
+        try:
+            ask = act.ask(scene, entered)
+        except Unfit as error:
+            return await _again(desk, request, act, scene, entered, unfit(list(error.errors)))
+        answer = await _send(desk, viewer, act, ask, entered)
+        if not answer.ok:
+            return await _again(desk, request, act, scene, entered, reply(answer, _fields(act, scene)))
+        if notice := _notice(act, answer):
+            known = standing(scene) | {"act": act, "notice_of": notice}
+            return await desk.page(request, viewer, "person-crisis.html", title="Crisis flag raised", **known)
+        return RedirectResponse(f"/people/{patient_id}?done={act.name}", 303)
+
+    return api
+
+
+def _act(name: str, viewer: Viewer) -> Act:
+    """Raises `Problem` 404 for what there is none of, 403 for what the viewer's role may not do."""
+    act = CATALOGUE.get(name)
+    if act is None:
+        raise not_found()
+    if act.clinicians_only and not viewer.treats:
+        raise Problem(403, "role_required", "This is decided by a clinician.")
+    return act
+
+
+async def _scene(
+    desk: Desk, viewer: Viewer, patient_id: str, act: Act
+) -> tuple[Scene, int | None, Answer | None]:
+    """With the document that the act changes, as its service has it right now."""
+    row = await row_of(desk, viewer, patient_id)
+    answer = await plan_of(desk, viewer, row.course) if act.changes != "schedule" else None
+    scene = Scene(row, viewer, desk.clock.now(), answer.body if answer and answer.ok else None)
+    if act.changes == "schedule" and row.course is not None:
+        answer = await desk.services.get(viewer, "scheduler", f"/schedules/{row.course.id}")
+    return scene, answer.version if answer else None, answer
+
+
+def _fields(act: Act, scene: Scene) -> dict[str, Field]:
+    return {name: field for form in act.forms(scene) for name, field in form.fields.items()}
+
+
+async def _send(desk: Desk, viewer: Viewer, act: Act, ask: Ask, entered: Entered) -> Answer:
+    """Once per form drawn, and only to the document that its sender has seen."""
+    version = _version(entered) if act.changes else None
+    return await desk.services.send(
+        viewer, ask.service, ask.method, ask.path, ask.body, key=_key(entered), version=version
+    )
+
+
+def _key(entered: Entered) -> str:
+    given = entered.get("idempotency_key", "")
+    return given if KEY.fullmatch(given) else new_key()
+
+
+def _version(entered: Entered) -> int:
+    """A form without a version has seen none: nothing is changed by it."""
+    given = entered.get("if_match", "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else 0
+
+
+def _notice(act: Act, answer: Answer) -> Mapping[str, Any] | None:
+    """The crisis flag that this very entry raised."""
+    body = answer.body if isinstance(answer.body, Mapping) else {}
+    notice: Mapping[str, Any] | None = body.get("crisis_notice")
+    if notice is None and act.name == "crisis-flag":
+        return {"severity": "high", "evidence": ["explicit"], "support": SUPPORT}
+    return notice
+
+
+async def _again(
+    desk: Desk, request: Request, act: Act, scene: Scene, entered: Entered, said: Reply
+) -> HTMLResponse:
+    """The form once more, as it was filled in.
+
+    After a conflict it stands for the version that is shown now, so that sending it again is a decision;
+    otherwise for the one its sender saw. What may have been done already keeps its key.
+    """
+    scene, version, answer = await _scene(desk, scene.viewer, scene.row.id, act)
+    if said.state != "conflict" or version is None:
+        version = _version(entered)
+    key = _key(entered) if said.state == "unavailable" else new_key()
+    return await _page(desk, request, act, scene, Drawn(entered, version, key, said), answer)
+
+
+async def _page(
+    desk: Desk, request: Request, act: Act, scene: Scene, drawn: Drawn, answer: Answer | None
+) -> HTMLResponse:
+    away = act.changes is not None and drawn.reply is None and not (answer and answer.ok)
+    known = standing(scene) | {
+        "act": act,
+        "answer": answer,
+        "away": away,
+        "open_here": act.is_open_to(scene),
+        "forms": act.forms(scene),
+        "drawn": drawn,
+        "danger": drawn.reply is not None and act.section == "Now" and shows_danger(drawn.values),
+        "support": SUPPORT,
+    }
+    status = 503 if away else drawn.reply.status if drawn.reply else 200
+    return await desk.page(
+        request, scene.viewer, "person-action.html", title=act.title, status=status, **known
+    )

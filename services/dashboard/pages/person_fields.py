@@ -1,0 +1,109 @@
+"""What a form about a person asks for, and reading what was entered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Entered = Mapping[str, str]
+"""A posted form: names and texts."""
+
+Options = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Field:
+    """As `field` in parts/forms.html draws it."""
+
+    name: str
+    label: str
+    type: str = "text"
+    options: Options = ()
+    required: bool = False
+    hint: str | None = None
+    min: str | None = None
+    max: str | None = None
+    maxlength: int | None = None
+    rows: int = 4
+
+
+@dataclass(frozen=True)
+class Group:
+    """Fields under one heading. `folded`: opened only by whoever wants it. `beside`: in a row."""
+
+    legend: str
+    fields: tuple[Field, ...]
+    hint: str = ""
+    folded: bool = False
+    beside: bool = False
+
+
+@dataclass(frozen=True)
+class Form:
+    """One way to answer. Where an action has several, `name` goes with the entry as `form`."""
+
+    groups: tuple[Group, ...]
+    submit: str
+    name: str = ""
+    title: str = ""
+    kind: str = "primary"
+
+    @property
+    def fields(self) -> dict[str, Field]:
+        return {field.name: field for group in self.groups for field in group.fields}
+
+
+class Unfit(Exception):
+    """An entry that cannot be sent on: `errors` are pairs of a field's name and a sentence."""
+
+    def __init__(self, *errors: tuple[str, str]) -> None:
+        super().__init__(*(name for name, _ in errors))
+        self.errors = errors
+
+
+def plain(*fields: Field, submit: str, kind: str = "primary", beside: bool = False) -> tuple[Form, ...]:
+    """The one form of an action that asks for little."""
+    return (Form((Group("", fields, beside=beside),), submit, kind=kind),)
+
+
+def text(entered: Entered, name: str, label: str) -> str:
+    """Raises `Unfit` when nothing was entered."""
+    value = entered.get(name, "").strip()
+    if not value:
+        raise Unfit((name, f"{label}: this is needed."))
+    return value
+
+
+def optional(entered: Entered, name: str) -> str | None:
+    return entered.get(name, "").strip() or None
+
+
+def number(entered: Entered, name: str, label: str) -> int:
+    """Raises `Unfit` for what is no whole number."""
+    value = text(entered, name, label)
+    if not (value.isascii() and value.removeprefix("-").isdecimal() and len(value) <= 9):
+        raise Unfit((name, f"{label}: a whole number is needed."))
+    return int(value)
+
+
+def local_time(entered: Entered, name: str, label: str) -> str:
+    """A wall-clock time as browsers write it. Raises `Unfit`."""
+    value = text(entered, name, label)
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=None).isoformat(timespec="minutes")
+    except ValueError:
+        raise Unfit((name, f"{label}: a day and a time are needed, like 2026-03-09T10:00.")) from None
+
+
+def instant(entered: Entered, name: str, label: str, zone: str) -> str | None:
+    """A wall-clock time in the clinic's zone as an instant; `None` when left empty. Raises `Unfit`."""
+    if optional(entered, name) is None:
+        return None
+    naive = datetime.fromisoformat(local_time(entered, name, label))
+    return naive.replace(tzinfo=ZoneInfo(zone)).isoformat()
+
+
+def without_nothing(**body: Any) -> dict[str, Any]:
+    """A body without what was left empty."""
+    return {name: value for name, value in body.items() if value is not None}
