@@ -19,6 +19,9 @@ from tests.chaos.timeline import Window
 AHEAD = 2
 """Windows that the undisturbed run is ahead by, at most: nothing is played that is not compared."""
 
+OVERTIME_SECONDS = 45.0
+"""How long after the time is up the last window may end, if it takes as long as the longest before."""
+
 Told = Callable[[WindowResult], None]
 
 
@@ -143,10 +146,16 @@ async def _disturbed(
         lead.end()
 
 
+def is_time_left(seconds: float, longest: float) -> bool:
+    """Whether a window may be begun `seconds` before the time is up."""
+    return seconds > max(0.0, longest - OVERTIME_SECONDS)
+
+
 async def _strike(run: Run, asked: Comparison, lead: Lead, compared: Compared, told: Told) -> None:
     """Until all is played, the time is up, or somebody is stuck."""
     for window in asked.plan:
-        if monotonic() > asked.until or (expected := await lead.next()) is None:
+        longest = max((result.took for result in compared.hurt), default=0.0)
+        if not is_time_left(asked.until - monotonic(), longest) or (expected := await lead.next()) is None:
             return
         compared.hurt.append(result := await run.window(window, faults=True, expected=expected))
         told(result)

@@ -89,6 +89,8 @@ class ChaosStack(Stack):
         names = {**REPLICAS, GUEST: "scheduler"}
         for place, (name, service) in enumerate(names.items()):
             self.replicas[name] = self._replica(name, service, first_port + 3 * place, mutation)
+            if not replicated:  # nothing is to fail, so nothing stands between it and the servers
+                self.replicas[name].mongodb, self.replicas[name].kafka = self.mongod.uri, self.broker.address
         chosen = REPLICAS if replicated else SERVICES
         self.services = {name: self.replicas[name] for name in chosen}
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from tests.chaos.faults import FAMILIES, FAULTS
 from tests.chaos.figures import NEVER_REACHED, WindowResult
 from tests.chaos.report import not_reached, summary
-from tests.chaos.side_by_side import AHEAD, Compared, Lead
+from tests.chaos.side_by_side import AHEAD, OVERTIME_SECONDS, Compared, Lead, is_time_left
 from tests.chaos.timeline import AUTUMN, CHANGES, SPRING, windows
 from tests.chaos.turns import every_fault, in_turn, kind
 
@@ -62,6 +62,13 @@ def test_a_fault_that_struck_nothing_is_not_counted_as_survived() -> None:
     compared = Compared(hurt=[idle])
     assert not_reached(compared) == f"struck nothing: die before commit: scheduler ({NEVER_REACHED})"
     assert "1 struck nothing" in summary([compared], 60, 0)
+
+
+def test_no_window_is_begun_that_would_end_long_after_the_time_is_up() -> None:
+    assert is_time_left(1, longest=0)
+    assert is_time_left(60, longest=60 + OVERTIME_SECONDS - 1)
+    assert not is_time_left(60, longest=60 + OVERTIME_SECONDS + 1)
+    assert not is_time_left(0, longest=0)
 
 
 async def test_the_undisturbed_run_plays_no_more_than_is_asked_for() -> None:
