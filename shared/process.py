@@ -53,6 +53,8 @@ class Process:
             subscriptions=service.subscriptions,
             open_work=service.open_work,
         )
+        if service.follow is not None:
+            service.follow(self.messaging)
         self._stopping = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
         self._prepared = False

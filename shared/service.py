@@ -11,6 +11,7 @@ from fastapi import APIRouter
 from shared.clock import Clock
 from shared.messaging.consumer import Subscription
 from shared.messaging.event import Event
+from shared.messaging.messaging import Messaging
 from shared.messaging.work import Work
 from shared.mongo import Index, MongoDatabase
 from shared.settings import Settings
@@ -63,10 +64,15 @@ class Service:
     background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
     middleware: Sequence[Callable[[Any], Any]] = ()
     """ASGI middleware around everything else, the innermost first."""
+    follow: Callable[[Messaging], None] | None = None
+    """Handed the Kafka traffic of the process, for who has to say how far it has read."""
 
 
-def open_database(settings: Settings, service: str) -> MongoDatabase:
-    """The service's own database."""
+def open_database(settings: Settings, service: str, *, prefix: str = "") -> MongoDatabase:
+    """The service's own database; `prefix`: another set of collections in it."""
     return MongoDatabase(
-        settings.mongodb.get_secret_value(), settings.database_name(service), driver=settings.mongodb_driver
+        settings.mongodb.get_secret_value(),
+        settings.database_name(service),
+        driver=settings.mongodb_driver,
+        prefix=prefix,
     )

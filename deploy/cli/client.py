@@ -16,7 +16,7 @@ from urllib.parse import quote
 import typer
 
 from deploy.cli.console import fail, running_stack
-from deploy.embedded.plan import SERVICES
+from deploy.embedded.plan import PAGE, SERVICES
 
 if TYPE_CHECKING:
     import httpx2
@@ -105,7 +105,7 @@ def _elsewhere(url: str) -> Deployment:
 def addresses(url: str) -> dict[str, str]:
     """Where each service is; without a place for the name, all are taken to be at the same address."""
     base = url.rstrip("/")
-    return {service: base.replace(PLACE, service.replace("_", "-")) for service in SERVICES}
+    return {service: base.replace(PLACE, service.replace("_", "-")) for service in (*SERVICES, PAGE)}
 
 
 class _Minted:

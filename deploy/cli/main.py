@@ -14,6 +14,7 @@ COMMANDS = (
     "books",
     "dead_letters",
     "outbox",
+    "dashboard",
     "doctor",
     "token",
     "reset",

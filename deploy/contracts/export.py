@@ -12,7 +12,7 @@ from shared.messaging.event import Event
 from shared.messaging.reactions import Reactions
 from shared.messaging.topics import topics
 
-SERVICES = ("intake", "care_plan", "scheduler", "alerts")
+SERVICES = ("intake", "care_plan", "scheduler", "alerts", "dashboard")
 
 
 def announced(service: str) -> list[type[Event]]:

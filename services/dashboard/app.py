@@ -3,7 +3,7 @@
 import zlib
 from functools import partial
 
-from services.dashboard import store
+from services.dashboard import operating, store
 from services.dashboard.pages import (
     actions,
     alerts,
@@ -17,6 +17,7 @@ from services.dashboard.pages import (
     signing_in,
 )
 from services.dashboard.pages.desk import Desk
+from services.dashboard.rebuild import Progress, Rebuild
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.store import GATE_COUNT, ReadWork
 from services.dashboard.subscribers import PEOPLE
@@ -25,6 +26,7 @@ from services.dashboard.web.gate import Gate
 from services.dashboard.web.live import Live
 from services.dashboard.web.services import Services
 from shared.clock import clock as clock_of
+from shared.mongo import MongoDatabase
 from shared.service import BookEntry, Service, Subscription, open_database
 
 NAME = "dashboard"
@@ -40,8 +42,13 @@ def build(settings: DashboardSettings) -> Service:
         return ReadWork(database, now=clock.now(), gate=gate)
 
     drawing = Drawing(clock, idle_minutes=settings.idle_minutes)
-    live = Live(database)
+    live = Live(database, clock)
     desk = Desk(settings, database, clock, open_work, drawing, live, Services(settings.urls))
+
+    def open_second(prefix: str) -> MongoDatabase:
+        return open_database(settings, NAME, prefix=prefix)
+
+    rebuilding = Rebuild(settings, database, clock, open_second, Progress())
     secure = signing_in.is_secure(desk)
     return Service(
         name=NAME,
@@ -51,13 +58,14 @@ def build(settings: DashboardSettings) -> Service:
         clock=clock,
         open_work=open_work,
         subscriptions=[Subscription("people", PEOPLE)],
-        routers=[page.router(desk) for page in PAGES],
+        routers=[*(page.router(desk) for page in PAGES), operating.router(rebuilding)],
         indexes=store.INDEXES,
         collections=store.COLLECTIONS,
         events=[],
         tickers=[],
         books=_books,
         background=[live.run],
+        follow=live.follow,
         middleware=[partial(Gate, drawing=drawing, idle_minutes=settings.idle_minutes, secure=secure)],
     )
 

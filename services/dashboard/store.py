@@ -1,6 +1,6 @@
 """The read model's documents: people, alerts, and everybody's story as it was announced."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -16,7 +16,10 @@ PEOPLE, ALERTS, STORY, GATES = "people", "alerts", "story", "gates"
 READ_MODEL = [PEOPLE, ALERTS, STORY]
 """What a rebuild makes anew."""
 
-COLLECTIONS = [*READ_MODEL, GATES]
+FEEDS = "feeds"
+"""Secret addresses of calendars: no rebuild touches them."""
+
+COLLECTIONS = [*READ_MODEL, GATES, FEEDS]
 INDEXES = [
     Index(PEOPLE, "clinic_id", "risk", "since", "_id"),
     Index(PEOPLE, "clinic_id", "clinician_id", "risk", "since", "_id"),
@@ -34,8 +37,10 @@ INDEXES = [
     Index(ALERTS, "state", "raised_at"),
     Index(ALERTS, "patient_id", "raised_at"),
     Index(STORY, "patient_id", "at", "_id"),
+    Index(FEEDS, "clinician_id"),
 ]
 NEVER, NEVER_YET = datetime(9999, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)
+CLOSED = timedelta(minutes=5)
 GATE_COUNT = 16
 """Replicas pass through different gates, so that they do not wait for one another."""
 
@@ -136,19 +141,20 @@ async def pass_gate(database: MongoDatabase, gate: int, txn: Txn) -> None:
     found = await database[GATES].update_one({"_id": gate}, passed, upsert=True, session=txn)
     if found.matched_count:
         row = await database[GATES].find_one({"_id": gate}, session=txn)
-        if row and row.get("closed"):
+        if row and row.get("closed_until", NEVER_YET) > datetime.now(UTC):
             raise Conflict(GATES)
 
 
 async def close_gates(database: MongoDatabase) -> None:
-    """Let nobody write until `open_gates`."""
-    await _set_gates(database, closed=True)
+    """Let nobody write until `open_gates`, or until whoever closed them must have died."""
+    await _set_gates(database, datetime.now(UTC) + CLOSED)
 
 
 async def open_gates(database: MongoDatabase) -> None:
-    await _set_gates(database, closed=False)
+    await _set_gates(database, NEVER_YET)
 
 
-async def _set_gates(database: MongoDatabase, *, closed: bool) -> None:
+async def _set_gates(database: MongoDatabase, closed_until: datetime) -> None:
     for gate in range(GATE_COUNT):
-        await database[GATES].update_one({"_id": gate}, {"$set": {"closed": closed}}, upsert=True)
+        change: Document = {"$set": {"closed_until": closed_until}}
+        await database[GATES].update_one({"_id": gate}, change, upsert=True)

@@ -99,6 +99,11 @@ class Messaging:
         """Whether every subscription has its partitions."""
         return self._epoch is not None and all(consumer.assigned for consumer in self.consumers)
 
+    @property
+    def is_current(self) -> bool:
+        """Whether the broker answers and everything it has for us was read."""
+        return self.cluster_reached and self.assigned and not any(c.lag() for c in self.consumers)
+
     async def has_something_to_publish(self) -> bool:
         """Asks the database only when the relay does not know."""
         relay = self._epoch.relay if self._epoch is not None else None

@@ -5,7 +5,7 @@ from pathlib import Path
 import grimp
 import pytest
 
-from deploy.embedded.plan import SERVICES
+from deploy.embedded.plan import PAGE, SERVICES
 from shared.settings import Settings
 from tests.support import containers
 
@@ -25,7 +25,7 @@ def owner(module: str) -> str:
     return ".".join(parts[:2]) if parts[0] == "services" else parts[0]
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", [*SERVICES, PAGE])
 def test_a_service_reaches_only_itself_and_shared(service: str) -> None:
     package = f"services.{service}"
     assert f"{package}.__main__" in GRAPH.modules
@@ -38,7 +38,7 @@ def test_shared_reaches_nothing_but_itself() -> None:
 
 def test_every_service_is_looked_at() -> None:
     found = {path.parent.name for path in ROOT.glob("services/*/__main__.py")}
-    assert found == set(SERVICES)
+    assert found == {*SERVICES, PAGE}
 
 
 @pytest.mark.parametrize("folder", ["services", "shared", "deploy"])

@@ -1,15 +1,17 @@
 """Static files, names, and the stream of what is new."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from services.dashboard.pages.desk import Carer, Desk
+from services.dashboard.charts.samples import samples
+from services.dashboard.pages.desk import Anybody, Carer, Desk
 from services.dashboard.pages.signing_in import OPEN
 from services.dashboard.web.live import messages
 from shared.http.admission import not_found
@@ -52,4 +54,17 @@ def router(desk: Desk) -> APIRouter:
             {"names": {name.pop("patient_id"): name for name in found}}, 200 if answer.ok else 502
         )
 
+    if desk.settings.development_key is not None:
+        _add_gallery(api, desk)
     return api
+
+
+def _add_gallery(api: APIRouter, desk: Desk) -> None:
+    @api.get("/gallery", response_class=HTMLResponse, include_in_schema=False)
+    async def show_gallery(request: Request, viewer: Anybody) -> HTMLResponse:
+        """Everything pages are made of, with samples: on development stacks only."""
+        now = desk.drawing.now
+        later = now + timedelta(minutes=5)
+        return await desk.page(
+            request, viewer, "gallery.html", title="Gallery", pictures=samples(now), later=later
+        )

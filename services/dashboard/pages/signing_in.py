@@ -26,6 +26,7 @@ DEVELOPERS: dict[str, Role] = {
 Next = Annotated[str, Query(max_length=500)]
 REASONS = {
     "ended": "Your sign-in has ended. Sign in again to go on where you were.",
+    "expired": "Your sign-in has ended. Sign in again to go on where you were.",
     "idle": "You were signed out because nothing was done for a while.",
     "out": "You are signed out.",
 }

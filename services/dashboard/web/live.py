@@ -3,13 +3,17 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import orjson
 import structlog
 
 from services.dashboard.store import ALERTS, PEOPLE
+from shared.clock import Clock
 from shared.http.caller import ALL_CLINICS
+from shared.messaging.messaging import Messaging
 from shared.mongo import Document, MongoDatabase, PyMongoError
 
 log = structlog.get_logger()
@@ -20,6 +24,7 @@ GATHER_SECONDS = 0.15
 AT_MOST = 500
 """Ids in one message; with more, pages are told to look at everything again."""
 
+BEAT_SECONDS = 5.0
 QUEUED = 100
 OPERATIONS = ("insert", "replace", "update")
 
@@ -51,20 +56,46 @@ class Listener:
 class Live:
     """Runs until cancelled. `changes` counts what was seen of each clinic, for cached fragments."""
 
-    def __init__(self, database: MongoDatabase) -> None:
-        self._database = database
+    def __init__(self, database: MongoDatabase, clock: Clock) -> None:
+        self._database, self._clock = database, clock
         self._listeners: set[Listener] = set()
         self._news: dict[str, _News] = {}
         self._stirred = asyncio.Event()
+        self._traffic: Messaging | None = None
+        self._current = monotonic()
         self.changes = 0
 
-    async def run(self, _: asyncio.Event) -> None:
+    def follow(self, traffic: Messaging) -> None:
+        """Whose reading says how fresh the read model is."""
+        self._traffic = traffic
+
+    @property
+    def age(self) -> float:
+        """Seconds since the read model was last known to show everything announced."""
+        if self._traffic is not None and self._traffic.is_current:
+            self._current = monotonic()
+        return monotonic() - self._current
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        try:
+            await self._run()
+        finally:
+            self._say_goodbye()
+
+    def _say_goodbye(self) -> None:
+        """Open pages come back at once, to another replica or to this one when it is up again."""
+        for listener in self._listeners:
+            listener.overrun = True
+            _put(listener, ("goodbye", b"{}"))
+
+    async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch(PEOPLE, ["clinic_id"]))
             tasks.create_task(
                 self._watch(ALERTS, ["clinic_id", "kind", "severity", "state", "told", "joined"])
             )
             tasks.create_task(self._tell())
+            tasks.create_task(self._beat())
 
     def listen(self, clinic: str) -> Listener:
         listener = Listener(clinic)
@@ -110,6 +141,15 @@ class Live:
     def _of(self, clinic: str) -> _News:
         return self._news.setdefault(clinic, _News())
 
+    async def _beat(self) -> None:
+        """So that a page knows that its line is not dead, and how old is what it shows."""
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            now = self._clock.now()
+            beat = {"now": now.isoformat(), "as_of": (now - timedelta(seconds=self.age)).isoformat()}
+            for listener in list(self._listeners):
+                _put(listener, ("beat", orjson.dumps(beat)))
+
     async def _tell(self) -> None:
         while True:
             await self._stirred.wait()
@@ -152,7 +192,7 @@ async def messages(live: Live, clinic: str) -> AsyncIterator[tuple[str, bytes]]:
     listener = live.listen(clinic)
     try:
         yield "hello", b"{}"
-        while not listener.overrun:
+        while not (listener.overrun and listener.waiting.empty()):
             yield await listener.waiting.get()
         yield "goodbye", b"{}"
     finally:

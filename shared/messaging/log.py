@@ -1,0 +1,58 @@
+"""The whole log of some topics, read once from its beginning, outside of any consumer group."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from itertools import chain
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared.messaging.envelope import Record
+from shared.messaging.kafka import Cluster
+from shared.messaging.topics import topic
+from shared.settings import Settings
+
+POLL_MS = 200
+
+
+class Log:
+    """`epoch`: the cluster's id. Positions count messages, not bytes."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, epoch: str, first: dict[Any, int]) -> None:
+        self._consumer, self.epoch, self._first = consumer, epoch, first
+
+    async def some(self, at_most: int) -> Sequence[Record]:
+        """The next records; none when nothing came for a moment."""
+        found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=at_most)
+        return list(chain.from_iterable(found.values()))
+
+    async def progress(self) -> tuple[int, int]:
+        """How many messages were read, and how many there are by now."""
+        ends = await self._consumer.end_offsets(list(self._first))
+        read = [await self._consumer.position(place) - first for place, first in self._first.items()]
+        return sum(read), sum(ends[place] - first for place, first in self._first.items())
+
+
+@asynccontextmanager
+async def reading(settings: Settings, names: Sequence[str]) -> AsyncIterator[Log]:
+    """Raises `KafkaError` or `OSError` when no broker answers."""
+    cluster = Cluster(settings.kafka)
+    try:
+        epoch = await cluster.identity()
+    finally:
+        await cluster.close()
+    places = [
+        TopicPartition(name, number)
+        for name in names
+        for number in range(topic(name).partitions_on(embedded=settings.embedded_broker))
+    ]
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, enable_auto_commit=False)
+    consumer.assign(places)
+    await consumer.start()
+    try:
+        first = await consumer.beginning_offsets(places)
+        for place, offset in first.items():
+            consumer.seek(place, offset)
+        yield Log(consumer, epoch, first)
+    finally:
+        await consumer.stop()

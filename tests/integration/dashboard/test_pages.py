@@ -1,0 +1,107 @@
+"""What every page does: who is let in, what comes with it, what a refusal looks like."""
+
+import re
+
+import pytest
+
+from shared.auth import mint
+from tests.integration.dashboard.conftest import KEY, Dashboard
+from tests.support.courses import history
+
+HTML = {"Accept": "text/html"}
+
+
+async def test_whoever_is_not_signed_in_lands_at_sign_in_and_comes_back(dashboard: Dashboard) -> None:
+    async with dashboard.nobody() as nobody:
+        answer = await nobody.get("/?flag=crisis", headers=HTML)
+        assert answer.status_code == 303
+        assert answer.headers["location"] == "/sign-in?reason=ended&next=%2F%3Fflag%3Dcrisis"
+        token = mint(KEY, subject="cln_r01", roles=["clinician"], clinic="riverside")
+        answer = await nobody.post("/sign-in", data={"token": token, "next": "/?flag=crisis"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/?flag=crisis")
+        cookie = answer.headers["set-cookie"]
+        assert "HttpOnly" in cookie
+        assert re.search("samesite=strict", cookie, re.IGNORECASE)
+        page = await nobody.get("/", headers=HTML)
+        assert page.status_code == 200
+        assert "cln_r01" in page.text
+
+
+@pytest.mark.parametrize(
+    "next", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example"]
+)
+async def test_sign_in_never_leads_to_another_site(dashboard: Dashboard, next: str) -> None:
+    token = mint(KEY, subject="cln_r01", roles=["clinician"])
+    async with dashboard.nobody() as nobody:
+        answer = await nobody.post("/sign-in", data={"token": token, "next": next})
+    assert answer.headers["location"] == "/"
+
+
+async def test_a_bad_token_is_refused_and_not_repeated(dashboard: Dashboard) -> None:
+    async with dashboard.nobody() as nobody:
+        answer = await nobody.post("/sign-in", data={"token": "not-a-token", "next": "/"})
+    assert answer.status_code == 401
+    assert "not-a-token" not in answer.text
+    assert "set-cookie" not in answer.headers
+
+
+async def test_a_form_from_another_site_is_refused(dashboard: Dashboard) -> None:
+    token = mint(KEY, subject="cln_r01", roles=["clinician"])
+    async with dashboard.nobody() as nobody:
+        nobody.cookies.set("kith_token", token)
+        answer = await nobody.post("/sign-out", headers={"Sec-Fetch-Site": "cross-site"})
+        assert answer.status_code == 403
+        assert (await nobody.post("/sign-out", headers={"Sec-Fetch-Site": "same-origin"})).status_code == 303
+
+
+async def test_nothing_from_outside_may_be_loaded(dashboard: Dashboard) -> None:
+    async with dashboard.as_("coordinator") as coordinator:
+        page = await coordinator.get("/", headers=HTML)
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert re.search(r"<script(?![^>]*src=)", page.text) is None
+    assert re.search(r'\sstyle="|\son[a-z]+="', page.text) is None
+    assert re.findall(r'(?:src|href)="(?:https?:)?//', page.text) == []
+
+
+async def test_an_engineer_sees_no_people(dashboard: Dashboard) -> None:
+    async with dashboard.as_("engineer") as engineer:
+        page = await engineer.get("/", headers=HTML)
+    assert page.status_code == 403
+    assert page.headers["content-type"].startswith("text/html")
+
+
+async def test_the_caseload_of_a_clinic_is_its_own_as_page_and_as_csv(dashboard: Dashboard) -> None:
+    for stream in history("pat_1"):
+        await dashboard.take(stream)
+    for path in ("/", "/parts/caseload", "/caseload.csv"):
+        async with (
+            dashboard.as_("coordinator", "riverside") as own,
+            dashboard.as_("coordinator", "lakeside") as other,
+        ):
+            assert "pat_1" in (await own.get(path)).text, path
+            assert "pat_1" not in (await other.get(path)).text, path
+
+
+@pytest.mark.parametrize("address", ["/?flag=nonsense", "/?sort=nonsense", "/?after=AAAA", "/?after=bnVsbA"])
+async def test_an_address_that_no_link_made_is_refused_in_words(dashboard: Dashboard, address: str) -> None:
+    async with dashboard.as_("coordinator") as coordinator:
+        assert (await coordinator.get(address)).status_code == 422
+
+
+async def test_the_pages_of_a_long_caseload_hold_everybody_once(dashboard: Dashboard) -> None:
+    ids = [f"pat_{number:03}" for number in range(120)]
+    for start in range(0, 120, 40):
+        streams = [history(id)[0] for id in ids[start : start + 40]]
+        await dashboard.take([message for stream in streams for message in stream])
+    for sort in ("risk", "next", "contact"):
+        seen: list[str] = []
+        address = f"/parts/caseload?sort={sort}"
+        async with dashboard.as_("coordinator") as coordinator:
+            while address:
+                text = (await coordinator.get(address)).text
+                seen += re.findall(r'data-patient="(pat_\d+)"', text)
+                found = re.search(r'rel="next" href="/\?([^"]+)"', text)
+                address = f"/parts/caseload?{found[1].replace('&amp;', '&')}" if found else ""
+        assert sorted(seen) == ids, sort
