@@ -23,6 +23,7 @@ NAMES = {
     "idle": "timers.idle",
     "start": "whole.start",
     "memory": "whole.memory",
+    "caseload": "page.caseload",
 }
 """Benchmark → its module in this package, in the order in which they run."""
 

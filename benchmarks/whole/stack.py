@@ -147,8 +147,8 @@ class Whole:
 
 def plan_for(data: Path, capacity: int, *, page: str | None = None, **chosen: Any) -> Plan:
     """Free ports, and clinics with time for `capacity` patients."""
-    first = free_ports(len(SERVICES) + SERVERS)
-    ports = Ports.above(first + 1, mongod=first, kafka=first + 1)
+    first = free_ports(1 + len(SERVICES) + SERVERS)
+    ports = Ports.above(first + SERVERS, mongod=first, kafka=first + 1)
     files = clinics.write(data / "config", capacity, page=page)
     texts = [f"{name}={value}" for name, value in (files | chosen).items()]
     return Plan(data.resolve(), ports, chosen=chosen_settings(texts))

@@ -12,7 +12,7 @@ import typer
 import uvloop
 
 from deploy.cli.console import console, fail
-from deploy.embedded.plan import KAFKA_PORT, MONGOD_PORT, PORT_BASE
+from deploy.embedded.plan import KAFKA_PORT, MONGOD_PORT, PAGE, PORT_BASE
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -166,8 +166,11 @@ def _say_where(plan: "Plan", clinic: "Clinic", out: "Console") -> None:
     """How to look at it again."""
     folder = _short(plan.data)
     someone = min(clinic.lives.values(), key=lambda life: life.person.number).patient_id
-    out.print(f"All of it stays in {folder}: `kith up --data {folder} --clock stepped`,")
-    out.print(f"then `kith trace --data {folder} {someone}` tells one person's story.")
+    out.print(f"All of it stays in {folder}. To look at its caseload:", soft_wrap=True)
+    out.print(f"  kith up --data {folder} --clock stepped", soft_wrap=True)
+    out.print(f"opens {plan.url(PAGE)}/, the coordinators' page; while it runs,", soft_wrap=True)
+    out.print(f"  kith trace --data {folder} {someone}", soft_wrap=True)
+    out.print("tells one person's story.")
 
 
 def _short(path: Path) -> Path:

@@ -39,7 +39,7 @@ def up(
     *,
     data: DataFolder = DATA,
     port_base: Annotated[
-        int, typer.Option(min=1, max=65000, help="Services listen above it: intake +1, care_plan +2, …")
+        int, typer.Option(min=1, max=65000, help="The page listens there, services above: intake +1, …")
     ] = PORT_BASE,
     mongod_port: Annotated[int, typer.Option(min=1, max=65535)] = MONGOD_PORT,
     kafka_port: Annotated[int, typer.Option(min=1, max=65535)] = KAFKA_PORT,
@@ -47,6 +47,7 @@ def up(
     care_plan_port: Port = None,
     scheduler_port: Port = None,
     alerts_port: Port = None,
+    dashboard_port: Port = None,
     clock: Annotated[
         TimeFrom, typer.Option(help="`stepped`: time moves only when something moves it.")
     ] = TimeFrom.SYSTEM,
@@ -76,6 +77,7 @@ def up(
         care_plan=care_plan_port,
         scheduler=scheduler_port,
         alerts=alerts_port,
+        dashboard=dashboard_port,
     )
     try:
         settings = chosen_settings(chosen or [])

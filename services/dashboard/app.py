@@ -24,6 +24,7 @@ from services.dashboard.subscribers import PEOPLE
 from services.dashboard.web.drawing import Drawing
 from services.dashboard.web.gate import Gate
 from services.dashboard.web.live import Live
+from services.dashboard.web.parts import Parts
 from services.dashboard.web.services import Services
 from shared.clock import clock as clock_of
 from shared.mongo import MongoDatabase
@@ -43,7 +44,7 @@ def build(settings: DashboardSettings) -> Service:
 
     drawing = Drawing(clock, idle_minutes=settings.idle_minutes)
     live = Live(database, clock)
-    desk = Desk(settings, database, clock, open_work, drawing, live, Services(settings.urls))
+    desk = Desk(settings, database, clock, open_work, drawing, live, Services(settings.urls), Parts(live))
 
     def open_second(prefix: str) -> MongoDatabase:
         return open_database(settings, NAME, prefix=prefix)

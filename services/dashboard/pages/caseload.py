@@ -14,6 +14,7 @@ from services.dashboard.charts.points import Point
 from services.dashboard.charts.sparkline import sparkline
 from services.dashboard.pages.desk import Carer, Desk
 from services.dashboard.store import NEVER, NEVER_YET, Row
+from services.dashboard.web.drawing import HEADERS
 from services.dashboard.web.viewer import Viewer
 from services.dashboard.web.words import ACTIONS, RISKS, said
 from shared.http.problems import Problem
@@ -55,14 +56,23 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get("/parts/caseload", response_class=HTMLResponse)
     async def show_part(request: Request, viewer: Carer, query: Asked) -> HTMLResponse:
-        """The table alone."""
-        return desk.part(request, viewer, "parts/caseload.html", **await _content(desk, query, viewer))
+        """The table alone, drawn once for everybody of a clinic who looks at the same."""
+
+        async def draw() -> str:
+            known = await _content(desk, query, viewer)
+            return desk.drawing.text("parts/caseload.html", path=request.url.path, viewer=None, **known)
+
+        return HTMLResponse(await desk.parts.text((viewer.clinic, query), draw), headers=HEADERS)
 
     @api.get("/parts/crises", response_class=HTMLResponse)
-    async def show_crises(request: Request, viewer: Carer) -> HTMLResponse:
+    async def show_crises(viewer: Carer) -> HTMLResponse:
         """The count in the head of every page."""
-        counts = {"crises": await caseload.crises_open(desk.database, viewer)}
-        return desk.part(request, viewer, "parts/crises.html", counts=counts)
+
+        async def draw() -> str:
+            counts = {"crises": await caseload.crises_open(desk.database, viewer)}
+            return desk.drawing.text("parts/crises.html", path="/parts/crises", viewer=None, counts=counts)
+
+        return HTMLResponse(await desk.parts.text((viewer.clinic, "crises"), draw), headers=HEADERS)
 
     @api.get("/caseload.csv")
     async def export_caseload(viewer: Carer, query: Asked) -> Response:

@@ -13,6 +13,7 @@ from services.dashboard.settings import DashboardSettings
 from services.dashboard.store import ReadWork
 from services.dashboard.web.drawing import HEADERS, Drawing
 from services.dashboard.web.live import Live
+from services.dashboard.web.parts import Parts
 from services.dashboard.web.services import Services
 from services.dashboard.web.viewer import Viewer, carer_of, viewer_of
 from shared.clock import Clock
@@ -33,6 +34,7 @@ class Desk:
     drawing: Drawing
     live: Live
     services: Services
+    parts: Parts
 
     async def page(
         self,

@@ -5,26 +5,28 @@ from pathlib import Path
 
 import pytest
 
-from deploy.embedded.plan import SERVICES, Plan, Ports, UnknownSetting, chosen_settings
+from deploy.embedded.plan import PAGE, SERVICES, Plan, Ports, UnknownSetting, chosen_settings
 from deploy.embedded.ports import PortTaken, free_ports
+from services.dashboard.settings import DashboardSettings
 from shared.settings import Settings
 
 
 def test_services_listen_above_the_base_unless_told_otherwise() -> None:
     ports = Ports.above(9000, alerts=1234)
-    assert ports.services == {"intake": 9001, "care_plan": 9002, "scheduler": 9003, "alerts": 1234}
+    services = {"intake": 9001, "care_plan": 9002, "scheduler": 9003, "alerts": 1234}
+    assert ports.services == {"dashboard": 9000, **services}
     assert (ports.mongod, ports.kafka) == (27117, 19092)
 
 
 def test_a_taken_port_is_named_with_the_option_that_changes_it() -> None:
-    first = free_ports(6)
-    ports = Ports.above(first - 1, mongod=first + 4, kafka=first + 5)
+    first = free_ports(7)
+    ports = Ports.above(first, mongod=first + 5, kafka=first + 6)
     ports.require_free()
     with socket.socket() as rival:
-        rival.bind(("127.0.0.1", first + 1))
+        rival.bind(("127.0.0.1", first + 2))
         rival.listen()
         with pytest.raises(
-            PortTaken, match=rf"port {first + 1} \(care_plan\).*--care-plan-port or --port-base"
+            PortTaken, match=rf"port {first + 2} \(care_plan\).*--care-plan-port or --port-base"
         ):
             ports.require_free()
 
@@ -42,9 +44,11 @@ def test_a_setting_that_cannot_be_meant_is_refused(text: str) -> None:
         chosen_settings([text])
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize(
+    ("service", "kind"), [*((name, Settings) for name in SERVICES), (PAGE, DashboardSettings)]
+)
 def test_the_environment_of_a_service_is_what_settings_accept(
-    service: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: str, kind: type[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KITH_NOT_OURS", "ignored")
     plan = Plan(tmp_path, Ports.above(9000), tmp_path / "clock", {"*": {"log_level": "DEBUG"}})
@@ -53,7 +57,7 @@ def test_the_environment_of_a_service_is_what_settings_accept(
     for name in ("KITH_NOT_OURS", *environment):
         if name.startswith("KITH_"):
             monkeypatch.setenv(name, environment[name]) if name in environment else monkeypatch.delenv(name)
-    settings = Settings.load()
+    settings = kind.load()
     assert settings.environment == "development"
     assert settings.embedded_broker
     assert settings.http_port == plan.ports.services[service]
