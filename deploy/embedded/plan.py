@@ -86,8 +86,7 @@ class Plan:
     def environment(self, service: str, *, mongodb: str, kafka: str) -> dict[str, str]:
         """The environment of one service: everything of this process except its `KITH_` variables.
 
-        Where time is stepped, whoever steps it waits for every message, so fetches wait little; otherwise
-        they wait longer, for the sake of an idle machine.
+        Fetches wait little: the embedded broker answers them when the wait is over, not when something came.
         """
         settings = {
             "environment": "development",
