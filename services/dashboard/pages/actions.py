@@ -13,15 +13,16 @@ from services.dashboard.pages.desk import Carer, Desk
 from services.dashboard.pages.forms import new_key, posted
 from services.dashboard.pages.person import plan_of, row_of, standing
 from services.dashboard.pages.person_acts import Act, Ask, Scene
-from services.dashboard.pages.person_answers import SUPPORT, Reply, reply, unfit
+from services.dashboard.pages.person_answers import SUPPORT, Reply, reply, unfit, unsent
 from services.dashboard.pages.person_catalogue import CATALOGUE
 from services.dashboard.pages.person_fields import Entered, Field, Unfit
 from services.dashboard.pages.person_measures import shows_danger
-from services.dashboard.pages.signing_in import FORM
+from services.dashboard.pages.signing_in import FORM, form_of
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
 from shared.http.admission import not_found
 from shared.http.problems import Problem
+from shared.http.routes import CRISIS
 
 KEY = re.compile(r"[A-Za-z0-9-]{1,64}")
 PATH = "/people/{patient_id}/actions/{action}"
@@ -55,14 +56,17 @@ def router(desk: Desk) -> APIRouter:
         drawn = Drawn(act.initial(scene), version, new_key())
         return await _page(desk, request, act, scene, drawn, answer)
 
-    @api.post(PATH, response_class=HTMLResponse, openapi_extra=FORM)
+    @api.post(PATH, response_class=HTMLResponse, openapi_extra=FORM, tags=[CRISIS])
     async def take_action(request: Request, patient_id: str, action: str, viewer: Carer) -> Response:
         """Do it: back to the person when it is done, the form with its input when it is not."""
         act = _act(action, viewer)
-        entered = await posted(request, viewer)
         scene = Scene(await row_of(desk, viewer, patient_id), viewer, desk.clock.now())
+        entered = await form_of(request)
         try:
+            await posted(request, viewer)
             ask = act.ask(scene, entered)
+        except Problem as problem:
+            return await _again(desk, request, act, scene, entered, unsent(problem.detail))
         except Unfit as error:
             return await _again(desk, request, act, scene, entered, unfit(list(error.errors)))
         answer = await _send(desk, viewer, act, ask, entered)

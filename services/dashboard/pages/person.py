@@ -19,7 +19,7 @@ from services.dashboard.pages.person_flags import explained
 from services.dashboard.store import ALERTS, NEVER_YET, PEOPLE, Row
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
-from services.dashboard.web.words import RISKS, short_id
+from services.dashboard.web.words import RISKS, said, short_id
 from shared.http.admission import not_found
 
 PLAN_SECONDS = 2.0
@@ -40,8 +40,8 @@ def router(desk: Desk) -> APIRouter:
         known = await content(desk, viewer, patient_id, story)
         act = CATALOGUE.get(done)
         title = f"Person {short_id(patient_id)}"
-        said = act.done if act else ""
-        return await desk.page(request, viewer, "person.html", title=title, done=said, **known)
+        notice = act.done if act else ""
+        return await desk.page(request, viewer, "person.html", title=title, done=notice, **known)
 
     @api.get("/parts/people/{patient_id}", response_class=HTMLResponse)
     async def show_part(request: Request, patient_id: str, viewer: Carer, story: Place = "") -> HTMLResponse:
@@ -110,10 +110,12 @@ def standing(scene: Scene) -> dict[str, Any]:
         "course": course,
         "plan": scene.plan,
         "zone": scene.zone,
+        "phase": scene.phase or row.phase,
         "risk": RISKS[row.risk],
         "last_contact": None if row.last_contact == NEVER_YET else row.last_contact,
         "baseline": baseline(scene),
         "plan_inventory": ranked(scene),
+        "plan_missing": missing(scene),
         "recordable": {a.id for a in scene.recordable},
         "to_come": {a.id for a in scene.to_come},
     }
@@ -123,6 +125,15 @@ def ranked(scene: Scene) -> list[dict[str, Any]]:
     """The inventory in the order of its ranks; what has none stands last."""
     known: list[dict[str, Any]] = scene.plan["inventory"] if scene.plan else []
     return sorted(known, key=lambda entry: (entry["rank"] is None, entry["rank"] or 0))
+
+
+def missing(scene: Scene) -> list[str]:
+    """What the phase still waits for, in words."""
+    codes = scene.plan["missing"] if scene.plan else ()
+    return [
+        f"Final {said(code.removeprefix('final_'))}" if code.startswith("final_") else said(code)
+        for code in codes
+    ]
 
 
 def baseline(scene: Scene) -> int | None:

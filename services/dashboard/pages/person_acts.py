@@ -34,8 +34,11 @@ class Scene:
 
     @property
     def phase(self) -> str:
-        """Of the course; empty before there is one."""
-        return self.course.phase if self.course else ""
+        """Of the course; empty before there is one. A plan begins in its initial phase, unannounced."""
+        if self.course is None:
+            return ""
+        begun = self.course.phase == "referred" and self.course.started_at is not None
+        return "initial" if begun else self.course.phase
 
     @property
     def zone(self) -> str:
@@ -85,8 +88,8 @@ def zone_of(course: Course | None) -> str:
 
 
 def appointment_in_words(appointment: Appointment) -> str:
-    kind = "Maintenance session" if appointment.kind == "maintenance" else "Session"
-    return f"{kind} {appointment.number}, {local(appointment.local_time)} ({appointment.zone})"
+    kind = "Maintenance appointment" if appointment.kind == "maintenance" else "Appointment"
+    return f"{kind} {appointment.number}, {local(appointment.local_time)}"
 
 
 @dataclass(frozen=True)

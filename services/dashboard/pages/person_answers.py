@@ -8,7 +8,7 @@ from services.dashboard.pages.person_fields import Field
 from services.dashboard.web.services import Answer
 from services.dashboard.web.words import said
 
-State = Literal["unfit", "refused", "conflict", "unavailable", "forbidden"]
+State = Literal["unfit", "refused", "conflict", "unavailable", "forbidden", "unsent"]
 SUPPORT = (
     "If you or someone else may be in danger, call or text 988 (Suicide & Crisis Lifeline) or text HOME to "
     "741741 (Crisis Text Line). Kith is not an emergency service: it is not watched around the clock."
@@ -49,6 +49,16 @@ REASONS = {
 }
 
 
+STATUSES: dict[State, int] = {
+    "unfit": 422,
+    "refused": 409,
+    "conflict": 409,
+    "unavailable": 503,
+    "forbidden": 403,
+    "unsent": 403,
+}
+
+
 @dataclass(frozen=True)
 class Reply:
     """What stands beside a form that was not taken."""
@@ -63,12 +73,18 @@ class Reply:
 
     @property
     def status(self) -> int:
-        known = {"unfit": 422, "refused": 409, "conflict": 409, "unavailable": 503, "forbidden": 403}
-        return known[self.state]
+        return STATUSES[self.state]
 
 
 def unfit(errors: list[tuple[str, str]]) -> Reply:
     return Reply("unfit", "Please look at these again", errors=errors)
+
+
+def unsent(why: str) -> Reply:
+    """It never went to a service: drawn for another sign-in, which a person may not have noticed."""
+    return Reply(
+        "unsent", "Nothing was sent yet", f"{why} Your entry is kept below: look at it and send it again."
+    )
 
 
 def reply(answer: Answer, fields: Mapping[str, Field]) -> Reply:

@@ -41,22 +41,22 @@ CSSRS_QUESTIONS = {
     "q6_recent": "If so: within the past three months",
 }
 HOW_OFTEN: Options = (
-    ("", "Not answered"),
     ("0", "0 Not at all"),
     ("1", "1 Several days"),
     ("2", "2 More than half the days"),
     ("3", "3 Nearly every day"),
     ("refused", "Refused"),
     ("dont_know", "Does not know"),
+    ("", "Not answered"),
 )
 HOW_DIFFICULT: Options = (
-    ("", "Not answered"),
     ("0", "Not difficult at all"),
     ("1", "Somewhat difficult"),
     ("2", "Very difficult"),
     ("3", "Extremely difficult"),
+    ("", "Not answered"),
 )
-YES_NO: Options = (("", "Not asked"), ("yes", "Yes"), ("no", "No"))
+YES_NO: Options = (("yes", "Yes"), ("no", "No"), ("", "Not asked"))
 OVER = "Over the last two weeks. What was not answered stays missing and gives no total; it is never a 0."
 
 

@@ -35,8 +35,11 @@ def _attended(facts: Facts) -> str:
 
 
 def _alert(what: str) -> Callable[[Facts], str]:
-    return lambda f: what.format(
-        kind=said(f["kind"]), **{k: said(str(v)) for k, v in f.items() if k != "kind"}
+    """Ids stand as they are, codes in words."""
+    kept = ("by", "contact_id")
+    return lambda facts: what.format_map(
+        {name: value if name in kept else said(str(value)).lower() for name, value in facts.items()}
+        | {"kind": said(facts["kind"])}
     )
 
 
@@ -68,13 +71,15 @@ TALES: dict[str, Callable[[Facts], str]] = {
     "CarePlanHeld": lambda f: f"Put on hold: {said(f['reason'])}, review on {_on(f, 'review_on')}",
     "CarePlanResumed": lambda _: "The course goes on",
     "CarePlanClosed": lambda f: f"Plan closed: {said(f['outcome'])}, {said(f['reason'])}",
-    "SessionScheduled": lambda f: f"Session {f['number']} scheduled for {local(f['local_time'])}",
-    "SessionMoved": lambda f: f"Session {f['number']} moved to {local(f['local_time'])}: {said(f['reason'])}",
+    "SessionScheduled": lambda f: f"Appointment {f['number']} scheduled for {local(f['local_time'])}",
+    "SessionMoved": lambda f: (
+        f"Appointment {f['number']} moved to {local(f['local_time'])}: {said(f['reason'])}"
+    ),
     "AppointmentCancelled": lambda f: f"Appointment {f['number']} cancelled: {said(f['reason'])}",
-    "WeeklySessionDue": lambda f: f"Session {f['number']} is due today",
-    "MaintenanceSessionDue": lambda f: f"Maintenance session {f['number']} is due today",
-    "SessionReminderDue": lambda f: f"Reminder of session {f['number']} is due",
-    "SessionOverdue": lambda f: f"Nobody recorded what became of session {f['number']}",
+    "WeeklySessionDue": lambda f: f"Appointment {f['number']} is due today",
+    "MaintenanceSessionDue": lambda f: f"Maintenance appointment {f['number']} is due today",
+    "SessionReminderDue": lambda f: f"Reminder of appointment {f['number']} is due",
+    "SessionOverdue": lambda f: f"Nobody recorded what became of appointment {f['number']}",
     "TerminationPhaseDue": lambda _: "Time to raise the ending",
     "CaseReviewDue": lambda f: f"Case review due, week {f['week']}",
     "MaintenanceReviewDue": lambda _: "Maintenance review due",

@@ -1,0 +1,356 @@
+"""What a person's page makes of what it knows: forms, refusals, pictures, flags, the story."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from services.dashboard.domain.alert import Alert, OpenAlert
+from services.dashboard.domain.person import (
+    Appointment,
+    Course,
+    Entered,
+    Hold,
+    Mark,
+    Measure,
+    Person,
+    Referral,
+)
+from services.dashboard.pages import person_pictures as pictures
+from services.dashboard.pages.person_acts import Scene
+from services.dashboard.pages.person_answers import reply
+from services.dashboard.pages.person_catalogue import CATALOGUE, next_action, offered
+from services.dashboard.pages.person_fields import Unfit
+from services.dashboard.pages.person_flags import explained
+from services.dashboard.pages.person_measures import measures_in, shows_danger
+from services.dashboard.pages.person_story import Entry, gathered, latest_first
+from services.dashboard.pages.person_tales import TALES, details, tale
+from services.dashboard.store import Row
+from services.dashboard.subscribers import PEOPLE
+from services.dashboard.web.services import Answer
+from services.dashboard.web.viewer import Viewer
+
+NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+WEEK = timedelta(weeks=1)
+
+
+def appointment(number: int, at: datetime, **more: Any) -> Appointment:
+    known = {"local_time": at.strftime("%Y-%m-%dT%H:%M"), "zone": "America/New_York", "starts_at": at}
+    return Appointment(id=f"pln_1.a{number}", number=number, **known | more)
+
+
+def course(**more: Any) -> Course:
+    known = {
+        "clinician_id": "cln_r01",
+        "episode": 1,
+        "protocol_version": "2026.1",
+        "variant": "ipt-12",
+        "sessions": 12,
+        "termination_sessions": 3,
+        "started_at": NOW - 2 * WEEK,
+        "appointments": (
+            appointment(1, NOW - WEEK, outcome="attended", ended_at=NOW - WEEK),
+            appointment(2, NOW - timedelta(hours=2)),
+            appointment(3, NOW + WEEK),
+        ),
+    }
+    return Course(id="pln_1", **known | more)
+
+
+def scene(course: Course | None = None, role: Any = "clinician", plan: Any = None, **more: Any) -> Scene:
+    person = Person(id="pat_1", clinic_id="riverside", courses=(course,) if course else (), **more)
+    viewer = Viewer("somebody", frozenset({role}), "riverside", NOW, "token")
+    return Scene(Row.of(person), viewer, NOW, plan)
+
+
+def names(scene: Scene) -> set[str]:
+    return {act.name for acts in offered(scene).values() for act in acts}
+
+
+# Measures
+
+
+def test_an_unanswered_or_refused_item_is_missing_and_never_zero() -> None:
+    entered = {f"phq9_{n}": "1" for n in range(1, 10)} | {"phq9_3": "", "phq9_4": "refused"}
+    body = measures_in(entered)
+    assert body["phq9"]["items"] == [1, 1, None, "refused", 1, 1, 1, 1, 1]
+    assert "gad7" not in body
+    assert "cssrs" not in body
+
+
+def test_a_questionnaire_without_any_answer_is_not_sent() -> None:
+    assert measures_in({"phq9_1": "", "q1": ""}) == {}
+    with pytest.raises(Unfit):
+        CATALOGUE["take-measures"].ask(scene(course()), {"phq9_1": ""})
+
+
+def test_what_is_no_answer_goes_on_as_it_is_so_that_a_human_looks_at_it() -> None:
+    assert measures_in({"phq9_9": "often"})["phq9"]["items"][8] == "often"
+    assert measures_in({"q2": "maybe"})["cssrs"]["q2"] == "maybe"
+
+
+@pytest.mark.parametrize(
+    ("entered", "danger"),
+    [
+        ({"phq9_9": "1"}, True),
+        ({"phq9_9": "0", "q1": "no"}, False),
+        ({"phq9_9": "refused"}, False),
+        ({"q4": "yes"}, True),
+        ({"phq9_1": "3"}, False),
+    ],
+)
+def test_danger_is_seen_in_item_nine_and_in_the_c_ssrs(entered: dict[str, str], danger: bool) -> None:
+    assert shows_danger(entered) is danger
+
+
+# What is sent
+
+
+def test_a_session_took_place_when_it_was_planned_unless_said_otherwise() -> None:
+    act, here = CATALOGUE["record-session"], scene(course())
+    entered = {"form": "missed", "appointment": "pln_1.a2"}
+    body = act.ask(here, entered).body
+    assert body == {
+        "outcome": "missed",
+        "appointment_id": "pln_1.a2",
+        "at": (NOW - timedelta(hours=2)).isoformat(),
+    }
+    said = act.ask(here, entered | {"at": "2026-03-02T09:30"}).body
+    assert datetime.fromisoformat(said["at"]) == datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+    assert "at" not in act.ask(here, entered | {"appointment": "pln_1.a3"}).body, "it is still to come: now"
+
+
+def test_a_time_that_cannot_be_read_goes_on_so_that_signs_of_danger_are_heeded() -> None:
+    entered = {"form": "attended", "appointment": "pln_1.a2", "at": "yesterday", "phq9_9": "2"}
+    body = CATALOGUE["record-session"].ask(scene(course()), entered).body
+    assert body["at"] == "yesterday"
+    assert body["phq9"]["items"][8] == 2
+
+
+def test_only_the_persons_own_appointments_are_moved() -> None:
+    with pytest.raises(Unfit):
+        CATALOGUE["move-appointment"].ask(
+            scene(course()), {"appointment": "../x", "local_time": "2026-03-09T10:00"}
+        )
+
+
+def test_rows_of_the_inventory_that_were_left_empty_are_no_entries() -> None:
+    entered = {
+        "entry_1_text": "Quarrels\r\nwith a sister", "entry_1_area": "role_disputes", "entry_1_rank": "1",
+        "entry_2_text": " ", "entry_2_area": "", "entry_2_rank": "", "entry_3_text": "Loss",
+    }  # fmt: skip
+    assert CATALOGUE["inventory"].ask(scene(course()), entered).body["entries"] == [
+        {"text": "Quarrels\nwith a sister", "problem_area": "role_disputes", "rank": 1},
+        {"text": "Loss", "problem_area": None, "rank": None},
+    ]
+    with pytest.raises(Unfit) as unfit:
+        CATALOGUE["inventory"].ask(scene(course()), {"entry_2_rank": "2"})
+    assert unfit.value.errors[0][0] == "entry_2_text"
+
+
+def test_a_flag_before_there_is_a_plan_goes_to_intake() -> None:
+    ask = CATALOGUE["crisis-flag"].ask(scene(referrals=(Referral(id="ref_1", received_at=NOW),)), {})
+    assert (ask.service, ask.path) == ("intake", "/referrals/ref_1/crisis-flag")
+    assert CATALOGUE["crisis-flag"].ask(scene(course()), {}).service == "care_plan"
+
+
+# What is offered
+
+
+def test_coordinators_keep_attendance_and_clinicians_decide() -> None:
+    theirs, clinicians = names(scene(course(), role="coordinator")), names(scene(course()))
+    assert {"record-session", "take-measures", "crisis-flag", "hold", "move-appointment"} <= theirs
+    assert clinicians - theirs == {"inventory", "focus", "contract", "relapse-prevention", "close"}
+
+
+def test_a_crisis_flag_and_measures_are_offered_whatever_the_phase() -> None:
+    assert names(scene(course(closed="completed", closed_at=NOW))) == {
+        "take-measures", "crisis-flag", "move-appointment", "cancel-appointment",
+    }  # fmt: skip
+    assert names(scene(referrals=(Referral(id="ref_1"),))) == {"crisis-flag"}
+
+
+def test_each_phase_offers_its_own_steps() -> None:
+    def at(phase: str, **more: Any) -> set[str]:
+        return names(scene(course(phases=(Entered(phase=phase, at=NOW),), **more)))
+
+    assert "maintenance" in at("ended")
+    assert "focus" not in at("termination")
+    assert {"review-maintenance", "confirm-relapse"} <= at("maintenance")
+    held = at("middle", hold=Hold(reason="illness", review_on=NOW.date(), since=NOW))
+    assert "resume" in held
+    assert "hold" not in held
+
+
+def test_completing_the_inventory_is_offered_until_it_is_complete() -> None:
+    assert "complete-inventory" in names(scene(course(), plan={"inventory_completed_at": None}))
+    assert "complete-inventory" not in names(scene(course(), plan={"inventory_completed_at": "2026-03-01"}))
+    assert "complete-inventory" not in names(scene(course())), "nobody knows: care_plan is away"
+
+
+def test_the_next_action_leads_to_where_it_is_done() -> None:
+    overdue = course(appointments=(appointment(2, NOW - WEEK, overdue=True),))
+    assert next_action(scene(overdue)) == (
+        "Record what happened in the last session",
+        "/people/pat_1/actions/record-session",
+    )
+    crisis = OpenAlert(
+        id="alr_1", kind="crisis", severity="high", state="open", reason="crisis_flag", raised_at=NOW,
+        acknowledge_by=None, lease_until=None,
+    )  # fmt: skip
+    assert next_action(scene(course(), alerts=(crisis,))) == ("Take the crisis now", "/alerts/alr_1")
+    assert next_action(scene(course(closed="completed"))) is None
+
+
+# What services answer
+
+
+def test_a_refusal_is_told_with_the_guards_reason_and_its_numbers() -> None:
+    problem = {"reason": "sessions_out_of_bounds", "facts": {"minimum": 12, "maximum": 20}}
+    said = reply(Answer(409, problem), {})
+    assert (said.state, said.status) == ("refused", 409)
+    assert "does not allow" in said.detail
+    assert said.facts == [("Minimum", "12"), ("Maximum", "20")]
+
+
+def test_a_reason_that_nobody_put_into_words_is_told_as_it_came() -> None:
+    said = reply(Answer(409, {"reason": "brand_new", "detail": "A rule refuses this: brand new."}), {})
+    assert said.title == "Not done: Brand new"
+    assert said.detail == "A rule refuses this: brand new."
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "state"),
+    [
+        (412, "version_changed", "conflict"),
+        (409, "changed_meanwhile", "conflict"),
+        (403, "role_required", "forbidden"),
+        (404, "not_found", "refused"),
+        (503, "storage_unavailable", "unavailable"),
+        (0, "service_unreachable", "unavailable"),
+    ],
+)
+def test_every_answer_has_a_state(status: int, reason: str, state: str) -> None:
+    assert reply(Answer(status, {"reason": reason, "detail": "…"}), {}).state == state
+
+
+@pytest.mark.parametrize(
+    ("path", "field"),
+    [
+        ("body.review_on", "review_on"),
+        ("body.attended.phq9.items.8", "phq9_9"),
+        ("body.entries.0.text", "entry_1_text"),
+        ("body.contingency_signs.2", "signs"),
+        ("body.missed.appointment_id", "appointment"),
+        ("body.*", ""),
+    ],
+)
+def test_what_a_service_objects_to_is_shown_at_its_field(path: str, field: str) -> None:
+    known = {
+        name: field_
+        for act in CATALOGUE.values()
+        for form in act.forms(scene(course()))
+        for name, field_ in form.fields.items()
+    }
+    problem = {"reason": "invalid", "errors": [{"field": path, "problem": "missing"}]}
+    assert [name for name, _ in reply(Answer(422, problem), known).errors] == [field]
+
+
+# Pictures
+
+
+def test_the_initial_phase_begins_with_the_plan_and_the_last_one_goes_on() -> None:
+    spans = pictures.phases(course(phases=(Entered(phase="middle", at=NOW - WEEK),)))
+    assert [(s.name, s.start, s.end) for s in spans] == [
+        ("initial", NOW - 2 * WEEK, NOW - WEEK),
+        ("middle", NOW - WEEK, None),
+    ]
+
+
+def test_a_closed_plan_ends_its_last_phase_and_has_no_other() -> None:
+    known = course(phases=(Entered(phase="closed", at=NOW),), closed="withdrawn", closed_at=NOW)
+    assert [(s.name, s.end) for s in pictures.phases(known)] == [("initial", NOW)]
+
+
+def test_a_crisis_stands_in_the_episode_in_which_it_was() -> None:
+    first, second = course(closed_at=NOW), course(episode=2, started_at=NOW)
+    alerts = [
+        Alert(
+            id=id,
+            patient_id="pat_1",
+            clinic_id="r",
+            kind="crisis",
+            severity="high",
+            raised_at=at,
+            resolved_at=end,
+        )
+        for id, at, end in (("a", NOW - WEEK, NOW - WEEK), ("b", NOW + WEEK, None))
+    ]
+    assert [s.start for s in pictures.crises(alerts, first, second)] == [NOW - WEEK]
+    assert [s.start for s in pictures.crises(alerts, second, None)] == [NOW + WEEK]
+
+
+def test_appointments_that_the_course_itself_took_off_are_no_cancelled_sessions() -> None:
+    known = course(
+        appointments=(
+            appointment(1, NOW, withdrawn="no_longer_needed"),
+            appointment(2, NOW, withdrawn="asked"),
+        )
+    )
+    assert [a.number for a in pictures.sessions(known)] == [2]
+
+
+def test_a_measure_without_a_total_has_no_band() -> None:
+    measures = (
+        Measure(at=NOW, instrument="phq9", total=None, attended=1),
+        Measure(at=NOW + WEEK, instrument="phq9", total=17, attended=2),
+        Measure(at=NOW + 2 * WEEK, instrument="gad7", total=10, attended=3),
+    )
+    rows = pictures.measure_rows(course(measures=measures))
+    assert [band for _, band in rows] == ["moderate", "mod. severe", None]
+
+
+# Flags and story
+
+
+def test_a_flag_names_its_rule_its_protocol_and_its_numbers() -> None:
+    mark = Mark(kind="deterioration", at=NOW, inputs={"baseline": 12, "total": 18, "rise": 6})
+    (flag,) = explained(Person(id="pat_1", courses=(course(marks=(mark,)),)), "America/New_York")
+    assert flag.version == "protocol 2026.1"
+    assert "risen over its baseline" in flag.rule
+    assert flag.inputs[:3] == [("Baseline", "12"), ("Total", "18"), ("Rise", "6")]
+    assert flag.inputs[3] == ("Found", "Mon 02 Mar 2026 10:00")
+
+
+def entry(id: str, at: datetime = NOW, cause: str | None = None, type: str = "SessionScheduled") -> Entry:
+    return Entry(id, at, type, "scheduler", {}, cause_id=cause)
+
+
+def test_an_effect_of_the_same_moment_stands_above_its_cause() -> None:
+    told = [entry("a", cause="b"), entry("b", cause="c"), entry("c"), entry("d", NOW + WEEK)]
+    assert [e.id for e in latest_first(told)] == ["d", "a", "b", "c"]
+
+
+def test_a_circle_of_causes_ends() -> None:
+    assert len(latest_first([entry("a", cause="b"), entry("b", cause="a")])) == 2
+
+
+def test_what_one_cause_announced_many_times_is_one_line() -> None:
+    told = [entry("a", cause="p"), entry("b", cause="p"), entry("c", cause="q")]
+    assert [[e.id for e in line] for line in gathered(told)] == [["a", "b"], ["c"]]
+
+
+def test_everything_that_is_announced_has_a_sentence() -> None:
+    assert {fact.__name__ for fact, _ in PEOPLE} <= set(TALES)
+
+
+def test_an_announcement_that_is_not_understood_is_told_by_its_name() -> None:
+    assert tale("SomethingNewHappened", {}) == "Something new happened"
+    assert tale("SessionAttended", {}) == "Session attended"
+
+
+def test_details_leave_out_ids_of_the_person_and_keep_a_zero() -> None:
+    assert details({"patient_id": "pat_1", "total": 0, "baseline": None, "indicated": False}) == [
+        ("Total", "0"),
+        ("Indicated", "no"),
+    ]
