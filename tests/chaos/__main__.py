@@ -105,7 +105,8 @@ def _tell(asked: argparse.Namespace, console: Console, rounds: list[Compared], t
     console.print(
         f"{summary} Details: {asked.folder}/report.json", style="bold red" if found else "bold green"
     )
-    return 1 if found or any(one.is_stuck for one in rounds) else 0
+    struck = any(result.faults for result in results)
+    return 1 if found or not struck or any(one.is_stuck for one in rounds) else 0
 
 
 if __name__ == "__main__":

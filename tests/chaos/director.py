@@ -59,6 +59,12 @@ class Director:
         await asyncio.gather(*self._tasks)
         self._window = None
 
+    def break_off(self) -> None:
+        """The window ends before its time: whatever is still to be struck or healed is left."""
+        for task in self._tasks:
+            task.cancel()
+        self._window = None
+
     async def _strike(self, fault: Fault) -> None:
         if why := fault.impossible(self.scene):
             self.strike.notes.append(f"{SKIPPED}: {why}")

@@ -46,6 +46,8 @@ def where_time_went(compared: Compared) -> str:
 def not_reached(compared: Compared) -> str:
     """What a run does not vouch for: faults it had no time for, and faults that could not be done."""
     names = [" + ".join(window.faults) or "none" for window in compared.not_reached]
+    if compared.broken_off:
+        names[0] += " (begun, and broken off)"
     idle = [f"{result.name} ({'; '.join(result.notes)})" for result in compared.hurt if result.struck_nothing]
     why = "the stack is stuck" if compared.is_stuck else "no time left"
     parts = [f"not reached, {why}: {', '.join(names)}"] if names else []
@@ -56,7 +58,7 @@ def not_reached(compared: Compared) -> str:
 def summary(rounds: Sequence[Compared], took: float, found: int) -> str:
     """How much of what was asked for was done, in a sentence."""
     hurt = [result for one in rounds for result in one.hurt if result.faults]
-    left = sum(len(one.not_reached) for one in rounds)
+    left = sum(bool(window.faults) for one in rounds for window in one.not_reached)
     idle = sum(result.struck_nothing for result in hurt)
     return (
         f"{len(hurt)} of {len(hurt) + left} faults and pairs in {took:.0f} s"

@@ -1,6 +1,7 @@
 """The same people and the same clock twice, side by side: undisturbed, a little ahead, and with faults."""
 
 import asyncio
+import math
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,9 @@ AHEAD = 2
 
 OVERTIME_SECONDS = 45.0
 """How long after the time is up the last window may end, if it takes as long as the longest before."""
+
+BREAK_OFF_SECONDS = 60.0
+"""How long after the time is up a window that is still under way is broken off, and counts for nothing."""
 
 Told = Callable[[WindowResult], None]
 
@@ -46,6 +50,9 @@ class Compared:
     not_reached: list[Window] = field(default_factory=list)
     opened: float = 0.0
     """Seconds until both stacks were ready to play."""
+
+    broken_off: bool = False
+    """Whether the first of `not_reached` was begun."""
 
     @property
     def telling(self) -> list[WindowResult]:
@@ -102,8 +109,10 @@ async def side_by_side(asked: Comparison, say: Say, told: Told) -> Compared:
         compared.opened = monotonic() - began
 
     async with asyncio.TaskGroup() as runs:
-        runs.create_task(_undisturbed(calm, asked, lead, compared))
-        runs.create_task(_disturbed(hurt, asked, lead, compared, told, ready))
+        beside = runs.create_task(_undisturbed(calm, asked, lead, compared))
+        await _disturbed(hurt, asked, lead, compared, told, ready)
+        if compared.broken_off:
+            beside.cancel()
     compared.not_reached = list(asked.plan[len(compared.hurt) :])
     return compared
 
@@ -151,13 +160,30 @@ def is_time_left(seconds: float, longest: float) -> bool:
     return seconds > max(0.0, longest - OVERTIME_SECONDS)
 
 
+async def _in_time(run: Run, window: Window, lead: Lead, until: float) -> WindowResult | None:
+    """The window's result; `None` if the undisturbed run has no more. Raises `TimeoutError` long after
+    `until`."""
+    seconds = None if until == math.inf else max(0.0, until - monotonic()) + BREAK_OFF_SECONDS
+    async with asyncio.timeout(seconds):
+        expected = await lead.next()
+        return None if expected is None else await run.window(window, faults=True, expected=expected)
+
+
 async def _strike(run: Run, asked: Comparison, lead: Lead, compared: Compared, told: Told) -> None:
     """Until all is played, the time is up, or somebody is stuck."""
     for window in asked.plan:
         longest = max((result.took for result in compared.hurt), default=0.0)
-        if not is_time_left(asked.until - monotonic(), longest) or (expected := await lead.next()) is None:
+        if not is_time_left(asked.until - monotonic(), longest):
             return
-        compared.hurt.append(result := await run.window(window, faults=True, expected=expected))
+        try:
+            result = await _in_time(run, window, lead, asked.until)
+        except TimeoutError:
+            run.director.break_off()
+            compared.broken_off = True
+            return
+        if result is None:
+            return
+        compared.hurt.append(result)
         told(result)
         if result.is_stuck:
             return

@@ -57,6 +57,11 @@ def test_a_run_names_the_faults_it_had_no_time_for() -> None:
     )
 
 
+def test_a_window_that_was_broken_off_is_not_reached() -> None:
+    compared = Compared(not_reached=windows([("kill alerts",)])[1:], broken_off=True)
+    assert not_reached(compared) == "not reached, no time left: kill alerts (begun, and broken off)"
+
+
 def test_a_fault_that_struck_nothing_is_not_counted_as_survived() -> None:
     idle = WindowResult(1, ("die before commit: scheduler",), "", notes=[NEVER_REACHED])
     compared = Compared(hurt=[idle])
