@@ -1,4 +1,4 @@
-"""How a clinic is doing in a span of time: counted by MongoDB, kept for a minute."""
+"""How a clinic is doing in a span of time: counted by MongoDB along its index, kept for a minute."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic
 
-from services.dashboard import outcomes_alerts, outcomes_people
+from services.dashboard import outcomes_alerts, outcomes_courses, outcomes_sessions
 from services.dashboard.outcomes_alerts import Crisis
+from services.dashboard.outcomes_courses import Answered
 from services.dashboard.outcomes_figures import Counted
-from services.dashboard.outcomes_people import Answered, Attendance, Waited
+from services.dashboard.outcomes_sessions import Attendance, Waited
 from shared.mongo import Document, MongoDatabase
 
 KEPT_SECONDS = 60.0
@@ -18,7 +19,7 @@ MOST_KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From `since` to before `until`, instants; `clinic` empty: all of them."""
+    """A clinic from `since` to before `until`, instants."""
 
     clinic: str
     since: datetime
@@ -31,7 +32,7 @@ class Window:
 
     @property
     def here(self) -> Document:
-        return {"clinic_id": self.clinic} if self.clinic else {}
+        return {"clinic_id": self.clinic}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,10 @@ async def count(database: MongoDatabase, window: Window, now: datetime) -> Outco
     here, within = window.here, window.within
     resolved, by_rule = await outcomes_alerts.resolved(database, here, within)
     return Outcomes(
-        answered=await outcomes_people.answered(database, here, within, now),
-        waited=await outcomes_people.waited(database, here, within),
-        attendance=await outcomes_people.attendance(database, here, within, now),
-        phases=await outcomes_people.phases(database, here, within),
+        answered=await outcomes_courses.answered(database, here, within, now),
+        waited=await outcomes_sessions.waited(database, here, within),
+        attendance=await outcomes_sessions.attendance(database, here, within, now),
+        phases=await outcomes_courses.phases(database, here, within),
         crises=await outcomes_alerts.crises(database, here, within, now),
         escalated=await outcomes_alerts.escalated(database, here, within),
         resolved=resolved,
