@@ -24,6 +24,7 @@ NAMES = {
     "start": "whole.start",
     "memory": "whole.memory",
     "caseload": "page.caseload",
+    "open_pages": "page.open_pages",
 }
 """Benchmark → its module in this package, in the order in which they run."""
 

@@ -40,8 +40,7 @@ class Lab:
 
     def plan(self, **chosen: str) -> Plan:
         """Free ports, keys, and settings for every service."""
-        first = free_ports(len(SERVICES))
-        ports = Ports(dict(zip(SERVICES, range(first, first + len(SERVICES)), strict=True)))
+        ports = Ports.above(free_ports(1 + len(SERVICES)))
         plan = Plan(self.folder, ports, chosen={"*": chosen})
         ensure_keys(plan.signing_key, plan.jwks)
         return plan
@@ -68,6 +67,15 @@ class Lab:
             yield process
         finally:
             stop(process, within=3.0)
+
+    @asynccontextmanager
+    async def looking(self, name: str) -> AsyncIterator[MongoDatabase]:
+        """Our own look at a database that stays."""
+        database = MongoDatabase(self.mongod.uri, name)
+        try:
+            yield database
+        finally:
+            await database.close()
 
     @asynccontextmanager
     async def database(self, name: str) -> AsyncIterator[MongoDatabase]:
