@@ -1,0 +1,292 @@
+"""What the intake pages hand on, and in which words: against intake's own forms, rules and readers."""
+
+import csv
+import json
+from datetime import timedelta
+from io import StringIO
+from typing import Any, get_args
+
+import pytest
+
+from services.dashboard.domain.person import Referral
+from services.dashboard.pages import import_words, intake_words
+from services.dashboard.pages.import_rows import COLUMNS, Format, Unusable, read_part
+from services.dashboard.pages.intake_answers import said_no
+from services.dashboard.pages.intake_errors import field_errors
+from services.dashboard.pages.intake_form import (
+    CSSRS,
+    PHQ9,
+    answers_of,
+    consent_of,
+    declining_of,
+    enrolment_of,
+    is_alarming,
+    referral_of,
+    screening_of,
+)
+from services.dashboard.pages.intake_queue import Line
+from services.dashboard.web.services import Answer
+from services.intake import importing
+from services.intake.app import read_rules
+from services.intake.domain.crisis import Evidence
+from services.intake.domain.history import Condition
+from services.intake.events import DeclineReason, Instrument, ReviewReason
+from services.intake.forms import EnrolForm, ImportRow, ReferralForm, ScreeningForm
+from tests.support.world import MONDAY
+
+AWAY = Answer(0, {"status": 503, "reason": "service_unreachable", "detail": "Intake does not answer."})
+
+
+def test_every_code_of_intake_has_words() -> None:
+    assert set(intake_words.REASONS) == set(get_args(ReviewReason))
+    assert set(intake_words.MISSING) == set(get_args(Instrument))
+    assert set(intake_words.DECLINES) == set(get_args(DeclineReason))
+    assert set(intake_words.EVIDENCE) == set(get_args(Evidence))
+    assert set(intake_words.CONDITIONS) == set(get_args(Condition))
+
+
+def test_the_variants_offered_are_the_ones_the_rules_know_with_their_sessions() -> None:
+    known = {name: variant.sessions for name, variant in read_rules().variants.items()}
+    assert {name: offered[0] for name, offered in intake_words.VARIANTS.items()} == known
+    assert all(EnrolForm.model_validate(enrolment_of({"variant": name})) for name in known)
+
+
+def test_an_unknown_code_is_shown_and_never_hidden() -> None:
+    assert intake_words.worded(["quite_new"], intake_words.REASONS) == ["Quite new"]
+
+
+def test_what_was_not_answered_is_missing_and_never_zero() -> None:
+    found = screening_of({PHQ9[0]: "3", PHQ9[1]: "", PHQ9[2]: "refused"})
+    assert found["phq9"]["items"] == [3, None, "refused", *[None] * 6]
+    assert found.keys() == {"phq9"}
+    assert screening_of(dict.fromkeys(PHQ9, "")) == {}
+
+
+def test_a_filled_form_is_what_intake_takes() -> None:
+    form = {
+        "clinic_id": "riverside",
+        "external_id": " R-1 ",
+        "person.given_name": "Ada",
+        "person.birth_date": "1984-05-23",
+        "person.note": "",
+        "consent": "yes",
+        "crisis": "no",
+        "history.episodes": "2",
+        "history.family_history": "true",
+        "history.conditions.bipolar": "true",
+        **dict.fromkeys(PHQ9, "1"),
+        "screening.phq9.difficulty": "2",
+        **dict.fromkeys(CSSRS[:2], "no"),
+    }
+    taken = ReferralForm.model_validate_json(json.dumps(referral_of(form)))
+    assert taken.external_id == "R-1"
+    assert taken.consent is True
+    assert taken.crisis == "no"
+    assert taken.person.note is None
+    assert taken.history is not None
+    assert taken.history.conditions == ("bipolar",)
+    assert taken.screening is not None
+    assert taken.screening.screening().phq9_score.total == 9
+
+
+def test_an_empty_form_says_nothing_at_all() -> None:
+    assert referral_of({"consent": "", "crisis": "", "age": " "}) == {"person": {}}
+
+
+def test_a_history_that_was_taken_and_holds_nothing_is_not_the_same_as_none() -> None:
+    assert "history" not in referral_of({})
+    assert referral_of({"history.taken": "true"})["history"] == {"episodes": None}
+
+
+def test_what_cannot_be_read_goes_on_as_it_was_written() -> None:
+    assert referral_of({"age": "old"})["age"] == "old"
+
+
+def test_an_unclear_crisis_is_unknown_and_never_a_no() -> None:
+    assert referral_of({"crisis": "unclear"})["crisis"] is None
+    assert ReferralForm.model_validate(referral_of({"crisis": "unclear"})).crisis == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("form", "alarming"),
+    [
+        ({}, False),
+        ({PHQ9[8]: "0", CSSRS[0]: "no", "crisis": "no"}, False),
+        ({PHQ9[8]: "1"}, True),
+        ({CSSRS[3]: "yes"}, True),
+        ({"crisis": "yes"}, True),
+        ({"crisis": "unclear"}, True),
+    ],
+)
+def test_a_form_that_speaks_of_a_crisis_is_known_for_one(form: dict[str, str], alarming: bool) -> None:
+    assert is_alarming(form) is alarming
+
+
+def test_answers_that_intake_holds_come_back_as_the_same_answers() -> None:
+    items = [0, 1, 2, 3, None, "refused", "dont_know", 0, 1]
+    answers = {"q1": "yes", "q2": "no", "q3": None, "q4": None, "q5": None, "q6": "no", "q6_recent": None}
+    referral = {
+        "phq9": {"items": items},
+        "gad7": {"items": [1] * 7},
+        "difficulty": 2,
+        "cssrs": {"answers": answers},
+    }
+    found = screening_of(answers_of(referral))
+    assert found == {
+        "phq9": {"items": items, "difficulty": 2},
+        "gad7": {"items": [1] * 7},
+        "cssrs": answers,
+    }
+    assert ScreeningForm.model_validate(found)
+
+
+def test_a_choice_that_was_not_made_is_not_made_for_anybody() -> None:
+    assert consent_of({}) == {"given": None}
+    assert declining_of({"reason": "duplicate"})["alternative_offered"] is None
+
+
+def problem(*errors: tuple[str, str]) -> dict[str, Any]:
+    found = [{"field": field, "problem": kind, "allowed": {"le": 130}} for field, kind in errors]
+    return {"status": 422, "reason": "invalid", "detail": "…", "errors": found}
+
+
+def test_errors_stand_at_their_fields_in_words() -> None:
+    fields = ["person.email", "age", "clinician_id", "person.external_id", "external_id"]
+    found = field_errors(
+        problem(
+            ("body.person.email", "string_pattern_mismatch"),
+            ("body.age", "less_than_equal"),
+            ("clinician_id", "unknown_clinician"),
+            ("body.person.external_id", "string_pattern_mismatch"),
+        ),
+        fields,
+    )
+    assert found["person.email"] == "Email: write one address, like name@example.org."
+    assert found["age"] == "Age: use 130 or less."
+    assert found["clinician_id"] == "Clinician: choose a clinician of this clinic."
+    assert found["person.external_id"].startswith("Patient number: ")
+
+
+def test_errors_of_a_screening_and_of_a_decision_find_their_fields() -> None:
+    items = field_errors(problem(("body.phq9.items.3", "literal_error")), PHQ9, within="screening.")
+    assert items == {"screening.phq9.items.3": "PHQ-9, question 4: this is not acceptable (literal error)."}
+    assert field_errors(problem(("body.*.reason", "literal_error")), ["reason"]) == {
+        "reason": "Reason: choose one."
+    }
+
+
+def test_an_error_about_no_field_of_the_form_is_said_all_the_same() -> None:
+    assert list(field_errors(problem(("body.other", "missing")), ["age"])) == ["other"]
+
+
+def test_where_nobody_knows_what_became_of_a_form_it_keeps_its_key() -> None:
+    away = said_no(AWAY, {"idempotency_key": "k1"}, [], is_alarming=True)
+    assert (away.key, away.is_away, away.is_alarming, away.status) == ("k1", True, True, 503)
+    told = said_no(Answer(422, problem()), {"idempotency_key": "k1"}, [])
+    assert not told.is_away
+    assert told.key != "k1"
+
+
+def test_a_refusal_is_told_in_words_and_a_conflict_is_known() -> None:
+    refused = said_no(Answer(409, {"status": 409, "reason": "crisis_unassessed", "detail": "x"}), {}, [])
+    assert "assess it" in refused.problem["detail"]
+    assert not refused.is_conflict
+    assert said_no(Answer(412, {"status": 412, "reason": "version_changed"}), {}, []).is_conflict
+
+
+@pytest.mark.parametrize(
+    ("ago", "said"),
+    [
+        (timedelta(minutes=5), "less than an hour"),
+        (timedelta(hours=1), "1 hour"),
+        (timedelta(hours=47), "47 hours"),
+        (timedelta(days=9), "9 days"),
+    ],
+)
+def test_how_long_a_referral_waits_is_said_in_words(ago: timedelta, said: str) -> None:
+    line = Line("pat_1", "riverside", Referral(id="ref_1", received_at=MONDAY - ago), [], None)
+    assert line.waits(MONDAY) == said
+
+
+TABLE = '''external_id,clinic_id,given_name,age,consent,crisis,phq9_1,phq9_9,gad7_2,cssrs_q1,cssrs_q6_recent,\
+family_history,episodes,conditions,phq9_difficulty,person_id,birth_date
+a1,riverside,Ada,41,yes,no,2,0,refused,no,,true,2,bipolar; psychosis,1,p1,
+a2,riverside,"Two
+lines, ""quoted""",old,maybe,what,4,1,,perhaps,1,no,,,,,1984-05-23
+
+a3,riverside
+a4,riverside,🙂 مرحبا,,,,,,,,,,,,,,,too,many
+'''
+LINES = """{"external_id": "b1", "person": {"given_name": "Ada"}, "age": 41}
+
+{"external_id": "b2", "person": {}, "unknown": 1}
+not json
+[1]
+{"external_id": "b3", "person": {}, "screening": {"cssrs": {"q1": "perhaps"}}}
+"""
+
+
+def test_the_columns_are_the_ones_of_the_command_line() -> None:
+    assert set(COLUMNS) == set(importing.COLUMNS)
+
+
+@pytest.mark.parametrize(("text", "format"), [(TABLE, "csv"), (LINES, "ndjson")])
+def test_a_file_is_read_as_the_command_line_reads_it(text: str, format: Format) -> None:
+    header, _, rest = text.partition("\n") if format == "csv" else ("", "", text)
+    part = read_part(rest, format, header=header)
+    theirs = dict(importing.rows(StringIO(text, newline=""), format))
+    assert part.count == len(theirs)
+    ours = {row["row"]: row for row in part.rows}
+    for number, row in theirs.items():
+        if isinstance(row, ImportRow):
+            assert ImportRow.model_validate_json(json.dumps(ours[number])) == row
+        elif row.document is not None:
+            assert ours[number] == row.document
+        else:
+            assert part.wrong[number] == row.codes
+
+
+def test_rows_of_a_later_part_are_numbered_on() -> None:
+    part = read_part("x1\nx2\n", "csv", header="\ufeffexternal_id\n", first=201)
+    assert [row["row"] for row in part.rows] == [201, 202]
+
+
+def test_a_row_of_another_width_is_sent_and_named() -> None:
+    part = read_part("a,1,2\n", "csv", header="external_id,age")
+    assert part.wrong == {1: ("cells:wrong_number",)}
+    assert len(part.rows) == 1
+
+
+@pytest.mark.parametrize("header", ["", "Ada,Lovelace", "external_id,Ada Lovelace", '"external_id'])
+def test_a_header_that_does_not_fit_is_said_without_repeating_it(header: str) -> None:
+    with pytest.raises(Unusable) as unusable:
+        read_part("a,b\n", "csv", header=header)
+    assert "Ada" not in unusable.value.said
+
+
+def test_a_quote_that_never_ends_is_said_before_rows_hide_in_a_cell() -> None:
+    with pytest.raises(Unusable):
+        read_part('a,"never\nb,c\n', "csv", header="external_id,note")
+
+
+def test_what_nothing_can_store_makes_its_own_row_wrong_and_no_other() -> None:
+    part = read_part(
+        '{"external_id": "\\u0000"}\n{"age": NaN}\n{"age": 99999999999999999999}\n{"external_id": "ok"}\n',
+        "ndjson",
+    )
+    json.dumps(part.rows, allow_nan=False)
+    assert [row.get("external_id", row.get("age")) for row in part.rows] == [[{}], [{}], [{}], "ok"]
+
+
+def test_the_report_names_columns_as_the_file_does_and_repeats_nothing() -> None:
+    assert import_words.advice("screening.phq9.items.3:literal_error", "csv").endswith("phq9_4.")
+    assert import_words.advice("person.external_id:string_type", "csv") == "Write text in person_id."
+    assert import_words.advice("screening.cssrs.q6_recent:missing", "csv") == "Fill in cssrs_q6_recent."
+    assert import_words.shown("person.Ada Lovelace:missing") == "person.*:missing"
+    assert import_words.shown("age:Ada!") == "age:*"
+
+
+def test_a_table_may_hold_every_column() -> None:
+    text = StringIO()
+    csv.writer(text).writerow(sorted(COLUMNS))
+    assert read_part("", "csv", header=text.getvalue()).count == 0
