@@ -1,10 +1,11 @@
 """From a referral to its decision, at the page, and what the other services then know."""
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import SignIn, keep_picture, require_accessible
 from tests.support.eventually import eventually
@@ -242,7 +243,7 @@ async def test_a_form_sent_twice_is_one_referral_and_roles_and_clinics_hold(
 ) -> None:
     page = await sign_in("coordinator", clinic="riverside")
     await page.goto("/intake/new")
-    sent = {"csrf": await page.locator("#referral [name=csrf]").input_value()}
+    sent: dict[str, str | float | bool] = {"csrf": await page.locator("#referral [name=csrf]").input_value()}
     sent["idempotency_key"] = await page.locator("#referral [name=idempotency_key]").input_value()
     answers = [await page.request.post("/intake/new", form=sent, max_redirects=0) for _ in range(2)]
     assert [answer.status for answer in answers] == [303, 303]
@@ -306,9 +307,12 @@ async def test_a_file_is_imported_in_parts_with_a_report_of_what_to_mend(
     await page.goto("/intake")
     await page.get_by_role("link", name="Import a file").click()
     await page.get_by_label("File", exact=True).set_input_files(a_file(tmp_path / "parts.csv", 420))
-    await page.get_by_role("button", name="Import").click()
-    await page.get_by_role("button", name="Pause").click()
-    await expect(page.get_by_role("status").filter(has_text="Paused after")).to_be_attached()
+    await pause_after_the_first_part(page)
+    cookies = await page.context.cookies()
+    await page.context.clear_cookies()
+    await page.get_by_role("button", name="Resume").click()
+    await expect(page.locator("#import-said")).to_contain_text("You were signed out.")
+    await page.context.add_cookies([{**cookie, "path": "/"} for cookie in cookies])  # type: ignore[typeddict-item]
     await page.get_by_role("button", name="Resume").click()
     await expect(page.get_by_text("420 rows were imported")).to_be_visible()
     assert await counts(page) == {
@@ -329,6 +333,34 @@ async def test_a_file_is_imported_in_parts_with_a_report_of_what_to_mend(
     await expect(page.locator("[data-count=unchanged]")).to_have_text("419")
     found = await kith.desks.all_pages("intake", "/referrals", state="incomplete")
     assert sum((item["external_id"] or "").startswith("parts-") for item in found) == 419
+    await every_page_shows_others(page)
+
+
+async def every_page_shows_others(page: Page) -> None:
+    """They were received at the same instant: the queue's places tell them apart all the same."""
+    links = page.locator("#queue-table .row-link")
+    await page.goto("/intake?tab=incomplete")
+    await expect(page.get_by_role("link", name=re.compile("Incomplete 4(19|26)"))).to_be_visible()
+    await expect(links).to_have_count(50)
+    first = await links.evaluate_all("all => all.map(link => link.href)")
+    await page.get_by_role("link", name="Next").click()
+    await expect(page).to_have_url(re.compile("after="))
+    await expect(links).to_have_count(50)
+    assert not {*first} & {*await links.evaluate_all("all => all.map(link => link.href)")}
+
+
+async def pause_after_the_first_part(page: Page) -> None:
+    paused = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await paused.wait()
+        await route.continue_()
+
+    await page.route("**/intake/import/parts", hold)
+    await page.get_by_role("button", name="Import").click()
+    await page.get_by_role("button", name="Pause").click()
+    paused.set()
+    await expect(page.get_by_role("status").filter(has_text="Paused after 200 rows.")).to_be_attached()
 
 
 async def counts(page: Page) -> dict[str, str]:

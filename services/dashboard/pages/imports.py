@@ -99,7 +99,7 @@ async def pass_on(
     desk: Desk, viewer: Viewer, part: Part, format: Format, clinic_id: str, key: str
 ) -> dict[str, Any]:
     """Counts and what is to be mended, by row. Raises `Problem` where intake takes none of it."""
-    counts = {"created": 0, "updated": 0, "unchanged": 0, "results": []}
+    counts: dict[str, Any] = {"created": 0, "updated": 0, "unchanged": 0, "results": []}
     if part.rows:
         body = {"rows": part.rows} | ({"clinic_id": clinic_id} if clinic_id else {})
         answer = await desk.services.send(viewer, "intake", "POST", "/referrals/bulk", body, key=key)

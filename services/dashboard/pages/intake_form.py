@@ -34,12 +34,12 @@ def referral_of(form: Form) -> Document:
 
 def screening_of(form: Form) -> Document:
     """The body of `PUT /referrals/{id}/screening`: the instruments of which something was answered."""
-    phq9 = {"items": _answers(form, PHQ9), "difficulty": _answer(form.get(DIFFICULTY, ""))}
+    items, difficulty = _answers(form, PHQ9), _answer(form.get(DIFFICULTY, ""))
     gad7 = {"items": _answers(form, GAD7)}
     cssrs = {name.rpartition(".")[2]: form.get(name) or None for name in CSSRS}
     found: Document = {}
-    if any(answer is not None for answer in (*phq9["items"], phq9["difficulty"])):
-        found["phq9"] = phq9
+    if any(answer is not None for answer in (*items, difficulty)):
+        found["phq9"] = {"items": items, "difficulty": difficulty}
     if any(answer is not None for answer in gad7["items"]):
         found["gad7"] = gad7
     if any(cssrs.values()):

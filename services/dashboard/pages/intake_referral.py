@@ -84,7 +84,7 @@ def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
             values=values or {},
             version=answer.version if answer.ok else (values or {}).get("version", ""),
             new_key=new_key,
-            **_content(answer, clinics),
+            **content_of(answer, clinics),
         )
 
     @api.get("/intake/ref_{code}", response_class=HTMLResponse)
@@ -96,7 +96,7 @@ def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
     async def show_referral_part(request: Request, viewer: Carer, code: Id) -> HTMLResponse:
         """Where the referral stands, alone."""
         answer = await _read(desk, viewer, f"ref_{code}")
-        return desk.part(request, viewer, "parts/intake-standing.html", **_content(answer, clinics))
+        return desk.part(request, viewer, "parts/intake-standing.html", **content_of(answer, clinics))
 
     @api.post("/intake/ref_{code}", openapi_extra=FORM)
     async def change_referral(request: Request, viewer: Carer, code: Id) -> Response:
@@ -146,7 +146,7 @@ async def _read(desk: Desk, viewer: Viewer, id: str, *, may_be_away: bool = Fals
     return answer
 
 
-def _content(answer: Answer, clinics: Clinics) -> dict[str, Any]:
+def content_of(answer: Answer, clinics: Clinics) -> dict[str, Any]:
     """`referral` is `None` while intake is away."""
     referral = answer.body if answer.ok else None
     clinic = clinics.get(referral["clinic_id"]) if referral else None

@@ -97,6 +97,7 @@ let run = null;
 
 async function go() {
   run.paused = false;
+  by("import-said").replaceChildren();
   by("import-pause").textContent = "Pause";
   if (run.going) return;
   run.going = true;
@@ -208,7 +209,6 @@ form.addEventListener("submit", async (event) => {
     if (!(error instanceof Unusable)) throw error;
     return said("error", "Not imported", error.message);
   }
-  by("import-said").replaceChildren();
   by("import-errors").hidden = true;
   by("import-run").hidden = false;
   by("import-pause").hidden = false;

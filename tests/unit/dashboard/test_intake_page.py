@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 import pytest
 
+from services.dashboard.calendar_hours import Clinics
 from services.dashboard.domain.person import Referral
 from services.dashboard.pages import import_words, intake_words
 from services.dashboard.pages.import_rows import COLUMNS, Format, Unusable, read_part
@@ -25,13 +26,17 @@ from services.dashboard.pages.intake_form import (
     screening_of,
 )
 from services.dashboard.pages.intake_queue import Line
+from services.dashboard.pages.intake_referral import TASKS, content_of
+from services.dashboard.web.drawing import Drawing
 from services.dashboard.web.services import Answer
+from services.dashboard.web.viewer import Viewer
 from services.intake import importing
 from services.intake.app import read_rules
 from services.intake.domain.crisis import Evidence
 from services.intake.domain.history import Condition
 from services.intake.events import DeclineReason, Instrument, ReviewReason
 from services.intake.forms import EnrolForm, ImportRow, ReferralForm, ScreeningForm
+from shared.clock import SystemClock
 from tests.support.world import MONDAY
 
 AWAY = Answer(0, {"status": 503, "reason": "service_unreachable", "detail": "Intake does not answer."})
@@ -185,6 +190,35 @@ def test_where_nobody_knows_what_became_of_a_form_it_keeps_its_key() -> None:
     told = said_no(Answer(422, problem()), {"idempotency_key": "k1"}, [])
     assert not told.is_away
     assert told.key != "k1"
+
+
+@pytest.mark.parametrize("task", list(TASKS))
+def test_while_intake_is_away_a_task_is_shown_again_with_what_was_entered(task: str) -> None:
+    form = {"idempotency_key": "k1", "version": "7", "variant": "ipt-14", "given": "no", PHQ9[8]: "2"}
+    said = said_no(AWAY, form, [], is_alarming=True)
+    drawn = page("intake-referral.html", done="", task=task, said=said, values=form, version="7")
+    assert drawn.count('name="task"') == 1
+    assert f'name="task" value="{task}"' in drawn
+    assert 'value="k1"' in drawn
+    assert "Nobody was alerted by this form" in drawn
+    assert "tel:988" in drawn
+
+
+def test_while_intake_is_away_the_referral_form_keeps_what_was_entered() -> None:
+    form = {"idempotency_key": "k1", "person.given_name": "<b>Ada</b>", CSSRS[0]: "yes"}
+    said = said_no(AWAY, form, [], is_alarming=is_alarming(form))
+    choices = {"clinics": [("riverside", "Riverside")], "clinicians": []}
+    drawn = page("intake-new.html", said=said, values=form, key=said.key, **choices)
+    assert "Nobody was alerted by this form" in drawn
+    assert "&lt;b&gt;Ada&lt;/b&gt;" in drawn
+    assert "Intake does not answer." in drawn
+
+
+def page(template: str, **context: Any) -> str:
+    viewer = Viewer("cln_r01", frozenset({"clinician"}), "riverside", MONDAY, "token")
+    known = {"new_key": lambda: "fresh", **content_of(AWAY, Clinics(clinics=()))}
+    drawing = Drawing(SystemClock(), idle_minutes=15)
+    return drawing.text(template, path="/intake/ref_1", viewer=viewer, title="", **known | context)
 
 
 def test_a_refusal_is_told_in_words_and_a_conflict_is_known() -> None:
