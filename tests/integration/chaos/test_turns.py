@@ -2,8 +2,10 @@
 
 from datetime import timedelta
 
+from tests.chaos.checks import Violation
 from tests.chaos.faults import FAMILIES, FAULTS
 from tests.chaos.figures import NEVER_REACHED, WindowResult
+from tests.chaos.prove import harm
 from tests.chaos.report import not_reached, summary
 from tests.chaos.side_by_side import AHEAD, OVERTIME_SECONDS, Compared, Lead, is_time_left
 from tests.chaos.timeline import AUTUMN, CHANGES, SPRING, windows
@@ -85,3 +87,12 @@ async def test_the_undisturbed_run_plays_no_more_than_is_asked_for() -> None:
     assert await lead.may_go_on()
     lead.end()
     assert not await lead.may_go_on()
+
+
+def test_a_stack_that_is_only_slow_proves_nothing() -> None:
+    slow = Violation("stuck", ("now",), "alerts does not answer (ReadTimeout)")
+    late = Violation("not_ready", ("kill mongod",), "not ready after 90 s")
+    lost = Violation("stuck", ("now",), "care_plan has not read intake.referrals/0 up to 7")
+    again = Violation("stuck", ("later",), "care_plan has not read intake.referrals/0 up to 9")
+    results = [WindowResult(1, ("kill broker",), "", violations=[slow, late, lost, again])]
+    assert harm(results) == [lost]
