@@ -259,7 +259,7 @@ async def test_the_open_page_follows_what_others_do(kith: World, sign_in: SignIn
 @asynccontextmanager
 async def silent(kith: World, service: str) -> AsyncIterator[None]:
     """A service that takes connections and answers nothing."""
-    pid = kith.stack.state().services[service].pid
+    pid = kith.stack.state.services[service].pid
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -278,10 +278,10 @@ async def test_without_an_answer_the_rest_stands_and_danger_is_never_taken_for_s
         await page.get_by_role("button", name="Record the measures").click()
         await expect(page.get_by_text("Act now: it is not certain that anybody was alerted")).to_be_visible()
         await expect(page.locator('#f-phq9_9 input[value="1"]')).to_be_checked()
-        await page.goto(f"/people/{patient}")
-        await expect(page.get_by_text("The care plan could not be reached")).to_be_visible()
-        await expect(page.get_by_role("heading", name="Appointments")).to_be_visible()
-        await page.go_back()
+        person = await page.context.new_page()
+        await person.goto(f"/people/{patient}")
+        await expect(person.get_by_text("The care plan could not be reached")).to_be_visible()
+        await expect(person.get_by_role("heading", name="Appointments")).to_be_visible()
     await page.get_by_role("button", name="Record the measures").click()
     await expect(page.get_by_role("heading", name="A crisis flag was raised")).to_be_visible()
     await kith.time.settle()

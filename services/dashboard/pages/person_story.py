@@ -23,6 +23,8 @@ class Entry:
     type: str
     source: str
     said: Mapping[str, Any]
+    place: tuple[str, int] = ("", 0)
+    """Topic and sequence: the order in which one service said it."""
     cause_id: str | None = None
     cause: str = ""
     cause_href: str = ""
@@ -80,7 +82,9 @@ async def _with_causes(database: MongoDatabase, patient_id: str, rows: Sequence[
 
 
 def _entry(row: Document, cause: Document | None, patient_id: str, here: set[str]) -> Entry:
-    known = Entry(row["_id"], row["at"], row["type"], row["source"], row["said"])
+    known = Entry(
+        row["_id"], row["at"], row["type"], row["source"], row["said"], (row["topic"], row["sequence"])
+    )
     if cause is None:
         return known
     page = "" if cause["_id"] in here else f"/people/{patient_id}?story={cause['_id']}"
@@ -98,7 +102,7 @@ def latest_first(entries: Iterable[Entry]) -> list[Entry]:
     """By time; what was caused at the very moment of its cause stands above it."""
     known = list(entries)
     by_id = {entry.id: entry for entry in known}
-    return sorted(known, key=lambda e: (e.at, _depth(e, by_id), e.type, e.id), reverse=True)
+    return sorted(known, key=lambda e: (e.at, _depth(e, by_id), e.place, e.id), reverse=True)
 
 
 def _depth(entry: Entry, by_id: Mapping[str, Entry]) -> int:

@@ -331,6 +331,13 @@ def test_an_effect_of_the_same_moment_stands_above_its_cause() -> None:
     assert [e.id for e in latest_first(told)] == ["d", "a", "b", "c"]
 
 
+def test_what_one_service_said_at_one_moment_stands_in_its_order() -> None:
+    first, second = (
+        Entry(id, NOW, id, "intake", {}, ("intake.referrals", n)) for n, id in ((1, "z"), (2, "a"))
+    )
+    assert [e.id for e in latest_first([first, second])] == ["a", "z"]
+
+
 def test_a_circle_of_causes_ends() -> None:
     assert len(latest_first([entry("a", cause="b"), entry("b", cause="a")])) == 2
 
