@@ -322,7 +322,7 @@ async def brief_course(kith: World) -> str:
     await kith.change("POST", f"/plans/{plan}/inventory/complete")
     await kith.change("PUT", f"/plans/{plan}/focus", {"problem_areas": ["role_transitions"]})
     for _ in range(8):
-        await kith.attend(plan)
+        await kith.attend(plan, [1, 1, 1, 0, 0, 0, 0, 0, 0])
     return str(view["patient_id"])
 
 
