@@ -132,8 +132,9 @@ def refused(action: str, form: Form, answer: Answer) -> tuple[Held, int]:
     entered = dict(form)
     if reason_of(answer) in CHANGED:
         return Held(action, entered, conflict=True), 409
-    status = 503 if answer.status == 0 or answer.status >= 500 else answer.status
-    return Held(action, entered, problem=alerts_words.refusal(answer.body or {})), status
+    if answer.status == 0 or answer.status >= 500:
+        return Held(action, entered, unsure=True), 503
+    return Held(action, entered, problem=alerts_words.refusal(answer.body or {})), answer.status
 
 
 def reason_of(answer: Answer) -> str:

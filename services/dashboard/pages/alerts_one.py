@@ -23,13 +23,17 @@ from shared.http.problems import Problem
 
 @dataclass(frozen=True)
 class Held:
-    """A form that was not accepted, with what was entered; `problem` or `errors` say why."""
+    """A form that was not accepted, with what was entered; `problem` or `errors` say why.
+
+    `unsure`: no answer came, so it may have been done; the same form sent again happens once.
+    """
 
     action: str = ""
     entered: dict[str, str] = field(default_factory=dict)
     problem: dict[str, str] | None = None
     errors: list[tuple[str, str]] = field(default_factory=list)
     conflict: bool = False
+    unsure: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,12 @@ class Known:
     detail: Detail | None
     row: Alert | None
     facts: Facts
+
+    def drawn_from(self, held: Held) -> dict[str, str]:
+        """What a form goes by: the version, and what its reader has seen."""
+        if self.detail is not None:
+            return {"tag": str(self.detail.version), "seen": self.detail.seen}
+        return {"tag": held.entered.get("if_match", ""), "seen": held.entered.get("seen", "")}
 
     @property
     def standing(self) -> Standing:
@@ -128,6 +138,7 @@ async def content(desk: Desk, viewer: Viewer, known: Known, held: Held | None = 
         "roster": [c for c in facts.roster(standing.clinic_id, standing.kind) if c.subject != viewer.subject],
         "results": alerts_words.results_for(standing.kind),
         "held": held or Held(),
+        **known.drawn_from(held or Held()),
         "words": alerts_words,
         "new_key": new_key,
     }

@@ -204,10 +204,6 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     ),
     "not_a_crisis_result": ("this is no result of a crisis assessment", "Choose one of the six results."),
     "role_required": ("your role does not cover it", "Ask somebody who may."),
-    "service_unreachable": (
-        "the alerts service does not answer",
-        "What you entered is kept below: send it again. In a crisis do not wait for it: call.",
-    ),
 }
 """A guard's reason, and what to do about it."""
 
