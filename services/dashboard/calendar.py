@@ -25,8 +25,12 @@ async def appointments(
     wanted: Document = {"starts_at": {"$gte": since} | ({"$lt": until} if until else {})}
     if clinician_id is not None:
         wanted["clinician_id"] = clinician_id
-    within = {"courses": {"$elemMatch": {"appointments": {"$elemMatch": wanted}}}}
-    return await _entries(database, {"clinic_id": clinic_id, **within}, wanted)
+    return await _entries(database, {"clinic_id": clinic_id, **with_appointment(wanted)}, wanted)
+
+
+def with_appointment(wanted: Document) -> Document:
+    """People with such an appointment: in this form both ends of a span bound the index."""
+    return {"courses": {"$elemMatch": {"appointments": {"$elemMatch": wanted}}}}
 
 
 async def _entries(database: MongoDatabase, people: Document, wanted: Document) -> list[Entry]:

@@ -161,7 +161,9 @@ def _values(query: Query) -> list[Any]:
 
 
 async def crises_open(database: MongoDatabase, viewer: Viewer) -> int:
-    """People with a crisis that nobody has taken."""
+    """People with a crisis that nobody has taken; none for roles without patients."""
+    if not viewer.cares:
+        return 0
     crises = [int(r) for r in (Risk.CRISIS_HIGH, Risk.CRISIS_MODERATE, Risk.CRISIS_LOW)]
     wanted: Document = {"risk": {"$in": crises}}
     if viewer.only_clinic is not None:

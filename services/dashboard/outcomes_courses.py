@@ -6,6 +6,7 @@ Numbers: clinical.md, The course of care and Measures.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.dashboard.calendar import with_appointment
 from services.dashboard.outcomes_expressions import (
     DAY_MS,
     RUNS_LATE,
@@ -13,7 +14,6 @@ from services.dashboard.outcomes_expressions import (
     filtered,
     if_set,
     milliseconds,
-    with_appointment,
 )
 from services.dashboard.outcomes_figures import Counted, Rate
 from services.dashboard.store import PEOPLE
@@ -54,7 +54,7 @@ class Answered:
 async def answered(database: MongoDatabase, here: Document, within: Document, now: datetime) -> Answered:
     since = within["$gte"] - RUNS_LATE
     pipeline: list[Document] = [
-        {"$match": {**here, **with_appointment({"$gte": since})}},
+        {"$match": {**here, **with_appointment({"starts_at": {"$gte": since}})}},
         {"$project": {f"courses.{field}": 1 for field in JUDGED_BY}},
         {"$unwind": "$courses"},
         {"$match": {"courses.started_at": {"$ne": None}}},
@@ -132,7 +132,7 @@ async def phases(database: MongoDatabase, here: Document, within: Document) -> d
     }
     each = {"$range": [0, {"$subtract": [{"$size": "$entered"}, 1]}]}
     pipeline: list[Document] = [
-        {"$match": {**here, **with_appointment({"$gte": within["$gte"] - RUNS_LATE})}},
+        {"$match": {**here, **with_appointment({"starts_at": {"$gte": within["$gte"] - RUNS_LATE}})}},
         {"$project": {"courses.phases": 1, "courses.started_at": 1}},
         {"$unwind": "$courses"},
         {"$match": {"courses.started_at": {"$ne": None}}},

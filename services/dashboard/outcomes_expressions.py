@@ -9,11 +9,6 @@ RUNS_LATE = timedelta(days=366)
 """A course that ends in a window has a session planned in it, or at most so long before."""
 
 
-def with_appointment(starts_at: Document) -> Document:
-    """People with an appointment then, found along the index."""
-    return {"courses": {"$elemMatch": {"appointments": {"$elemMatch": {"starts_at": starts_at}}}}}
-
-
 def filtered(of: str | Document, kept: Document) -> Document:
     return {"$filter": {"input": of, "as": "one", "cond": kept}}
 

@@ -6,7 +6,8 @@ Numbers: clinical.md, The course of care.
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.dashboard.outcomes_expressions import HOUR_MS, filtered, rounded_up, with_appointment
+from services.dashboard.calendar import with_appointment
+from services.dashboard.outcomes_expressions import HOUR_MS, filtered, rounded_up
 from services.dashboard.outcomes_figures import Counted, Rate
 from services.dashboard.store import PEOPLE
 from shared.mongo import Document, MongoDatabase
@@ -109,7 +110,7 @@ async def attendance(database: MongoDatabase, here: Document, within: Document, 
     """Of sessions that stood in the window, up to now. Those the scheduler took off are not counted."""
     come: Document = {"$gte": within["$gte"], "$lt": min(within["$lt"], now)}
     pipeline: list[Document] = [
-        {"$match": {**here, **with_appointment(come)}},
+        {"$match": {**here, **with_appointment({"starts_at": come})}},
         {"$project": _fields("starts_at", "outcome", "withdrawn")},
         {"$unwind": "$courses"},
         {"$unwind": f"${APPOINTMENTS}"},

@@ -31,7 +31,7 @@ def changed(alert: Alert, fact: inbound.AlertFact) -> Alert:
         case inbound.AlertEscalated():
             update = _climbed(alert, fact)
         case inbound.AlertAcknowledged():
-            update = _taken(fact)
+            update = _taken(alert, fact)
         case inbound.AlertHandedOver():
             update = {"handed_to": fact.contact_id, "answer_by": fact.answer_by}
         case inbound.AlertAssessed():
@@ -55,13 +55,14 @@ def _climbed(alert: Alert, fact: inbound.AlertEscalated) -> dict[str, object]:
     climbed = Climbed(step=fact.step, role=fact.role, reason=fact.reason, at=fact.escalated_at)
     update: dict[str, object] = {"climbed": (*alert.climbed, climbed)}
     if fact.reason in ("lease_expired", "severity_raised", "new_evidence"):
-        update |= {"state": "open", "lease_until": None}
+        update |= {"state": "open", "lease_until": None, "handed_to": None, "answer_by": None}
     return update
 
 
-def _taken(fact: inbound.AlertAcknowledged) -> dict[str, object]:
+def _taken(alert: Alert, fact: inbound.AlertAcknowledged) -> dict[str, object]:
+    """Whoever takes over what was assessed already takes it to its end."""
     return {
-        "state": "acknowledged",
+        "state": "assessed" if alert.state == "assessed" else "acknowledged",
         "acknowledged_by": fact.by,
         "acknowledged_at": fact.acknowledged_at,
         "in_time": fact.in_time,

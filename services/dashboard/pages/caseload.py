@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from services.dashboard import caseload
 from services.dashboard.charts.points import Point
 from services.dashboard.charts.sparkline import sparkline
-from services.dashboard.pages.desk import Carer, Desk
+from services.dashboard.pages.desk import Anybody, Carer, Desk
 from services.dashboard.store import NEVER, NEVER_YET, Row
 from services.dashboard.web.drawing import HEADERS
 from services.dashboard.web.viewer import Viewer
@@ -65,14 +65,16 @@ def router(desk: Desk) -> APIRouter:
         return HTMLResponse(await desk.parts.text((viewer.clinic, query), draw), headers=HEADERS)
 
     @api.get("/parts/crises", response_class=HTMLResponse)
-    async def show_crises(viewer: Carer) -> HTMLResponse:
+    async def show_crises(viewer: Anybody) -> HTMLResponse:
         """The count in the head of every page."""
 
         async def draw() -> str:
             counts = {"crises": await caseload.crises_open(desk.database, viewer)}
             return desk.drawing.text("parts/crises.html", path="/parts/crises", viewer=None, counts=counts)
 
-        return HTMLResponse(await desk.parts.text((viewer.clinic, "crises"), draw), headers=HEADERS)
+        return HTMLResponse(
+            await desk.parts.text((viewer.clinic, viewer.cares, "crises"), draw), headers=HEADERS
+        )
 
     @api.get("/caseload.csv")
     async def export_caseload(viewer: Carer, query: Asked) -> Response:

@@ -17,6 +17,7 @@ from services.dashboard.web.live import messages
 from shared.http.admission import not_found
 
 PING_SECONDS = 15
+NO_CLINIC = "-"
 
 
 class Asked(BaseModel):
@@ -34,11 +35,12 @@ def router(desk: Desk) -> APIRouter:
         return file.response(request.headers.get("if-none-match"))
 
     @api.get("/live", include_in_schema=False)
-    async def live(viewer: Carer) -> EventSourceResponse:
-        """Which people and alerts changed, by id, and every crisis as it is raised."""
+    async def live(viewer: Anybody) -> EventSourceResponse:
+        """Which people and alerts changed, by id, and crises as they are raised; to engineers beats."""
+        clinic = viewer.clinic if viewer.cares else NO_CLINIC
 
         async def stream() -> AsyncIterator[ServerSentEvent]:
-            async for event, data in messages(desk.live, viewer.clinic):
+            async for event, data in messages(desk.live, clinic):
                 yield ServerSentEvent(event=event, data=data.decode())
 
         return EventSourceResponse(stream(), ping=PING_SECONDS, headers={"Cache-Control": "no-store"})

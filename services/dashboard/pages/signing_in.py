@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.dashboard.pages.desk import Anybody, Desk
-from services.dashboard.web.viewer import forget, keep
+from services.dashboard.web.viewer import CARING, forget, keep
 from shared.auth import InvalidToken, KeysUnavailable, Verifier, mint
 from shared.http.caller import Role
 
@@ -50,11 +50,13 @@ def router(desk: Desk) -> APIRouter:
         if not token and desk.settings.development_key is not None:
             token = _developer(desk.settings.development_key, form)
         try:
-            await verifier.caller(token)
+            caller = await verifier.caller(token)
         except InvalidToken:
             return _page(desk, following, "This token is not good, or not any more.", status=401)
         except KeysUnavailable:
             return _page(desk, following, "Tokens cannot be checked right now; try again.", status=503)
+        if following == "/" and not caller.roles & CARING:
+            following = "/alerts"
         answer = RedirectResponse(following, 303)
         keep(answer, token, idle_minutes=desk.settings.idle_minutes, secure=is_secure(desk))
         return answer

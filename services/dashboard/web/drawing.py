@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.types import Scope
 
 from services.dashboard.web import words
-from services.dashboard.web.viewer import Viewer
+from services.dashboard.web.viewer import Viewer, viewer_in
 from shared.clock import Clock
 
 HERE = Path(__file__).parents[1]
@@ -81,7 +81,12 @@ class Drawing:
         """A refusal as a page; what was sent is never repeated."""
         status = int(str(problem["status"]))
         return self.page(
-            "problem.html", scope["path"], None, title=str(problem["title"]), status=status, problem=problem
+            "problem.html",
+            scope["path"],
+            viewer_in(scope),
+            title=str(problem["title"]),
+            status=status,
+            problem=problem,
         )
 
 

@@ -7,13 +7,17 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
-from shared.http.caller import ALL_CLINICS, Caller, Role, arrival_of
+from shared.http.caller import ALL_CLINICS, ARRIVAL, Arrival, Role
 from shared.http.problems import Problem
 
 COOKIE = "kith_token"
+CARING: frozenset[Role] = frozenset({"clinician", "coordinator"})
+"""Roles that have patients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Viewer:
 
     @property
     def cares(self) -> bool:
-        return bool(self.roles & {"clinician", "coordinator"})
+        return bool(self.roles & CARING)
 
     @property
     def csrf(self) -> str:
@@ -49,12 +53,20 @@ class Viewer:
 
 
 def viewer_of(request: Request) -> Viewer:
-    """A dependency: whoever looks. Raises `Problem` 403 for roles without patients."""
-    arrival = arrival_of(request.scope)
-    caller: Caller | None = arrival.caller
-    if caller is None:
+    """A dependency: whoever looks. Raises `Problem` 401 for nobody."""
+    viewer = viewer_in(request.scope)
+    if viewer is None:
         raise Problem(401, "token_required", "Sign in.")
-    token = request.headers["authorization"].partition(" ")[2].strip()
+    return viewer
+
+
+def viewer_in(scope: Scope) -> Viewer | None:
+    """Whoever was let in with this request, if anybody was."""
+    arrival: Arrival | None = scope.get(ARRIVAL)
+    if arrival is None or arrival.caller is None:
+        return None
+    caller = arrival.caller
+    token = Headers(scope=scope)["authorization"].partition(" ")[2].strip()
     return Viewer(caller.subject, caller.roles, caller.clinic, expiry(token), token)
 
 
