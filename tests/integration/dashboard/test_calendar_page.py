@@ -2,11 +2,13 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx2
 import pytest
 from icalendar import Calendar
 
+from services.dashboard.calendar import with_appointment
 from services.dashboard.domain.person import Appointment, Course, Person
 from services.dashboard.store import FEEDS, PEOPLE, STORY, Row
 from tests.integration.dashboard.conftest import Dashboard
@@ -163,3 +165,19 @@ async def test_an_address_that_is_not_theirs_or_none_is_refused(
 ) -> None:
     async with dashboard.as_("coordinator", "riverside") as coordinator:
         assert (await coordinator.get(path)).status_code == status
+
+
+def found_in(plan: dict[str, Any], name: str) -> Any:
+    return plan[name] if name in plan else found_in(plan["inputStage"], name)
+
+
+async def test_a_week_is_found_along_the_index_between_its_two_ends(dashboard: Dashboard) -> None:
+    await keep_person(dashboard)
+    span = {"starts_at": {"$gte": NEXT, "$lt": NEXT + timedelta(days=7)}}
+    asked = {"clinic_id": "riverside", **with_appointment(span)}
+    along = [("clinic_id", 1), ("courses.appointments.starts_at", 1)]
+    plan = await dashboard.database[PEOPLE].find(asked).hint(along).explain()
+    bounds = found_in(plan["queryPlanner"]["winningPlan"], "indexBounds")["courses.appointments.starts_at"][0]
+    assert "MinKey" not in bounds
+    assert "MaxKey" not in bounds
+    assert bounds.count("Date") == 2
