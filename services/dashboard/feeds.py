@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.dashboard.calendar_feed import Revision
-from services.dashboard.calendar_week import Entry
+from services.dashboard.calendar.feed import Revision
+from services.dashboard.calendar.week import Entry
 from services.dashboard.store import FEEDS, STORY
 from services.dashboard.web.viewer import Viewer
 from shared.mongo import Document, MongoDatabase

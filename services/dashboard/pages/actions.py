@@ -12,11 +12,11 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from services.dashboard.pages.desk import Carer, Desk
 from services.dashboard.pages.forms import new_key, posted
 from services.dashboard.pages.person import plan_of, row_of, standing
-from services.dashboard.pages.person_acts import Act, Ask, Scene
-from services.dashboard.pages.person_answers import SUPPORT, Reply, reply, unfit, unsent
-from services.dashboard.pages.person_catalogue import CATALOGUE
-from services.dashboard.pages.person_fields import Entered, Field, Unfit
-from services.dashboard.pages.person_measures import shows_danger
+from services.dashboard.pages.person.acts import Act, Ask, Scene
+from services.dashboard.pages.person.answers import SUPPORT, Reply, reply, unfit, unsent
+from services.dashboard.pages.person.catalogue import CATALOGUE
+from services.dashboard.pages.person.fields import Entered, Field, Unfit
+from services.dashboard.pages.person.measures import shows_danger
 from services.dashboard.pages.signing_in import FORM, form_of
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer

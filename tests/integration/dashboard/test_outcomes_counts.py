@@ -7,7 +7,7 @@ from services.dashboard import outcomes
 from services.dashboard.domain.alert import Alert, Climbed, Told
 from services.dashboard.domain.person import Appointment, Course, Entered, Mark, Measure, Person, Referral
 from services.dashboard.outcomes import Outcomes, Window
-from services.dashboard.outcomes_figures import Rate
+from services.dashboard.outcomes.figures import Rate
 from services.dashboard.store import ALERTS, PEOPLE, Row
 from tests.integration.dashboard.conftest import Dashboard
 

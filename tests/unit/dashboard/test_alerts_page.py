@@ -10,12 +10,11 @@ import pytest
 from services.alerts import events
 from services.alerts.domain import acknowledgement, policy, reasons
 from services.dashboard.domain.alert import Alert, Climbed, Told
-from services.dashboard.pages import alerts_acting as acting
-from services.dashboard.pages import alerts_words as words
-from services.dashboard.pages.alerts_course import course, remembered
-from services.dashboard.pages.alerts_detail import Detail
-from services.dashboard.pages.alerts_facts import Contact, Facts, contacts_of
-from services.dashboard.pages.alerts_query import (
+from services.dashboard.pages.alerts import acting, words
+from services.dashboard.pages.alerts.course import course, remembered
+from services.dashboard.pages.alerts.detail import Detail
+from services.dashboard.pages.alerts.facts import Contact, Facts, contacts_of
+from services.dashboard.pages.alerts.query import (
     BadQuery,
     Query,
     bands,
@@ -24,9 +23,9 @@ from services.dashboard.pages.alerts_query import (
     taken_at,
     visible,
 )
-from services.dashboard.pages.alerts_telling import missed, reached, told_by_detail, told_by_row
-from services.dashboard.pages.alerts_times import Times, span
-from services.dashboard.pages.alerts_view import notice, of_detail, of_row
+from services.dashboard.pages.alerts.telling import missed, reached, told_by_detail, told_by_row
+from services.dashboard.pages.alerts.times import Times, span
+from services.dashboard.pages.alerts.view import notice, of_detail, of_row
 from services.dashboard.web.viewer import Viewer
 from shared.http.caller import Role
 

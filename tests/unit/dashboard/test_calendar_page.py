@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from icalendar import Calendar
 
-from services.dashboard.calendar_feed import Revision, calendar
-from services.dashboard.calendar_hours import Away, ClinicHours, Clinics, read_clinics
-from services.dashboard.calendar_week import Entry, days_shown, grid, lane, monday_of, week_of
+from services.dashboard.calendar.feed import Revision, calendar
+from services.dashboard.calendar.hours import Away, ClinicHours, Clinics, read_clinics
+from services.dashboard.calendar.week import Entry, days_shown, grid, lane, monday_of, week_of
 from services.dashboard.feeds import may_keep, secret_for
-from services.dashboard.pages.calendar_away import mistakes
-from services.dashboard.pages.calendar_place import Asked, Place, resolve
+from services.dashboard.pages.calendar.away import mistakes
+from services.dashboard.pages.calendar.place import Asked, Place, resolve
 from services.dashboard.web.viewer import Viewer
 from shared.http.caller import Role
 from shared.http.problems import Problem

@@ -8,13 +8,14 @@ from typing import Any, get_args
 
 import pytest
 
-from services.dashboard.calendar_hours import Clinics
+from services.dashboard.calendar.hours import Clinics
 from services.dashboard.domain.person import Referral
-from services.dashboard.pages import import_words, intake_words
-from services.dashboard.pages.import_rows import COLUMNS, Format, Unusable, read_part
-from services.dashboard.pages.intake_answers import said_no
-from services.dashboard.pages.intake_errors import field_errors
-from services.dashboard.pages.intake_form import (
+from services.dashboard.pages.imports import words as import_words
+from services.dashboard.pages.imports.rows import COLUMNS, Format, Unusable, read_part
+from services.dashboard.pages.intake import words as intake_words
+from services.dashboard.pages.intake.answers import said_no
+from services.dashboard.pages.intake.errors import field_errors
+from services.dashboard.pages.intake.form import (
     CSSRS,
     PHQ9,
     answers_of,
@@ -25,8 +26,8 @@ from services.dashboard.pages.intake_form import (
     referral_of,
     screening_of,
 )
-from services.dashboard.pages.intake_queue import Line
-from services.dashboard.pages.intake_referral import TASKS, content_of
+from services.dashboard.pages.intake.queue import Line
+from services.dashboard.pages.intake.referral import TASKS, content_of
 from services.dashboard.web.drawing import Drawing
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer

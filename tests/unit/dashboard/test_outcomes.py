@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from services.dashboard.calendar_hours import Clinics, read_clinics
+from services.dashboard.calendar.hours import Clinics, read_clinics
 from services.dashboard.outcomes import Kept, Outcomes, Window
-from services.dashboard.outcomes_alerts import Crisis
-from services.dashboard.outcomes_courses import Answered
-from services.dashboard.outcomes_figures import Counted, Rate
-from services.dashboard.outcomes_sessions import Attendance, Waited
-from services.dashboard.outcomes_together import together
+from services.dashboard.outcomes.alerts import Crisis
+from services.dashboard.outcomes.courses import Answered
+from services.dashboard.outcomes.figures import Counted, Rate
+from services.dashboard.outcomes.sessions import Attendance, Waited
+from services.dashboard.outcomes.together import together
 from services.dashboard.pages.outcomes import Asked, span_of
-from services.dashboard.pages.outcomes_view import shown
+from services.dashboard.pages.outcomes.view import shown
 from services.dashboard.web.viewer import Viewer
 from shared.http.problems import Problem
 

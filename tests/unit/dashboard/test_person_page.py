@@ -16,15 +16,15 @@ from services.dashboard.domain.person import (
     Person,
     Referral,
 )
-from services.dashboard.pages import person_pictures as pictures
-from services.dashboard.pages.person_acts import Scene
-from services.dashboard.pages.person_answers import reply
-from services.dashboard.pages.person_catalogue import CATALOGUE, next_action, offered
-from services.dashboard.pages.person_fields import Unfit
-from services.dashboard.pages.person_flags import explained
-from services.dashboard.pages.person_measures import measures_in, shows_danger
-from services.dashboard.pages.person_story import Entry, gathered, latest_first
-from services.dashboard.pages.person_tales import TALES, details, tale
+from services.dashboard.pages.person import pictures
+from services.dashboard.pages.person.acts import Scene
+from services.dashboard.pages.person.answers import reply
+from services.dashboard.pages.person.catalogue import CATALOGUE, next_action, offered
+from services.dashboard.pages.person.fields import Unfit
+from services.dashboard.pages.person.flags import explained
+from services.dashboard.pages.person.measures import measures_in, shows_danger
+from services.dashboard.pages.person.story import Entry, gathered, latest_first
+from services.dashboard.pages.person.tales import TALES, details, tale
 from services.dashboard.store import Row
 from services.dashboard.subscribers import PEOPLE
 from services.dashboard.web.services import Answer

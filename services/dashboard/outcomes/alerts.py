@@ -1,0 +1,144 @@
+"""Figures from the alerts of the read model: how soon crises were paged and taken, what came of alerts."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.dashboard.outcomes.figures import Counted, Rate
+from services.dashboard.store import ALERTS
+from shared.mongo import Document, MongoDatabase
+
+SEVERITIES = ("high", "moderate", "low")
+LIMITS = {"high": "5 minutes", "moderate": "30 minutes", "low": "the next working day"}
+"""Acknowledged within (clinical.md, Crisis). Each alert carries its own instant, which counts."""
+
+MINUTE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Crisis:
+    """Crisis alerts of one severity. Minutes are begun minutes since the alert was raised."""
+
+    severity: str
+    raised: int
+    paged: Counted
+    """Until the first message reached somebody outside of the inbox."""
+    unpaged: int
+    acknowledged: Counted
+    in_time: int
+    late: int
+    """Taken after the limit, or not taken yet and past it."""
+
+    @property
+    def limit(self) -> str:
+        return LIMITS.get(self.severity, "its limit")
+
+    @property
+    def kept(self) -> Rate:
+        return Rate(self.in_time, self.in_time + self.late)
+
+
+async def crises(database: MongoDatabase, here: Document, within: Document, now: datetime) -> list[Crisis]:
+    """Of crisis alerts raised in the window. One whose limit is still to come is neither in time nor late."""
+    reached = {
+        "$filter": {
+            "input": "$told",
+            "as": "one",
+            "cond": {"$and": [{"$eq": ["$$one.outcome", "delivered"]}, {"$ne": ["$$one.channel", "inbox"]}]},
+        }
+    }
+    first = {"$min": {"$map": {"input": reached, "as": "one", "in": "$$one.at"}}}
+    pipeline: list[Document] = [
+        {"$match": {**here, "kind": "crisis", "raised_at": within}},
+        {"$group": {
+            "_id": {
+                "severity": "$severity",
+                "paged": _minutes(first),
+                "acknowledged": _minutes("$acknowledged_at"),
+                "kept": _kept(now),
+            },
+            "count": {"$sum": 1},
+        }},
+    ]  # fmt: skip
+    rows = await database.aggregate(ALERTS, pipeline)
+    order = {severity: place for place, severity in enumerate(SEVERITIES)}
+    found = sorted({row["_id"]["severity"] for row in rows}, key=lambda s: (order.get(s, 9), s))
+    return [_crisis(severity, [r for r in rows if r["_id"]["severity"] == severity]) for severity in found]
+
+
+def _minutes(at: str | Document) -> Document:
+    """Begun minutes since it was raised; nothing without an instant."""
+    passed = {"$ceil": {"$divide": [{"$subtract": [at, "$raised_at"]}, MINUTE_MS]}}
+    return {"$cond": [{"$eq": [{"$ifNull": [at, None]}, None]}, None, {"$max": [0, passed]}]}
+
+
+def _kept(now: datetime) -> Document:
+    """`in_time`, `late`, or `open` while the limit is still to come."""
+    taken = {"$ifNull": ["$acknowledged_at", None]}
+    return {
+        "$switch": {
+            "branches": [
+                {"case": {"$eq": [{"$ifNull": ["$acknowledge_by", None]}, None]}, "then": "open"},
+                {
+                    "case": {"$and": [{"$ne": [taken, None]}, {"$lte": [taken, "$acknowledge_by"]}]},
+                    "then": "in_time",
+                },
+                {"case": {"$ne": [taken, None]}, "then": "late"},
+                {"case": {"$lt": ["$acknowledge_by", now]}, "then": "late"},
+            ],
+            "default": "open",
+        }
+    }
+
+
+def _crisis(severity: str, rows: list[Document]) -> Crisis:
+    paged: dict[int, int] = {}
+    acknowledged: dict[int, int] = {}
+    kept = {"in_time": 0, "late": 0, "open": 0}
+    for row in rows:
+        known, count = row["_id"], row["count"]
+        kept[known["kept"]] += count
+        for times, minutes in ((paged, known["paged"]), (acknowledged, known["acknowledged"])):
+            if minutes is not None:
+                times[int(minutes)] = times.get(int(minutes), 0) + count
+    raised = sum(row["count"] for row in rows)
+    unpaged = raised - sum(paged.values())
+    return Crisis(
+        severity, raised, Counted(paged), unpaged, Counted(acknowledged), kept["in_time"], kept["late"]
+    )
+
+
+async def escalated(database: MongoDatabase, here: Document, within: Document) -> dict[str, int]:
+    """Steps climbed by alerts raised in the window, by reason, the most frequent first."""
+    pipeline: list[Document] = [
+        {"$match": {**here, "raised_at": within, "climbed.0": {"$exists": True}}},
+        {"$unwind": "$climbed"},
+        {"$group": {"_id": "$climbed.reason", "count": {"$sum": 1}}},
+        {"$sort": {"count": -1, "_id": 1}},
+    ]
+    return {row["_id"]: row["count"] for row in await database.aggregate(ALERTS, pipeline)}
+
+
+async def resolved(
+    database: MongoDatabase, here: Document, within: Document
+) -> tuple[list[tuple[str, str, int]], int]:
+    """Alerts raised in the window and resolved: by humans with their disposition, and how many by rule."""
+    by_rule = {"$eq": ["$resolved_by", "rule"]}
+    pipeline: list[Document] = [
+        {"$match": {**here, "raised_at": within, "state": "resolved"}},
+        {"$group": {
+            "_id": {"kind": "$kind", "disposition": "$disposition", "rule": by_rule},
+            "count": {"$sum": 1},
+        }},
+        {"$sort": {"count": -1, "_id.kind": 1, "_id.disposition": 1}},
+    ]  # fmt: skip
+    rows = await database.aggregate(ALERTS, pipeline)
+    by_humans = [
+        (row["_id"]["kind"], row["_id"]["disposition"] or "", row["count"])
+        for row in rows
+        if not row["_id"]["rule"]
+    ]
+    return by_humans, sum(row["count"] for row in rows if row["_id"]["rule"])
+
+
+async def raised(database: MongoDatabase, here: Document, within: Document) -> int:
+    return int(await database[ALERTS].count_documents({**here, "raised_at": within}))

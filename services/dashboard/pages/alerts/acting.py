@@ -1,0 +1,169 @@
+"""What people do with an alert from a page: take it, assess it, hand it over, resolve it."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.dashboard.pages.alerts import query as alerts_query
+from services.dashboard.pages.alerts import words as alerts_words
+from services.dashboard.pages.alerts.detail import Detail
+from services.dashboard.pages.alerts.facts import UTC_ZONE, Neighbours
+from services.dashboard.pages.alerts.one import Held, draw, look
+from services.dashboard.pages.alerts.view import of_detail
+from services.dashboard.pages.alerts.watch import AlertId, Watcher
+from services.dashboard.pages.desk import Desk
+from services.dashboard.pages.forms import posted
+from services.dashboard.pages.signing_in import FORM
+from services.dashboard.web.services import Answer
+from services.dashboard.web.viewer import Viewer
+from shared.http.admission import not_found
+from shared.http.problems import Problem
+from shared.http.routes import CRISIS
+
+Action = Literal["acknowledge", "assess", "hand-over", "resolve"]
+Form = Mapping[str, str]
+
+CHANGED = ("version_changed", "changed_meanwhile")
+TRIES = 3
+CATCH_UP_SECONDS, LOOK_AGAIN_SECONDS = 1.0, 0.03
+"""So long an answer waits for the read model, so that the next page shows what was done."""
+
+DONE: dict[str, str] = {"assess": "assessed", "hand-over": "handed_over", "resolve": "resolved"}
+
+
+class Unfit(Exception):
+    """A form that says too little: pairs of a field's name and a sentence."""
+
+    def __init__(self, *errors: tuple[str, str]) -> None:
+        super().__init__(*(name for name, _ in errors))
+        self.errors = list(errors)
+
+
+def add(api: APIRouter, desk: Desk, neighbours: Neighbours) -> None:
+    @api.post("/alerts/{alert_id}/{action}", openapi_extra=FORM, tags=[CRISIS])
+    async def act(request: Request, viewer: Watcher, alert_id: AlertId, action: Action) -> Response:
+        """Ask the alerts service to do it; what it refuses is shown with its reason, the entry kept."""
+        form = await posted(request, viewer)
+        try:
+            answer = await send(desk, viewer, alert_id, action, form)
+        except Unfit as unfit:
+            held, status = Held(action, dict(form), errors=unfit.errors), 422
+        else:
+            if answer.ok:
+                detail = Detail.model_validate(answer.body)
+                await caught_up(desk, viewer, detail)
+                return RedirectResponse(following(detail, action, viewer, form), 303)
+            held, status = refused(action, form, answer)
+        known = await look(desk, neighbours, viewer, alert_id)
+        return await draw(desk, request, viewer, known, held=held, status=status)
+
+
+def body_of(action: Action, form: Form) -> dict[str, Any] | None:
+    """What the alerts service is sent. Raises `Unfit`; what a rule asks for is left to that rule."""
+    match action:
+        case "acknowledge":
+            return None
+        case "assess":
+            result = _chosen(form, "result", "Choose the result.")
+            made = _chosen(form, "contact_made", "Say whether somebody spoke with the person.")
+            return {"result": result, "contact_made": made == "yes"}
+        case "hand-over":
+            return {"contact_id": _chosen(form, "contact_id", "Choose whom to hand it to.")}
+        case "resolve":
+            body: dict[str, Any] = {"disposition": _chosen(form, "disposition", "Choose what came of it.")}
+            if form.get("safety_plan"):
+                body["safety_plan"] = form["safety_plan"] == "yes"
+            if form.get("next_contact", "").strip():
+                body["next_contact"] = _instant(form)
+            return body
+
+
+def _chosen(form: Form, name: str, sentence: str) -> str:
+    value = form.get(name, "").strip()
+    if not value:
+        raise Unfit((name, sentence))
+    return value
+
+
+def _instant(form: Form) -> str:
+    """The wall-clock time that was entered, in the zone the form named."""
+    zone = form.get("zone", "")
+    try:
+        local = datetime.fromisoformat(form["next_contact"].strip()).replace(tzinfo=None)
+        known = ZoneInfo(zone if zone in available_timezones() else UTC_ZONE)
+        return local.replace(tzinfo=known).isoformat()
+    except (ValueError, OverflowError):
+        raise Unfit(("next_contact", "Enter a day and a time, like 2026-03-09T10:00.")) from None
+
+
+async def send(desk: Desk, viewer: Viewer, id: str, action: Action, form: Form) -> Answer:
+    """Once, however often the form is sent. A change that the form's reader would not have seen, such as a
+    delivery that ended, is no conflict: it is sent again with the new version. Raises `Unfit`."""
+    body = body_of(action, form)
+    key = form.get("idempotency_key", "")
+    once = key if key.isascii() and key.isalnum() else None
+    tag = form.get("if_match", "")
+    version = int(tag) if tag.isascii() and tag.isdecimal() and len(tag) < 18 else None
+    path = f"/alerts/{id}"
+    for _ in range(TRIES):
+        answer = await desk.services.send(
+            viewer, "alerts", "POST", f"{path}/{action}", body, key=once, version=version
+        )
+        if answer.ok or reason_of(answer) != "version_changed":
+            break
+        fresh = await desk.services.get(viewer, "alerts", path)
+        if not fresh.ok or Detail.model_validate(fresh.body).seen != form.get("seen"):
+            break
+        version = fresh.version
+    return answer
+
+
+def refused(action: str, form: Form, answer: Answer) -> tuple[Held, int]:
+    """The entry with the reason. Raises `Problem` for somebody who may not, or for nothing there."""
+    if answer.status == 401:
+        raise Problem(401, "token_required", "Sign in.")
+    if answer.status == 404:
+        raise not_found()
+    entered = dict(form)
+    if reason_of(answer) in CHANGED:
+        return Held(action, entered, conflict=True), 409
+    if answer.status == 0 or answer.status >= 500:
+        return Held(action, entered, unsure=True), 503
+    return Held(action, entered, problem=alerts_words.refusal(answer.body or {})), answer.status
+
+
+def reason_of(answer: Answer) -> str:
+    return "" if answer.ok else str((answer.body or {}).get("reason", ""))
+
+
+async def caught_up(desk: Desk, viewer: Viewer, detail: Detail) -> None:
+    """Wait a moment for the read model to have heard of it."""
+    state = of_detail(detail).state
+    for _ in range(int(CATCH_UP_SECONDS / LOOK_AGAIN_SECONDS)):
+        row = await alerts_query.one(desk.database, viewer, detail.id)
+        if row is not None and row.state == state:
+            return
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+
+
+def following(detail: Detail, action: Action, viewer: Viewer, form: Form) -> str:
+    """Where the browser goes next: a taken crisis is to be assessed, other work goes on in the list."""
+    done = DONE.get(action) or taking(detail, viewer.subject)
+    back = form.get("back", "")
+    if back.partition("?")[0] == "/alerts" and detail.kind != "crisis":
+        return f"{back}{'&' if '?' in back else '?'}done={done}&alert={detail.id}"
+    return f"/alerts/{detail.id}?done={done}"
+
+
+def taking(detail: Detail, subject: str) -> str:
+    """What came of an acknowledgement: the first one is kept, whoever was second hears so."""
+    if detail.state == "informed":
+        return "noted"
+    by = detail.acknowledgement.by if detail.acknowledgement else None
+    return "taken" if by == subject else "taken_before"

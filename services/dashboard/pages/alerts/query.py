@@ -1,0 +1,220 @@
+"""The list of alerts as a question: filters in the address, crises first, pages by key."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from services.dashboard.domain.alert import Alert
+from services.dashboard.domain.person import UNKNOWN
+from services.dashboard.pages.alerts.words import KINDS, SEVERITIES
+from services.dashboard.store import ALERTS
+from services.dashboard.web.viewer import Viewer
+from shared.mongo import Document, MongoDatabase
+
+PAGE = 50
+COUNTED = 1_000
+"""Further than this nobody counts for one page."""
+
+STATES = ("open", "taken", "resolved")
+UNRESOLVED: Document = {"state": {"$in": ["open", "acknowledged", "assessed"]}}
+
+
+class BadQuery(ValueError):
+    """An address that no link of ours made."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """Empty texts ask for everything; without a state, for all that is not resolved."""
+
+    state: str = ""
+    kind: str = ""
+    severity: str = ""
+    mine: str = ""
+    clinic: str = ""
+    after: str = ""
+
+    def address(self, path: str = "/alerts", **changes: str) -> str:
+        """A link that asks the same, but for the changes."""
+        given = {name: value for name, value in replace(self, **changes).__dict__.items() if value}
+        return f"{path}?{urlencode(given)}" if given else path
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.kind or self.severity or self.mine or self.clinic)
+
+    def check(self) -> None:
+        """Raises `BadQuery` for a filter there is none of."""
+        known = (self.state in ("", *STATES), self.kind in ("", *KINDS), self.severity in ("", *SEVERITIES))
+        if not all(known) or self.mine not in ("", "yes"):
+            raise BadQuery
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who asks, when, and the contacts under which they are told."""
+
+    viewer: Viewer
+    now: datetime
+    contacts: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class AlertPage:
+    alerts: list[Alert]
+    next: str
+    """The cursor after the last one; empty at the end."""
+
+
+def visible(viewer: Viewer) -> Document:
+    """As the alerts service has it: engineers see dead letters alone, carers the rest of their clinic,
+    and what came from a clinic that is not known."""
+    groups: list[Document] = []
+    if "engineer" in viewer.roles:
+        groups.append({"kind": "dead_letter"})
+    if viewer.cares:
+        carers: Document = {"kind": {"$ne": "dead_letter"}}
+        if viewer.only_clinic is not None:
+            carers["clinic_id"] = {"$in": [viewer.only_clinic, UNKNOWN]}
+        groups.append(carers)
+    return groups[0] if len(groups) == 1 else {"$or": groups}
+
+
+def sees(viewer: Viewer, alert: Alert) -> bool:
+    """The same of one alert."""
+    if alert.kind == "dead_letter":
+        return "engineer" in viewer.roles
+    return viewer.cares and (alert.clinic_id == UNKNOWN or viewer.sees(alert.clinic_id))
+
+
+def open_at(now: datetime) -> Document:
+    """Nobody has it: never taken, or the lease ran out and nobody said so yet."""
+    return {"$or": [{"state": "open"}, {"state": "acknowledged", "lease_until": {"$lte": now}}]}
+
+
+def taken_at(now: datetime) -> Document:
+    held: Document = {"$or": [{"lease_until": None}, {"lease_until": {"$gt": now}}]}
+    return {"$or": [{"state": "assessed"}, {"state": "acknowledged", **held}]}
+
+
+def bands(query: Query, now: datetime) -> list[Document]:
+    """What is shown after one another, each by age: crises nobody has, crises in hand, the rest by severity.
+
+    A severity without a name here stands with the moderate crises, or last: nothing falls between.
+    """
+    if query.state == "resolved":
+        plain = {"kind": query.kind, "severity": query.severity}
+        return [{"state": "resolved", **{name: value for name, value in plain.items() if value}}]
+    found: list[Document] = []
+    if query.kind in ("", "crisis"):
+        found += _crises(query, now)
+    if query.kind != "crisis":
+        found += _others(query, now)
+    return found
+
+
+def _crises(query: Query, now: datetime) -> list[Document]:
+    severities: list[Any] = ["high", {"$nin": ["high", "low", "routine"]}, "low", "routine"]
+    if query.severity:
+        severities = [query.severity]
+    found = [{**open_at(now), "kind": "crisis", "severity": severity} for severity in severities]
+    in_hand: Document = {**taken_at(now), "kind": "crisis"}
+    if query.severity:
+        in_hand["severity"] = query.severity
+    return {"": [*found, in_hand], "open": found, "taken": [in_hand]}[query.state]
+
+
+def _others(query: Query, now: datetime) -> list[Document]:
+    severities: list[Any] = ["high", "moderate", "low", {"$nin": ["high", "moderate", "low"]}]
+    if query.severity:
+        severities = [query.severity]
+    state = {"": UNRESOLVED, "open": open_at(now), "taken": taken_at(now)}[query.state]
+    kind = query.kind or {"$ne": "crisis"}
+    return [{**state, "kind": kind, "severity": severity} for severity in severities]
+
+
+def within(query: Query, asker: Asker) -> Document:
+    """What the viewer may see and asks for, whatever its state."""
+    conditions: list[Document] = [visible(asker.viewer)]
+    if query.clinic:
+        conditions.append({"clinic_id": query.clinic})
+    if query.mine:
+        contacts, subject = list(asker.contacts), asker.viewer.subject
+        taken = [{"acknowledged_by": subject}, {"assessed_by": subject}]
+        told = [{"handed_to": {"$in": contacts}}, {"told.contact_id": {"$in": contacts}}]
+        conditions.append({"$or": [*taken, *told]})
+    return {"$and": conditions}
+
+
+async def page(database: MongoDatabase, query: Query, asker: Asker) -> AlertPage:
+    """One page, the most urgent first; resolved ones the latest first. Raises `BadQuery`."""
+    query.check()
+    begin = _place(query)
+    order = -1 if query.state == "resolved" else 1
+    found: list[tuple[int, Alert]] = []
+    for number, band in enumerate(bands(query, asker.now)):
+        if begin is not None and number < begin[0]:
+            continue
+        wanted = [within(query, asker), band]
+        if begin is not None and number == begin[0]:
+            wanted.append(_behind(begin, order))
+        rows = database[ALERTS].find({"$and": wanted}, sort=[("raised_at", order), ("_id", order)])
+        found += [(number, _alert(row)) for row in await rows.to_list(PAGE + 1 - len(found))]
+        if len(found) > PAGE:
+            break
+    alerts = [alert for _, alert in found[:PAGE]]
+    return AlertPage(alerts, _cursor(*found[PAGE - 1]) if len(found) > PAGE else "")
+
+
+async def counts(database: MongoDatabase, query: Query, asker: Asker) -> dict[str, int]:
+    """How many there are in each state, with the other filters in force."""
+    states = {"": UNRESOLVED, "open": open_at(asker.now), "taken": taken_at(asker.now)}
+    counted: dict[str, int] = {}
+    for name, state in {**states, "resolved": {"state": "resolved"}}.items():
+        filters = {k: v for k, v in {"kind": query.kind, "severity": query.severity}.items() if v}
+        wanted = {"$and": [within(query, asker), state, filters]}
+        counted[name] = int(await database[ALERTS].count_documents(wanted, limit=COUNTED + 1))
+    return counted
+
+
+async def one(database: MongoDatabase, viewer: Viewer, id: str) -> Alert | None:
+    """An alert, if it is known here and the viewer may see it."""
+    row = await database[ALERTS].find_one({"_id": id})
+    alert = _alert(row) if row else None
+    return alert if alert is not None and sees(viewer, alert) else None
+
+
+async def several(database: MongoDatabase, viewer: Viewer, ids: Sequence[str]) -> dict[str, Alert]:
+    wanted = {"$and": [{"_id": {"$in": list(ids)}}, visible(viewer)]}
+    return {row["_id"]: _alert(row) for row in await database[ALERTS].find(wanted).to_list(None)}
+
+
+def _alert(row: Document) -> Alert:
+    return Alert.model_validate({"id": row["_id"], **row})
+
+
+def _cursor(band: int, last: Alert) -> str:
+    text = json.dumps([band, last.raised_at.isoformat(), last.id])
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _place(query: Query) -> tuple[int, datetime, str] | None:
+    if not query.after:
+        return None
+    try:
+        text = base64.urlsafe_b64decode(query.after + "=" * (-len(query.after) % 4))
+        band, raised_at, id = json.loads(text)
+        return int(band), datetime.fromisoformat(raised_at), str(id)
+    except (ValueError, TypeError):
+        raise BadQuery from None
+
+
+def _behind(begin: tuple[int, datetime, str], order: int) -> Document:
+    """Rows behind the last one of the page before, within its band."""
+    _, raised_at, id = begin
+    later = "$gt" if order == 1 else "$lt"
+    return {"$or": [{"raised_at": {later: raised_at}}, {"raised_at": raised_at, "_id": {later: id}}]}

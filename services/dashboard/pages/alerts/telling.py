@@ -1,0 +1,79 @@
+"""Who was told of an alert, by which channel, when, and why not."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.dashboard.domain.alert import Alert, Told
+from services.dashboard.pages.alerts import words
+from services.dashboard.pages.alerts.detail import Delivery, Detail
+from services.dashboard.pages.alerts.facts import Facts
+
+
+@dataclass(frozen=True)
+class Telling:
+    """One notification: whom, how, when, what came of it and why."""
+
+    contact: str
+    roles: tuple[str, ...]
+    channel: str
+    at: datetime
+    outcome: str
+    why: str
+    attempts: int
+    step: int
+
+    @property
+    def mark(self) -> str:
+        return words.MARKS.get(self.outcome, "review")
+
+    @property
+    def came_of_it(self) -> str:
+        return words.word(words.OUTCOMES, self.outcome)
+
+
+def told_by_row(alert: Alert, facts: Facts) -> list[Telling]:
+    """By the read model: what ended, as it was announced."""
+    return [_telling(facts, t.contact_id, t.channel, t.outcome, t.reason, t, t.at) for t in alert.told]
+
+
+def told_by_detail(detail: Detail, facts: Facts) -> list[Telling]:
+    """By the alerts service, with those still on their way, which nothing was announced about."""
+    return [
+        _telling(facts, d.contact_id, d.channel, d.state, d.reason, d, d.ended_at or d.created_at)
+        for d in detail.deliveries
+    ]
+
+
+def _telling(
+    facts: Facts,
+    contact_id: str,
+    channel: str,
+    outcome: str,
+    reason: str | None,
+    counted: Told | Delivery,
+    at: datetime,
+) -> Telling:
+    why = words.word(words.WHY, reason) if reason else ""
+    return Telling(
+        contact=facts.who(contact_id),
+        roles=tuple(words.word(words.ROLES, role) for role in facts.roles_of(contact_id)),
+        channel=words.word(words.CHANNELS, channel),
+        at=at,
+        outcome=outcome,
+        why=f"to be tried again: {why}" if outcome == "pending" and why else why,
+        attempts=counted.attempts,
+        step=counted.step,
+    )
+
+
+def reached(told: Iterable[Telling]) -> list[str]:
+    """Everybody a message reached, once, in that order."""
+    return list(dict.fromkeys(telling.contact for telling in told if telling.outcome == "delivered"))
+
+
+def missed(told: Iterable[Telling]) -> list[str]:
+    """Those whom no channel reached."""
+    found = list(told)
+    those = set(reached(found))
+    return list(dict.fromkeys(t.contact for t in found if t.outcome == "failed" and t.contact not in those))

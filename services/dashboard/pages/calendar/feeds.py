@@ -1,0 +1,84 @@
+"""iCalendar feeds: made, renewed and withdrawn by whoever they are about; read by whoever has the address."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from services.dashboard import calendar, feeds
+from services.dashboard.calendar import feed as calendar_feed
+from services.dashboard.pages.calendar.place import Asked, Place
+from services.dashboard.pages.calendar.view import NEW_ADDRESS, CalendarView
+from services.dashboard.pages.desk import Carer
+from services.dashboard.pages.forms import posted
+from services.dashboard.pages.signing_in import FORM, OPEN, is_secure
+from services.dashboard.web.viewer import Viewer
+from shared.http.admission import not_found
+from shared.http.problems import Problem
+
+Secret = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9_\-]+$")]
+LOOK_BACK = timedelta(days=60)
+HEADERS = {
+    "Cache-Control": "private, max-age=300",
+    "Content-Disposition": 'inline; filename="kith.ics"',
+    "X-Robots-Tag": "noindex",
+}
+
+
+def feed_routes(api: APIRouter, view: CalendarView) -> None:
+    desk = view.desk
+
+    @api.get("/calendar/feeds/{secret}.ics", openapi_extra=OPEN)
+    async def read_feed(request: Request, secret: Secret) -> Response:
+        """A clinician's sessions, for calendar programs: the secret in the address is the only key."""
+        feed = await feeds.behind(desk.database, secret)
+        clinic = view.clinics.get(feed.clinic_id) if feed else None
+        if feed is None or clinic is None:
+            raise not_found()
+        now, who = desk.clock.now(), feed.clinician_id
+        entries = await calendar.appointments(
+            desk.database, clinic.id, now - LOOK_BACK, clinician_id=feed.clinician_id
+        )
+        known = await feeds.revisions(desk.database, entries)
+        page = str(request.base_url).rstrip("/")
+        body = calendar_feed.calendar(clinic, who, entries, known, page=page, now=now)
+        return Response(body, media_type="text/calendar", headers=HEADERS)
+
+    @api.post("/calendar/feeds", openapi_extra=FORM)
+    async def make_feed(request: Request, viewer: Carer) -> Response:
+        """Make a new secret address; the one before is good no more."""
+        form = await posted(request, viewer)
+        place = _place(view, viewer, form)
+        secret = feeds.secret_for(viewer, place.clinician, form.get("idempotency_key", ""))
+        await feeds.make(
+            desk.database, feeds.Feed(place.clinician, place.clinic.id, desk.clock.now()), secret
+        )
+        answer = RedirectResponse(place.address(said="feed-made") + "#feed", 303)
+        answer.set_cookie(
+            NEW_ADDRESS, secret, max_age=60, path="/calendar", httponly=True, samesite="strict",
+            secure=is_secure(desk),
+        )  # fmt: skip
+        return answer
+
+    @api.post("/calendar/feeds/withdraw", openapi_extra=FORM)
+    async def withdraw_feed(request: Request, viewer: Carer) -> Response:
+        """From now on the address leads nowhere."""
+        form = await posted(request, viewer)
+        place = _place(view, viewer, form)
+        await feeds.withdraw(desk.database, place.clinician)
+        return RedirectResponse(place.address(said="feed-withdrawn") + "#feed", 303)
+
+
+def _place(view: CalendarView, viewer: Viewer, form: Mapping[str, str]) -> Place:
+    """The calendar the form was drawn on. Raises `Problem` 404, or 403 for somebody else's."""
+    clinician = form.get("clinician_id", "")
+    works_at = view.clinics.where_works(clinician)
+    if works_at is None:
+        raise not_found()
+    place = view.place(viewer, Asked(works_at.id, clinician, form.get("week", "")))
+    if not feeds.may_keep(viewer, clinician, place.clinic.id):
+        raise Problem(403, "not_yours", "A calendar's address is made by its clinician or a coordinator.")
+    return place

@@ -1,0 +1,192 @@
+"""The calendar as a page: what is known of a week, arranged for the template."""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, Query
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from services.dashboard import calendar, feeds
+from services.dashboard.calendar.hours import Away, ClinicHours, Clinics
+from services.dashboard.calendar.week import ONE_DAY, Entry, Lane, days_shown, grid, lane
+from services.dashboard.pages.calendar.leave import Leave, LeaveBook
+from services.dashboard.pages.calendar.place import Asked, Place, resolve
+from services.dashboard.pages.desk import Desk
+from services.dashboard.pages.forms import new_key
+from services.dashboard.web.viewer import Viewer
+
+NEW_ADDRESS = "kith_feed"
+"""The cookie in which a new secret address comes back to whoever asked for it, once."""
+
+MOST_MOVED = 40
+MOVED_BACK, MOVED_AHEAD = timedelta(days=30), timedelta(days=366)
+
+NOTICES = {
+    "leave-given": ("success", "Leave is entered"),
+    "leave-withdrawn": ("success", "Leave is withdrawn"),
+    "feed-made": ("success", "The calendar has a new address"),
+    "feed-withdrawn": ("success", "The calendar's address is withdrawn"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SaidNow:
+    """What was just done, as the address says it: a code, and the sessions it moved."""
+
+    code: str = ""
+    moved: tuple[str, ...] = ()
+    count: int = 0
+
+
+def said(
+    said: Annotated[str, Query(max_length=20)] = "",
+    moved: Annotated[str, Query(max_length=4_000, pattern=r"^[A-Za-z0-9_\-.,]*$")] = "",
+    count: Annotated[int, Query(ge=0, le=100_000)] = 0,
+) -> SaidNow:
+    return SaidNow(
+        said if said in NOTICES else "", tuple(moved.split(","))[:MOST_MOVED] if moved else (), count
+    )
+
+
+Said = Annotated[SaidNow, Depends(said)]
+
+
+@dataclass(frozen=True)
+class CalendarView:
+    desk: Desk
+    clinics: Clinics
+    book: LeaveBook = field(repr=False)
+
+    def place(self, viewer: Viewer, asked: Asked) -> Place:
+        """Raises `Problem` 404 or 422."""
+        return resolve(self.clinics, viewer, asked, self.desk.clock.now())
+
+    async def page(
+        self,
+        request: Request,
+        viewer: Viewer,
+        place: Place,
+        said: SaidNow,
+        *,
+        status: int = 200,
+        **known: Any,
+    ) -> HTMLResponse:
+        """`known`: a form that was refused (`refused`, `errors`, `form`, `conflict`)."""
+        content = await self.content(viewer, place, said)
+        around = {"refused": None, "conflict": False, "errors": [], "form": {}, "key": new_key()} | known
+        around |= await self._feed(request, viewer, place)
+        clinics = [clinic for clinic in self.clinics.clinics if viewer.sees(clinic.id)]
+        around["choices"] = _choices(clinics, place, content["people"])
+        answer = await self.desk.page(
+            request,
+            viewer,
+            "calendar.html",
+            title="Calendar",
+            status=status,
+            clinics=clinics,
+            notice_said=NOTICES.get(said.code),
+            **content,
+            **around,
+        )
+        if around["address"]:
+            answer.delete_cookie(NEW_ADDRESS, path="/calendar")
+        return answer
+
+    async def content(self, viewer: Viewer, place: Place, said: SaidNow) -> dict[str, Any]:
+        """What the template of the week or day shows."""
+        clinic = place.clinic
+        entries = await calendar.appointments(
+            self.desk.database, clinic.id, *place.span, clinician_id=place.clinician or None
+        )
+        people = who(clinic, place.clinician, entries)
+        leave = await self.book.read(viewer, clinic, people)
+        return {
+            "place": place,
+            "people": people,
+            "leave": leave,
+            "given": _given(people, leave, place.today),
+            "unrecorded": [e for e in entries if e.state(self.desk.clock.now()) == "unrecorded"],
+            "moved": await self._moved(place, said) if said.moved else [],
+            "said": said,
+            "part_href": _part(place, said),
+            **self._arranged(place, entries, people, leave),
+        }
+
+    def _arranged(
+        self, place: Place, entries: list[Entry], people: list[str], leave: Leave
+    ) -> dict[str, Any]:
+        """Lanes in rows: of a week one clinician's days, or everybody's; of a day everybody."""
+        days = [place.day] if place.view == "day" else days_shown(place.clinic, place.monday, entries)
+        of: dict[str, list[Entry]] = {}
+        for entry in entries:
+            of.setdefault(entry.clinician_id, []).append(entry)
+        now = self.desk.clock.now()
+
+        def lane_of(id: str, day: date) -> Lane:
+            return lane(place.clinic, id, day, of.get(id, ()), leave.of(id), now)
+
+        table = [(id, [lane_of(id, day) for day in days]) for id in people]
+        overview = place.view == "week" and not place.clinician
+        lanes = [] if overview else [one for _, row in table for one in row]
+        return {
+            "days": days,
+            "holidays": {day: place.clinic.holiday(day) for day in days},
+            "table": table if overview else [],
+            "lanes": lanes,
+            "rows": grid(place.clinic, lanes),
+        }
+
+    async def _moved(self, place: Place, said: SaidNow) -> list[Entry]:
+        """The sessions that the leave just given moved, where they stand now."""
+        since, until = place.span
+        found = await calendar.appointments(
+            self.desk.database,
+            place.clinic.id,
+            since - MOVED_BACK,
+            until + MOVED_AHEAD,
+            clinician_id=place.clinician or None,
+        )
+        return [entry for entry in found if entry.id in said.moved]
+
+    async def _feed(self, request: Request, viewer: Viewer, place: Place) -> dict[str, Any]:
+        """The clinician's feed, and its address if it was made a moment ago."""
+        clinician = place.clinician
+        if not clinician or not feeds.may_keep(viewer, clinician, place.clinic.id):
+            return {"feed": None, "keeps_feed": False, "address": ""}
+        feed = await feeds.of(self.desk.database, clinician)
+        secret = request.cookies.get(NEW_ADDRESS, "")
+        opened = await feeds.behind(self.desk.database, secret) if secret else None
+        is_new = feed is not None and opened is not None and opened.clinician_id == clinician
+        address = f"{request.base_url}calendar/feeds/{secret}.ics" if is_new else ""
+        return {"feed": feed, "keeps_feed": True, "address": address}
+
+
+def who(clinic: ClinicHours, clinician: str, entries: list[Entry]) -> list[str]:
+    """The clinician asked for; else everybody who works there or sees somebody there."""
+    if clinician:
+        return [clinician]
+    others = {entry.clinician_id for entry in entries} - set(clinic.clinician_ids)
+    return [*clinic.clinician_ids, *sorted(others)]
+
+
+def _choices(clinics: list[ClinicHours], place: Place, people: list[str]) -> dict[str, list[tuple[str, str]]]:
+    """What can be chosen in the forms: pairs of value and label."""
+    here = list(dict.fromkeys([*place.clinic.clinician_ids, *people]))
+    return {
+        "clinics": [(clinic.id, clinic.title) for clinic in clinics],
+        "clinicians": [("", "Everybody"), *((id, id) for id in here)],
+        "staff": [("", "Choose one"), *((id, id) for id in place.clinic.clinician_ids)],
+    }
+
+
+def _given(people: list[str], leave: Leave, today: date) -> list[tuple[str, Away]]:
+    """Leave that is not over, by its first day."""
+    known = [(id, away) for id in people for away in leave.of(id) if away.last >= today - 7 * ONE_DAY]
+    return sorted(known, key=lambda one: (one[1].first, one[0]))
+
+
+def _part(place: Place, said: SaidNow) -> str:
+    moved = {"said": said.code, "moved": ",".join(said.moved), "count": str(said.count)} if said.moved else {}
+    return place.address("/calendar/parts/week", **moved)

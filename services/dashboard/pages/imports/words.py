@@ -1,0 +1,66 @@
+"""What is to be mended in a row, in words. Nothing of what the row holds is repeated."""
+
+import re
+
+from services.dashboard.pages.imports.rows import COLUMNS, CSSRS, GAD7, PERSON, PHQ9, Format
+
+WORD = re.compile(r"[a-z0-9_]+")
+ADVICE = {
+    "not_json": "The line is not JSON.",
+    "not_an_object": "The line is JSON, but not an object.",
+    "person_differs": "This referral is known, and is about somebody else: check both numbers.",
+    "wrong_number": "The row has more or fewer cells than the header.",
+    "missing": "Fill in {column}.",
+    "extra_forbidden": "Leave out what is not known in {column}, or check its spelling.",
+    "literal_error": "Use one of the allowed values in {column}.",
+    "greater_than_equal": "The value in {column} is too small.",
+    "less_than_equal": "The value in {column} is too large.",
+    "int_type": "Write a whole number in {column}.",
+    "bool_type": "Write yes or no in {column}.",
+    "string_type": "Write text in {column}.",
+    "string_pattern_mismatch": "Characters or length of {column} are not allowed.",
+    "date_form": "Write a day like 1984-05-23 in {column}.",
+    "too_short": "Give exactly one answer per question in {column}.",
+    "too_long": "Give exactly one answer per question in {column}.",
+    "unknown_clinic": "Name a clinic that exists in {column}.",
+    "unknown_clinician": "Name a clinician of this clinic in {column}.",
+    "not_found": "Name a clinic that is yours in {column}.",
+    "date_in_the_future": "The day in {column} is in the future.",
+}
+"""By code, or by what stands after the field."""
+
+ITEMS = {
+    f"screening.{instrument}.items.{place}": name
+    for instrument, columns in (("phq9", PHQ9), ("gad7", GAD7))
+    for place, name in enumerate(columns)
+}
+NAMES = (
+    ITEMS
+    | {f"screening.cssrs.{question}": name for name, question in CSSRS.items()}
+    | {f"person.{known}": name for name, known in PERSON.items()}
+    | {"screening.phq9.difficulty": "phq9_difficulty"}
+)
+"""What a table calls a field that has another path at intake."""
+
+FIELDS = frozenset(
+    {part for path in NAMES for part in path.split(".")} | COLUMNS | {"history", "row", "rows", "cells"}
+)
+
+
+def shown(code: str) -> str:
+    """`field.path:problem` with every name that is not ours as `*`: it may be what somebody wrote."""
+    path, colon, problem = code.rpartition(":")
+    parts = [part if part.isdigit() or part in FIELDS else "*" for part in path.split(".") if part]
+    return f"{'.'.join(parts)}{colon}{problem if WORD.fullmatch(problem) else '*'}"
+
+
+def advice(code: str, format: Format) -> str:
+    path, _, problem = shown(code).rpartition(":")
+    told = ADVICE.get(problem, "Mend {column}." if path else "Refused: {problem}.")
+    return told.format(column=_column(path, format), problem=problem.replace("_", " "))
+
+
+def _column(path: str, format: Format) -> str:
+    if path in ("", "row"):
+        return "the row"
+    return path if format == "ndjson" else NAMES.get(path) or path.removeprefix("history.")

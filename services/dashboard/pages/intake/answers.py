@@ -1,0 +1,51 @@
+"""What intake answered to a form, for the page that shows it again: the input kept, the reason beside it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.dashboard.pages.forms import new_key
+from services.dashboard.pages.intake.errors import FieldErrors, field_errors
+from services.dashboard.pages.intake.words import refusal
+from services.dashboard.web.services import Answer
+
+CHANGED = frozenset({"version_changed", "changed_meanwhile"})
+LOST = 500
+
+
+@dataclass(frozen=True)
+class Said:
+    """`key`: for the form drawn again. The same one where nobody knows whether the first sending was done."""
+
+    problem: dict[str, Any]
+    errors: FieldErrors = field(default_factory=dict)
+    key: str = field(default_factory=new_key)
+    is_alarming: bool = False
+    """What was entered speaks of a crisis."""
+
+    @property
+    def is_away(self) -> bool:
+        """Intake did not take it in at all, or nobody knows."""
+        return int(self.problem.get("status", LOST)) >= LOST or int(self.problem["status"]) in (408, 429)
+
+    @property
+    def is_conflict(self) -> bool:
+        return self.problem.get("reason") in CHANGED
+
+    @property
+    def alerted(self) -> bool:
+        """Intake refused the form, and heard the crisis in it all the same."""
+        return bool(self.problem.get("crisis_support"))
+
+    @property
+    def status(self) -> int:
+        return int(self.problem.get("status", LOST))
+
+
+def said_no(
+    answer: Answer, form: dict[str, str], fields: list[str], *, within: str = "", is_alarming: bool = False
+) -> Said:
+    """`answer` is no success. `fields`: what the form on the page asks for; `within`: see `field_errors`."""
+    problem = answer.body if isinstance(answer.body, dict) else {"status": answer.status or 503}
+    said = Said(refusal(problem), field_errors(problem, fields, within=within), is_alarming=is_alarming)
+    kept = form.get("idempotency_key")
+    return Said(said.problem, said.errors, kept, is_alarming) if said.is_away and kept else said

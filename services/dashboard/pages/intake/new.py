@@ -1,0 +1,64 @@
+"""Referring somebody: one form, handed on to intake as it was filled in."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from services.dashboard.calendar.hours import Clinics
+from services.dashboard.pages.desk import Carer, Desk
+from services.dashboard.pages.forms import new_key, posted
+from services.dashboard.pages.intake import words as intake_words
+from services.dashboard.pages.intake.answers import Said, said_no
+from services.dashboard.pages.intake.errors import LABELS
+from services.dashboard.pages.intake.form import SCREENING, is_alarming, referral_of
+from services.dashboard.pages.signing_in import FORM
+from services.dashboard.web.viewer import Viewer
+
+CREATED = 201
+FIELDS = [*SCREENING, *LABELS, "consent", "crisis"]
+
+
+def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
+    async def drawn(
+        request: Request, viewer: Viewer, values: dict[str, str], said: Said | None = None
+    ) -> HTMLResponse:
+        return await desk.page(
+            request,
+            viewer,
+            "intake-new.html",
+            title="Refer someone",
+            status=said.status if said else 200,
+            said=said,
+            values=values,
+            key=said.key if said else new_key(),
+            words=intake_words,
+            **_choices(clinics, viewer),
+        )
+
+    @api.get("/intake/new", response_class=HTMLResponse)
+    async def show_referral_form(request: Request, viewer: Carer) -> HTMLResponse:
+        """An empty referral form."""
+        return await drawn(request, viewer, {})
+
+    @api.post("/intake/new", openapi_extra=FORM)
+    async def refer(request: Request, viewer: Carer) -> Response:
+        """Hand a referral to intake; what was decided stands on the page that follows."""
+        form = await posted(request, viewer)
+        key = form.get("idempotency_key") or None
+        answer = await desk.services.send(viewer, "intake", "POST", "/referrals", referral_of(form), key=key)
+        if not answer.ok:
+            alarming = is_alarming(form)
+            return await drawn(request, viewer, form, said_no(answer, form, FIELDS, is_alarming=alarming))
+        done = "referred" if answer.status == CREATED else "added"
+        return RedirectResponse(f"/intake/{answer.body['id']}?done={done}", 303)
+
+
+def _choices(clinics: Clinics, viewer: Viewer) -> dict[str, Any]:
+    """The clinics and clinicians that this viewer may refer to."""
+    seen = [clinic for clinic in clinics.clinics if viewer.sees(clinic.id)]
+    return {
+        "clinics": [(clinic.id, clinic.title) for clinic in seen],
+        "clinicians": [(id, f"{id}, {clinic.title}") for clinic in seen for id in clinic.clinician_ids],
+    }

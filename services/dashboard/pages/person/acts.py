@@ -1,0 +1,133 @@
+"""What an action on a person is made of: to whom it is open, what it asks for, what goes to a service."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from services.dashboard.domain.person import Appointment, Course
+from services.dashboard.pages.person.fields import Entered, Form, Options, Unfit
+from services.dashboard.store import NEVER, Row
+from services.dashboard.web.viewer import Viewer
+from services.dashboard.web.words import local, said
+from shared.http.problems import Problem
+
+Section = Literal["Now", "Calendar", "Treatment", "Ending and after"]
+SECTIONS: tuple[Section, ...] = ("Now", "Calendar", "Treatment", "Ending and after")
+Document = Literal["plan", "schedule"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Who acts on whom, and when. `plan`: as care_plan has it now, if it could be asked."""
+
+    row: Row
+    viewer: Viewer
+    now: datetime
+    plan: Mapping[str, Any] | None = None
+    appointment_id: str = ""
+    """The appointment that a link came from."""
+
+    @property
+    def course(self) -> Course | None:
+        return self.row.course
+
+    @property
+    def phase(self) -> str:
+        """Of the course; empty before there is one. A plan begins in its initial phase, unannounced."""
+        if self.course is None:
+            return ""
+        begun = self.course.phase == "referred" and self.course.started_at is not None
+        return "initial" if begun else self.course.phase
+
+    @property
+    def zone(self) -> str:
+        return zone_of(self.course)
+
+    @property
+    def planned(self) -> list[Appointment]:
+        """Appointments of which nobody said how they ended, in order of time."""
+        known = self.course.appointments if self.course else ()
+        return sorted((a for a in known if a.status == "planned" and a.starts_at), key=_start)
+
+    @property
+    def to_come(self) -> list[Appointment]:
+        return [a for a in self.planned if _start(a) > self.now]
+
+    @property
+    def recordable(self) -> list[Appointment]:
+        """Those whose time has come, the first one first, and the next one."""
+        return [a for a in self.planned if _start(a) <= self.now] + self.to_come[:1]
+
+    def options(self, appointments: list[Appointment]) -> Options:
+        return tuple((a.id, appointment_in_words(a)) for a in appointments)
+
+    def appointment(self, entered: Entered) -> Appointment:
+        """The one that was chosen, whatever became of it since. Raises `Unfit`."""
+        known = self.course.appointments if self.course else ()
+        chosen = next((a for a in known if a.id == entered.get("appointment")), None)
+        if chosen is None:
+            raise Unfit(("appointment", "Appointment: choose one."))
+        return chosen
+
+    def plan_path(self, rest: str = "") -> str:
+        """An address of care_plan. Raises `Problem` 404 without a plan."""
+        if self.course is None:
+            raise Problem(404, "not_found", "There is no care plan yet.")
+        return f"/plans/{self.course.id}{rest}"
+
+
+def _start(appointment: Appointment) -> datetime:
+    return appointment.starts_at or NEVER
+
+
+def zone_of(course: Course | None) -> str:
+    """The clinic's, as its appointments have it; UTC until there is one."""
+    zones = [a.zone for a in course.appointments if a.zone] if course else []
+    return zones[-1] if zones else "UTC"
+
+
+def appointment_in_words(appointment: Appointment) -> str:
+    kind = "Maintenance appointment" if appointment.kind == "maintenance" else "Appointment"
+    return f"{kind} {appointment.number}, {local(appointment.local_time)}"
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What goes to a service."""
+
+    service: str
+    method: str
+    path: str
+    body: Any = None
+
+
+@dataclass(frozen=True)
+class Act:
+    name: str
+    """As it stands in the address."""
+    title: str
+    hint: str
+    done: str
+    section: Section
+    offered: Callable[[Scene], bool]
+    forms: Callable[[Scene], tuple[Form, ...]]
+    ask: Callable[[Scene, Entered], Ask]
+    clinicians_only: bool = False
+    changes: Document | None = None
+    """The document that is changed: nobody overwrites what they have not seen. Facts that are only added
+    (sessions, measures, flags) need none: care_plan refuses what contradicts an earlier one."""
+    initial: Callable[[Scene], dict[str, str]] = lambda _: {}
+    icon: str = ""
+
+    def is_open_to(self, scene: Scene) -> bool:
+        may = scene.viewer.treats or (scene.viewer.cares and not self.clinicians_only)
+        return may and self.offered(scene)
+
+
+def codes(*known: str) -> Options:
+    return tuple((code, said(code)) for code in known)
+
+
+def in_phases(*phases: str) -> Callable[[Scene], bool]:
+    return lambda scene: scene.phase in phases

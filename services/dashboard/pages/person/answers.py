@@ -1,0 +1,151 @@
+"""What a service answered to an entry, in words: done, refused with its reason, changed meanwhile, away."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from services.dashboard.pages.person.fields import Field
+from services.dashboard.web.services import Answer
+from services.dashboard.web.words import said
+
+State = Literal["unfit", "refused", "conflict", "unavailable", "forbidden", "unsent"]
+SUPPORT = (
+    "If you or someone else may be in danger, call or text 988 (Suicide & Crisis Lifeline) or text HOME to "
+    "741741 (Crisis Text Line). Kith is not an emergency service: it is not watched around the clock."
+)
+"""For when care_plan cannot say it itself (clinical.md, Crisis)."""
+
+UNCERTAIN = "It may or may not have been done. Send it again: it happens once, however often it is sent."
+
+REASONS = {
+    "wrong_phase": "The course is in another phase, in which this is not done.",
+    "plan_closed": "This plan is closed: nothing more is changed in it.",
+    "on_hold": "The course is on hold. Go on with it first.",
+    "not_on_hold": "The course is not on hold.",
+    "review_date_past": "The review date lies in the past. Choose a day to come.",
+    "crisis_unresolved": "A crisis is not resolved. Resolve it, or hand it over with the person, first.",
+    "appointment_recorded_otherwise": "This appointment was recorded before, with something else.",
+    "contract_fulfilled": "All contracted sessions are attended. Revise the contract to add more.",
+    "contract_unchanged": "The contract already has this number of sessions.",
+    "session_in_the_future": "A session that has not taken place yet cannot be recorded.",
+    "sessions_below_attended": "More sessions than that are attended already.",
+    "sessions_out_of_bounds": "The protocol does not allow this number of sessions for this variant.",
+    "sessions_attended": "Sessions were attended, so the course did start. Choose another outcome.",
+    "inventory_empty": "The inventory has no entries yet.",
+    "inventory_unranked": "Not every issue has a rank of its own: 1, 2, 3 and so on, each once.",
+    "treatment_not_ended": "The treatment has not ended yet. Only an ended course is completed.",
+    "alternative_not_offered": "The person did not respond: offer an alternative before closing.",
+    "first_session_past": "The first session lies in the past. Choose a day to come.",
+    "unknown_variant": "There is no such variant in the protocol.",
+    "outside_clinic_hours": "The clinic is closed then.",
+    "holiday": "That day is a holiday.",
+    "clinician_on_leave": "The clinician is on leave then.",
+    "slot_taken": "The clinician has another appointment then.",
+    "already_recorded": "It is already recorded what became of this appointment.",
+    "already_cancelled": "This appointment is already cancelled.",
+    "in_the_past": "That lies in the past.",
+    "idempotency_key_reused": "This form was already sent with another entry, and that one was taken.",
+    "not_found": "It is not there any more, or not in your clinic.",
+}
+
+
+STATUSES: dict[State, int] = {
+    "unfit": 422,
+    "refused": 409,
+    "conflict": 409,
+    "unavailable": 503,
+    "forbidden": 403,
+    "unsent": 403,
+}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What stands beside a form that was not taken."""
+
+    state: State
+    title: str
+    detail: str = ""
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    errors: list[tuple[str, str]] = field(default_factory=list)
+    notice: Mapping[str, Any] | None = None
+    """A crisis flag was raised all the same: severity, evidence, support."""
+
+    @property
+    def status(self) -> int:
+        return STATUSES[self.state]
+
+
+def unfit(errors: list[tuple[str, str]]) -> Reply:
+    return Reply("unfit", "Please look at these again", errors=errors)
+
+
+def unsent(why: str) -> Reply:
+    """It never went to a service: drawn for another sign-in, which a person may not have noticed."""
+    return Reply(
+        "unsent", "Nothing was sent yet", f"{why} Your entry is kept below: look at it and send it again."
+    )
+
+
+def reply(answer: Answer, fields: Mapping[str, Field]) -> Reply:
+    """`fields`: of the form, so that what a service objects to is shown at its field."""
+    problem: Mapping[str, Any] = answer.problem if isinstance(answer.problem, Mapping) else {}
+    reason = str(problem.get("reason", ""))
+    if answer.status == 412 or reason in ("version_changed", "changed_meanwhile"):
+        return Reply("conflict", "Somebody else changed this while you had it open")
+    if answer.status == 422:
+        return unfit(_errors(problem, fields))
+    if answer.status == 403:
+        return Reply("forbidden", "You may not do this", str(problem.get("detail", "")))
+    if answer.status in (404, 409):
+        return _refused(problem, reason)
+    detail = str(problem.get("detail", "")) if answer.status else ""
+    return Reply("unavailable", "There is no answer right now", detail or UNCERTAIN)
+
+
+def _refused(problem: Mapping[str, Any], reason: str) -> Reply:
+    given = problem.get("facts") or {}
+    facts = [(said(name), _value(value)) for name, value in given.items()]
+    detail = REASONS.get(reason) or str(problem.get("detail", ""))
+    return Reply("refused", f"Not done: {said(reason)}", detail, facts, notice=problem.get("crisis_notice"))
+
+
+def _value(value: Any) -> str:
+    return ", ".join(said(str(v)) for v in value) if isinstance(value, list) else said(str(value))
+
+
+def _errors(problem: Mapping[str, Any], fields: Mapping[str, Field]) -> list[tuple[str, str]]:
+    found = [(_field(str(e.get("field", "")), fields), _sentence(e)) for e in problem.get("errors") or ()]
+    if not found:
+        return [("", str(problem.get("detail", "Something in this entry cannot be taken.")))]
+    return [(name, f"{fields[name].label}: {text}" if name in fields else text) for name, text in found]
+
+
+ALIASES = {"contingency_signs": "signs", "problem_areas": "focus_1", "appointment_id": "appointment"}
+SKIPPED = {"body", "items", "*", "attended", "missed", "cancelled"}
+"""Parts of a place that forms have no word for."""
+
+
+def _field(path: str, fields: Mapping[str, Field]) -> str:
+    """`body.phq9.items.8` → phq9_9, `body.entries.0.rank` → entry_1_rank, `body.review_on` → review_on."""
+    parts = [part for part in path.split(".") if part not in SKIPPED]
+    counted = [str(int(part) + 1) if part.isdecimal() else part for part in parts]
+    together = "_".join(counted).replace("entries_", "entry_")
+    tried = (together, *(ALIASES.get(part, part) for part in counted))
+    return next((name for name in tried if name in fields), "")
+
+
+SENTENCES = {
+    "missing": "this is needed",
+    "string_too_long": "this is too long",
+    "string_too_short": "this is needed",
+    "date_form": "a day is needed, like 2026-03-02",
+    "greater_than_equal": "this is too small",
+    "less_than_equal": "this is too large",
+}
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    return (
+        SENTENCES.get(str(error.get("problem")), "this cannot be taken; choose or enter something else") + "."
+    )

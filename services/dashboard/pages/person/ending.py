@@ -1,0 +1,195 @@
+"""The ending and after: relapse prevention, an alternative, maintenance, relapse, closing."""
+
+from services.dashboard.pages.person.acts import Act, Ask, Scene, codes, in_phases
+from services.dashboard.pages.person.fields import (
+    Entered,
+    Field,
+    Form,
+    Unfit,
+    optional,
+    plain,
+    text,
+    without_nothing,
+)
+
+FREQUENCIES = ("weekly", "twice_monthly", "monthly")
+VARIANTS = ("ipt-16", "ipt-15", "ipt-14", "ipt-13", "ipt-12", "ipt-a", "ipt-b", "group-ipt")
+OUTCOMES = ("completed", "withdrawn", "transferred", "not_started")
+CLOSE_REASONS = (
+    "treatment_finished", "maintenance_finished", "alternative_begun", "patient_request", "moved_away",
+    "lost_contact", "other_provider", "never_attended", "deceased", "other",
+)  # fmt: skip
+HANDOVERS = ("emergency_services", "inpatient_care", "another_provider")
+
+
+def _prevention_form(_: Scene) -> tuple[Form, ...]:
+    return plain(
+        Field("plan", "Plan for afterwards", "textarea", required=True, maxlength=4000, rows=6),
+        Field("signs", "Contingency signs", "textarea", required=True, hint="One a line, 30 at most."),
+        submit="Save relapse prevention",
+    )
+
+
+def _prevention(scene: Scene, entered: Entered) -> Ask:
+    written = text(entered, "plan", "Plan for afterwards").replace("\r\n", "\n")
+    signs = [line.strip() for line in entered.get("signs", "").splitlines() if line.strip()]
+    if not signs:
+        raise Unfit(("signs", "Contingency signs: at least one is needed."))
+    body = {"plan": written, "contingency_signs": signs}
+    return Ask("care_plan", "PUT", scene.plan_path("/relapse-prevention"), body)
+
+
+def _prevention_so_far(scene: Scene) -> dict[str, str]:
+    written = scene.plan["relapse_prevention"] if scene.plan else None
+    if not written:
+        return {}
+    return {"plan": written["plan"] or "", "signs": "\n".join(written["contingency_signs"] or ())}
+
+
+def _maintenance_form(scene: Scene) -> tuple[Form, ...]:
+    return plain(
+        _frequency("As the protocol has it"),
+        Field("first_on_or_after", "First session on or after", "date", min=_today(scene)),
+        Field("review_on", "Review on", "date", min=_today(scene)),
+        submit="Contract maintenance",
+        beside=True,
+    )
+
+
+def _review_form(scene: Scene) -> tuple[Form, ...]:
+    review = Field("review_on", "Next review on", "date", min=_today(scene))
+    return plain(_frequency("As it is"), review, submit="Maintenance goes on", beside=True)
+
+
+def _frequency(otherwise: str) -> Field:
+    return Field("frequency", "How often", "select", (("", otherwise), *codes(*FREQUENCIES)))
+
+
+def _today(scene: Scene) -> str:
+    return scene.now.date().isoformat()
+
+
+def _maintenance(scene: Scene, entered: Entered) -> Ask:
+    body = {name: optional(entered, name) for name in ("frequency", "first_on_or_after", "review_on")}
+    return Ask("care_plan", "POST", scene.plan_path("/maintenance"), without_nothing(**body))
+
+
+def _review(scene: Scene, entered: Entered) -> Ask:
+    body = {name: optional(entered, name) for name in ("frequency", "review_on")}
+    return Ask("care_plan", "POST", scene.plan_path("/maintenance/review"), without_nothing(**body))
+
+
+def _relapse_form(scene: Scene) -> tuple[Form, ...]:
+    same = scene.course.variant if scene.course else ""
+    variants = (("", f"As before ({same})"), *((name, name) for name in VARIANTS))
+    return plain(
+        Field("variant", "Variant of the next episode", "select", variants), submit="Confirm relapse"
+    )
+
+
+def _relapse(scene: Scene, entered: Entered) -> Ask:
+    body = without_nothing(variant=optional(entered, "variant"))
+    return Ask("care_plan", "POST", scene.plan_path("/relapse"), body)
+
+
+def _close_form(_: Scene) -> tuple[Form, ...]:
+    return plain(
+        Field("outcome", "Outcome", "select", codes(*OUTCOMES), required=True),
+        Field("reason", "Reason", "select", codes(*CLOSE_REASONS), required=True),
+        Field(
+            "crisis_handed_over_to",
+            "An open crisis is handed over to",
+            "select",
+            (("", "No open crisis"), *codes(*HANDOVERS)),
+            hint="Only for somebody who withdraws or is transferred.",
+        ),
+        submit="Close the plan",
+        kind="danger",
+    )
+
+
+def _close(scene: Scene, entered: Entered) -> Ask:
+    body = {
+        "outcome": text(entered, "outcome", "Outcome"),
+        "reason": text(entered, "reason", "Reason"),
+        **without_nothing(crisis_handed_over_to=optional(entered, "crisis_handed_over_to")),
+    }
+    return Ask("care_plan", "POST", scene.plan_path("/close"), body)
+
+
+ENDING = (
+    Act(
+        "relapse-prevention",
+        "Note relapse prevention",
+        "The plan for afterwards and the signs to act on. Treatment ends with it.",
+        "Relapse prevention is saved.",
+        "Ending and after",
+        in_phases("initial", "middle", "termination", "ended", "maintenance"),
+        _prevention_form,
+        _prevention,
+        clinicians_only=True,
+        changes="plan",
+        initial=_prevention_so_far,
+    ),
+    Act(
+        "offer-alternative",
+        "Offer an alternative",
+        "Somebody who did not respond is offered something else before the plan is closed.",
+        "The offer of an alternative is recorded.",
+        "Ending and after",
+        in_phases("termination", "ended", "maintenance"),
+        lambda _: plain(submit="An alternative was offered"),
+        lambda scene, _: Ask("care_plan", "POST", scene.plan_path("/alternative-offered")),
+        clinicians_only=True,
+        changes="plan",
+    ),
+    Act(
+        "maintenance",
+        "Contract maintenance",
+        "Less frequent sessions after the end, under a contract of their own. What is left empty is as the "
+        "protocol has it.",
+        "Maintenance is contracted.",
+        "Ending and after",
+        in_phases("ended"),
+        _maintenance_form,
+        _maintenance,
+        clinicians_only=True,
+        changes="plan",
+    ),
+    Act(
+        "review-maintenance",
+        "Review maintenance",
+        "A review took place and maintenance goes on, perhaps at another pace.",
+        "The review is recorded and maintenance goes on.",
+        "Ending and after",
+        in_phases("maintenance"),
+        _review_form,
+        _review,
+        clinicians_only=True,
+        changes="plan",
+    ),
+    Act(
+        "confirm-relapse",
+        "Confirm a relapse",
+        "This plan closes and a new episode begins. A clinician confirms, never a rule alone.",
+        "The relapse is confirmed: a new episode has begun.",
+        "Ending and after",
+        in_phases("maintenance"),
+        _relapse_form,
+        _relapse,
+        clinicians_only=True,
+        changes="plan",
+    ),
+    Act(
+        "close",
+        "Close the plan",
+        "With an outcome and a reason. An open crisis is resolved or handed over first.",
+        "The plan is closed.",
+        "Ending and after",
+        lambda scene: scene.course is not None and scene.phase != "closed",
+        _close_form,
+        _close,
+        clinicians_only=True,
+        changes="plan",
+    ),
+)

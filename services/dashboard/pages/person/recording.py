@@ -1,0 +1,140 @@
+"""What took place: sessions with their measures, questionnaires handed in, a person in danger."""
+
+from typing import Any
+
+from services.dashboard.pages.person.acts import Act, Ask, Scene, codes
+from services.dashboard.pages.person.fields import (
+    Entered,
+    Field,
+    Form,
+    Group,
+    Unfit,
+    instant,
+    optional,
+    without_nothing,
+)
+from services.dashboard.pages.person.measures import QUESTIONNAIRES, measures_in
+from shared.http.problems import Problem
+
+TECHNIQUES = (
+    "emotional_identification", "healthy_expression", "dealing_with_the_past", "supportive_listening",
+    "communication_analysis", "encouragement_of_affect", "role_playing",
+)  # fmt: skip
+CANCEL_REASONS = ("illness", "travel", "scheduling", "clinician_leave", "holiday", "weather", "other")
+RUNNING = ("initial", "middle", "termination", "maintenance")
+
+
+def _session_forms(scene: Scene) -> tuple[Form, ...]:
+    which = Group("", (*_when(scene),), beside=True)
+    used = Group(
+        "Techniques used",
+        tuple(Field(f"technique_{code}", words, "checkbox") for code, words in codes(*TECHNIQUES)),
+        folded=True,
+    )
+    called_off = (
+        Field("by", "Called off by", "select", codes("patient", "clinician", "clinic"), required=True),
+        Field("reason", "Reason", "select", codes(*CANCEL_REASONS), required=True),
+    )
+    return (
+        Form((which, *QUESTIONNAIRES, used), "Record the session", "attended", "The person came"),
+        Form((which,), "Record the absence", "missed", "The person did not come"),
+        Form((which, Group("", called_off, beside=True)), "Record it", "cancelled", "It was called off"),
+    )
+
+
+def _when(scene: Scene) -> tuple[Field, ...]:
+    appointments = scene.options(scene.recordable)
+    return (
+        Field("appointment", "Appointment", "select", appointments, required=True),
+        Field(
+            "at", "When", "datetime-local", hint=f"Empty: at the appointment's time. Time in {scene.zone}."
+        ),
+    )
+
+
+def _session(scene: Scene, entered: Entered) -> Ask:
+    """Whatever was entered is sent on: care_plan heeds signs of danger even in what it refuses."""
+    body: dict[str, Any] = {
+        "outcome": entered.get("form", ""),
+        "appointment_id": entered.get("appointment", ""),
+        **without_nothing(at=_at(scene, entered)),
+    }
+    if body["outcome"] == "attended":
+        body["techniques"] = [code for code in TECHNIQUES if entered.get(f"technique_{code}")]
+        body |= measures_in(entered)
+    elif body["outcome"] == "cancelled":
+        body |= {"by": entered.get("by", ""), "reason": entered.get("reason", "")}
+    return Ask("care_plan", "POST", scene.plan_path("/sessions"), body)
+
+
+def _at(scene: Scene, entered: Entered) -> str | None:
+    """As entered, or when it was planned; an appointment still to come: now."""
+    if given := optional(entered, "at"):
+        try:
+            return instant(entered, "at", "When", scene.zone)
+        except Unfit:
+            return given
+    known = scene.course.appointments if scene.course else ()
+    planned = next((a.starts_at for a in known if a.id == entered.get("appointment")), None)
+    return None if planned is None or planned > scene.now else planned.isoformat()
+
+
+def _measures(scene: Scene, entered: Entered) -> Ask:
+    body = measures_in(entered)
+    if not body:
+        raise Unfit(("phq9_1", "Nothing was answered: enter at least one answer."))
+    return Ask("care_plan", "POST", scene.plan_path("/measures"), body)
+
+
+def _flag(scene: Scene, entered: Entered) -> Ask:
+    """Of the plan; of the referral before there is one."""
+    if scene.course is not None:
+        return Ask("care_plan", "POST", scene.plan_path("/crisis-flag"))
+    if scene.row.referral is None:
+        raise Problem(404, "not_found", "There is neither a plan nor a referral.")
+    return Ask("intake", "POST", f"/referrals/{scene.row.referral.id}/crisis-flag")
+
+
+def _first_appointment(scene: Scene) -> dict[str, str]:
+    known = [a.id for a in scene.recordable]
+    chosen = scene.appointment_id if scene.appointment_id in known else "".join(known[:1])
+    return {"appointment": chosen, "by": "patient", "reason": "illness"}
+
+
+RECORDING = (
+    Act(
+        "record-session",
+        "Record a session",
+        "What became of an appointment, with the measures of a session that took place.",
+        "The session is recorded.",
+        "Now",
+        lambda scene: scene.phase in RUNNING and bool(scene.recordable),
+        _session_forms,
+        _session,
+        initial=_first_appointment,
+        icon="done",
+    ),
+    Act(
+        "take-measures",
+        "Take measures",
+        "Questionnaires filled in outside a session. They are kept whatever the phase.",
+        "The measures are recorded.",
+        "Now",
+        lambda scene: scene.course is not None,
+        lambda _: (Form(QUESTIONNAIRES, "Record the measures"),),
+        _measures,
+        icon="not-improving",
+    ),
+    Act(
+        "crisis-flag",
+        "Raise a crisis flag",
+        "Someone is in danger: people are alerted at once. Nothing needs to be said with it, and it is never "
+        "refused.",
+        "The crisis flag is raised and people are being alerted.",
+        "Now",
+        lambda scene: scene.course is not None or scene.row.referral is not None,
+        lambda _: (Form((), "Raise the crisis flag now", kind="danger"),),
+        _flag,
+        icon="crisis-high",
+    ),
+)

@@ -1,0 +1,118 @@
+"""A person's story as it was announced: newest first, a page at a time, each entry with what caused it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from typing import Any
+
+from services.dashboard.pages.person.tales import details, mark, tale
+from services.dashboard.store import STORY
+from shared.mongo import Document, MongoDatabase
+
+PAGE = 50
+SOURCES = ("intake", "care_plan", "scheduler", "alerts")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One announcement. `cause`: the words of what led to it, and where that stands."""
+
+    id: str
+    at: datetime
+    type: str
+    source: str
+    said: Mapping[str, Any]
+    place: tuple[str, int] = ("", 0)
+    """Topic and sequence: the order in which one service said it."""
+    cause_id: str | None = None
+    cause: str = ""
+    cause_href: str = ""
+
+    @property
+    def anchor(self) -> str:
+        return anchor(self.id)
+
+    @property
+    def words(self) -> str:
+        return tale(self.type, self.said)
+
+    @property
+    def mark(self) -> str:
+        return mark(self.type, self.said)
+
+    @property
+    def details(self) -> list[tuple[str, str]]:
+        return details(self.said)
+
+
+@dataclass(frozen=True)
+class StoryPage:
+    """`lines`: entries that say the same at the same moment for the same cause stand together."""
+
+    lines: list[list[Entry]]
+    older: str | None
+    """The entry that the next page begins with."""
+
+
+def anchor(id: str) -> str:
+    return "e-" + id.replace("/", "-")
+
+
+async def page(database: MongoDatabase, patient_id: str, begin: str = "") -> StoryPage:
+    """The story down from the entry `begin`, or from the newest one when there is no such entry."""
+    wanted: Document = {"patient_id": patient_id}
+    first = await database[STORY].find_one({"_id": begin, "patient_id": patient_id}) if begin else None
+    if first is not None:
+        earlier = [{"at": {"$lt": first["at"]}}, {"at": first["at"], "_id": {"$lte": first["_id"]}}]
+        wanted = {**wanted, "$or": earlier}
+    order = [("at", -1), ("_id", -1)]
+    rows = await database[STORY].find(wanted, sort=order, limit=PAGE + 1).to_list(None)
+    entries = await _with_causes(database, patient_id, rows[:PAGE])
+    return StoryPage(gathered(latest_first(entries)), rows[PAGE]["_id"] if len(rows) > PAGE else None)
+
+
+async def _with_causes(database: MongoDatabase, patient_id: str, rows: Sequence[Document]) -> list[Entry]:
+    wanted = {f"{source}/{row['caused_by']}" for row in rows if row["caused_by"] for source in SOURCES}
+    query: Document = {"_id": {"$in": sorted(wanted)}, "patient_id": patient_id}
+    found = await database[STORY].find(query).to_list(None) if wanted else []
+    causes = {row["_id"].partition("/")[2]: row for row in found}
+    here = {row["_id"] for row in rows}
+    return [_entry(row, causes.get(row["caused_by"] or ""), patient_id, here) for row in rows]
+
+
+def _entry(row: Document, cause: Document | None, patient_id: str, here: set[str]) -> Entry:
+    known = Entry(
+        row["_id"], row["at"], row["type"], row["source"], row["said"], (row["topic"], row["sequence"])
+    )
+    if cause is None:
+        return known
+    page = "" if cause["_id"] in here else f"/people/{patient_id}?story={cause['_id']}"
+    return Entry(
+        **known.__dict__
+        | {
+            "cause_id": cause["_id"],
+            "cause": tale(cause["type"], cause["said"]),
+            "cause_href": f"{page}#{anchor(cause['_id'])}",
+        }
+    )
+
+
+def latest_first(entries: Iterable[Entry]) -> list[Entry]:
+    """By time; what was caused at the very moment of its cause stands above it."""
+    known = list(entries)
+    by_id = {entry.id: entry for entry in known}
+    return sorted(known, key=lambda e: (e.at, _depth(e, by_id), e.place, e.id), reverse=True)
+
+
+def _depth(entry: Entry, by_id: Mapping[str, Entry]) -> int:
+    depth, seen = 0, {entry.id}
+    while (cause := by_id.get(entry.cause_id or "")) is not None and cause.id not in seen:
+        seen.add(cause.id)
+        depth, entry = depth + 1, cause
+    return depth
+
+
+def gathered(entries: Iterable[Entry]) -> list[list[Entry]]:
+    """Neighbours of one kind, moment and cause, as one line: sixteen sessions scheduled by one plan."""
+    return [list(group) for _, group in groupby(entries, key=lambda e: (e.at, e.type, e.cause_id))]
