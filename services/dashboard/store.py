@@ -32,6 +32,7 @@ INDEXES = [
     Index(PEOPLE, "next_at", "_id"),
     Index(PEOPLE, "last_contact", "_id"),
     Index(PEOPLE, "clinic_id", "referrals.state"),
+    Index(PEOPLE, "clinic_id", "referrals.received_at"),
     Index(PEOPLE, "referrals.state"),
     Index(PEOPLE, "clinic_id", "referrals.decided_at"),
     Index(PEOPLE, "referrals.decided_at"),
@@ -39,9 +40,10 @@ INDEXES = [
     Index(PEOPLE, "courses.appointments.clinician_id", "courses.appointments.starts_at"),
     Index(ALERTS, "clinic_id", "state", "severity", "raised_at"),
     Index(ALERTS, "state", "severity", "raised_at"),
+    Index(ALERTS, "clinic_id", "raised_at"),
     Index(ALERTS, "patient_id", "raised_at"),
     Index(STORY, "patient_id", "at", "_id"),
-    Index(FEEDS, "clinician_id"),
+    Index(FEEDS, "hash"),
 ]
 NEVER, NEVER_YET = datetime(9999, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)
 CLOSED = timedelta(minutes=5)

@@ -73,7 +73,11 @@ def _ended(
 
 def measured(person: Person, fact: inbound.MeasureRecorded) -> Person:
     measure = Measure(
-        at=fact.recorded_at, instrument=fact.instrument, total=fact.total, attended=fact.attended
+        at=fact.recorded_at,
+        instrument=fact.instrument,
+        total=fact.total,
+        attended=fact.attended,
+        baseline=fact.baseline,
     )
     return on_course(person, fact.plan_id, lambda c: c.but(measures=(*c.measures, measure)))
 

@@ -36,12 +36,16 @@ class Referral(Frozen):
 
 
 class Measure(Frozen):
-    """`total` is `None` when an item was not answered: a partial sum is never a score."""
+    """`total` is `None` when an item was not answered: a partial sum is never a score.
+
+    `baseline`: what care_plan compares with, usually the screening's total.
+    """
 
     at: datetime
     instrument: str
     total: int | None
     attended: int
+    baseline: int | None = None
 
 
 class Appointment(Frozen):
@@ -122,15 +126,19 @@ class Course(Frozen):
     def phase(self) -> str:
         if self.closed is not None:
             return "closed"
-        return self.phases[-1].phase if self.phases else "referred"
+        if self.phases:
+            return self.phases[-1].phase
+        return "initial" if self.started_at is not None else "referred"
 
     def scores(self, instrument: str = PHQ9_MEASURE) -> list[Measure]:
         return [m for m in self.measures if m.instrument == instrument]
 
     @property
     def baseline(self) -> int | None:
-        """The first complete PHQ-9 of the episode."""
-        return next((m.total for m in self.scores() if m.total is not None), None)
+        """The PHQ-9 that care_plan compares with; without one, the first complete PHQ-9."""
+        known = [m.baseline for m in self.scores() if m.baseline is not None]
+        totals = [m.total for m in self.scores() if m.total is not None]
+        return next(iter([*known, *totals]), None)
 
     @property
     def last(self) -> Measure | None:

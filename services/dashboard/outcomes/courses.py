@@ -20,7 +20,7 @@ from services.dashboard.store import PEOPLE
 from shared.mongo import Document, MongoDatabase
 
 JUDGED_AFTER = timedelta(weeks=12)
-JUDGED_BY = ("started_at", "closed_at", "phases", "measures", "marks.inputs.baseline")
+JUDGED_BY = ("started_at", "closed_at", "phases", "measures")
 RESPONSE_FROM, REMISSION_BELOW, DETERIORATION_FROM = 10, 5, 5
 
 
@@ -95,9 +95,11 @@ def _totals_until(at: Document) -> Document:
 
 
 def _baseline() -> Document:
-    """What care_plan's rules judged by, where one of their findings names it; else the first total."""
-    named = filtered("$courses.marks.inputs.baseline", {"$ne": ["$$one", None]})
-    return {"$ifNull": [{"$first": named}, {"$first": "$totals"}]}
+    """What care_plan compares with, where it says so; else the first total."""
+    says = [{"$eq": ["$$one.instrument", "phq9"]}, {"$ne": [{"$ifNull": ["$$one.baseline", None]}, None]}]
+    saying: Document = {"$first": filtered("$courses.measures", {"$and": says})}
+    known = {"$let": {"vars": {"one": saying}, "in": "$$one.baseline"}}
+    return {"$ifNull": [known, {"$first": "$totals"}]}
 
 
 def _answers() -> Document:

@@ -5,7 +5,7 @@ from typing import Any
 
 from services.dashboard import outcomes
 from services.dashboard.domain.alert import Alert, Climbed, Told
-from services.dashboard.domain.person import Appointment, Course, Entered, Mark, Measure, Person, Referral
+from services.dashboard.domain.person import Appointment, Course, Entered, Measure, Person, Referral
 from services.dashboard.outcomes import Outcomes, Window
 from services.dashboard.outcomes.figures import Rate
 from services.dashboard.store import ALERTS, PEOPLE, Row
@@ -85,11 +85,11 @@ async def test_response_remission_and_deterioration_each_have_their_own_denomina
     assert found.deterioration == Rate(1, 5)
 
 
-async def test_the_baseline_is_the_one_the_rules_judged_by_where_a_finding_names_it(
+async def test_the_baseline_is_the_one_of_the_screening_that_care_plan_compares_with(
     dashboard: Dashboard,
 ) -> None:
-    found = Mark(kind="response", at=week(4), inputs={"baseline": 10, "total": 5})
-    await keep(dashboard, course(measures=measures(8, 5), marks=(found,)))
+    taken = tuple(measure.but(baseline=10) for measure in measures(8, 5))
+    await keep(dashboard, course(measures=taken))
     assert (await counted(dashboard)).answered.response == Rate(1, 1)
 
 
