@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import math
 import sys
 from itertools import count
@@ -9,6 +10,7 @@ from pathlib import Path
 from random import Random
 from time import monotonic
 
+import structlog
 from rich.console import Console
 
 from tests.chaos import report
@@ -70,6 +72,12 @@ async def soak(asked: argparse.Namespace, console: Console, until: float) -> lis
     return rounds
 
 
+def be_quiet() -> None:
+    """Clients of the suite's own say little about servers that are away on purpose."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+
+
 async def main(asked: argparse.Namespace) -> int:
     console, began = Console(width=None if sys.stdout.isatty() else WIDTH), monotonic()
     if asked.prove:
@@ -114,4 +122,5 @@ if __name__ == "__main__":
     if asked.list:
         Console().print("\n".join(FAULTS), highlight=False)
         raise SystemExit(0)
+    be_quiet()
     raise SystemExit(asyncio.run(main(asked)))

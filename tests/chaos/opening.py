@@ -30,6 +30,9 @@ PORTS = 2 + PORTS_OF_A_STACK
 IMPATIENCE_SECONDS = 40.0
 """How long a stack that lacks a guarantee may take to settle."""
 
+FETCH_WAIT_MS = 50
+"""Longer than as shipped: two stacks that look for messages 50 times a second keep a small machine busy."""
+
 Say = Callable[[str], None]
 
 
@@ -78,7 +81,10 @@ def _stack(opening: Opening, clock: Path, receivers: Receivers) -> AbstractAsync
     folder = opening.folder
     settings = {
         "alerts": receivers.settings(ROOT / "deploy" / "config" / "on_call.json", folder),
-        "*": {"clinics_file": str(people.clinics_elsewhere(folder, ZONES))},
+        "*": {
+            "clinics_file": str(people.clinics_elsewhere(folder, ZONES)),
+            "fetch_wait_ms": str(FETCH_WAIT_MS),
+        },
     }
     return stacked(
         folder,

@@ -20,8 +20,8 @@ from tests.chaos.timeline import Window
 AHEAD = 2
 """Windows that the undisturbed run is ahead by, at most: nothing is played that is not compared."""
 
-OVERTIME_SECONDS = 45.0
-"""How long after the time is up the last window may end, if it takes as long as the longest before."""
+RECENT, OVERTIME_SECONDS = 3, 45.0
+"""How long after the time is up the last window may end, if it takes as long as the longest recent one."""
 
 BREAK_OFF_SECONDS = 60.0
 """How long after the time is up a window that is still under way is broken off, and counts for nothing."""
@@ -172,7 +172,7 @@ async def _in_time(run: Run, window: Window, lead: Lead, until: float) -> Window
 async def _strike(run: Run, asked: Comparison, lead: Lead, compared: Compared, told: Told) -> None:
     """Until all is played, the time is up, or somebody is stuck."""
     for window in asked.plan:
-        longest = max((result.took for result in compared.hurt), default=0.0)
+        longest = max((result.took for result in compared.hurt[-RECENT:]), default=0.0)
         if not is_time_left(asked.until - monotonic(), longest):
             return
         try:
