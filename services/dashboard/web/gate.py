@@ -43,9 +43,7 @@ class Gate:
 
     def _page(self, scope: Scope, problem: dict[str, object]) -> Response:
         if problem["status"] == 401:
-            asked = scope["path"] if scope["method"] == "GET" else "/"
-            query = scope["query_string"].decode("latin-1")
-            following = quote(asked + (f"?{query}" if query else ""), safe="")
+            following = quote(_place(scope), safe="")
             return RedirectResponse(f"/sign-in?reason=ended&next={following}", 303)
         return self._drawing.problem(problem, scope)
 
@@ -83,6 +81,15 @@ class _Answer:
                 self.problem = orjson.loads(self._body)
             return
         await self._send(message)
+
+
+def _place(scope: Scope) -> str:
+    """The page to come back to: what was asked for, or for a form the page it stood on."""
+    if scope["method"] == "GET":
+        query = scope["query_string"].decode("latin-1")
+        return scope["path"] + (f"?{query}" if query else "")
+    stood_on = urlsplit(Headers(scope=scope).get("referer", "/"))
+    return (stood_on.path or "/") + (f"?{stood_on.query}" if stood_on.query else "")
 
 
 def _cookie(headers: Headers) -> str | None:
