@@ -343,8 +343,8 @@ def test_a_circle_of_causes_ends() -> None:
 
 
 def test_what_one_cause_announced_many_times_is_one_line() -> None:
-    told = [entry("a", cause="p"), entry("b", cause="p"), entry("c", cause="q")]
-    assert [[e.id for e in line] for line in gathered(told)] == [["a", "b"], ["c"]]
+    told = [entry("a", cause="p"), entry("b", cause="p"), entry("c", cause="q"), entry("d"), entry("e")]
+    assert [[e.id for e in line] for line in gathered(told)] == [["a", "b"], ["c"], ["d"], ["e"]]
 
 
 def test_everything_that_is_announced_has_a_sentence() -> None:

@@ -115,4 +115,4 @@ def _depth(entry: Entry, by_id: Mapping[str, Entry]) -> int:
 
 def gathered(entries: Iterable[Entry]) -> list[list[Entry]]:
     """Neighbours of one kind, moment and cause, as one line: sixteen sessions scheduled by one plan."""
-    return [list(group) for _, group in groupby(entries, key=lambda e: (e.at, e.type, e.cause_id))]
+    return [list(group) for _, group in groupby(entries, key=lambda e: (e.at, e.type, e.cause_id or e.id))]

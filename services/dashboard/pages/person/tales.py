@@ -43,6 +43,7 @@ def _alert(what: str) -> Callable[[Facts], str]:
     )
 
 
+PHASES = {"ended": "The treatment ended", "closed": "The course is over"}
 TALES: dict[str, Callable[[Facts], str]] = {
     "ReferralReceived": lambda f: f"Referred by {f['source']}",
     "ScreeningIncomplete": lambda f: f"Screening incomplete: {_codes(f['missing'])}",
@@ -51,7 +52,7 @@ TALES: dict[str, Callable[[Facts], str]] = {
     "IntakeDeclined": lambda f: f"Referral declined: {said(f['reason'])}",
     "CrisisFlagRaised": lambda f: f"Crisis flag raised, {f['severity']}: {_codes(f['evidence'])}",
     "CarePlanStarted": lambda f: f"Care plan started: episode {f['episode']}, {f['sessions']} sessions",
-    "PhaseEntered": lambda f: f"{said(f['phase'])} began",
+    "PhaseEntered": lambda f: PHASES.get(f["phase"], f"{said(f['phase'])} began"),
     "PhaseOverdue": lambda f: f"{said(f['phase'])} overdue, missing: {_codes(f['missing'])}",
     "FocusSelected": lambda f: f"Focus selected: {_codes(f['problem_areas'])}",
     "ContractRevised": lambda f: (
