@@ -87,7 +87,7 @@ def _place(scope: Scope) -> str:
     """The page to come back to: what was asked for, or for a form the page it stood on."""
     if scope["method"] == "GET":
         query = scope["query_string"].decode("latin-1")
-        return scope["path"] + (f"?{query}" if query else "")
+        return str(scope["path"]) + (f"?{query}" if query else "")
     stood_on = urlsplit(Headers(scope=scope).get("referer", "/"))
     return (stood_on.path or "/") + (f"?{stood_on.query}" if stood_on.query else "")
 

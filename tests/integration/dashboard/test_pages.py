@@ -27,6 +27,14 @@ async def test_whoever_is_not_signed_in_lands_at_sign_in_and_comes_back(dashboar
         assert "cln_r01" in page.text
 
 
+async def test_a_form_sent_too_late_leads_back_to_the_page_it_stood_on(dashboard: Dashboard) -> None:
+    async with dashboard.nobody() as nobody:
+        nobody.cookies.set("kith_token", "ended")
+        sent = {**HTML, "Referer": "http://dashboard/people/pat_1?tab=story"}
+        answer = await nobody.post("/sign-out", headers=sent)
+    assert answer.headers["location"] == "/sign-in?reason=ended&next=%2Fpeople%2Fpat_1%3Ftab%3Dstory"
+
+
 @pytest.mark.parametrize(
     "next", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example"]
 )
