@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,9 +24,10 @@ async def begun(kith: World, clinician: str, **person: str) -> tuple[str, str]:
     return view["patient_id"], (await kith.plan_of(view["patient_id"]))["id"]
 
 
-async def until_the_first_session(kith: World, plan_id: str) -> None:
-    (first, *_) = await kith.appointments(plan_id)
-    await kith.until(datetime.fromisoformat(first["starts_at"]) + timedelta(hours=1))
+async def attend(kith: World, plan_id: str, items: list[int]) -> None:
+    """Hold the next session now: weeks would be long in a world where somebody's crisis is open."""
+    (next_one, *_) = await kith.appointments(plan_id)
+    await kith.record(plan_id, next_one, {"outcome": "attended", "phq9": {"items": items}})
 
 
 async def tab_until(page: Page, is_there: str) -> None:
@@ -44,95 +45,10 @@ async def answer(page: Page, form: str, items: list[int]) -> None:
         await page.locator(f'#{form}-phq9_{place} input[value="{item}"]').check()
 
 
-async def brief_course(kith: World) -> str:
-    """Somebody whose eight sessions are attended, with all that the ending needs but relapse prevention."""
-    mild: dict[str, Any] = {
-        "phq9": {"items": [1, 1, 1, 0, 0, 0, 0, 0, 0]},
-        "cssrs": {"q1": False, "q2": False, "q6": False},
-    }
-    view = await kith.refer(clinician_id="cln_r05", screening=mild)
-    decision = {"decision": "enrol", "variant": "ipt-b", "sessions": 8}
-    await kith.desks.send("intake", "POST", f"/referrals/{view['id']}/decision", decision, key=view["id"])
-    await kith.time.settle()
-    plan = (await kith.plan_of(view["patient_id"]))["id"]
-    entries = {"entries": [{"text": "A move", "problem_area": "role_transitions", "rank": 1}]}
-    await kith.change("PUT", f"/plans/{plan}/inventory", entries)
-    await kith.change("POST", f"/plans/{plan}/inventory/complete")
-    await kith.change("PUT", f"/plans/{plan}/focus", {"problem_areas": ["role_transitions"]})
-    for _ in range(8):
-        await kith.attend(plan, [1, 1, 1, 0, 0, 0, 0, 0, 0])
-    return str(view["patient_id"])
-
-
-async def test_the_ending_maintenance_a_relapse_and_the_close(kith: World, sign_in: SignIn) -> None:
-    patient = await brief_course(kith)
-    page = await sign_in("clinician", clinic="riverside")
-    await page.goto(f"/people/{patient}")
-    await page.get_by_role("link", name="Revise the contract").click()
-    await page.get_by_label("Number of sessions").fill("40")
-    await page.get_by_role("button", name="Revise the contract").click()
-    await expect(page.locator("main").get_by_role("alert")).to_contain_text(
-        "does not allow this number of sessions"
-    )
-    await expect(page.locator("main").get_by_role("alert")).to_contain_text("12")
-    await expect(page.get_by_label("Number of sessions")).to_have_value("40")
-
-    await page.goto(f"/people/{patient}/actions/relapse-prevention")
-    await page.get_by_label("Plan for afterwards").fill("Go on walking")
-    await page.get_by_label("Contingency signs").fill("No sleep")
-    await page.get_by_role("button", name="Save relapse prevention").click()
-    await expect(page.locator(".tiles")).to_contain_text("Ended")
-    await page.get_by_role("link", name="Offer an alternative").click()
-    await page.get_by_role("button", name="An alternative was offered").click()
-    await expect(page.get_by_text("The offer of an alternative is recorded.")).to_be_visible()
-    await page.get_by_role("link", name="Discuss maintenance or close").click()
-    await page.get_by_label("How often").select_option("twice_monthly")
-    await page.get_by_role("button", name="Contract maintenance").click()
-    await expect(page.locator(".tiles")).to_contain_text("twice monthly")
-    assert (await kith.plan_of(patient))["maintenance"]["frequency"] == "twice_monthly"
-
-    await page.get_by_role("link", name="Review maintenance").click()
-    await page.get_by_label("How often").select_option("monthly")
-    await page.get_by_role("button", name="Maintenance goes on").click()
-    await expect(page.locator(".tiles")).to_contain_text("monthly")
-    await page.get_by_role("link", name="Confirm a relapse").click()
-    await page.get_by_role("button", name="Confirm relapse").click()
-    await expect(page.get_by_text("Episode 1:")).to_be_visible()
-    await kith.time.settle()
-    following = await kith.plan_of(patient)
-    assert (following["episode"], following["phase"]) == (2, "initial")
-    await require_accessible(page)
-    await keep_picture(page, "person-episodes")
-
-    await page.goto(f"/people/{patient}/actions/close")
-    await page.get_by_role("button", name="Close the plan").click()
-    await expect(page.locator("main").get_by_role("alert")).to_contain_text(
-        "Only an ended course is completed"
-    )
-    await page.get_by_label("Outcome").select_option("not_started")
-    await page.get_by_label("Reason").select_option("patient_request")
-    await keep_picture(page, "person-close")
-    await page.get_by_role("button", name="Close the plan").click()
-    await expect(page.get_by_text("The plan is closed.")).to_be_visible()
-
-    async def closed() -> bool:
-        known = await kith.plan_of(patient)
-        return bool(known["closed"] and known["closed"]["outcome"] == "not_started")
-
-    await eventually(closed)
-    await page.get_by_role("link", name="Raise a crisis flag").click()
-    await page.get_by_role("button", name="Raise the crisis flag now").click()
-    await expect(page.locator("main").get_by_text("call or text 988")).to_be_visible()
-    await kith.time.settle()
-    (alert,) = await kith.alerts(patient_id=patient, kind="crisis")
-    assert alert["severity"] == "high", "never refused, not even after closure"
-
-
 async def test_a_session_is_recorded_with_its_measures_by_keyboard_alone(
     kith: World, sign_in: SignIn
 ) -> None:
-    patient, plan = await begun(kith, "cln_r01", given_name="Keyboard")
-    await until_the_first_session(kith, plan)
+    patient, _ = await begun(kith, "cln_r01", given_name="Keyboard")
     page = await sign_in("coordinator", clinic="riverside")
     await page.goto(f"/people/{patient}")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Keyboard Lindqvist")
@@ -325,7 +241,7 @@ async def test_the_open_page_follows_what_others_do(kith: World, sign_in: SignIn
     page = await sign_in("clinician", clinic="riverside")
     await page.goto(f"/people/{patient}")
     await expect(page.get_by_role("status").filter(has_text="Live")).to_be_visible()
-    await kith.attend(plan, [2] * 8 + [0])
+    await attend(kith, plan, [2] * 8 + [0])
     await expect(page.locator(".tiles")).to_contain_text("session 1 of")
     await expect(page.locator(".person-story")).to_contain_text("Session 1 of")
     await expect(page.get_by_role("heading", level=1)).to_have_text("Open Lindqvist")
@@ -388,3 +304,87 @@ async def test_nobody_of_another_clinic_is_there_and_an_ended_sign_in_comes_back
     await page.get_by_role("button", name="Sign in as clinician").click()
     await expect(page.locator("#person")).to_be_visible()
     assert page.url.endswith(f"/people/{patient}")
+
+
+async def brief_course(kith: World) -> str:
+    """Somebody whose eight sessions are attended, with all that the ending needs but relapse prevention."""
+    mild: dict[str, Any] = {
+        "phq9": {"items": [1, 1, 1, 0, 0, 0, 0, 0, 0]},
+        "cssrs": {"q1": False, "q2": False, "q6": False},
+    }
+    view = await kith.refer(clinician_id="cln_r05", screening=mild)
+    decision = {"decision": "enrol", "variant": "ipt-b", "sessions": 8}
+    await kith.desks.send("intake", "POST", f"/referrals/{view['id']}/decision", decision, key=view["id"])
+    await kith.time.settle()
+    plan = (await kith.plan_of(view["patient_id"]))["id"]
+    entries = {"entries": [{"text": "A move", "problem_area": "role_transitions", "rank": 1}]}
+    await kith.change("PUT", f"/plans/{plan}/inventory", entries)
+    await kith.change("POST", f"/plans/{plan}/inventory/complete")
+    await kith.change("PUT", f"/plans/{plan}/focus", {"problem_areas": ["role_transitions"]})
+    for _ in range(8):
+        await attend(kith, plan, [1, 1, 1, 0, 0, 0, 0, 0, 0])
+    return str(view["patient_id"])
+
+
+async def test_the_ending_maintenance_a_relapse_and_the_close(kith: World, sign_in: SignIn) -> None:
+    patient = await brief_course(kith)
+    page = await sign_in("clinician", clinic="riverside")
+    await page.goto(f"/people/{patient}")
+    await page.get_by_role("link", name="Revise the contract").click()
+    await page.get_by_label("Number of sessions").fill("40")
+    await page.get_by_role("button", name="Revise the contract").click()
+    await expect(page.locator("main").get_by_role("alert")).to_contain_text(
+        "does not allow this number of sessions"
+    )
+    await expect(page.locator("main").get_by_role("alert")).to_contain_text("12")
+    await expect(page.get_by_label("Number of sessions")).to_have_value("40")
+
+    await page.goto(f"/people/{patient}/actions/relapse-prevention")
+    await page.get_by_label("Plan for afterwards").fill("Go on walking")
+    await page.get_by_label("Contingency signs").fill("No sleep")
+    await page.get_by_role("button", name="Save relapse prevention").click()
+    await expect(page.locator(".tiles")).to_contain_text("Ended")
+    await page.get_by_role("link", name="Offer an alternative").click()
+    await page.get_by_role("button", name="An alternative was offered").click()
+    await expect(page.get_by_text("The offer of an alternative is recorded.")).to_be_visible()
+    await page.get_by_role("link", name="Discuss maintenance or close").click()
+    await page.get_by_label("How often").select_option("twice_monthly")
+    await page.get_by_role("button", name="Contract maintenance").click()
+    await expect(page.locator(".tiles")).to_contain_text("twice monthly")
+    assert (await kith.plan_of(patient))["maintenance"]["frequency"] == "twice_monthly"
+
+    await page.get_by_role("link", name="Review maintenance").click()
+    await page.get_by_label("How often").select_option("monthly")
+    await page.get_by_role("button", name="Maintenance goes on").click()
+    await expect(page.locator(".tiles")).to_contain_text("monthly")
+    await page.get_by_role("link", name="Confirm a relapse").click()
+    await page.get_by_role("button", name="Confirm relapse").click()
+    await expect(page.get_by_text("Episode 1:")).to_be_visible()
+    await kith.time.settle()
+    following = await kith.plan_of(patient)
+    assert (following["episode"], following["phase"]) == (2, "initial")
+    await require_accessible(page)
+    await keep_picture(page, "person-episodes")
+
+    await page.goto(f"/people/{patient}/actions/close")
+    await page.get_by_role("button", name="Close the plan").click()
+    await expect(page.locator("main").get_by_role("alert")).to_contain_text(
+        "Only an ended course is completed"
+    )
+    await page.get_by_label("Outcome").select_option("not_started")
+    await page.get_by_label("Reason").select_option("patient_request")
+    await keep_picture(page, "person-close")
+    await page.get_by_role("button", name="Close the plan").click()
+    await expect(page.get_by_text("The plan is closed.")).to_be_visible()
+
+    async def closed() -> bool:
+        known = await kith.plan_of(patient)
+        return bool(known["closed"] and known["closed"]["outcome"] == "not_started")
+
+    await eventually(closed)
+    await page.get_by_role("link", name="Raise a crisis flag").click()
+    await page.get_by_role("button", name="Raise the crisis flag now").click()
+    await expect(page.locator("main").get_by_text("call or text 988")).to_be_visible()
+    await kith.time.settle()
+    (alert,) = await kith.alerts(patient_id=patient, kind="crisis")
+    assert alert["severity"] == "high", "never refused, not even after closure"
