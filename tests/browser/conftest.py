@@ -22,7 +22,7 @@ SHOTS = Path(os.environ.get("KITH_SHOTS", "build/screenshots"))
 """Where pictures of the pages are left, light and dark."""
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-PATIENCE_MS = 20_000
+PATIENCE_MS = 45_000
 
 expect.set_options(timeout=PATIENCE_MS)
 
