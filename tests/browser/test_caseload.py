@@ -10,7 +10,9 @@ from tests.support.world import LOW_MOOD, World
 HIGH = {"q1": True, "q2": True, "q3": True, "q4": True, "q5": False, "q6": False}
 
 
-async def test_a_crisis_stands_first_on_the_open_page_and_is_announced(kith: World, sign_in: SignIn) -> None:
+async def test_a_crisis_stands_above_the_others_on_the_open_page_and_is_announced(
+    kith: World, sign_in: SignIn
+) -> None:
     await kith.refer(person={"given_name": "Anna", "family_name": "Calm"})
     page = await sign_in("coordinator", clinic="riverside")
     await expect(page.get_by_role("rowheader", name="Anna Calm")).to_be_visible()
@@ -20,10 +22,13 @@ async def test_a_crisis_stands_first_on_the_open_page_and_is_announced(kith: Wor
         person={"given_name": "Berta", "family_name": "Danger"},
         screening={"phq9": {"items": [*LOW_MOOD[:8], 2]}, "cssrs": HIGH},
     )
-    first = page.locator("#caseload-table tbody tr").first
-    await expect(first).to_contain_text("Crisis, high")
-    await expect(first).to_contain_text("Berta Danger")
-    await expect(first).to_contain_text("Take the crisis now")
+    rows = page.locator("#caseload-table tbody tr")
+    crisis = rows.filter(has_text="Berta Danger")
+    await expect(crisis).to_contain_text("Crisis, high")
+    await expect(crisis).to_contain_text("Take the crisis now")
+    texts = await rows.all_inner_texts()
+    calm = next(place for place, text in enumerate(texts) if "Anna Calm" in text)
+    assert next(place for place, text in enumerate(texts) if "Berta Danger" in text) < calm
     await expect(page.locator("#alarm")).to_contain_text(re.compile("crisis", re.IGNORECASE))
     await require_accessible(page)
     await keep_picture(page, "caseload")
