@@ -29,9 +29,9 @@ expect.set_options(timeout=PATIENCE_MS)
 SignIn = Callable[..., Awaitable[Page]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 async def kith(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[World]:
-    """One stack with its dashboard for all browser tests: every test refers people of its own."""
+    """A stack with its dashboard for the tests of a module: every test refers people of its own."""
     async with world(tmp_path_factory.mktemp("page"), page=True) as running:
         yield running
 
