@@ -257,7 +257,9 @@ class MongoDatabase:
 
         `try_next()` returns soon, with or without a change.
         """
-        shown = {"_id": 1, "documentKey": 1} | {f"fullDocument.{field}": 1 for field in fields}
+        shown = {"_id": 1, "documentKey": 1, "operationType": 1} | {
+            f"fullDocument.{field}": 1 for field in fields
+        }
         chosen = {"$match": {"operationType": {"$in": list(operations)}}}
         watching = self[collection].watch([chosen, {"$project": shown}], max_await_time_ms=500)
         stream = await watching if self.driver == "pymongo" else watching

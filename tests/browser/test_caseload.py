@@ -29,6 +29,7 @@ async def test_a_crisis_stands_above_the_others_on_the_open_page_and_is_announce
     texts = await rows.all_inner_texts()
     calm = next(place for place, text in enumerate(texts) if "Anna Calm" in text)
     assert next(place for place, text in enumerate(texts) if "Berta Danger" in text) < calm
+    await expect(page.locator("#groups")).to_contain_text(re.compile(r"Crisis\s*[1-9]"))
     await expect(page.locator("#alarm")).to_contain_text(re.compile("crisis", re.IGNORECASE))
     await require_accessible(page)
     await keep_picture(page, "caseload")

@@ -156,6 +156,7 @@ async def test_a_clinician_decides_by_keyboard_alone(kith: World, sign_in: SignI
         screening={"phq9": {"items": SEVERE}, "cssrs": CALM},
     )
     page = await sign_in("clinician", subject="cln_r01", clinic="riverside")
+    await expect(page.locator("#live")).to_have_text("Live")
     await page.keyboard.press("g")
     await page.keyboard.press("i")
     link = page.get_by_role("link", name="Severin Tab")

@@ -64,6 +64,22 @@ def router(desk: Desk) -> APIRouter:
 
         return HTMLResponse(await desk.parts.text((viewer.clinic, query), draw), headers=HEADERS)
 
+    @api.get("/parts/groups", response_class=HTMLResponse)
+    async def show_groups(viewer: Carer, query: Asked) -> HTMLResponse:
+        """How many people are in each group."""
+
+        async def draw() -> str:
+            return desk.drawing.text(
+                "parts/groups.html",
+                path="/",
+                viewer=None,
+                query=query,
+                groups=await caseload.groups(desk.database, viewer),
+                counted=caseload.COUNTED,
+            )
+
+        return HTMLResponse(await desk.parts.text((viewer.clinic, "groups", query), draw), headers=HEADERS)
+
     @api.get("/parts/crises", response_class=HTMLResponse)
     async def show_crises(viewer: Anybody) -> HTMLResponse:
         """The count in the head of every page."""
@@ -109,6 +125,7 @@ async def _content(desk: Desk, query: caseload.Query, viewer: Viewer) -> dict[st
         "total": found.total,
         "counted": caseload.COUNTED,
         "part_href": query.address("/parts/caseload"),
+        "groups_href": query.address("/parts/groups"),
         "csv_href": query.address("/caseload.csv", after=""),
     }
 

@@ -91,9 +91,7 @@ class Live:
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch(PEOPLE, ["clinic_id"]))
-            tasks.create_task(
-                self._watch(ALERTS, ["clinic_id", "kind", "severity", "state", "told", "joined"])
-            )
+            tasks.create_task(self._watch(ALERTS, ["clinic_id", "kind", "severity", "state"]))
             tasks.create_task(self._tell())
             tasks.create_task(self._beat())
 
@@ -134,7 +132,7 @@ class Live:
             news.people.add(id)
         else:
             news.alerts.add(id)
-            if _is_alarm(after):
+            if change["operationType"] == "insert" and _is_alarm(after):
                 news.alarms.append({"alert_id": id, "severity": after["severity"], "kind": after["kind"]})
         self._stirred.set()
 
@@ -162,8 +160,8 @@ class Live:
 
 
 def _is_alarm(alert: Document) -> bool:
-    """A crisis nobody was told of yet, as it is raised."""
-    return alert.get("kind") == "crisis" and alert.get("state") == "open" and not alert.get("told")
+    """A crisis as it is first written, whoever may have been told of it in the same batch."""
+    return alert.get("kind") == "crisis" and alert.get("state") == "open"
 
 
 def _for(listener: Listener, told: dict[str, _News]) -> list[tuple[str, bytes]]:
