@@ -5,16 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
+from typing import IO
 
 from pydantic import BaseModel
 
 from deploy.embedded.processes import is_running
 
 LOCK, STATE = "lock", "stack.json"
+LOCK_WITHIN = 1.0
+"""Seconds to wait for the lock: whoever asks who holds it (`holder`) shares it for an instant."""
 
 
 class AlreadyRunning(Exception):
@@ -90,16 +94,27 @@ def _pid_in(text: str) -> int:
     return int(text) if text.strip().isdigit() else 0
 
 
+def _taken(lock: IO[str]) -> bool:
+    until = time.monotonic() + LOCK_WITHIN
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
+
+
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
     """Hold `data` for this process; the kernel lets go however it ends. Raises `AlreadyRunning`."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (data / LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(lock):
             lock.seek(0)
-            raise AlreadyRunning(data, _pid_in(lock.read()) or None) from None
+            raise AlreadyRunning(data, _pid_in(lock.read()) or None)
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

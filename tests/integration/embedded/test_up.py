@@ -13,12 +13,13 @@ import pytest
 
 from deploy.embedded.health import stack_health
 from deploy.embedded.mongod import Mongod
-from deploy.embedded.plan import ROOT, SERVICES
+from deploy.embedded.plan import PAGE, ROOT, SERVICES
 from deploy.embedded.ports import free_ports
 from deploy.embedded.processes import Process, is_running, spawn
 from deploy.embedded.state import StackState, running_state
 from tests.support.eventually import eventually
 
+EVERY = (*SERVICES, PAGE)
 START_WITHIN, STOP_WITHIN = 120.0, 10.0
 
 Up = Process
@@ -97,7 +98,7 @@ async def test_up_shows_where_everything_is_and_that_it_is_ready(
 ) -> None:
     _, state = stack
     shown = printed(data)
-    for name in SERVICES:
+    for name in EVERY:
         row = next(line for line in shown.splitlines() if line.startswith(name))
         assert state.url(name) in row
         assert "ready" in row
@@ -112,7 +113,7 @@ async def test_status_tells_people_and_programs_the_same(stack: tuple[Up, StackS
     assert shown.returncode == 0, shown.stdout + shown.stderr
     told = json.loads(kith(data, "status", "--json").stdout)
     assert told["ready"] is True
-    assert {service["name"] for service in told["services"]} == set(SERVICES)
+    assert {service["name"] for service in told["services"]} == set(EVERY)
     for service in told["services"]:
         assert service["ready"] is True
         assert service["dead_letters"] == 0
@@ -141,7 +142,7 @@ async def test_doctor_knows_the_running_stack_as_ours(stack: tuple[Up, StackStat
     assert kith(data, "doctor").returncode == 0
 
 
-@pytest.mark.parametrize("name", [*SERVICES, "kafka", "mongod"])
+@pytest.mark.parametrize("name", [*EVERY, "kafka", "mongod"])
 async def test_a_process_that_is_killed_is_back_and_that_is_said(
     name: str, stack: tuple[Up, StackState], data: Path
 ) -> None:
