@@ -1,16 +1,14 @@
 """The caseload as a question: filters, order, a page of rows, all in the address."""
 
 import asyncio
-import base64
-import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, ClassVar
 
 from services.dashboard.domain.person import Course, Measure
 from services.dashboard.domain.risk import Risk
+from services.dashboard.listing import BadQuery, Question, cursor, place
 from services.dashboard.store import PEOPLE, Row
 from services.dashboard.web.viewer import Viewer
 from shared.mongo import Document, MongoDatabase
@@ -41,13 +39,11 @@ FLAGS: Mapping[str, tuple[Risk, ...]] = {
 SHOWN: Document = {"referrals": 0, "flags": 0}
 
 
-class BadQuery(ValueError):
-    """An address that no link of ours made."""
-
-
 @dataclass(frozen=True)
-class Query:
+class Query(Question):
     """What is asked for; empty texts ask for everything. `after` is a cursor."""
+
+    PATH: ClassVar[str] = "/"
 
     clinic: str = ""
     clinician: str = ""
@@ -60,13 +56,6 @@ class Query:
     @property
     def fields(self) -> tuple[str, ...]:
         return ORDERS[self.sort]
-
-    def address(self, path: str = "/", **changes: str) -> str:
-        """A link that asks the same, but for the changes."""
-        asked = replace(self, **changes)
-        plain = Query()
-        given = {k: v for k, v in asked.__dict__.items() if v != getattr(plain, k)}
-        return f"{path}?{urlencode(given)}" if given else path
 
     @property
     def is_filtered(self) -> bool:
@@ -107,7 +96,7 @@ async def page(database: MongoDatabase, query: Query, viewer: Viewer) -> Caseloa
     rows = await _rows(database, wanted, query, PAGE + 1)
     total = await database[PEOPLE].count_documents(wanted, limit=COUNTED + 1)
     more = len(rows) > PAGE
-    return CaseloadPage(rows[:PAGE], cursor(rows[PAGE - 1], query) if more else "", total)
+    return CaseloadPage(rows[:PAGE], _place_of(rows[PAGE - 1], query) if more else "", total)
 
 
 async def all_rows(database: MongoDatabase, query: Query, viewer: Viewer) -> AsyncIterator[Row]:
@@ -119,7 +108,7 @@ async def all_rows(database: MongoDatabase, query: Query, viewer: Viewer) -> Asy
             yield row
         if len(rows) < EXPORTED:
             return
-        query = replace(query, after=cursor(rows[-1], query))
+        query = replace(query, after=_place_of(rows[-1], query))
 
 
 async def _rows(database: MongoDatabase, wanted: Document, query: Query, limit: int) -> list[Row]:
@@ -129,29 +118,26 @@ async def _rows(database: MongoDatabase, wanted: Document, query: Query, limit: 
     return [Row.model_validate({"id": row.pop("_id"), **row}) for row in found]
 
 
-def cursor(row: Row, query: Query) -> str:
+def _place_of(row: Row, query: Query) -> str:
     values = [row.id if field == "_id" else getattr(row, field) for field in query.fields]
-    text = json.dumps([v.isoformat() if isinstance(v, datetime) else v for v in values])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return cursor([v.isoformat() if isinstance(v, datetime) else v for v in values])
 
 
 def _after(query: Query) -> Document:
     """Rows behind the cursor: later in the first field, or equal there and later in the next, and so on."""
     values = _values(query)
     choices: list[Document] = []
-    for place, field in enumerate(query.fields):
-        equal = dict(zip(query.fields[:place], values, strict=False))
-        choices.append({**equal, field: {"$gt": values[place]}})
+    for number, field in enumerate(query.fields):
+        equal = dict(zip(query.fields[:number], values, strict=False))
+        choices.append({**equal, field: {"$gt": values[number]}})
     return {"$or": choices}
 
 
 def _values(query: Query) -> list[Any]:
     try:
-        text = base64.urlsafe_b64decode(query.after + "=" * (-len(query.after) % 4))
-        known = json.loads(text)
         values = [
             datetime.fromisoformat(value) if field in ("since", "next_at", "last_contact") else value
-            for field, value in zip(query.fields, known, strict=True)
+            for field, value in zip(query.fields, place(query.after), strict=True)
         ]
     except (ValueError, TypeError):
         raise BadQuery from None

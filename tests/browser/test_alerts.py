@@ -1,10 +1,6 @@
 """Alerts in the hands of those who answer them, from the first click to what the alerts service says then."""
 
-import os
 import re
-import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -54,17 +50,6 @@ async def tab_until(page: Page, is_there: str) -> None:
 async def press(page: Page, button: str) -> None:
     await tab_until(page, f'here.tagName === "BUTTON" && here.textContent.trim() === "{button}"')
     await page.keyboard.press("Enter")
-
-
-@asynccontextmanager
-async def silent(kith: World) -> AsyncIterator[None]:
-    """An alerts service that takes connections and answers nothing."""
-    pid = kith.stack.state.services["alerts"].pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 async def test_a_crisis_is_heard_taken_assessed_and_resolved_by_keyboard_alone(
@@ -284,7 +269,7 @@ async def test_while_the_alerts_service_is_away_the_list_stands_and_says_so(
     await assessing.locator("summary").click()
     await assessing.get_by_label("False alarm").check()
     await assessing.get_by_label("Yes").check()
-    async with silent(kith):
+    async with kith.silent("alerts"):
         await assessing.get_by_role("button", name="Record the assessment").click()
         await expect(page.get_by_text("It is not certain that this was done")).to_be_visible()
         await expect(assessing.get_by_label("False alarm")).to_be_checked()

@@ -1,9 +1,5 @@
 """A person's page: what is seen of a course of care, and everything that can be done about it."""
 
-import os
-import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -256,17 +252,6 @@ async def test_the_open_page_follows_what_others_do(kith: World, sign_in: SignIn
     await keep_picture(page, "person-phone")
 
 
-@asynccontextmanager
-async def silent(kith: World, service: str) -> AsyncIterator[None]:
-    """A service that takes connections and answers nothing."""
-    pid = kith.stack.state.services[service].pid
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
 async def test_without_an_answer_the_rest_stands_and_danger_is_never_taken_for_sent(
     kith: World, sign_in: SignIn
 ) -> None:
@@ -274,7 +259,7 @@ async def test_without_an_answer_the_rest_stands_and_danger_is_never_taken_for_s
     page = await sign_in("coordinator", clinic="riverside")
     await page.goto(f"/people/{patient}/actions/take-measures")
     await answer(page, "f", [*LOW_MOOD[:8], 1])
-    async with silent(kith, "care_plan"):
+    async with kith.silent("care_plan"):
         await page.get_by_role("button", name="Record the measures").click()
         await expect(page.get_by_text("Act now: it is not certain that anybody was alerted")).to_be_visible()
         await expect(page.locator('#f-phq9_9 input[value="1"]')).to_be_checked()

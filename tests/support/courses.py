@@ -160,6 +160,13 @@ def _flags(about: dict[str, str], plan: str) -> list[Event]:
     ]  # fmt: skip
 
 
+def alert_raised(*, at: datetime, **said: str) -> Event:
+    """An alert nobody has taken; `said` replaces what is usual."""
+    usual = {"patient_id": "pat_1", "clinic_id": CLINIC, "kind": "crisis", "severity": "high"}
+    told = {**usual, "reason": "crisis_flag", "raised_at": at, "acknowledge_by": at + timedelta(minutes=5)}
+    return alerts.AlertRaised.model_validate({**told, **said})
+
+
 def _crisis(about: dict[str, str], id: str) -> list[Event]:
     said = {**about, "alert_id": id, "kind": "crisis", "severity": "high"}
     at = later(weeks=3)
@@ -173,9 +180,7 @@ def _crisis(about: dict[str, str], id: str) -> list[Event]:
         )  # fmt: skip
 
     return [
-        alerts.AlertRaised.model_validate(
-            {**said, "reason": "crisis_flag", "raised_at": at, "acknowledge_by": at + timedelta(minutes=5)}
-        ),
+        alert_raised(at=at, **said),
         told(1, "failed"),
         told(2, "delivered"),
         alerts.AlertEscalated.model_validate(

@@ -1,5 +1,7 @@
 """A whole running stack in stepped time, for journeys: given, when, then."""
 
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -101,6 +103,16 @@ class World:
             answer = await self.desks.get(service, f"/story/{patient_id}")
             entries += answer["entries"]
         return sorted(entries, key=lambda entry: entry["at"])
+
+    @asynccontextmanager
+    async def silent(self, service: str) -> AsyncIterator[None]:
+        """Meanwhile a service takes connections and answers nothing."""
+        pid = self.stack.state.services[service].pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
 
     async def announced(self, patient_id: str, *types: str) -> list[dict[str, Any]]:
         return [entry for entry in await self.story(patient_id) if entry["type"] in types]

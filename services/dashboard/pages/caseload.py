@@ -5,22 +5,20 @@ from collections.abc import AsyncIterator
 from io import StringIO
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from services.dashboard import caseload
 from services.dashboard.charts.points import Point
 from services.dashboard.charts.sparkline import sparkline
-from services.dashboard.pages.desk import Anybody, Carer, Desk
+from services.dashboard.listing import BadQuery
+from services.dashboard.pages.desk import Anybody, Carer, Code, Cursor, Desk
 from services.dashboard.store import NEVER, NEVER_YET, Row
 from services.dashboard.web.drawing import HEADERS
 from services.dashboard.web.viewer import Viewer
 from services.dashboard.web.words import ACTIONS, RISKS, said
 from shared.http.problems import Problem
-
-Text = Annotated[str, Query(max_length=100, pattern=r"^[A-Za-z0-9_\-.:@|]*$")]
-Cursor = Annotated[str, Query(max_length=400, pattern=r"^[A-Za-z0-9_\-]*$")]
 
 COLUMNS = (
     "patient_id", "clinic_id", "clinician_id", "risk", "next_action", "phase", "attended", "sessions",
@@ -29,12 +27,12 @@ COLUMNS = (
 
 
 def asked(
-    clinic: Text = "",
-    clinician: Text = "",
-    phase: Text = "",
-    flag: Text = "",
-    text: Text = "",
-    sort: Text = "risk",
+    clinic: Code = "",
+    clinician: Code = "",
+    phase: Code = "",
+    flag: Code = "",
+    text: Code = "",
+    sort: Code = "risk",
     after: Cursor = "",
 ) -> caseload.Query:
     """The caseload's question as it stands in the address."""
@@ -105,7 +103,7 @@ def router(desk: Desk) -> APIRouter:
 def _check(query: caseload.Query, viewer: Viewer) -> None:
     try:
         caseload.matching(query, viewer)
-    except caseload.BadQuery:
+    except BadQuery:
         raise _unknown() from None
 
 
@@ -116,7 +114,7 @@ def _unknown() -> Problem:
 async def _content(desk: Desk, query: caseload.Query, viewer: Viewer) -> dict[str, Any]:
     try:
         found = await caseload.page(desk.database, query, viewer)
-    except caseload.BadQuery:
+    except BadQuery:
         raise _unknown() from None
     return {
         "query": query,

@@ -13,11 +13,10 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from services.dashboard.charts.samples import samples
 from services.dashboard.pages.desk import Anybody, Carer, Desk
 from services.dashboard.pages.signing_in import OPEN
-from services.dashboard.web.live import messages
+from services.dashboard.web.live import audiences_of, messages
 from shared.http.admission import not_found
 
 PING_SECONDS = 15
-NO_CLINIC = "-"
 
 
 class Asked(BaseModel):
@@ -36,11 +35,10 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get("/live", include_in_schema=False)
     async def live(viewer: Anybody) -> EventSourceResponse:
-        """Which people and alerts changed, by id, and crises as they are raised; to engineers beats."""
-        clinic = viewer.clinic if viewer.cares else NO_CLINIC
+        """Which people and alerts changed, by id, and crises as they are raised."""
 
         async def stream() -> AsyncIterator[ServerSentEvent]:
-            async for event, data in messages(desk.live, clinic):
+            async for event, data in messages(desk.live, audiences_of(viewer)):
                 yield ServerSentEvent(event=event, data=data.decode())
 
         return EventSourceResponse(stream(), ping=PING_SECONDS, headers={"Cache-Control": "no-store"})

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends
+from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
@@ -23,6 +23,14 @@ Carer = Annotated[Viewer, Depends(carer_of)]
 """A coordinator or clinician."""
 
 Anybody = Annotated[Viewer, Depends(viewer_of)]
+
+Code = Annotated[str, Query(max_length=100, pattern=r"^[A-Za-z0-9_\-.:@|]*$")]
+"""An id or a code in an address; empty: any."""
+
+MaybeCode = Annotated[str | None, Query(max_length=100, pattern=r"^[A-Za-z0-9_\-.:@|]*$")]
+"""The same, where not given and empty differ."""
+
+Cursor = Annotated[str, Query(max_length=400, pattern=r"^[A-Za-z0-9_\-]*$")]
 
 
 @dataclass(frozen=True)

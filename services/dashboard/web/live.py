@@ -10,7 +10,9 @@ from typing import Any
 import orjson
 import structlog
 
+from services.dashboard.domain.person import UNKNOWN
 from services.dashboard.store import ALERTS, PEOPLE
+from services.dashboard.web.viewer import Viewer
 from shared.clock import Clock
 from shared.http.caller import ALL_CLINICS
 from shared.messaging.messaging import Messaging
@@ -27,11 +29,26 @@ AT_MOST = 500
 BEAT_SECONDS = 5.0
 QUEUED = 100
 OPERATIONS = ("insert", "replace", "update")
+EVERYBODY, ENGINEERS = "", "-"
+"""Audiences besides clinics."""
+
+
+def audiences_of(viewer: Viewer) -> frozenset[str]:
+    """Whose news a viewer is told, as on the page of alerts.
+
+    Carers: their clinic's, and what came from a clinic nobody knows. Engineers: dead letters.
+    """
+    told = {EVERYBODY}
+    if viewer.cares:
+        told |= {viewer.clinic, UNKNOWN}
+    if "engineer" in viewer.roles:
+        told.add(ENGINEERS)
+    return frozenset(told)
 
 
 @dataclass
 class _News:
-    """What changed since pages were last told, by clinic."""
+    """What changed since pages were last told, for one audience."""
 
     people: set[str] = field(default_factory=set)
     alerts: set[str] = field(default_factory=set)
@@ -48,9 +65,12 @@ class _News:
 class Listener:
     """One open page."""
 
-    clinic: str
+    audiences: frozenset[str]
     waiting: asyncio.Queue[tuple[str, bytes]] = field(default_factory=lambda: asyncio.Queue(QUEUED))
     overrun: bool = False
+
+    def is_told(self, audience: str) -> bool:
+        return audience in self.audiences or (ALL_CLINICS in self.audiences and audience != ENGINEERS)
 
 
 class Live:
@@ -95,8 +115,8 @@ class Live:
             tasks.create_task(self._tell())
             tasks.create_task(self._beat())
 
-    def listen(self, clinic: str) -> Listener:
-        listener = Listener(clinic)
+    def listen(self, audiences: frozenset[str]) -> Listener:
+        listener = Listener(audiences)
         self._listeners.add(listener)
         return listener
 
@@ -118,16 +138,15 @@ class Live:
 
     def _everything(self) -> None:
         self.changes += 1
-        for clinic in {listener.clinic for listener in self._listeners}:
-            self._of(clinic).people.add("*")
-            self._of(clinic).alerts.add("*")
+        self._of(EVERYBODY).people.add("*")
+        self._of(EVERYBODY).alerts.add("*")
         self._stirred.set()
 
     def _note(self, collection: str, change: Document) -> None:
         after = change.get("fullDocument") or {}
-        id, clinic = str(change["documentKey"]["_id"]), str(after.get("clinic_id", ""))
+        id, audience = str(change["documentKey"]["_id"]), str(after.get("clinic_id", EVERYBODY))
         self.changes += 1
-        news = self._of(clinic)
+        news = self._of(ENGINEERS if after.get("kind") == "dead_letter" else audience)
         if collection == PEOPLE:
             news.people.add(id)
         else:
@@ -136,8 +155,8 @@ class Live:
                 news.alarms.append({"alert_id": id, "severity": after["severity"], "kind": after["kind"]})
         self._stirred.set()
 
-    def _of(self, clinic: str) -> _News:
-        return self._news.setdefault(clinic, _News())
+    def _of(self, audience: str) -> _News:
+        return self._news.setdefault(audience, _News())
 
     async def _beat(self) -> None:
         """So that a page knows that its line is not dead, and how old is what it shows."""
@@ -165,7 +184,7 @@ def _is_alarm(alert: Document) -> bool:
 
 
 def _for(listener: Listener, told: dict[str, _News]) -> list[tuple[str, bytes]]:
-    seen = [news for clinic, news in told.items() if listener.clinic in (ALL_CLINICS, clinic) or clinic == ""]
+    seen = [news for audience, news in told.items() if listener.is_told(audience)]
     if not seen:
         return []
     together = _News(
@@ -185,9 +204,9 @@ def _put(listener: Listener, message: tuple[str, bytes]) -> None:
         listener.overrun = True
 
 
-async def messages(live: Live, clinic: str) -> AsyncIterator[tuple[str, bytes]]:
+async def messages(live: Live, audiences: frozenset[str]) -> AsyncIterator[tuple[str, bytes]]:
     """What one page is told, until it leaves."""
-    listener = live.listen(clinic)
+    listener = live.listen(audiences)
     try:
         yield "hello", b"{}"
         while not (listener.overrun and listener.waiting.empty()):

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from services.dashboard.domain.alert import Alert
+from services.dashboard.listing import BadQuery
 from services.dashboard.pages.alerts import acting as alerts_acting
 from services.dashboard.pages.alerts import one as alerts_one
 from services.dashboard.pages.alerts import query as alerts_query
@@ -18,18 +19,16 @@ from services.dashboard.pages.alerts.telling import missed, reached, told_by_row
 from services.dashboard.pages.alerts.times import Times
 from services.dashboard.pages.alerts.view import Standing, notice, of_row
 from services.dashboard.pages.alerts.watch import Watcher
-from services.dashboard.pages.desk import Desk
+from services.dashboard.pages.desk import Code, Cursor, Desk
 from services.dashboard.pages.forms import new_key
 from services.dashboard.web.viewer import Viewer
 from shared.http.problems import Problem
 
-Text = Annotated[str, Query(max_length=100, pattern=r"^[A-Za-z0-9_\-.:@|]*$")]
-Cursor = Annotated[str, Query(max_length=400, pattern=r"^[A-Za-z0-9_\-]*$")]
 Done = Annotated[str, Query(max_length=40, pattern=r"^[a-z_]*$")]
 
 
 def asked(
-    state: Text = "", kind: Text = "", severity: Text = "", mine: Text = "", clinic: Text = "",
+    state: Code = "", kind: Code = "", severity: Code = "", mine: Code = "", clinic: Code = "",
     after: Cursor = "",
 ) -> alerts_query.Query:  # fmt: skip
     """The list's question as it stands in the address."""
@@ -44,7 +43,7 @@ def router(desk: Desk) -> APIRouter:
     neighbours = Neighbours(desk.services)
 
     @api.get("/alerts", response_class=HTMLResponse)
-    async def show_alerts(request: Request, viewer: Watcher, query: Asked, done: Done = "", alert: Text = ""
+    async def show_alerts(request: Request, viewer: Watcher, query: Asked, done: Done = "", alert: Code = ""
     ) -> HTMLResponse:  # fmt: skip
         """Alerts the viewer may see, the most urgent first, filtered as the address says."""
         known = await _content(desk, neighbours, query, viewer)
@@ -85,7 +84,7 @@ async def _content(
     try:
         found = await alerts_query.page(desk.database, query, asker)
         counted = await alerts_query.counts(desk.database, query, asker)
-    except alerts_query.BadQuery:
+    except BadQuery:
         raise Problem(422, "filter_unknown", "There is no such filter; begin again at the alerts.") from None
     lines = [_line(alert, facts, asker) for alert in found.alerts]
     live = query.state != "resolved"

@@ -1,15 +1,13 @@
 """The list of alerts as a question: filters in the address, crises first, pages by key."""
 
-import base64
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from urllib.parse import urlencode
+from typing import Any, ClassVar
 
 from services.dashboard.domain.alert import Alert
 from services.dashboard.domain.person import UNKNOWN
+from services.dashboard.listing import BadQuery, Question, cursor, place
 from services.dashboard.pages.alerts.words import KINDS, SEVERITIES
 from services.dashboard.store import ALERTS
 from services.dashboard.web.viewer import Viewer
@@ -23,13 +21,11 @@ STATES = ("open", "taken", "resolved")
 UNRESOLVED: Document = {"state": {"$in": ["open", "acknowledged", "assessed"]}}
 
 
-class BadQuery(ValueError):
-    """An address that no link of ours made."""
-
-
 @dataclass(frozen=True)
-class Query:
+class Query(Question):
     """Empty texts ask for everything; without a state, for all that is not resolved."""
+
+    PATH: ClassVar[str] = "/alerts"
 
     state: str = ""
     kind: str = ""
@@ -37,11 +33,6 @@ class Query:
     mine: str = ""
     clinic: str = ""
     after: str = ""
-
-    def address(self, path: str = "/alerts", **changes: str) -> str:
-        """A link that asks the same, but for the changes."""
-        given = {name: value for name, value in replace(self, **changes).__dict__.items() if value}
-        return f"{path}?{urlencode(given)}" if given else path
 
     @property
     def is_filtered(self) -> bool:
@@ -198,16 +189,14 @@ def _alert(row: Document) -> Alert:
 
 
 def _cursor(band: int, last: Alert) -> str:
-    text = json.dumps([band, last.raised_at.isoformat(), last.id])
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return cursor([band, last.raised_at.isoformat(), last.id])
 
 
 def _place(query: Query) -> tuple[int, datetime, str] | None:
     if not query.after:
         return None
     try:
-        text = base64.urlsafe_b64decode(query.after + "=" * (-len(query.after) % 4))
-        band, raised_at, id = json.loads(text)
+        band, raised_at, id = place(query.after)
         return int(band), datetime.fromisoformat(raised_at), str(id)
     except (ValueError, TypeError):
         raise BadQuery from None

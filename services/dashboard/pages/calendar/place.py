@@ -9,12 +9,11 @@ from fastapi import Depends, Query
 
 from services.dashboard.calendar.hours import ClinicHours, Clinics
 from services.dashboard.calendar.week import ONE_DAY, monday_of, week_of
+from services.dashboard.pages.desk import Code, MaybeCode
 from services.dashboard.web.viewer import Viewer
 from shared.http.admission import not_found
 from shared.http.problems import Problem
 
-Code = Annotated[str, Query(max_length=100, pattern=r"^[A-Za-z0-9_\-.:@|]*$")]
-MaybeCode = Annotated[str | None, Query(max_length=100, pattern=r"^[A-Za-z0-9_\-.:@|]*$")]
 Text = Annotated[str, Query(max_length=10)]
 View = Literal["week", "day"]
 EARLIEST, LATEST = date(2000, 1, 10), date(2199, 12, 20)

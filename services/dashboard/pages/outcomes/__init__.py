@@ -14,14 +14,13 @@ from services.dashboard import outcomes
 from services.dashboard.calendar.hours import ClinicHours, Clinics, read_clinics
 from services.dashboard.outcomes import Outcomes, Window
 from services.dashboard.outcomes.together import together
-from services.dashboard.pages.desk import Carer, Desk
+from services.dashboard.pages.desk import Carer, Desk, MaybeCode
 from services.dashboard.pages.outcomes.view import shown
 from services.dashboard.web.viewer import Viewer
 from shared.http.admission import not_found
 from shared.http.problems import Problem
 
 Text = Annotated[str, Query(max_length=10)]
-Code = Annotated[str | None, Query(max_length=100, pattern=r"^[A-Za-z0-9_\-.:@|]*$")]
 
 LOOK_BACK = timedelta(weeks=26)
 LONGEST = timedelta(days=5 * 366)
@@ -38,7 +37,7 @@ class Asked:
     until: str = ""
 
 
-def asked(clinic: Code = None, since: Text = "", until: Text = "") -> Asked:
+def asked(clinic: MaybeCode = None, since: Text = "", until: Text = "") -> Asked:
     return Asked(clinic, since, until)
 
 

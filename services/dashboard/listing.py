@@ -1,0 +1,41 @@
+"""What every list shares: its question stands in the address, and a cursor says behind which row to go on."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+
+class BadQuery(ValueError):
+    """An address that no link of ours made."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Filters and order of a list, all texts; those at their default stay out of the address."""
+
+    PATH: ClassVar[str]
+
+    def address(self, path: str = "", **changes: str) -> str:
+        """A link that asks the same, but for the changes."""
+        asked = replace(self, **changes)
+        given = {f.name: getattr(asked, f.name) for f in fields(asked) if getattr(asked, f.name) != f.default}
+        return f"{path or self.PATH}?{urlencode(given)}" if given else path or self.PATH
+
+
+def cursor(values: Sequence[Any]) -> str:
+    """The place of a row in its list, from what the list is ordered by; times as ISO 8601 text."""
+    return base64.urlsafe_b64encode(json.dumps(list(values)).encode()).decode().rstrip("=")
+
+
+def place(cursor: str) -> list[Any]:
+    """The values of a cursor. Raises `BadQuery` for a text that is none."""
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        raise BadQuery from None
+    if not isinstance(values, list):
+        raise BadQuery
+    return values
