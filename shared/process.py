@@ -90,7 +90,8 @@ class Process:
             for task in self._tasks:
                 task.cancel()
             with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*self._tasks, return_exceptions=True), SHUTDOWN_SECONDS)
+                async with asyncio.timeout(SHUTDOWN_SECONDS):
+                    await asyncio.gather(*self._tasks, return_exceptions=True)
             await self.service.database.close()
 
     def _start(self, name: str, work: Any) -> None:
@@ -172,7 +173,8 @@ class Process:
 
     async def readiness(self) -> dict[str, bool]:
         try:
-            await asyncio.wait_for(self.service.database.ping(), 2)
+            async with asyncio.timeout(2):
+                await self.service.database.ping()
             database = True
         except Exception:
             database = False

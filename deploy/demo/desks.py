@@ -89,7 +89,11 @@ class Desks:
     ) -> Any:
         """A write. `key` tells two equal requests apart that are meant to be two."""
         once = str(uuid5(NAMESPACE_URL, f"{service} {method} {path} {key}"))
-        return await self._ask(service, method, path, role, body, once, {})
+        self.writes += 1
+        try:
+            return await self._ask(service, method, path, role, body, once, {})
+        finally:
+            self.writes += 1  # who looked while it was under way has not seen what it did
 
     async def _ask(
         self,
@@ -104,7 +108,6 @@ class Desks:
         headers = {"authorization": f"Bearer {self._tokens[role]}"}
         if once is not None:
             headers["idempotency-key"] = once
-        self.writes += method != "GET"
         deadline = monotonic() + PATIENCE_SECONDS
         async with self._places:
             while True:

@@ -29,7 +29,7 @@ class Unsettled(Exception):
 class Flows(Protocol):
     @property
     def writes(self) -> int:
-        """Requests sent so far that may have changed something."""
+        """Grows with every request that may change something, when it is sent and when it is answered."""
         ...
 
     async def flows(self) -> list[dict[str, Any]]:

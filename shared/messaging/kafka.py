@@ -35,7 +35,8 @@ class Cluster:
             if self._admin is None:
                 self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=3000)
                 await self._admin.start()
-            described = await asyncio.wait_for(self._admin.describe_cluster(), 5)
+            async with asyncio.timeout(5):
+                described = await self._admin.describe_cluster()
         except (TimeoutError, KafkaError, OSError):
             await self.close()
             raise
