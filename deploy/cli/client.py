@@ -43,12 +43,13 @@ Json = dict[str, Any]
 
 
 class ServiceName(StrEnum):
-    """One of `SERVICES`, as an option."""
+    """One of `SERVICES`, or the page, as an option."""
 
     INTAKE = "intake"
     CARE_PLAN = "care_plan"
     SCHEDULER = "scheduler"
     ALERTS = "alerts"
+    DASHBOARD = PAGE
 
 
 class Failed(Exception):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -22,7 +23,6 @@ from deploy.cli.client import (
 )
 from deploy.cli.console import DATA, DataFolder, console, fail
 from deploy.cli.rendering import printable
-from deploy.embedded.plan import SERVICES
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -58,7 +58,7 @@ def list_letters(
 ) -> None:
     """List dead letters: where each came from, why it was set aside, no content."""
     with failures_in_one_line():
-        letters = asyncio.run(_listed(deployment(data, url, "engineer"), _asked(service), state))
+        letters = asyncio.run(_listed(deployment(data, url, "engineer"), service, state))
     if as_json:
         print(json.dumps({"items": letters}, indent=2))
         return
@@ -80,7 +80,7 @@ def show(
 ) -> None:
     """Show one dead letter, with the record as it was read."""
     with failures_in_one_line():
-        letter = asyncio.run(_found(deployment(data, url, "engineer"), id, _asked(service, id)))
+        letter = asyncio.run(_found(deployment(data, url, "engineer"), id, service))
     print(printable(json.dumps(letter, indent=2, ensure_ascii=True)))
 
 
@@ -137,19 +137,20 @@ async def _replay_each(target: Deployment, letters: Iterable[Json]) -> int:
 
 async def _chosen(target: Deployment, ids: list[str], service: ServiceName | None) -> list[Json]:
     if not ids:
-        return await _listed(target, _asked(service), State.OPEN)
-    return [await _found(target, id, _asked(service, id)) for id in dict.fromkeys(ids)]
+        return await _listed(target, service, State.OPEN)
+    return [await _found(target, id, service) for id in dict.fromkeys(ids)]
 
 
-def _asked(service: ServiceName | None, id: str = "") -> list[str]:
-    """Which services to ask: the named one, the one whose group the id begins with, or all."""
+def _asked(target: Deployment, service: ServiceName | None, id: str = "") -> list[str]:
+    """Which services to ask: the named one, the one whose group the id begins with, or all there are."""
     if service is not None:
         return [service.value]
     owner = id.split(".", 1)[0]
-    return [owner] if owner in SERVICES else list(SERVICES)
+    return [owner] if owner in target.urls else list(target.urls)
 
 
-async def _listed(target: Deployment, services: list[str], state: State) -> list[Json]:
+async def _listed(target: Deployment, service: ServiceName | None, state: State) -> list[Json]:
+    services = _asked(target, service)
     async with Client(target) as client:
         asked = (client.get(name, "/dead-letters", state=state.value, limit=AT_ONCE) for name in services)
         answers = await asyncio.gather(*asked)
@@ -158,8 +159,9 @@ async def _listed(target: Deployment, services: list[str], state: State) -> list
     return sorted(letters, key=lambda letter: (letter["at"], letter["id"]))
 
 
-async def _found(target: Deployment, id: str, services: list[str]) -> Json:
-    """The letter in whichever of `services` has it. Raises `Failed` when none has."""
+async def _found(target: Deployment, id: str, service: ServiceName | None) -> Json:
+    """The letter in whichever service has it. Raises `Failed` when none has."""
+    services = _asked(target, service, id)
     async with Client(target) as client:
         for name in services:
             try:
@@ -200,4 +202,4 @@ def _how_many(letters: list[Json], state: State) -> str:
 
 
 def _may_be_more(letters: list[Json]) -> bool:
-    return any(sum(letter["service"] == name for letter in letters) >= AT_ONCE for name in SERVICES)
+    return max(Counter(letter["service"] for letter in letters).values(), default=0) >= AT_ONCE

@@ -128,8 +128,8 @@ async def set_aside(stack: Running, message: Envelope, headers: list[tuple[str, 
     return min(await eventually(lambda: letters(stack) - before, within=60, pause=0.3))
 
 
-def letters(stack: Running) -> set[str]:
-    listed = stack.kith("dead-letters", "list", "--service", "care_plan", "--json")
+def letters(stack: Running, service: str = "care_plan") -> set[str]:
+    listed = stack.kith("dead-letters", "list", "--service", service, "--json")
     return {item["id"] for item in json.loads(listed.stdout)["items"]}
 
 
@@ -176,6 +176,16 @@ async def mend_headers(stack: Running, id: str, message: Envelope) -> None:
     headers = [[name, value] for name, value in message.headers()]
     await database["dead_letters"].update_one({"_id": id}, {"$set": {"headers": headers}})
     await database.close()
+
+
+async def test_what_the_dashboard_could_not_read_is_listed_and_shown_with_the_others(stack: Running) -> None:
+    message = completed(f"pat_{uuid4().hex}")
+    await set_aside(stack, message, [header for header in message.headers() if header[0] != "ce_time"])
+    (id, *_) = await eventually(lambda: letters(stack, "dashboard"), within=60, pause=0.3)
+    assert id in {
+        item["id"] for item in json.loads(stack.kith("dead-letters", "list", "--json").stdout)["items"]
+    }
+    assert json.loads(stack.kith("dead-letters", "show", id).stdout)["service"] == "dashboard"
 
 
 def test_a_dead_letter_nobody_has_is_said(stack: Running) -> None:
