@@ -69,6 +69,8 @@ class Alert(BaseModel):
     climbed: tuple[Climbed, ...] = ()
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
+    """The last time: somebody may take it over."""
+    first_acknowledged_at: datetime | None = None
     in_time: bool | None = None
     lease_until: datetime | None = None
     handed_to: str | None = None

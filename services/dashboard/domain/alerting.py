@@ -65,6 +65,7 @@ def _taken(alert: Alert, fact: inbound.AlertAcknowledged) -> dict[str, object]:
         "state": "assessed" if alert.state == "assessed" else "acknowledged",
         "acknowledged_by": fact.by,
         "acknowledged_at": fact.acknowledged_at,
+        "first_acknowledged_at": alert.first_acknowledged_at or fact.acknowledged_at,
         "in_time": fact.in_time,
         "lease_until": fact.lease_until,
         "handed_to": None,

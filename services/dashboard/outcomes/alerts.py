@@ -53,7 +53,7 @@ async def crises(database: MongoDatabase, here: Document, within: Document, now:
             "_id": {
                 "severity": "$severity",
                 "paged": _minutes(first),
-                "acknowledged": _minutes("$acknowledged_at"),
+                "acknowledged": _minutes("$first_acknowledged_at"),
                 "kept": _kept(now),
             },
             "count": {"$sum": 1},
@@ -73,7 +73,7 @@ def _minutes(at: str | Document) -> Document:
 
 def _kept(now: datetime) -> Document:
     """`in_time`, `late`, or `open` while the limit is still to come."""
-    taken = {"$ifNull": ["$acknowledged_at", None]}
+    taken = {"$ifNull": ["$first_acknowledged_at", None]}
     return {
         "$switch": {
             "branches": [

@@ -194,8 +194,8 @@ async def test_a_crisis_is_late_when_taken_too_late_and_when_not_taken_at_all(da
     paged, unpaged = (told("inbox", 0), told("email", 1)), (told("email", 1, "failed"),)
     await keep_alerts(
         dashboard,
-        crisis("a", "high", acknowledged_at=BEGIN + timedelta(minutes=5), told=paged),
-        crisis("b", "high", acknowledged_at=BEGIN + timedelta(minutes=6), told=unpaged),
+        crisis("a", "high", first_acknowledged_at=BEGIN + timedelta(minutes=5), told=paged),
+        crisis("b", "high", first_acknowledged_at=BEGIN + timedelta(minutes=6), told=unpaged),
         crisis("c", "high"),
         crisis("d", "high", acknowledge_by=NOW + timedelta(minutes=1)),
         crisis("e", "low", acknowledge_by=None),

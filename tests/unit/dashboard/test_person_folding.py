@@ -1,5 +1,8 @@
 """What the caseload shows of a course, folded from what was announced."""
 
+from services.dashboard import inbound
+from services.dashboard.domain.alert import Alert
+from services.dashboard.domain.alerting import changed
 from services.dashboard.domain.person import Course, Entered, Measure
 from tests.support.courses import BEGIN, later
 
@@ -32,3 +35,20 @@ def test_a_course_begins_with_its_initial_sessions() -> None:
     begun = Course(id="pln_1", started_at=BEGIN)
     assert begun.phase == "initial"
     assert begun.but(phases=(Entered(phase="middle", at=later(weeks=4)),)).phase == "middle"
+
+
+def test_how_soon_a_crisis_was_taken_is_told_by_whoever_took_it_first() -> None:
+    about = {"patient_id": "pat_1", "clinic_id": "riverside", "kind": "crisis", "severity": "high"}
+    alert = Alert(id="alr_1", **about, raised_at=BEGIN)
+    for minutes, by in ((3, "cln_r01"), (40, "cln_r02")):
+        took = {
+            "by": by,
+            "acknowledged_at": later(minutes=minutes),
+            "lease_until": None,
+            "in_time": minutes < 5,
+        }
+        alert = changed(
+            alert, inbound.AlertAcknowledged.model_validate({**about, "alert_id": "alr_1", **took})
+        )
+    assert (alert.acknowledged_by, alert.acknowledged_at) == ("cln_r02", later(minutes=40))
+    assert alert.first_acknowledged_at == later(minutes=3)
