@@ -7,8 +7,9 @@ from fastapi import APIRouter, Depends, Response
 from services.intake import handlers
 from services.intake.bulk import MAX_BYTES, BulkForm, entries, import_rows, load_entries
 from services.intake.crisis_route import MAY_REFER, crisis_aware
-from services.intake.domain.person import Person
+from services.intake.domain.names import Question
 from services.intake.domain.referral import Referral, StageName, Submission
+from services.intake.finding import find_people
 from services.intake.forms import (
     ConsentForm,
     CrisisFlagForm,
@@ -16,10 +17,18 @@ from services.intake.forms import (
     LookupForm,
     ReferralForm,
     ScreeningForm,
+    SearchForm,
 )
 from services.intake.handlers import Desk
 from services.intake.store import IntakeWork
-from services.intake.views import BulkResult, Names, ReferralSummary, ReferralView
+from services.intake.views import (
+    BulkResult,
+    FoundPeople,
+    Names,
+    PersonView,
+    ReferralSummary,
+    ReferralView,
+)
 from shared.http.caller import ALL_CLINICS, Call
 from shared.http.commands import Commands, Reply
 from shared.http.guard import call_for
@@ -164,7 +173,7 @@ def _page(found: list[Referral], limit: int) -> Page[ReferralSummary]:
 
 
 def _add_people(api: APIRouter, commands: Commands[IntakeWork]) -> None:
-    @api.get("/people/{patient_id}", response_model=Person)
+    @api.get("/people/{patient_id}", response_model=PersonView)
     async def show_person(call: Carer, patient_id: OpaqueId) -> Response:
         """Who a patient is: the only place where a name is answered."""
         return await commands.read(
@@ -180,4 +189,15 @@ def _add_people(api: APIRouter, commands: Commands[IntakeWork]) -> None:
             call,
             lambda work: work.people.load(form.ids),
             lambda work: handlers.look_up_names(work, call, form.ids),
+        )
+
+    @api.post("/people/search", response_model=FoundPeople)
+    async def search_people(call: Carer, form: SearchForm) -> Response:
+        """Who is it? The clinic's people whose names begin with these words, or with this external id."""
+        clinic = None if call.caller.clinic == ALL_CLINICS else call.caller.clinic
+        question = Question.of(form.text)
+        return await commands.read(
+            call,
+            lambda work: find_people(work, question, clinic),
+            lambda work: handlers.found_people(work, call),
         )

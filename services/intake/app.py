@@ -1,11 +1,13 @@
 """Intake, built: settings and wiring, nowhere else."""
 
+from functools import partial
 from pathlib import Path
 
 from services.intake import events, store
 from services.intake.api import router
 from services.intake.clinics import Clinics
 from services.intake.domain.eligibility import Rules
+from services.intake.finding import give_words_once
 from services.intake.handlers import Desk
 from services.intake.store import IntakeWork
 from shared.clock import clock as clock_of
@@ -51,4 +53,5 @@ def build(settings: Settings) -> Service:
         ],
         tickers=[],
         books=lambda: store.books(database),
+        background=[partial(give_words_once, database)],
     )

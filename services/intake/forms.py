@@ -174,3 +174,9 @@ class CrisisFlagForm(Strict):
 
 class LookupForm(Strict):
     ids: Annotated[tuple[OpaqueId, ...], Field(min_length=1, max_length=200)]
+
+
+class SearchForm(Strict):
+    """The beginnings of a person's names in any order, birth dates beside them, or an external id."""
+
+    text: Annotated[str, StringConstraints(min_length=2, max_length=100)]

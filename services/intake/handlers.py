@@ -11,9 +11,18 @@ from services.intake.domain.eligibility import Rules
 from services.intake.domain.intake import Change
 from services.intake.domain.person import Person, age_on
 from services.intake.domain.referral import Referral, Submission
+from services.intake.finding import MOST
 from services.intake.forms import DeclineForm, EnrolForm, ImportRow, ReferralForm
 from services.intake.store import PEOPLE, REFERRALS, IntakeWork
-from services.intake.views import Name, Names, Outcome, ReferralView
+from services.intake.views import (
+    FoundPeople,
+    FoundPerson,
+    Name,
+    Names,
+    Outcome,
+    PersonView,
+    ReferralView,
+)
 from shared.errors import Refused
 from shared.http.caller import ALL_CLINICS, Call, Caller
 from shared.http.commands import Reply
@@ -221,12 +230,19 @@ def show(work: IntakeWork, desk: Desk, call: Call, id: str) -> Reply:
 def show_person(work: IntakeWork, call: Call, id: str) -> Reply:
     person = work.people[id]
     call.caller.require_clinic(person.clinic_id, PEOPLE, id)
-    return Reply(person, version=work.people.version(id))
+    return Reply(PersonView.of(person), version=work.people.version(id))
 
 
 def look_up_names(work: IntakeWork, call: Call, ids: tuple[str, ...]) -> Reply:
     people = [person for id in ids if (person := work.people.get(id)) is not None]
     return Reply(Names(items=[Name.of(person) for person in people if call.caller.sees(person.clinic_id)]))
+
+
+def found_people(work: IntakeWork, call: Call) -> Reply:
+    """Whoever was looked for, in order of their names; the first of them where there are many."""
+    people = [person for person in work.people if call.caller.sees(person.clinic_id)]
+    shown = [FoundPerson.of(person) for person in people[:MOST]]
+    return Reply(FoundPeople(items=shown, more=len(people) > MOST))
 
 
 def _seen(work: IntakeWork, call: Call, id: str) -> Referral:

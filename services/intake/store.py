@@ -22,6 +22,7 @@ INDEXES = [
     Index(REFERRALS, "stage.status", "_id"),
     Index(PEOPLE, "patient_id"),
     Index(PEOPLE, "clinic_id", "external_id", unique=True, partial={"external_id": {"$type": "string"}}),
+    Index(PEOPLE, "words", "clinic_id"),
     Index(SET_ASIDE, "patient_id"),
 ]
 

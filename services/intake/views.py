@@ -1,6 +1,6 @@
 """What intake answers. Everything said about someone with crisis evidence carries the crisis lines."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import BaseModel
@@ -9,7 +9,7 @@ from services.intake.domain.crisis import CRISIS_SUPPORT, Evidence, Severity
 from services.intake.domain.cssrs import Cssrs, Risk, Status, triage
 from services.intake.domain.history import History, maintenance_indications
 from services.intake.domain.measures import GAD7, PHQ9, Answer, Answers, Band, Instrument, score
-from services.intake.domain.person import Person
+from services.intake.domain.person import Identity, Person
 from services.intake.domain.referral import (
     Consent,
     CrisisRecord,
@@ -138,6 +138,18 @@ class ReferralSummary(BaseModel):
         )
 
 
+class PersonView(Identity):
+    """Who a patient is, in full."""
+
+    id: str
+    patient_id: str
+    clinic_id: str
+
+    @classmethod
+    def of(cls, person: Person) -> "PersonView":
+        return cls.model_validate(person.model_dump(include=set(cls.model_fields)))
+
+
 class Name(BaseModel):
     patient_id: str
     given_name: str | None
@@ -152,6 +164,21 @@ class Names(BaseModel):
     """Ids that nobody here has, or that belong to another clinic, are simply not there."""
 
     items: list[Name]
+
+
+class FoundPerson(Name):
+    birth_date: date | None
+
+    @classmethod
+    def of(cls, person: Person) -> "FoundPerson":
+        return cls(**Name.of(person).model_dump(), birth_date=person.birth_date)
+
+
+class FoundPeople(BaseModel):
+    """By name. `more`: others fit as well, so more of the name is needed."""
+
+    items: list[FoundPerson]
+    more: bool
 
 
 class RowResult(BaseModel):

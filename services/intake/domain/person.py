@@ -3,7 +3,9 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
+
+from services.intake.domain.names import filed_as, words_of
 
 Sex = Literal["female", "male", "other", "unknown"]
 
@@ -30,6 +32,21 @@ class Person(Identity):
     """The patient id."""
     patient_id: str
     clinic_id: str
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What this person is found by (`services.intake.domain.names`), stored with them.
+
+        Another rule needs another name of this field: people stored without it are given it.
+        """
+        return words_of(self.given_name, self.family_name, self.external_id, self.birth_date)
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def filed_as(self) -> str:
+        """Where they stand in a list by name."""
+        return filed_as(self.given_name, self.family_name)
 
     def told(self, identity: Identity) -> "Person":
         return self.model_copy(update=identity.model_dump(exclude_none=True, include=FIELDS))
