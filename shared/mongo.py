@@ -7,7 +7,7 @@ fixes end on 14 May 2027). The differences between the two end here.
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from typing import Any, Literal
 
@@ -191,8 +191,10 @@ class MongoDatabase:
                 "MongoDB must run as a replica set (a single node is enough): --replSet"
             )
 
-    async def server_time(self) -> Any:
-        return (await self.client.admin.command("hello"))["localTime"]
+    async def server_time(self) -> datetime:
+        """The primary's clock, to the millisecond."""
+        told: datetime = (await self.client.admin.command("hello"))["localTime"]
+        return told.replace(tzinfo=UTC)  # commands are answered without a zone
 
     async def ensure_indexes(self, indexes: Sequence[Index]) -> None:
         await self.ensure_collections([index.collection for index in indexes])

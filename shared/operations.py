@@ -157,6 +157,8 @@ def router(process: Running) -> APIRouter:
         if not _moving(state):
             state.held = await database[HELD].count_documents({}, limit=1)
             state.due = await process.earliest_due()
+            # What was due a moment ago may have been done, and wait to be announced.
+            state.outbox_pending = int(await process.messaging.has_something_to_publish())
         published = process.messaging.flow.published.items()
         state.published = {f"{topic}/{partition}": offset for (topic, partition), offset in published}
         return state

@@ -3,7 +3,8 @@
 A worker claims a delivery with a fencing token, asks once more whether anybody still needs it, sends it,
 and records how it went; whoever lost the claim meanwhile records nothing. A worker that dies leaves the
 delivery to the next one: at least once, under the same id. A page is claimed by the transaction that makes
-it, and sent the moment that is committed.
+it, and sent the moment that is committed: what was read for that transaction is not read again within
+`FRESH_SECONDS`.
 """
 
 import asyncio
@@ -32,17 +33,28 @@ log = structlog.get_logger()
 
 Queue = Literal["page", "digest"]
 SLOTS: Mapping[Queue, int] = {"page": 48, "digest": 16}
-"""Attempts under way at once, per process: digests never take the place of pages."""
+"""Attempts under way at once, per process: digests never take the place of pages. Units of work that are
+committed at the same moment may each fill what room they saw."""
 
 LEASE_MS = 5_000
 """Renewed while the attempt is under way: a worker that died holds up its pages for no longer."""
 
 RENEW_SECONDS = 1.0
+FARTHEST_MS = 60_000
+"""A lease that claims to run longer than this is broken."""
+
+FRESH_SECONDS = 0.1
+"""How long what a unit of work has read is believed: a commit may be answered late, a process be stopped."""
+
+SET_CLOCK_SECONDS = 60.0
+SKEW_SECONDS = 2.0
+"""Further apart than this, our clock and the database server's are worth a word in the log."""
+
 FREE: Document = {
     "$or": [
         {"leased_until": None},
         {"$expr": {"$lt": ["$leased_until", "$$NOW"]}},
-        {"$expr": {"$gt": ["$leased_until", {"$add": ["$$NOW", LEASE_MS]}]}},
+        {"$expr": {"$gt": ["$leased_until", {"$add": ["$$NOW", FARTHEST_MS]}]}},
     ]
 }
 """Not being tried by anybody, by the database server's clock; a lease too far ahead is broken."""
@@ -88,10 +100,13 @@ class Deliveries:
         self._under_way: dict[Queue, set[asyncio.Task[None]]] = {queue: set() for queue in SLOTS}
         self._claims: dict[str, str] = {}
         """Fencing tokens of the deliveries under way, by delivery id."""
-        self._renewed = float("-inf")
+        self._renewed = self._clock_set = float("-inf")
+        self._ahead = timedelta()
+        """How far the database server's clock is ahead of ours: leases are by its clock."""
 
     async def tick(self, now: datetime) -> int:
         """Post to inboxes, and start as many attempts as there is room for."""
+        await self._set_clock()
         await self._renew()
         started = 0
         for queue in self._under_way:
@@ -101,16 +116,25 @@ class Deliveries:
         return started + await self._inbox.post(now)
 
     def reserve(self, page: Delivery, reserved: int) -> Delivery:
-        """See `FirstTries`. The lease is by our own clock: where that is wrong, another may try as well."""
+        """See `FirstTries`."""
         if len(self._under_way["page"]) + reserved >= SLOTS["page"]:
             return page
-        leased_until = datetime.now(UTC) + timedelta(milliseconds=LEASE_MS)
+        leased_until = datetime.now(UTC) + self._ahead + timedelta(milliseconds=LEASE_MS)
         return page.model_copy(update={"claim": uuid4().hex, "leased_until": leased_until})
 
     def begin(self, page: Delivery, work: AlertsWork) -> None:
         """See `FirstTries`."""
         assert page.claim is not None  # noqa: S101 (reserve set it)
         self._start("page", page.id, page.claim, work)
+
+    async def _set_clock(self) -> None:
+        if monotonic() - self._clock_set < SET_CLOCK_SECONDS:
+            return
+        self._clock_set, asked = monotonic(), datetime.now(UTC)
+        told = await self._database.server_time()
+        self._ahead = told - (asked + (datetime.now(UTC) - asked) / 2)
+        if abs(self._ahead).total_seconds() > SKEW_SECONDS:
+            log.warning("clock differs from MongoDB's", seconds=round(self._ahead.total_seconds(), 1))
 
     async def _renew(self) -> None:
         if not self._claims or monotonic() - self._renewed < RENEW_SECONDS:
@@ -136,6 +160,7 @@ class Deliveries:
         """(delivery id, fencing token) of deliveries that are now ours to try."""
         room = SLOTS[queue] - len(self._under_way[queue])
         query: Document = {**WAITING, "queue": queue, "next_attempt": {"$lte": now}, **FREE}
+        query["_id"] = {"$nin": list(self._claims)}
         collection = self._database[DELIVERIES]
         if room <= 0:
             return []
@@ -153,7 +178,7 @@ class Deliveries:
         return [(row["_id"], token) async for row in won]
 
     def _start(self, queue: Queue, delivery_id: str, claim: str, work: AlertsWork) -> None:
-        """`work`: what is in hand already is not read again before the attempt."""
+        """`work`: what it has in hand is not read again before the attempt, unless that was a while ago."""
         carrying = self._carry_out(delivery_id, claim, work)
         task = asyncio.create_task(carrying, name=f"delivery-{delivery_id}")
         self._under_way[queue].add(task)
@@ -177,6 +202,10 @@ class Deliveries:
 
     async def _attempt(self, work: AlertsWork, delivery_id: str, claim: str) -> Attempted | None:
         """Ask once more, then send; `None` if the claim was lost."""
+        if work.age > FRESH_SECONDS:
+            if not await self._keep_claim(delivery_id, claim):
+                return None
+            work = self._open_work()
         await work.deliveries.load([delivery_id])
         delivery = work.deliveries[delivery_id]
         if delivery.claim != claim or delivery.state != "pending":
@@ -193,6 +222,11 @@ class Deliveries:
         if channel is None:
             return Attempted("failed", "channel_unavailable", for_good=True)
         return await _sent(channel, address, self._message(delivery))
+
+    async def _keep_claim(self, delivery_id: str, claim: str) -> bool:
+        """Begin the lease anew; `False` if somebody else has the delivery by now."""
+        ours = {"_id": delivery_id, "claim": claim, **WAITING}
+        return bool((await self._database[DELIVERIES].update_one(ours, [{"$set": LEASED}])).matched_count)
 
     async def _record(self, work: AlertsWork, *, delivery_id: str, claim: str, attempted: Attempted) -> int:
         await work.deliveries.load([delivery_id])

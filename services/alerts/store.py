@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict
@@ -74,7 +75,7 @@ class AlertsWork(Work):
         first_tries: FirstTries | None = None,
     ) -> None:
         super().__init__(database, service="alerts", now=now)
-        self.on_call = on_call
+        self.on_call, self._opened = on_call, monotonic()
         self._first_tries, self._reserved = first_tries, list[Delivery]()
         self.alerts = self.documents(ALERTS, Alert, due="next_due")
         self.histories = self.documents(HISTORIES, CrisisHistory)
@@ -82,6 +83,11 @@ class AlertsWork(Work):
         self.notices = self.documents(NOTICES, Notice)
         self._live: dict[tuple[AlertKind, str], str] = {}
         self._of_patient: dict[str, dict[str, None]] = {}
+
+    @property
+    def age(self) -> float:
+        """Seconds since this work was begun: what it has read is no older."""
+        return monotonic() - self._opened
 
     @property
     def rules(self) -> Rules:
