@@ -1,4 +1,11 @@
-"""Prometheus metrics of the machinery, counted per batch rather than per message."""
+"""Prometheus metrics of the machinery: the four golden signals, and what must not pile up.
+
+Counted per batch rather than per message. Label values are codes, names of groups, topics, routes and
+classes: never an id, an address or anything a person said. Ages are in seconds.
+"""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -8,7 +15,54 @@ NOTED = Counter(
     "kith_decisions", "Decisions not to act, with their named reason", ["service", "decision", "reason"]
 )
 PUBLISHED = Counter("kith_published_messages", "Messages published from the outbox", ["service", "lane"])
-OUTBOX_PENDING = Gauge("kith_outbox_pending_documents", "Outbox documents not yet published", ["service"])
 BATCH_SECONDS = Histogram("kith_batch_seconds", "From batch read to effects committed", ["group"])
-LAG = Gauge("kith_consumer_lag", "Messages behind, by group", ["group"])
+MESSAGE_SECONDS = Histogram(
+    "kith_message_seconds",
+    "From publication to committed effect, of the first message of each batch",
+    ["group"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600),
+)
+RETRIES = Counter("kith_retries", "Work that failed for now and is tried again", ["service", "what", "error"])
 REQUESTS = Histogram("kith_http_request_seconds", "HTTP requests", ["service", "method", "route", "status"])
+IN_FLIGHT = Gauge("kith_http_requests_in_flight", "HTTP requests under way", ["service"])
+LOOP_LAG = Histogram(
+    "kith_event_loop_lag_seconds",
+    "How much later than asked the process was woken",
+    ["service"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+
+# Refreshed in the background (`shared.gauges`), never by a scrape.
+
+LAG = Gauge("kith_consumer_lag", "Messages behind the end of the log, by group", ["group"])
+OUTBOX_PENDING = Gauge(
+    "kith_outbox_pending_documents", "Outbox documents not yet published, up to 10000", ["service"]
+)
+OUTBOX_OLDEST = Gauge(
+    "kith_outbox_oldest_seconds", "Age of the oldest outbox document not yet published", ["service", "lane"]
+)
+DUE_OLDEST = Gauge(
+    "kith_due_oldest_seconds", "How long the oldest work that is due has not been done", ["service", "ticker"]
+)
+HELD = Gauge("kith_held_messages", "Messages held until a missing one comes, up to 10000", ["service"])
+LETTERS_OPEN = Gauge(
+    "kith_dead_letters_open", "Dead letters nobody has replayed, up to 10000", ["service", "crisis"]
+)
+READY = Gauge("kith_ready", "1 where a readiness check passes", ["service", "check"])
+BOOKS = Gauge(
+    "kith_books", "The books as this service sees them; stated by one replica", ["service", "kind", "column"]
+)
+BOOKS_COUNTED = Gauge("kith_books_counted_timestamp_seconds", "When the books were last counted", ["service"])
+REFRESHED = Gauge(
+    "kith_gauges_refreshed_timestamp_seconds", "When all gauges were last refreshed", ["service"]
+)
+
+BUILD = Gauge("kith_build_info", "1, with the version that runs", ["service", "version", "python"])
+
+
+def name_build(service: str) -> None:
+    try:
+        running = version("kith")
+    except PackageNotFoundError:  # run from a checkout or an image that installs only its dependencies
+        running = "unknown"
+    BUILD.labels(service, running, platform.python_version()).set(1)
