@@ -15,7 +15,7 @@ from shared.messaging.batch import Group
 from shared.messaging.consumption import Consumption
 from shared.messaging.dead_letters import MessageDeadLettered
 from shared.messaging.envelope import Record
-from shared.messaging.flow import Flow
+from shared.messaging.flow import Flow, Place
 from shared.messaging.kafka import next_offsets, subscribe
 from shared.messaging.reactions import Reactions
 from shared.mongo import MongoDatabase
@@ -92,6 +92,7 @@ class Consumer:
             records=self._records,
             poll=self._poll,
             take=self._take,
+            assigned=lambda: self._flow.note_assigned(self.name),
         )
         await self._subscriber.start()
         self._has_begun = True
@@ -125,7 +126,6 @@ class Consumer:
         From the moment they are in hand we are at work: their offsets count as read from then on.
         """
         self._rest()
-        self._flow.note_assigned(self.name, {(p.topic, p.partition) for p in kafka.assignment()})
         records = await kafka.getmany(timeout_ms=POLL_MS)
         if records and not self._at_work:
             self._at_work = True
@@ -174,10 +174,13 @@ class Consumer:
 
         A consumer that is still connecting has partitions already, and no position in them.
         """
-        done, kafka = dict(self._flow.consumed[self.name]), self._kafka
-        if kafka is not None and self._has_begun and not self._at_work:
-            for place in kafka.assignment():
-                if (place.topic, place.partition) not in done:
-                    with suppress(IllegalStateError):  # another member's by now
-                        done[place.topic, place.partition] = await kafka.position(place)
+        known, kafka = self._flow.consumed[self.name], self._kafka
+        idle = self._has_begun and not self._at_work
+        done: dict[Place, int] = {}
+        for place in kafka.assignment() if kafka is not None else ():
+            if (at := known.get((place.topic, place.partition))) is not None:
+                done[place.topic, place.partition] = at
+            elif idle:
+                with suppress(IllegalStateError):  # another member's by now
+                    done[place.topic, place.partition] = await kafka.position(place)
         return {f"{topic}/{partition}": offset for (topic, partition), offset in done.items()}

@@ -1,7 +1,6 @@
 """What is under way in this process: published up to where, consumed up to where, busy or not."""
 
 from collections import defaultdict
-from collections.abc import Set
 
 Place = tuple[str, int]
 """(topic, partition)"""
@@ -21,11 +20,12 @@ class Flow:
     def note_consumed(self, subscription: str, offsets: dict[Place, int]) -> None:
         self.consumed[subscription].update(offsets)
 
-    def note_assigned(self, subscription: str, places: Set[Place]) -> None:
-        """Forget how far we read what is another member's now: when it comes back, it is further on."""
-        consumed = self.consumed[subscription]
-        for place in consumed.keys() - places:
-            del consumed[place]
+    def note_assigned(self, subscription: str) -> None:
+        """Forget how far we have read: after partitions were shared out anew, others may have read further.
+
+        Also of those that were ours before: somebody else may have had them while we were stopped.
+        """
+        self.consumed[subscription].clear()
 
     def begin_epoch(self) -> None:
         self.published.clear()
