@@ -12,3 +12,11 @@ class Refused(Exception):
     def __init__(self, reason: str, **facts: Any) -> None:
         super().__init__(reason)
         self.reason, self.facts = reason, facts
+
+
+class SettingRefused(Exception):
+    """A server is there and refuses us: no waiting mends it. `settings` are those that must be mended."""
+
+    def __init__(self, *settings: str, why: str) -> None:
+        super().__init__(f"{' and '.join(settings)}: {why}")
+        self.settings, self.why = settings, why

@@ -50,6 +50,7 @@ __all__ = [
     "UpdateOne",
     "is_duplicate_key",
     "is_transient",
+    "refusal",
 ]
 
 Driver = Literal["motor", "pymongo"]
@@ -58,6 +59,7 @@ Txn = Any
 """A MongoDB session inside a transaction. (*Session* is a clinical word here.)"""
 
 DUPLICATE_KEY = 11000
+UNAUTHORIZED, AUTHENTICATION_FAILED = 13, 18
 NAMESPACE_EXISTS = 48
 
 
@@ -101,6 +103,16 @@ def is_transient(error: BaseException) -> bool:
         or error.has_error_label("UnknownTransactionCommitResult")
         or error.has_error_label("RetryableWriteError")
     )
+
+
+def refusal(error: BaseException) -> str:
+    """Why the server will never serve us as we are, or nothing: no waiting mends a password."""
+    code = error.code if isinstance(error, OperationFailure) else None
+    if code == AUTHENTICATION_FAILED:
+        return "MongoDB refuses its user or password"
+    if code == UNAUTHORIZED:
+        return "its user may not use this service's database (it needs readWrite there)"
+    return ""
 
 
 def is_duplicate_key(error: BaseException) -> bool:

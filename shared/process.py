@@ -20,13 +20,14 @@ from pydantic_core import ErrorDetails
 
 from shared import logs, operations
 from shared.auth import Verifier
+from shared.errors import SettingRefused
 from shared.http import commands
 from shared.http.app import create_app
 from shared.messaging import consumption, lease, outbox
 from shared.messaging.asyncapi import document
 from shared.messaging.messaging import Messaging
 from shared.messaging.work import Conflict
-from shared.mongo import is_duplicate_key
+from shared.mongo import is_duplicate_key, refusal
 from shared.service import Service, Ticker
 from shared.settings import PREFIX, Settings
 
@@ -36,7 +37,9 @@ TICK_SECONDS = 0.25
 STEPPED_CLOCK_SECONDS = 0.025
 """How often a stepped clock is looked at when nobody asks what is under way."""
 
-SHUTDOWN_SECONDS = 8
+REQUESTS_SECONDS, SHUTDOWN_SECONDS = 2, 7
+"""What requests under way, then batches under way may take after SIGTERM: under ten together."""
+
 GARBAGE_THRESHOLD = 50_000
 """Batches make many short-lived objects; Python's default looks for cycles a hundred times a batch."""
 
@@ -60,6 +63,9 @@ class Process:
         self._prepared = False
         self._ticking = 0
         self._ticked: dict[str, datetime] = {}
+        self.refused: SettingRefused | None = None
+        """Set when a server refuses us for good; `give_up` is called then."""
+        self.give_up: Callable[[], None] = lambda: None
         self._looked = service.clock.now()
 
     def app(self) -> FastAPI:
@@ -95,7 +101,15 @@ class Process:
             await self.service.database.close()
 
     def _start(self, name: str, work: Any) -> None:
-        self._tasks.append(asyncio.create_task(work, name=name))
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._look_why)
+        self._tasks.append(task)
+
+    def _look_why(self, task: "asyncio.Task[Any]") -> None:
+        """A task that ended because we are refused ends the process."""
+        if not task.cancelled() and isinstance(refused := task.exception(), SettingRefused):
+            self.refused = refused
+            self.give_up()
 
     async def _prepare_and_run(self) -> None:
         await self._prepare()
@@ -127,6 +141,8 @@ class Process:
                     [*self.service.indexes, *consumption.INDEXES, *outbox.INDEXES, *commands.INDEXES]
                 )
             except Exception as error:
+                if why := refusal(error):
+                    raise SettingRefused("mongodb", why=why) from None
                 if monotonic() - said > 5:
                     said = monotonic()
                     log.warning("waiting for MongoDB", error=type(error).__name__, detail=str(error)[:200])
@@ -220,8 +236,14 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
     gc.collect()
     gc.freeze()  # what is built once is never looked at again
     gc.set_threshold(GARBAGE_THRESHOLD, 2, 2)
-    uvloop.run(_serve(service))
-    os._exit(0)  # a client library that hangs on its way out must not keep the process
+    refused = uvloop.run(_serve(service))
+    if refused is not None:
+        sys.stderr.write(
+            f"{name}: {' and '.join(f'{PREFIX}{s}'.upper() for s in refused.settings)}: {refused.why}\n"
+        )
+        sys.stderr.flush()
+    # A client library that hangs on its way out must not keep the process.
+    os._exit(0 if refused is None else 2)
 
 
 def to_mend(error: ValueError | OSError) -> list[str]:
@@ -241,7 +263,8 @@ def _line(title: str, problem: ErrorDetails) -> str:
     return f"{place}: {problem['msg']}" if place else problem["msg"]
 
 
-async def _serve(service: Service) -> None:
+async def _serve(service: Service) -> SettingRefused | None:
+    """Returns why a server refused us, if that ended it."""
     process, settings = Process(service), service.settings
     server = uvicorn.Server(
         uvicorn.Config(
@@ -250,12 +273,14 @@ async def _serve(service: Service) -> None:
             port=settings.http_port,
             log_config=None,
             access_log=False,
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=REQUESTS_SECONDS,
             lifespan="on",
         )
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    process.give_up = lambda: setattr(server, "should_exit", True)
     with suppress(asyncio.CancelledError):
         await server._serve()
+    return process.refused

@@ -13,7 +13,7 @@ from shared.messaging.consumer import Subscription
 from shared.messaging.event import Event
 from shared.messaging.messaging import Messaging
 from shared.messaging.work import Work
-from shared.mongo import Index, MongoDatabase
+from shared.mongo import Index, MongoDatabase, PyMongoError
 from shared.settings import Settings
 
 __all__ = ["BookEntry", "Column", "Service", "Subscription", "Ticker", "open_database"]
@@ -69,10 +69,16 @@ class Service:
 
 
 def open_database(settings: Settings, service: str, *, prefix: str = "") -> MongoDatabase:
-    """The service's own database; `prefix`: another set of collections in it."""
-    return MongoDatabase(
-        settings.mongodb.get_secret_value(),
-        settings.database_name(service),
-        driver=settings.mongodb_driver,
-        prefix=prefix,
-    )
+    """The service's own database; `prefix`: another set of collections in it. Raises `ValueError`."""
+    try:
+        return MongoDatabase(
+            settings.mongodb.get_secret_value(),
+            settings.database_name(service),
+            driver=settings.mongodb_driver,
+            prefix=prefix,
+        )
+    except (PyMongoError, ValueError) as error:  # what it says may repeat the password
+        raise ValueError(
+            f"mongodb is no address of MongoDB ({type(error).__name__}):"
+            " write mongodb://user:password@host:27017/?replicaSet=rs0, special characters percent-encoded"
+        ) from None

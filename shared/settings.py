@@ -2,6 +2,7 @@
 
 import os
 import socket
+import ssl
 from pathlib import Path
 from typing import Literal, Self
 
@@ -9,25 +10,77 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.mongo import Driver
+from shared.tls import client_context
 
 PREFIX = "KITH_"
 
 
-class Settings(BaseSettings):
+class KafkaSettings(BaseSettings):
+    """How Kafka is reached: what administrators' commands need as well as services."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    environment: Literal["development", "production"] = "production"
+
+    kafka: str = "localhost:9092"
+    """Bootstrap servers, host:port, comma-separated."""
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
+    """SASL_SSL: SCRAM-SHA-512 over TLS. SSL: TLS, with a certificate of ours mutual TLS."""
+    kafka_plaintext_allowed: bool = False
+    """Production over an unencrypted listener: only where the network itself encrypts (a service mesh)."""
+    kafka_username: str = ""
+    kafka_password: SecretStr = SecretStr("")
+    kafka_ca_file: Path | None = None
+    """PEM: the authorities that may sign brokers' certificates; by default the system's."""
+    kafka_certificate_file: Path | None = None
+    kafka_key_file: Path | None = None
+    """PEM, not encrypted: the key of `kafka_certificate_file`, unless that holds both."""
+
+    @model_validator(mode="after")
+    def _reaches_kafka_safely(self) -> Self:
+        if self.kafka_security == "PLAINTEXT":
+            self._needs_no_secrets()
+        elif self.kafka_security == "SASL_SSL" and not (self.kafka_username and self.kafka_password):
+            raise ValueError("kafka_security is SASL_SSL: kafka_username and kafka_password must be set")
+        elif self.kafka_security == "SSL" and (self.kafka_username or self.kafka_password):
+            raise ValueError(
+                "kafka_username and kafka_password are used with SASL_SSL only: set kafka_security"
+            )
+        if self.kafka_key_file is not None and self.kafka_certificate_file is None:
+            raise ValueError("kafka_key_file is set: kafka_certificate_file must be set too")
+        self.kafka_tls()
+        return self
+
+    def _needs_no_secrets(self) -> None:
+        """Credentials that would not be used are a mistake somebody relies on."""
+        if self.environment == "production" and not self.kafka_plaintext_allowed:
+            raise ValueError(
+                "kafka_security must be SASL_SSL or SSL in production"
+                " (kafka_plaintext_allowed=true where the network itself encrypts)"
+            )
+        unused = ("username", "password", "ca_file", "certificate_file", "key_file")
+        if found := [f"kafka_{name}" for name in unused if getattr(self, f"kafka_{name}")]:
+            raise ValueError(
+                f"kafka_security is PLAINTEXT and leaves {', '.join(found)} unused: set it to SASL_SSL or SSL"
+            )
+
+    def kafka_tls(self) -> ssl.SSLContext | None:
+        """Raises `UnusableFile` (a `ValueError`) for a certificate or key that cannot be used."""
+        if self.kafka_security == "PLAINTEXT":
+            return None
+        return client_context(self.kafka_ca_file, self.kafka_certificate_file, self.kafka_key_file)
+
+
+class Settings(KafkaSettings):
     """One instance per process. A service with settings of its own subclasses this.
 
     Refuses to start (pydantic's `ValidationError`, one line per setting) when a value is missing,
     unsafe or unknown.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
-
-    environment: Literal["development", "production"] = "production"
     instance: str = Field(default_factory=socket.gethostname)
     """Names this replica; stable across its restarts."""
 
-    kafka: str = "localhost:9092"
-    """Bootstrap servers, host:port, comma-separated."""
     embedded_broker: bool = False
     """The memory-only broker of the development stack: no idempotent producer, short sessions."""
     fetch_wait_ms: int = Field(default=20, ge=1, le=500)
@@ -51,6 +104,13 @@ class Settings(BaseSettings):
     clock_file: Path | None = None
     """Development only: time comes from this file (see `shared.clock`)."""
     clinics_file: Path = Path("deploy/config/clinics.json")
+
+    otlp_endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """Where traces go (OTLP over HTTP, without the path); empty: none are made."""
+    otlp_share: float = Field(default=1.0, ge=0, le=1)
+    """The share of requests that begin a trace; one that a caller began is continued."""
+    books_seconds: float = Field(default=600, ge=0)
+    """How often the books are counted for the metrics; 0: never."""
 
     log_format: Literal["json", "console"] = "json"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"

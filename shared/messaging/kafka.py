@@ -12,9 +12,10 @@ from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka import TopicPartition as Partition
 
+from shared.messaging.connection import connection, require_not_refused, security
 from shared.messaging.envelope import Record
 from shared.messaging.topics import topic
-from shared.settings import Settings
+from shared.settings import KafkaSettings, Settings
 
 log = structlog.get_logger()
 
@@ -25,15 +26,19 @@ BATCH_BYTES = 256 * 1024
 class Cluster:
     """Watches which cluster answers. A changed id means that the log was lost."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._connection = connection(settings)
         self._admin: AIOKafkaAdminClient | None = None
+
+    async def require_not_refused(self) -> None:
+        """Raises `SettingRefused` when a server is there and says no to who we are."""
+        await require_not_refused(self._connection)
 
     async def identity(self) -> str:
         """The cluster's id. Raises `KafkaError` or `OSError` when no broker answers."""
         try:
             if self._admin is None:
-                self._admin = AIOKafkaAdminClient(bootstrap_servers=self._bootstrap, request_timeout_ms=3000)
+                self._admin = AIOKafkaAdminClient(**self._connection, request_timeout_ms=3000)
                 await self._admin.start()
             async with asyncio.timeout(5):
                 described = await self._admin.describe_cluster()
@@ -74,13 +79,18 @@ async def within(seconds: float, stopping: Awaitable[Any], what: str) -> None:
 def producer(settings: Settings) -> AIOKafkaProducer:
     """Acknowledged by all in-sync replicas; idempotent where the broker can do it."""
     return AIOKafkaProducer(
-        bootstrap_servers=settings.kafka,
+        **connection(settings),
         acks="all",
         enable_idempotence=not settings.embedded_broker,
         max_batch_size=BATCH_BYTES,
         request_timeout_ms=5000,
         client_id=f"kith-{settings.instance}",
     )
+
+
+def consumers(settings: Settings) -> KafkaBroker:
+    """FastStream's broker, which makes the consumers."""
+    return KafkaBroker(settings.kafka, security=security(settings), logger=None, consumer_only=True)
 
 
 async def _raw(message: tuple[Any, ...]) -> KafkaMessage:

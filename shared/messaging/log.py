@@ -7,6 +7,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.messaging.connection import connection
 from shared.messaging.envelope import Record
 from shared.messaging.kafka import Cluster
 from shared.messaging.topics import topic
@@ -36,7 +37,7 @@ class Log:
 @asynccontextmanager
 async def reading(settings: Settings, names: Sequence[str]) -> AsyncIterator[Log]:
     """Raises `KafkaError` or `OSError` when no broker answers."""
-    cluster = Cluster(settings.kafka)
+    cluster = Cluster(settings)
     try:
         epoch = await cluster.identity()
     finally:
@@ -46,7 +47,7 @@ async def reading(settings: Settings, names: Sequence[str]) -> AsyncIterator[Log
         for name in names
         for number in range(topic(name).partitions_on(embedded=settings.embedded_broker))
     ]
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka, enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(**connection(settings), enable_auto_commit=False)
     consumer.assign(places)
     await consumer.start()
     try:

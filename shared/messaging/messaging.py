@@ -17,7 +17,7 @@ from faststream.kafka import KafkaBroker
 from shared.messaging import outbox
 from shared.messaging.consumer import Consumer, Subscription
 from shared.messaging.flow import Flow
-from shared.messaging.kafka import Cluster, producer, within
+from shared.messaging.kafka import Cluster, consumers, producer, within
 from shared.messaging.publishing import Publisher
 from shared.messaging.relay import LANES, Relay
 from shared.messaging.topics import Lane, topic, topics
@@ -69,7 +69,7 @@ class Messaging:
         open_work: Callable[[], Any],
     ) -> None:
         self._service, self._settings, self._database = service, settings, database
-        self._cluster = Cluster(settings.kafka)
+        self._cluster = Cluster(settings)
         self._epoch: _Epoch | None = None
         self._reached = float("-inf")
         self.flow = Flow()
@@ -142,11 +142,17 @@ class Messaging:
             try:
                 cluster_id = await self._cluster.identity()
             except AWAY:
+                await self._give_up_if_refused()
                 complaint.say("waiting for Kafka", bootstrap=self._settings.kafka)
                 await asyncio.sleep(0.2)
             else:
                 self._reached = monotonic()
                 return cluster_id
+
+    async def _give_up_if_refused(self) -> None:
+        """Raises `SettingRefused`, until a broker answered once: it may refuse us while it comes back."""
+        if self._reached == float("-inf"):
+            await self._cluster.require_not_refused()
 
     async def _wait_for_topics(self) -> None:
         """Every topic we read or write must be there with exactly the declared number of partitions.
@@ -171,9 +177,7 @@ class Messaging:
 
     async def _begin(self, cluster_id: str) -> None:
         self.flow.begin_epoch()
-        epoch = self._epoch = _Epoch(
-            cluster_id, KafkaBroker(self._settings.kafka, logger=None, consumer_only=True)
-        )
+        epoch = self._epoch = _Epoch(cluster_id, consumers(self._settings))
         for lane in LANES:
             epoch.publishers[lane] = Publisher(producer(self._settings))
         await asyncio.gather(*(p.start() for p in epoch.publishers.values()))

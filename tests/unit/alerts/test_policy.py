@@ -101,8 +101,11 @@ def test_what_is_not_fit_for_service_is_said_in_one_line_each_and_no_address_is_
         assert "secret.example" not in line
 
 
+PRODUCTION = {"environment": "production", "jwks": "https://id.example/keys", "kafka_plaintext_allowed": True}
+
+
 def test_production_refuses_people_whom_only_the_inbox_reaches() -> None:
-    safe = {"environment": "production", "jwks": "https://id.example/keys", "public_url": "https://k.example"}
+    safe = {**PRODUCTION, "public_url": "https://k.example"}
     with pytest.raises(ValueError, match="no channel besides the inbox for con_e01"):
         read_on_call(settings(**safe))
 
@@ -116,7 +119,7 @@ def test_production_refuses_people_whom_only_the_inbox_reaches() -> None:
     ],
 )
 def test_production_refuses_what_is_for_development(given: dict[str, Any], said: str) -> None:
-    safe = {"environment": "production", "jwks": "https://id.example/keys", "public_url": "https://k.example"}
+    safe = {**PRODUCTION, "public_url": "https://k.example"}
     with pytest.raises(ValidationError, match=said):
         settings(**safe | given)
 
