@@ -15,6 +15,7 @@ COMMANDS = (
     "dead_letters",
     "outbox",
     "dashboard",
+    "backup",
     "doctor",
     "token",
     "reset",

@@ -1,0 +1,87 @@
+"""Take a backup while everything runs.
+
+All databases are read as of one instant of their common replica set. What a consumer took in was then in its
+producer's outbox before, so nothing in the backup has a cause that is missing from it; what was announced
+and not yet taken in is given again when the outboxes refill the log. No order of reading one database after
+the other could promise that, for the services read one another in circles.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+from deploy.backup.manifest import Manifest, write
+from deploy.embedded.plan import PAGE, SERVICES
+from shared.messaging.lease import COLLECTION as LEASES
+from shared.raw import InstantGone, RawServer, raw_server
+
+FORGOTTEN = {LEASES}
+"""Who held a role, and how far which log was filled, says nothing about another cluster."""
+
+LONGER = "raise minSnapshotHistoryWindowInSeconds on the server (default 300), or stop the services meanwhile"
+
+
+class NothingToBackUp(Exception):
+    """A service has no database there: another server, another prefix, or never started."""
+
+
+class TooSlow(Exception):
+    """The server forgot the instant before everything was read."""
+
+
+async def take(uri: str, folder: Path, *, prefix: str) -> Manifest:
+    """Write a backup into `folder`, which must not exist; it appears only once it is complete.
+
+    Raises `NothingToBackUp`, `TooSlow`, `FileExistsError` and PyMongo's errors.
+    """
+    with _draft_of(folder) as draft:
+        async with raw_server(uri) as server:
+            manifest = await _take(server, draft, prefix)
+        manifest.save(draft)
+    return manifest
+
+
+@contextmanager
+def _draft_of(folder: Path) -> Iterator[Path]:
+    """A folder that takes its name when the block ends well, and is gone otherwise."""
+    if folder.exists():
+        raise FileExistsError(f"{folder} is there already; every backup gets a folder of its own")
+    draft = folder.with_name(f"{folder.name}.unfinished")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(mode=0o700, parents=True)
+    try:
+        yield draft
+        draft.rename(folder)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+
+
+async def _take(server: RawServer, folder: Path, prefix: str) -> Manifest:
+    chosen = await _collections(server, prefix)
+    taken_at = await server.now()
+    try:
+        async with server.instant() as instant:
+            kept = [
+                await write(folder, service, name, instant.batches(prefix + service, name))
+                for service, name in chosen
+            ]
+    except InstantGone as gone:
+        raise TooSlow(f"the server no longer has {gone} as of the backup's instant: {LONGER}") from gone
+    return Manifest(
+        taken_at=taken_at,
+        kith=metadata.version("kith"),
+        mongodb=await server.version(),
+        collections=tuple(kept),
+    )
+
+
+async def _collections(server: RawServer, prefix: str) -> list[tuple[str, str]]:
+    """Service and collection. The page may be missing: it is optional, and can be rebuilt."""
+    found = {service: await server.collections(prefix + service) for service in (*SERVICES, PAGE)}
+    missing = [prefix + service for service in SERVICES if not found[service]]
+    if missing:
+        raise NothingToBackUp(f"there is nothing in {', '.join(missing)}")
+    return [(service, name) for service, names in found.items() for name in names if name not in FORGOTTEN]

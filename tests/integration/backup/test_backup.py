@@ -1,0 +1,142 @@
+"""What a backup refuses, on a real mongod."""
+
+import gzip
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from deploy.backup.manifest import NotABackup, read_manifest
+from deploy.backup.restore import NotEmpty, require_empty_log, restore
+from deploy.backup.take import NothingToBackUp, take
+from deploy.embedded.plan import SERVICES
+from deploy.embedded.servers import Mongod
+from shared.messaging.lease import Lease
+from shared.messaging.topics import topics
+from shared.mongo import Document, MongoDatabase
+from shared.settings import Settings
+from tests.support.servers import any_broker, drop_databases, kafka_settings, running_mongod
+
+ROWS: list[Document] = [
+    {"_id": f"row-{number}", "size": number, "text": "ł" * number} for number in range(1200)
+]
+
+
+@pytest.fixture(scope="module")
+async def mongod(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mongod]:
+    async with running_mongod(tmp_path_factory.mktemp("backup")) as running:
+        yield running
+
+
+@pytest.fixture
+async def uri(mongod: Mongod) -> AsyncIterator[str]:
+    """A server on which `a_` holds something of every service, and nothing else is."""
+    for service in SERVICES:
+        database = MongoDatabase(mongod.uri, f"a_{service}")
+        await database["things"].insert_many([dict(row) for row in ROWS])
+        await Lease(database, "relay", holder="somebody").take()
+        await database.close()
+    yield mongod.uri
+    for prefix in ("a_", "b_"):
+        await drop_databases(mongod.uri, prefix)
+
+
+async def rows(uri: str, database: str, collection: str = "things") -> list[Document]:
+    server = MongoDatabase(uri, database)
+    try:
+        found: list[Document] = await server[collection].find().sort("size", 1).to_list(None)
+        return found
+    finally:
+        await server.close()
+
+
+async def test_every_document_comes_back_as_it_was_and_leases_do_not(uri: str, tmp_path: Path) -> None:
+    manifest = await take(uri, tmp_path / "backup", prefix="a_")
+    assert manifest.documents == len(ROWS) * len(SERVICES)
+    await restore(uri, tmp_path / "backup", prefix="b_")
+    for service in SERVICES:
+        assert await rows(uri, f"b_{service}") == ROWS
+        assert await rows(uri, f"b_{service}", "leases") == []
+
+
+async def test_only_the_owner_can_read_a_backup(uri: str, tmp_path: Path) -> None:
+    await take(uri, tmp_path / "backup", prefix="a_")
+    for path in (tmp_path / "backup").rglob("*"):
+        assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
+
+
+async def test_a_changed_or_missing_file_is_named_and_nothing_is_restored(uri: str, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    await take(uri, folder, prefix="a_")
+    file = folder / "alerts" / "things.bson.gz"
+    whole = file.read_bytes()
+    file.write_bytes(gzip.compress(gzip.decompress(whole)[:-1]))
+    with pytest.raises(NotABackup, match=r"alerts/things.*checksum"):
+        await restore(uri, folder, prefix="b_")
+    file.unlink()
+    with pytest.raises(NotABackup, match=r"alerts/things\.bson\.gz is missing"):
+        await restore(uri, folder, prefix="b_")
+    assert await rows(uri, "b_intake") == []
+
+
+async def test_a_backup_goes_into_empty_databases_only(uri: str, tmp_path: Path) -> None:
+    await take(uri, tmp_path / "backup", prefix="a_")
+    with pytest.raises(NotEmpty, match=r"stop all services|has documents"):
+        await restore(uri, tmp_path / "backup", prefix="a_")
+    assert await rows(uri, "a_intake") == ROWS
+
+
+async def test_a_service_at_work_is_noticed_by_its_lease(uri: str, tmp_path: Path) -> None:
+    await take(uri, tmp_path / "backup", prefix="a_")
+    database = MongoDatabase(uri, "b_scheduler")
+    await Lease(database, "relay", holder="scheduler-1", ttl_ms=50_000).take()
+    await database.close()
+    with pytest.raises(NotEmpty, match="b_scheduler: stop all services"):
+        await restore(uri, tmp_path / "backup", prefix="b_")
+
+
+async def test_a_wrong_prefix_is_no_backup_of_nothing(uri: str, tmp_path: Path) -> None:
+    with pytest.raises(NothingToBackUp, match="c_intake"):
+        await take(uri, tmp_path / "backup", prefix="c_")
+    assert not (tmp_path / "backup").exists()
+
+
+async def test_an_unfinished_backup_is_none(uri: str, tmp_path: Path) -> None:
+    folder = tmp_path / "backup"
+    await take(uri, folder, prefix="a_")
+    (folder / "manifest.json").unlink()
+    with pytest.raises(NotABackup, match="not finished"):
+        read_manifest(folder)
+    with pytest.raises(FileExistsError):
+        await take(uri, folder, prefix="a_")
+
+
+async def test_what_is_written_while_a_backup_reads_is_not_in_it(uri: str, tmp_path: Path) -> None:
+    """The instant is the first read's: what comes later in another database is later."""
+    from shared.raw import raw_server
+
+    database = MongoDatabase(uri, "a_alerts")
+    async with raw_server(uri) as server, server.instant() as instant:
+        first = [batch async for batch in instant.batches("a_intake", "things")]
+        await database["things"].insert_one({"_id": "later"})
+        then = [batch async for batch in instant.batches("a_alerts", "things")]
+    await database.close()
+    assert b"".join(first) == b"".join(then)
+    assert b"later" not in b"".join(then)
+
+
+async def test_a_log_with_messages_in_it_contradicts_a_backup(tmp_path: Path) -> None:
+    from aiokafka import AIOKafkaProducer
+
+    async with any_broker(tmp_path) as broker:
+        settings = Settings(
+            environment="development", jwks="unused", kafka=broker.address, **kafka_settings()
+        )
+        await require_empty_log(settings)
+        producer = AIOKafkaProducer(bootstrap_servers=broker.address)
+        await producer.start()
+        await producer.send_and_wait(next(iter(topics())), b"something")
+        await producer.stop()
+        with pytest.raises(NotEmpty, match="has 1 messages"):
+            await require_empty_log(settings)
