@@ -18,15 +18,17 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from shared import logs, operations
+from shared import logs, operations, tracing
 from shared.auth import Verifier
 from shared.errors import SettingRefused
+from shared.gauges import Gauges
 from shared.http import commands
 from shared.http.app import create_app
 from shared.messaging import consumption, lease, outbox
 from shared.messaging.asyncapi import document
 from shared.messaging.messaging import Messaging
 from shared.messaging.work import Conflict
+from shared.metrics import RETRIES
 from shared.mongo import is_duplicate_key, refusal
 from shared.service import Service, Ticker
 from shared.settings import PREFIX, Settings
@@ -114,6 +116,7 @@ class Process:
     async def _prepare_and_run(self) -> None:
         await self._prepare()
         self._start("messaging", self.messaging.run())
+        self._start("gauges", Gauges(self).run())
         for ticker in self.service.tickers:
             self._start(f"ticker-{ticker.name}", self._tick(ticker))
         if self.service.settings.clock_file is not None:
@@ -163,9 +166,8 @@ class Process:
                 pause = 0.1
             except Exception as error:
                 if not (isinstance(error, Conflict) or is_duplicate_key(error)):
-                    log.warning(
-                        "tick failed", ticker=ticker.name, error=type(error).__name__, detail=str(error)[:200]
-                    )
+                    RETRIES.labels(self.service.name, "tick", type(error).__name__).inc()
+                    log.warning("tick failed", ticker=ticker.name, error=type(error).__name__)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
                 continue
@@ -230,6 +232,7 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
         settings = settings_class.load()
         logs.configure(settings, name)
         service = build(settings)
+        tracing.configure(settings, name)
     except (ValueError, OSError) as error:
         sys.stderr.writelines(f"{name}: {line}\n" for line in to_mend(error))
         raise SystemExit(2) from None
@@ -237,6 +240,7 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
     gc.freeze()  # what is built once is never looked at again
     gc.set_threshold(GARBAGE_THRESHOLD, 2, 2)
     refused = uvloop.run(_serve(service))
+    tracing.shut_down()
     if refused is not None:
         sys.stderr.write(
             f"{name}: {' and '.join(f'{PREFIX}{s}'.upper() for s in refused.settings)}: {refused.why}\n"

@@ -64,6 +64,8 @@ class Service:
     background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
     middleware: Sequence[Callable[[Any], Any]] = ()
     """ASGI middleware around everything else, the innermost first."""
+    gauges: Sequence[Callable[[datetime], Awaitable[None]]] = ()
+    """Set gauges of the service's own, at this moment; called every few seconds."""
     follow: Callable[[Messaging], None] | None = None
     """Handed the Kafka traffic of the process, for who has to say how far it has read."""
 

@@ -1,6 +1,7 @@
 """Alerts, built: settings and wiring, nowhere else."""
 
 from collections.abc import Iterable
+from functools import partial
 
 from services.alerts import events, store
 from services.alerts.api import router
@@ -19,6 +20,7 @@ from services.alerts.settings import AlertsSettings
 from services.alerts.store import AlertsWork
 from services.alerts.subscribers import CRISIS, WORK
 from services.alerts.tickers import due_alerts
+from services.alerts.watching import look_at_crises
 from shared.clock import SystemClock
 from shared.clock import clock as clock_of
 from shared.http.commands import Commands
@@ -140,4 +142,5 @@ def build(settings: AlertsSettings) -> Service:
         events=EVENTS,
         tickers=[*due_alerts(database, open_work), deliveries],
         books=lambda: books(database),
+        gauges=[partial(look_at_crises, database)],
     )

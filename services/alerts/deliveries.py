@@ -9,7 +9,7 @@ it, and sent the moment that is committed: what was read for that transaction is
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -18,13 +18,13 @@ from uuid import uuid4
 
 import structlog
 
-from services.alerts.channels import Channel, Message, Undelivered
-from services.alerts.domain import delivery as deliveries
+from services.alerts.channels import Channel, Message
 from services.alerts.domain.delivery import Delivery
-from services.alerts.domain.reasons import DeliveryReason
 from services.alerts.domain.telling import why_not
 from services.alerts.inbox import Inbox
+from services.alerts.metrics import FirstAttempts, observe_page
 from services.alerts.recording import conclude, load_for, load_round
+from services.alerts.sending import Attempted, send
 from services.alerts.store import DELIVERIES, WAITING, AlertsWork
 from services.alerts.transactions import OpenWork, decided
 from shared.mongo import Document, MongoDatabase
@@ -62,24 +62,6 @@ FREE: Document = {
 LEASED: Document = {"leased_until": {"$add": ["$$NOW", LEASE_MS]}}
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """How one attempt went."""
-
-    state: Literal["delivered", "failed", "skipped"]
-    reason: DeliveryReason = "delivered"
-    for_good: bool = False
-
-    def applied(self, delivery: Delivery, now: datetime) -> Delivery:
-        match self.state:
-            case "delivered":
-                return deliveries.delivered(delivery, now)
-            case "skipped":
-                return deliveries.skipped(delivery, self.reason, now)
-            case "failed":
-                return deliveries.failed(delivery, self.reason, now, for_good=self.for_good)
-
-
 class Deliveries:
     """A ticker that hands attempts to tasks, so that a far end that hangs holds up nobody else."""
 
@@ -103,6 +85,7 @@ class Deliveries:
         self._renewed = self._clock_set = float("-inf")
         self._ahead = timedelta()
         """How far the database server's clock is ahead of ours: leases are by its clock."""
+        self._first_attempts = FirstAttempts()
 
     async def tick(self, now: datetime) -> int:
         """Post to inboxes, and start as many attempts as there is room for."""
@@ -221,7 +204,8 @@ class Deliveries:
             return Attempted("failed", "contact_unknown", for_good=True)
         if channel is None:
             return Attempted("failed", "channel_unavailable", for_good=True)
-        return await _sent(channel, address, self._message(delivery))
+        self._first_attempts.note(delivery, self._open_work().now)
+        return await send(channel, address, delivery, self._message(delivery))
 
     async def _keep_claim(self, delivery_id: str, claim: str) -> bool:
         """Begin the lease anew; `False` if somebody else has the delivery by now."""
@@ -236,7 +220,10 @@ class Deliveries:
             return 0
         await load_for(work, [delivery])
         await load_round(work, delivery)
+        work.cause = replace(work.cause, traceparent=delivery.traceparent)
         after = attempted.applied(delivery, work.now)
+        if after.state == "delivered" and not _was_reached(work, delivery):
+            work.once_committed(partial(observe_page, "delivered", after, work.now))
         if after.state == "pending":
             work.deliveries.save(after)
         else:
@@ -248,15 +235,10 @@ class Deliveries:
         return Message(delivery.id, delivery.alert_ids, delivery.severity, f"{self._public_url}/{path}")
 
 
-async def _sent(channel: Channel, address: str, message: Message) -> Attempted:
-    try:
-        async with asyncio.timeout(channel.timeout):
-            await channel.send(address, message)
-    except Undelivered as error:
-        return Attempted("failed", error.reason, error.for_good)
-    except TimeoutError:
-        return Attempted("failed", "timed_out")
-    except Exception as error:
-        log.warning("attempt failed", delivery_id=message.delivery_id, error=type(error).__name__)
-        return Attempted("failed", "unexpected_error")
-    return Attempted("delivered")
+def _was_reached(work: AlertsWork, page: Delivery) -> bool:
+    """Whether another page of the same round has reached somebody, outwardly."""
+    return any(
+        other.state == "delivered" and other.channel != "inbox" and other.id != page.id
+        for other in work.deliveries
+        if (other.leads_with, other.round) == (page.leads_with, page.round)
+    )

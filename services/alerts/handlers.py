@@ -1,9 +1,12 @@
 """What alerts does about each fact it hears. Decides and saves; telling people happens elsewhere."""
 
+from dataclasses import replace
+from datetime import datetime
+
 from services.alerts import inbound
 from services.alerts.domain import concerns, crisis, settling
 from services.alerts.domain.acknowledgement import settle
-from services.alerts.domain.alert import UNKNOWN, Evidence
+from services.alerts.domain.alert import UNKNOWN, Evidence, Outcome
 from services.alerts.domain.concerns import Concern, Origin, appointment, plan, referral, transition
 from services.alerts.domain.crisis import Report
 from services.alerts.domain.reasons import EndReason
@@ -52,7 +55,13 @@ def _take_crisis(work: AlertsWork, report: Report) -> None:
         work.note("crisis", "known_evidence")
         return
     work.histories.save(taken[0])
-    work.keep(taken[1])
+    work.keep(_flagged(taken[1], report.evidence.at))
+
+
+def _flagged(outcome: Outcome, at: datetime) -> Outcome:
+    """Its pages know since when somebody has been in danger."""
+    pages = tuple(page.model_copy(update={"flagged_at": at}) for page in outcome.deliveries)
+    return replace(outcome, deliveries=pages)
 
 
 # The course of care

@@ -1,7 +1,8 @@
 """Alerts' documents: alerts, each person's crises, deliveries, and the notices of the inbox."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
@@ -14,7 +15,8 @@ from services.alerts.domain.crisis import CrisisHistory
 from services.alerts.domain.delivery import Delivery
 from services.alerts.domain.policy import Rules
 from services.alerts.domain.roster import OnCall
-from services.alerts.events import AlertKind, Severity
+from services.alerts.events import AlertAcknowledged, AlertKind, Severity
+from services.alerts.metrics import observe_answer
 from shared.messaging.work import Conflict, Work
 from shared.mongo import Document, Index, MongoDatabase
 
@@ -81,6 +83,7 @@ class AlertsWork(Work):
         self.histories = self.documents(HISTORIES, CrisisHistory)
         self.deliveries = self.documents(DELIVERIES, Delivery, due="next_attempt")
         self.notices = self.documents(NOTICES, Notice)
+        self._once_committed: list[Callable[[], None]] = []
         self._live: dict[tuple[AlertKind, str], str] = {}
         self._of_patient: dict[str, dict[str, None]] = {}
 
@@ -154,8 +157,17 @@ class AlertsWork(Work):
         self._note(outcome.alert)
         for delivery in outcome.deliveries:
             self.deliveries.save(self._reserve(delivery))
+        for event in outcome.events:
+            if isinstance(event, AlertAcknowledged):
+                self.once_committed(partial(observe_answer, outcome.alert, event))
+
+    def once_committed(self, measure: Callable[[], None]) -> None:
+        """Measure something that is true only if this work is committed."""
+        self._once_committed.append(measure)
 
     def _reserve(self, delivery: Delivery) -> Delivery:
+        if self.cause.traceparent is not None:
+            delivery = delivery.model_copy(update={"traceparent": self.cause.traceparent})
         if self._first_tries is None or delivery.queue != "page" or delivery.next_attempt != self.now:
             return delivery
         page = self._first_tries.reserve(delivery, len(self._reserved))
@@ -165,6 +177,8 @@ class AlertsWork(Work):
 
     async def commit(self) -> None:
         await super().commit()
+        for measure in self._once_committed:
+            measure()
         if self._first_tries is not None:
             for page in self._reserved:
                 self._first_tries.begin(page, self)

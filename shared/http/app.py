@@ -5,7 +5,9 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from shared.auth import Verifier
@@ -90,8 +92,10 @@ def _operations(
         return JSONResponse({"ready": well, "red": red, "checks": checks}, 200 if well else 503)
 
     @router.get("/metrics")
-    async def metrics() -> Response:
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    async def metrics(request: Request) -> Response:
+        """In the format that is asked for: exemplars exist in OpenMetrics only."""
+        encode, media_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(REGISTRY), headers={"Content-Type": media_type})
 
     @router.get("/asyncapi.json")
     async def asyncapi_document() -> JSONResponse:

@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 from fastapi import Response
 from pydantic import BaseModel
 
+from shared import tracing
 from shared.http.caller import Call
 from shared.http.problems import Problem
 from shared.messaging.envelope import Cause
@@ -76,7 +77,7 @@ class Commands(Generic[W]):
     ) -> Response:
         """Load and answer; nothing is written. Raises `Problem` 503 after the deadline."""
         work = self._open_work()
-        work.cause = Cause(correlation_id=call.request_id)
+        work.cause = _cause(call)
         await self._within(load(work), "Nothing can be read right now: ask again.")
         return _response(decide(work))
 
@@ -97,7 +98,7 @@ class Commands(Generic[W]):
             if attempt and (earlier := await self._earlier(call)) is not None:
                 return earlier
             work = self._open_work()
-            work.cause = Cause(correlation_id=call.request_id)
+            work.cause = _cause(call)
             try:
                 await load(work)
                 response = _response(decide(work))
@@ -141,6 +142,10 @@ class Commands(Generic[W]):
             await self._database[COLLECTION].insert_one(row, session=txn)
 
         work.also(insert)
+
+
+def _cause(call: Call) -> Cause:
+    return Cause(correlation_id=call.request_id, traceparent=tracing.here())
 
 
 async def _committed(work: Work) -> bool:

@@ -2,12 +2,14 @@
 
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from time import time
 from typing import Generic, Literal, TypeVar
 
 import structlog
 
+from shared import tracing
 from shared.messaging import dead_letters
 from shared.messaging.envelope import Cause, Envelope, Record, Unreadable, unseal
 from shared.messaging.event import Inbound
@@ -16,7 +18,7 @@ from shared.messaging.inbox import Arrival, Inbox, position_key
 from shared.messaging.reactions import Reactions, Unacceptable
 from shared.messaging.topics import topic
 from shared.messaging.work import Conflict, Work
-from shared.metrics import BATCH_SECONDS, CONSUMED, DEAD_LETTERS, NOTED
+from shared.metrics import BATCH_SECONDS, CONSUMED, DEAD_LETTERS, MESSAGE_SECONDS, NOTED
 from shared.mongo import Document, MongoDatabase, Txn
 
 log = structlog.get_logger()
@@ -66,6 +68,8 @@ class Batch(Generic[W]):
         self.letters: list[Document] = []
         self.holding: list[Document] = []
         self.gap_told: str | None = None
+        self.spans: list[tracing.Span] = []
+        """Of the messages whose trace is recorded; they end when their effects are committed."""
         self.outcome: Literal["processed", "duplicate", "held", "dead_lettered"] = "processed"
 
     async def process(self, records: Sequence[Record]) -> None:
@@ -86,9 +90,17 @@ class Batch(Generic[W]):
             for record, envelope, fact in accepted:
                 await self._react(record, envelope, fact)
             await self.commit()
+        self._measure(records)
+
+    def _measure(self, records: Sequence[Record]) -> None:
+        """Count what was committed, once a batch."""
         CONSUMED.labels(self.group.name).inc(len(records))
+        if self.letter is None and self.held is None:
+            MESSAGE_SECONDS.labels(self.group.name).observe(max(0.0, time() - records[0].timestamp / 1000))
         for decision, reason in self.work.notes:
             NOTED.labels(self.group.service, decision, reason).inc()
+        for span in self.spans:
+            span.end()
 
     async def _accept(self, record: Record, envelope: Envelope) -> Inbound | None:
         """The fact to react to; or `None`, with everything noted that has to be."""
@@ -137,19 +149,31 @@ class Batch(Generic[W]):
 
     async def _react(self, record: Record, envelope: Envelope, fact: Inbound) -> None:
         self.work.cause, self.work.message = Cause.of(envelope), envelope
+        if envelope.traceparent is not None:
+            self._trace(envelope)
         try:
             self.group.reactions.reaction(envelope)(fact, self.work)
         except Exception as error:
             if not self.alone:
                 raise Troubled from None
             frame = traceback.extract_tb(error.__traceback__)[-1]
+            for span in self.spans:
+                span.fail(type(error).__name__)
             log.error("reaction failed", group=self.group.name, type=envelope.type, message_id=envelope.id,
-                      error=type(error).__name__, where=f"{frame.filename}:{frame.lineno}")  # fmt: skip
+                      correlation_id=envelope.correlation_id, error=type(error).__name__,
+                      where=f"{frame.filename}:{frame.lineno}")  # fmt: skip
             self.work = self.group.open_work()
             self.inbox = Inbox(self.group.database)
             await self.inbox.load([envelope])
             await self.set_aside(record, envelope, f"failed_{type(error).__name__}")
             self.inbox.position(envelope).advance(envelope, effect=False)
+
+    def _trace(self, envelope: Envelope) -> None:
+        """What the reaction announces belongs to the span of this message's effect."""
+        span = tracing.effect(envelope, self.group.name)
+        if span is not None:
+            self.spans.append(span)
+            self.work.cause = replace(self.work.cause, traceparent=span.traceparent)
 
     async def set_aside(self, record: Record, envelope: Envelope | None, reason: str) -> None:
         """Keep the record as a dead letter and announce it (once: its id is where it came from)."""
@@ -180,6 +204,7 @@ class Batch(Generic[W]):
             offset=record.offset,
             reason=reason,
             message_id=envelope.id if envelope else None,
+            correlation_id=envelope.correlation_id if envelope else None,
         )
         if envelope is not None:
             self.work.cause = Cause.of(envelope)

@@ -18,6 +18,7 @@ from shared.messaging.envelope import Record
 from shared.messaging.flow import Flow, Place
 from shared.messaging.kafka import next_offsets, subscribe
 from shared.messaging.reactions import Reactions
+from shared.metrics import RETRIES
 from shared.mongo import MongoDatabase
 from shared.settings import Settings
 
@@ -57,7 +58,7 @@ class Consumer:
         open_work: Callable[[], Any],
         flow: Flow,
     ) -> None:
-        self.name = subscription.name
+        self.name, self._service = subscription.name, service
         self.group = f"{service}.{subscription.name}"
         self.topics = subscription.reactions.topics
         self._own_group = subscription.own_group
@@ -67,6 +68,8 @@ class Consumer:
         self._epoch = ""
         self._has_begun = False
         self._at_work = False
+        self._in_hand: dict[Place, int] = {}
+        """The first offset of each partition in the batch that is being worked on."""
         self.consumption = Consumption(
             Group(
                 service=service,
@@ -129,6 +132,7 @@ class Consumer:
         records = await kafka.getmany(timeout_ms=POLL_MS)
         if records and not self._at_work:
             self._at_work = True
+            self._in_hand = {(p.topic, p.partition): rows[0].offset for p, rows in records.items()}
             self._flow.working += 1
         return tuple(chain.from_iterable(records.values()))
 
@@ -154,6 +158,7 @@ class Consumer:
             try:
                 return await self.consumption.take(records, epoch=self._epoch)
             except Exception as error:
+                RETRIES.labels(self._service, "batch", type(error).__name__).inc()
                 log.warning("batch waits", group=self.group, error=type(error).__name__, seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
@@ -168,6 +173,23 @@ class Consumer:
             for place in self._kafka.assignment()
             if (place.topic, place.partition) in done
         )
+
+    async def behind(self) -> int:
+        """As `lag`, and also of partitions in which nothing was processed yet."""
+        kafka, known = self._kafka, self._flow.consumed[self.name]
+        if kafka is None or not self._has_begun:
+            return 0
+        count = 0
+        for place in kafka.assignment():
+            key = (place.topic, place.partition)
+            reached = known.get(key, self._in_hand.get(key) if self._at_work else None)
+            if reached is None:
+                try:
+                    reached = await kafka.position(place)
+                except IllegalStateError:  # another member's by now
+                    continue
+            count += max(0, (kafka.highwater(place) or 0) - reached)
+        return count
 
     async def positions(self) -> dict[str, int]:
         """Next offsets by `topic/partition`; of partitions not read yet, where reading will begin.

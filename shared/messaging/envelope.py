@@ -7,6 +7,7 @@ from hashlib import sha1
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from shared import tracing
 from shared.messaging.event import Event
 
 NAMESPACE = UUID("6f0ddc7a-54a9-4f2b-9d0f-4b1d6a1c7a10")
@@ -40,6 +41,8 @@ class Envelope(NamedTuple):
     causation_id: str | None
     """Id of the message that directly led to this one."""
     body: bytes
+    traceparent: str | None = None
+    """W3C trace context of what announced it, where that is recorded (see `shared.tracing`)."""
 
     def headers(self) -> list[tuple[str, bytes]]:
         headers = [
@@ -57,11 +60,16 @@ class Envelope(NamedTuple):
         ]
         if self.causation_id is not None:
             headers.append(("ce_causationid", self.causation_id.encode()))
+        if self.traceparent is not None:
+            headers.append(("ce_traceparent", self.traceparent.encode()))
         return headers
 
     def to_document(self) -> dict[str, Any]:
-        """As it stands in an outbox document; fields in order, the body as bytes."""
-        return self._asdict()
+        """As it stands in an outbox document; the body as bytes, a trace where there is one."""
+        document = self._asdict()
+        if self.traceparent is None:
+            del document["traceparent"]
+        return document
 
 
 class TooLarge(ValueError):
@@ -97,6 +105,7 @@ def seal(
         correlation_id=cause.correlation_id,
         causation_id=cause.id,
         body=body,
+        traceparent=cause.traceparent,
     )
 
 
@@ -112,10 +121,11 @@ class Cause:
 
     correlation_id: str
     id: str | None = None
+    traceparent: str | None = None
 
     @classmethod
     def of(cls, envelope: Envelope) -> "Cause":
-        return cls(correlation_id=envelope.correlation_id, id=envelope.id)
+        return cls(envelope.correlation_id, envelope.id, envelope.traceparent)
 
 
 class Unreadable(ValueError):
@@ -188,4 +198,5 @@ def unseal(record: Record) -> Envelope:
         correlation_id=text.get("ce_correlationid", text["ce_id"]),
         causation_id=text.get("ce_causationid"),
         body=record.value,
+        traceparent=tracing.sampled(text.get("ce_traceparent")),
     )

@@ -21,7 +21,6 @@ from shared.messaging.kafka import Cluster, consumers, producer, within
 from shared.messaging.publishing import Publisher
 from shared.messaging.relay import LANES, Relay
 from shared.messaging.topics import Lane, topic, topics
-from shared.metrics import LAG
 from shared.mongo import MongoDatabase
 from shared.settings import Settings
 
@@ -98,6 +97,12 @@ class Messaging:
     def assigned(self) -> bool:
         """Whether every subscription has its partitions."""
         return self._epoch is not None and all(consumer.assigned for consumer in self.consumers)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this replica is the one that relays."""
+        relay = self._epoch.relay if self._epoch is not None else None
+        return relay is not None and relay.leads
 
     @property
     def is_current(self) -> bool:
@@ -201,7 +206,6 @@ class Messaging:
             for consumer in self.consumers:
                 try:
                     await consumer.consumption.sweep()
-                    LAG.labels(consumer.group).set(consumer.lag())
                 except Exception as error:
                     log.warning("sweep failed", group=consumer.group, error=type(error).__name__)
 

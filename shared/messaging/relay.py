@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from shared import tracing
 from shared.messaging import outbox
 from shared.messaging.envelope import Envelope
 from shared.messaging.flow import Flow
@@ -20,7 +21,7 @@ from shared.messaging.lease import COLLECTION as LEASES
 from shared.messaging.lease import Lease
 from shared.messaging.publishing import Publisher
 from shared.messaging.topics import Lane
-from shared.metrics import PUBLISHED
+from shared.metrics import PUBLISHED, RETRIES
 from shared.mongo import Document, MongoDatabase, ObjectId, PyMongoError
 
 log = structlog.get_logger()
@@ -108,6 +109,7 @@ class Relay:
             try:
                 more = self.leads and await self._move(lane)
             except Exception as error:  # whatever it is, the outbox still has it
+                RETRIES.labels(self._service, "publication", type(error).__name__).inc()
                 log.warning("relay waits", lane=lane, error=type(error).__name__, seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 2.0)
@@ -133,9 +135,12 @@ class Relay:
 
     async def _publish(self, lane: Lane, rows: list[Document]) -> None:
         messages = in_sequence([envelope for row in rows for envelope in outbox.envelopes(row)])
+        since = tracing.now_ns()
         for place, offset in (await self._publishers[lane].publish(messages)).items():
             self._flow.note_published(place, offset)
         PUBLISHED.labels(self._service, lane).inc(len(messages))
+        if tracing.is_on():
+            tracing.published(messages, since)
 
     async def _mark(self, rows: list[Document]) -> None:
         ids = [row["_id"] for row in rows]

@@ -56,6 +56,10 @@ class Delivery(BaseModel):
     """Fencing token of the worker that tries it now."""
     leased_until: datetime | None = None
     """By the database server's clock."""
+    flagged_at: datetime | None = None
+    """When the crisis flag was accepted that made this page necessary; none where the clock did."""
+    traceparent: str | None = None
+    """Trace context of the decision, where that is recorded."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -189,4 +193,6 @@ def redirected(delivery: Delivery, target: Target, remaining: Sequence[Target], 
         remaining=tuple(remaining),
         next_attempt=now,
         created_at=now,
+        flagged_at=delivery.flagged_at,
+        traceparent=delivery.traceparent,
     )

@@ -1,0 +1,65 @@
+"""What is measured of crises and of telling people: codes and times, never whom it is about."""
+
+from datetime import datetime
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.alerts.domain.alert import Alert
+from services.alerts.domain.delivery import Delivery
+from services.alerts.events import AlertAcknowledged
+from shared import tracing
+
+TIME_TO_PAGE = Histogram(
+    "kith_crisis_time_to_page_seconds",
+    "From the moment a crisis flag was accepted until somebody was first tried, and first reached, outwardly",
+    ["stage"],
+    buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900),
+)
+ACKNOWLEDGED = Histogram(
+    "kith_acknowledgement_seconds",
+    "From the raising of an alert until it was first acknowledged",
+    ["kind", "severity", "in_time"],
+    buckets=(30, 60, 120, 300, 600, 900, 1800, 3600, 14_400, 86_400, 604_800),
+)
+ATTEMPTS = Counter(
+    "kith_notification_attempts", "Attempts to notify, by how they ended", ["channel", "result", "reason"]
+)
+UNACKNOWLEDGED = Gauge("kith_crises_unacknowledged", "Crises that nobody has taken")
+OLDEST_UNACKNOWLEDGED = Gauge(
+    "kith_crisis_oldest_unacknowledged_seconds", "Since when the oldest crisis that nobody has taken is open"
+)
+
+REMEMBERED = 1000
+
+
+class FirstAttempts:
+    """Which flags this process has tried to page somebody about: each counts once."""
+
+    def __init__(self) -> None:
+        self._tried: dict[tuple[str, int], None] = {}
+
+    def note(self, page: Delivery, now: datetime) -> None:
+        about = (page.leads_with, page.round)
+        if page.flagged_at is None or page.attempts or about in self._tried:
+            return
+        self._tried[about] = None
+        if len(self._tried) > REMEMBERED:
+            del self._tried[next(iter(self._tried))]
+        observe_page("attempted", page, now)
+
+
+def observe_page(stage: str, page: Delivery, now: datetime) -> None:
+    """`attempted` or `delivered`, of a page that a flag made necessary."""
+    if page.flagged_at is not None:
+        seconds = max(0.0, (now - page.flagged_at).total_seconds())
+        TIME_TO_PAGE.labels(stage).observe(seconds, tracing.exemplar(page.traceparent))
+
+
+def observe_answer(alert: Alert, event: AlertAcknowledged) -> None:
+    """The first answer to an alert; what is asked for again later is not counted."""
+    asked = [o for o in alert.obligations if o.kind == "acknowledge" and o.state != "cancelled"]
+    if len(asked) > 1:
+        return
+    kind = "crisis" if alert.kind == "crisis" else "other"
+    counted = ACKNOWLEDGED.labels(kind, alert.severity, str(event.in_time).lower())
+    counted.observe(max(0.0, (event.acknowledged_at - alert.raised_at).total_seconds()))

@@ -1,0 +1,151 @@
+"""What only the database and the consumers know, looked at every few seconds and kept for the scrapes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from time import monotonic, time
+from typing import Protocol
+
+import structlog
+
+from shared.messaging import dead_letters, outbox
+from shared.messaging.batch import HELD as HELD_MESSAGES
+from shared.messaging.messaging import Messaging
+from shared.messaging.relay import LANES
+from shared.metrics import (
+    BOOKS,
+    BOOKS_COUNTED,
+    DUE_OLDEST,
+    HELD,
+    LAG,
+    LETTERS_OPEN,
+    LOOP_LAG,
+    OUTBOX_OLDEST,
+    OUTBOX_PENDING,
+    READY,
+    REFRESHED,
+    RETRIES,
+    name_build,
+)
+from shared.mongo import Document
+from shared.service import Service
+
+log = structlog.get_logger()
+
+REFRESH_SECONDS, PATIENCE_SECONDS = 5.0, 15.0
+LOOP_SECONDS = 0.5
+ENOUGH = 10_000
+"""Further than this nothing is counted."""
+
+BOOKS_SHARE = 0.01
+"""At most this share of the time goes into counting the books, however long they are."""
+
+
+class Watched(Protocol):
+    """What is asked of a running process (`shared.process.Process`)."""
+
+    @property
+    def service(self) -> Service: ...
+    @property
+    def messaging(self) -> Messaging: ...
+    async def readiness(self) -> dict[str, bool]: ...
+
+
+class Gauges:
+    """Refreshes the gauges of one process until cancelled. A failure is counted, and the gauges grow old."""
+
+    def __init__(self, process: Watched) -> None:
+        self._process, self._service = process, process.service
+        self._name, self._database = process.service.name, process.service.database
+        self._books_took = 0.0
+
+    async def run(self) -> None:
+        name_build(self._name)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._keep_fresh())
+            tasks.create_task(self._watch_loop())
+            if self._service.settings.books_seconds:
+                tasks.create_task(self._keep_books())
+
+    async def refresh(self) -> None:
+        """Raises what the database raises; what was set before that stays set."""
+        now = self._service.clock.now()
+        for check, passed in (await self._process.readiness()).items():
+            READY.labels(self._name, check).set(passed)
+        for consumer in self._process.messaging.consumers:
+            LAG.labels(consumer.group).set(await consumer.behind())
+        await self._look_at_outbox(now)
+        await self._look_at_due_work(now)
+        await self._look_at_messages_set_aside()
+        for own in self._service.gauges:
+            await own(now)
+        REFRESHED.labels(self._name).set(time())
+
+    async def _keep_fresh(self) -> None:
+        while True:
+            await self._trying("gauges", self._refresh_in_time)
+            await asyncio.sleep(REFRESH_SECONDS)
+
+    async def _refresh_in_time(self) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await self.refresh()
+
+    async def _trying(self, what: str, look: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await look()
+        except Exception as error:
+            RETRIES.labels(self._name, what, type(error).__name__).inc()
+            log.debug("not measured", what=what, error=type(error).__name__)
+
+    async def _look_at_outbox(self, now: datetime) -> None:
+        rows = self._database[outbox.COLLECTION]
+        for lane in LANES:
+            oldest = await rows.find_one({"lane": lane, **outbox.PENDING}, {"at": 1}, sort=[("_id", 1)])
+            OUTBOX_OLDEST.labels(self._name, lane).set(_age(oldest["at"] if oldest else None, now))
+        OUTBOX_PENDING.labels(self._name).set(await self._count(outbox.COLLECTION, outbox.WAITING))
+
+    async def _look_at_due_work(self, now: datetime) -> None:
+        for ticker in self._service.tickers:
+            DUE_OLDEST.labels(self._name, ticker.name).set(_age(await ticker.due(), now))
+
+    async def _look_at_messages_set_aside(self) -> None:
+        open_ones = await self._count(dead_letters.COLLECTION, {"state": "open"})
+        of_crises = await self._count(dead_letters.COLLECTION, {"state": "open", "crisis": True})
+        LETTERS_OPEN.labels(self._name, "true").set(of_crises)
+        LETTERS_OPEN.labels(self._name, "false").set(open_ones - of_crises)
+        HELD.labels(self._name).set(await self._count(HELD_MESSAGES, {}))
+
+    async def _count(self, collection: str, query: Document) -> int:
+        return int(await self._database[collection].count_documents(query, limit=ENOUGH))
+
+    async def _watch_loop(self) -> None:
+        lag = LOOP_LAG.labels(self._name)
+        while True:
+            before = monotonic()
+            await asyncio.sleep(LOOP_SECONDS)
+            lag.observe(max(0.0, monotonic() - before - LOOP_SECONDS))
+
+    async def _keep_books(self) -> None:
+        """All services count at the same moments of the day, so that little is under way between them."""
+        pause = self._service.settings.books_seconds
+        while True:
+            await asyncio.sleep(self._books_took / BOOKS_SHARE)
+            await asyncio.sleep(pause - time() % pause)
+            await self._trying("books", self.count_books)
+
+    async def count_books(self) -> None:
+        """By the replica that relays; the others state nothing. Reads as much as `GET /books`."""
+        began = monotonic()
+        entries = await self._service.books() if self._process.messaging.leads else []
+        self._books_took = monotonic() - began
+        BOOKS.clear()
+        BOOKS_COUNTED.clear()
+        for entry in entries:
+            BOOKS.labels(self._name, entry.kind, entry.column).set(entry.count)
+        if self._process.messaging.leads:
+            BOOKS_COUNTED.labels(self._name).set(time())
+
+
+def _age(since: datetime | None, now: datetime) -> float:
+    """Seconds; 0 for nothing, and for what is not due yet."""
+    return 0.0 if since is None else max(0.0, (now - since).total_seconds())
