@@ -1,9 +1,11 @@
-"""`python -m tests.chaos`: all faults, as many as fit, the soak, chosen ones. Exit 1 on any violation."""
+"""`python -m tests.chaos`: as many faults as fit, all of them, the soak, chosen ones.
+
+Exit 1 on any violation, and when nothing was struck.
+"""
 
 import argparse
 import asyncio
 import logging
-import math
 import sys
 from itertools import count
 from pathlib import Path
@@ -17,7 +19,7 @@ from tests.chaos import report
 from tests.chaos.faults import FAULTS, pairs
 from tests.chaos.figures import WindowResult
 from tests.chaos.mutations import MUTATIONS
-from tests.chaos.options import SOAK_MINUTES, chosen, options
+from tests.chaos.options import chosen, minutes, options
 from tests.chaos.prove import prove
 from tests.chaos.side_by_side import Compared, Comparison, side_by_side
 from tests.chaos.timeline import windows
@@ -84,8 +86,7 @@ async def main(asked: argparse.Namespace) -> int:
         return (
             1 if await prove(asked.folder.resolve(), asked.seed, asked.only or [*MUTATIONS], console) else 0
         )
-    minutes = asked.minutes or (SOAK_MINUTES if asked.soak else math.inf)
-    until = began + 60 * minutes
+    until = began + 60 * minutes(asked)
     rounds = (
         await soak(asked, console, until)
         if asked.soak
@@ -113,7 +114,9 @@ def _tell(asked: argparse.Namespace, console: Console, rounds: list[Compared], t
     console.print(
         f"{summary} Details: {asked.folder}/report.json", style="bold red" if found else "bold green"
     )
-    struck = any(result.faults for result in results)
+    struck = any(result.hits for result in results)
+    if not struck:
+        console.print("Nothing was struck: this run vouches for nothing.", style="bold red")
     return 1 if found or not struck or any(one.is_stuck for one in rounds) else 0
 
 

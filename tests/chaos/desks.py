@@ -39,8 +39,8 @@ class LedgerDesks(Desks):
         self._clients = {f"{s}/{n}": c for s, each in self._replicas.items() for n, c in enumerate(each)}
         self._places = asyncio.Semaphore(6)
         self.window = 0
-        self.writes = 0
-        self.on_write: Callable[[int], None] = lambda _: None
+        self.sent = 0
+        """Writes that left for the first time."""
 
     async def _ask(
         self,
@@ -84,9 +84,7 @@ class LedgerDesks(Desks):
         while True:
             self._note(entry, "asked")
             self.requests += 1
-            if entry is not None and not attempt:
-                self.writes += 1
-                self.on_write(self.writes)
+            self.sent += entry is not None and not attempt
             client = replicas[(first + attempt) % len(replicas)]
             try:
                 answer = await client.request(method, path, json=body, headers=headers, params=query)

@@ -9,7 +9,7 @@ import httpx2
 
 from deploy.embedded.probing import attempts
 from tests.chaos.faults import FAULTS, Fault, Scene
-from tests.chaos.faults.points import PointNotReached
+from tests.chaos.faults.base import PointNotReached
 from tests.chaos.figures import NEVER_REACHED, SKIPPED
 from tests.chaos.timeline import Window
 
@@ -22,9 +22,16 @@ NO_REQUESTS_SECONDS = 3.0
 
 @dataclass
 class Strike:
-    """What one window's faults did. Seconds; `struck` since the run began, `ready` after the healing."""
+    """What one window's faults did. Seconds; `struck` since the run began, `ready` after the healing.
+
+    `hits`: how many took effect. `at_work`: how many are not healed yet; `over`: the monotonic second since
+    which none was.
+    """
 
     struck: float | None = None
+    hits: int = 0
+    at_work: int = 0
+    over: float = field(default_factory=monotonic)
     ready: float | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -55,6 +62,11 @@ class Director:
             if FAULTS[name].moment == "morning":
                 await self._strike(FAULTS[name])
 
+    @property
+    def seconds_over(self) -> float | None:
+        """How long ago the window's last fault was over; `None` while one is at work."""
+        return None if self.strike.at_work else monotonic() - self.strike.over
+
     async def finish(self) -> None:
         await asyncio.gather(*self._tasks)
         self._window = None
@@ -71,22 +83,31 @@ class Director:
             return
         if fault.moment == "request":
             await self._some_requests()
-        self.strike.struck = monotonic() - self.began
-        try:
-            await fault.strike(self.scene)
-        except PointNotReached:
-            self.strike.notes.append(NEVER_REACHED)
+        await self._hit(fault)
         healed = monotonic()
         if await ready(self.scene):
             self.strike.ready = max(self.strike.ready or 0.0, monotonic() - healed)
         else:
             self.strike.notes.append(f"not ready after {READY_SECONDS:g} s")
 
+    async def _hit(self, fault: Fault) -> None:
+        strike, at = self.strike, monotonic() - self.began
+        strike.at_work += 1
+        try:
+            await fault.strike(self.scene)
+        except PointNotReached:
+            alone = self._window is None or len(self._window.faults) == 1
+            strike.notes.append(NEVER_REACHED if alone else f"{NEVER_REACHED}: {fault.name}")
+        else:
+            strike.struck, strike.hits = at, strike.hits + 1
+        finally:
+            strike.at_work, strike.over = strike.at_work - 1, monotonic()
+
     async def _some_requests(self) -> None:
         desks = self.scene.desks
-        wanted = desks.writes + self.scene.random.randint(1, REQUESTS_FIRST)
+        wanted = desks.sent + self.scene.random.randint(1, REQUESTS_FIRST)
         async for _ in attempts(NO_REQUESTS_SECONDS, pause=0.01):
-            if desks.writes >= wanted:
+            if desks.sent >= wanted:
                 return
 
 

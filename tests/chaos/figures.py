@@ -24,6 +24,8 @@ class WindowResult:
     played: float = 0.0
     """Of `took`, until the stack had come to rest; the checker has the rest of it."""
     struck: float | None = None
+    hits: int = 0
+    """How many of its faults took effect."""
     ready: float | None = None
     effect: float | None = None
     page: float | None = None
@@ -44,7 +46,7 @@ class WindowResult:
 
     @property
     def struck_nothing(self) -> bool:
-        """Whether one of its faults could not be done: skipped, or its point was never reached."""
+        """Whether one of its faults took no effect: skipped, or its point was never reached."""
         return any(note.startswith((SKIPPED, NEVER_REACHED)) for note in self.notes)
 
 

@@ -35,7 +35,10 @@ EVERYWHERE = ("inbox", "held", "dead_letters", "idempotency")
 
 @dataclass(frozen=True)
 class Planted:
-    """A record that the suite itself wrote into a topic. `torn`: it must become a dead letter."""
+    """A record that the suite itself wrote into a topic. `torn`: it must become a dead letter.
+
+    `enveloped`: it has headers, from which consumers know whom it is about.
+    """
 
     epoch: str
     topic: str
@@ -43,6 +46,7 @@ class Planted:
     offset: int
     key: str
     torn: bool
+    enveloped: bool = True
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,9 @@ class History:
     published: list[Published] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
     planted: list[Planted] = field(default_factory=list)
+    rough: frozenset[int] = frozenset()
+    """Windows whose faults touched what a page goes through: it may have rung more than once in them."""
+
     documents: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     """Rows by `service.collection`."""
 

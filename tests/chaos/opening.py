@@ -27,9 +27,6 @@ from tests.chaos.tap import Tap
 from tests.chaos.timeline import START, ZONES
 
 PORTS = 2 + PORTS_OF_A_STACK
-IMPATIENCE_SECONDS = 40.0
-"""How long a stack that lacks a guarantee may take to settle."""
-
 FETCH_WAIT_MS = 50
 """Longer than as shipped: two stacks that look for messages 50 times a second keep a small machine busy."""
 
@@ -41,6 +38,7 @@ class Opening:
     """What a run is opened with. `first_port`: of `PORTS` free ones. `windows`: how many there are to play.
 
     `disturbed`: with replicas, and mongod on a small disk if possible. `mutation`: the guarantee it lacks.
+    `patience`: seconds that it may take to settle, if others than usual.
     """
 
     folder: Path
@@ -50,6 +48,7 @@ class Opening:
     say: Say
     disturbed: bool
     mutation: str | None = None
+    patience: float | None = None
 
 
 @asynccontextmanager
@@ -66,8 +65,8 @@ async def opened(opening: Opening) -> AsyncIterator[Run]:
         desks = await inside.enter_async_context(_desks(stack, ledger))
         tap = await inside.enter_async_context(Tap(stack.broker))
         time = ChaosTime(clock, desks, START, replicated=opening.disturbed)
-        if opening.mutation is not None:
-            time.patience = IMPATIENCE_SECONDS
+        if opening.patience is not None:
+            time.patience = opening.patience
         desks.clock = lambda: time.now
         scene = Scene(stack, tap, receivers, time, desks, Random(opening.seed), disk=disk)  # noqa: S311 (no secret)
         director = Director(scene)

@@ -1,6 +1,7 @@
 """The command line of the suite, and which faults it asks for."""
 
 import argparse
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from tests.chaos.turns import Faults, every_fault
 
 FOLDER = Path(".kith/chaos")
 PAIRS = 4
-SOAK_MINUTES = 60.0
+SHORT_MINUTES, SOAK_MINUTES = 8.0, 60.0
 
 
 def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -19,8 +20,12 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--seed", type=int, default=7, help="people, their courses and the order of faults")
     parser.add_argument(
-        "--minutes", type=float, help="faults are no longer begun after so long (default: all of them are)"
+        "--minutes",
+        type=float,
+        help=f"faults are no longer begun after so long ({SHORT_MINUTES:g}; a soak: {SOAK_MINUTES:g};"
+        " with --all or --only: all of them are)",
     )
+    parser.add_argument("--all", action="store_true", help="every fault and pair, however long it takes")
     parser.add_argument(
         "--only",
         nargs="+",
@@ -34,6 +39,15 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, default=FOLDER, help="data, logs and report.json go here")
     parser.add_argument("--document", type=Path, help="put the figures between the marks of this file")
     return parser.parse_args(arguments)
+
+
+def minutes(asked: argparse.Namespace) -> float:
+    """After how many of them no fault is begun."""
+    if asked.minutes is not None:
+        return float(asked.minutes)
+    if asked.soak:
+        return SOAK_MINUTES
+    return math.inf if asked.all or asked.only else SHORT_MINUTES
 
 
 def chosen(asked: argparse.Namespace) -> list[Faults]:

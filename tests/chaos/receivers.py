@@ -5,7 +5,7 @@ import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from secrets import token_bytes
 from time import time
@@ -23,7 +23,7 @@ SLOW_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class Page:
-    """One message that reached a far end. `answered`: it was told so."""
+    """One message that reached a far end. `answered`: it was told so. `window`: in which one it rang."""
 
     at: float
     id: str
@@ -31,11 +31,13 @@ class Page:
     channel: Literal["webhook", "email"]
     alert_ids: tuple[str, ...]
     answered: bool
+    window: int = 0
 
 
 @dataclass
 class Receivers:
-    """Both far ends. `forged`: messages whose signature did not fit."""
+    """Both far ends. `forged`: messages whose signature did not fit. `wronged`: callers since `behave`
+    whom misbehaviour met."""
 
     webhook_port: int
     smtp_port: int
@@ -44,6 +46,8 @@ class Receivers:
     _while: Callable[[], bool] = lambda: True
     pages: list[Page] = field(default_factory=list)
     forged: int = 0
+    wronged: int = 0
+    window: int = 0
     on_page: Any = None
     """Called with each page before it is answered."""
 
@@ -55,6 +59,7 @@ class Receivers:
         if manner == "well":
             self._well.set()
         else:
+            self.wronged = 0
             self._well.clear()
 
     @property
@@ -94,6 +99,7 @@ class Receivers:
             await asyncio.sleep(SLOW_SECONDS)
 
     def note(self, page: Page) -> None:
+        page = replace(page, window=self.window)
         self.pages.append(page)
         if self.on_page is not None:
             self.on_page(page)
@@ -172,6 +178,7 @@ def _mail(text: str) -> Page:
 @asynccontextmanager
 async def listening(receivers: Receivers) -> AsyncIterator[None]:
     async def run(taking: Any, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        receivers.wronged += receivers.manner != "well"
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
                 await taking(reader, writer)

@@ -47,7 +47,7 @@ def not_reached(compared: Compared) -> str:
     """What a run does not vouch for: faults it had no time for, and faults that could not be done."""
     names = [" + ".join(window.faults) or "none" for window in compared.not_reached]
     if compared.broken_off:
-        names[0] += " (begun, and broken off)"
+        names[0] += f" (begun, and {compared.last_words or 'broken off'})"
     idle = [f"{result.name} ({'; '.join(result.notes)})" for result in compared.hurt if result.struck_nothing]
     why = "the stack is stuck" if compared.is_stuck else "no time left"
     parts = [f"not reached, {why}: {', '.join(names)}"] if names else []

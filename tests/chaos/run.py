@@ -25,6 +25,9 @@ CATCH_UP_SECONDS = 20.0
 BROKEN_OFF = (Unsettled, ConnectionError, Answered)
 """What ends a window before its time: nothing comes to rest, nobody answers, or not as expected."""
 
+STUCK_SECONDS = 45.0
+"""A window that is broken off was stuck if nothing had come to rest for so long after its fault was over."""
+
 Meddle = Callable[[History], None]
 
 
@@ -45,11 +48,16 @@ class Run:
 
     known: set[Violation] = field(default_factory=set)
     differing: Known = field(default_factory=dict)
+    under_way: Window | None = None
+    rough: set[int] = field(default_factory=set)
+    """Windows in which a page may have rung more than once."""
 
     async def window(self, window: Window, *, faults: bool, expected: State | None) -> WindowResult:
         result = WindowResult(window.number, window.faults if faults else (), self.scene.time.now.isoformat())
-        began = monotonic()
-        self.scene.desks.window = window.number
+        began, self.under_way = monotonic(), window
+        self.scene.desks.window = self.scene.receivers.window = window.number
+        if faults and window.disturbs_pages:
+            self.rough.add(window.number)
         self.scene.time.verify = self._in_flight if faults and window.faults else nobody_asked
         if faults:
             self.director.begin(window)
@@ -63,13 +71,31 @@ class Run:
             result.violations.append(Violation("stuck", (window.begin.isoformat(),), why))
             await self._say_flows()
             await self.director.finish()
-        strike = self.director.strike
-        result.struck, result.ready, result.notes = strike.struck, strike.ready, strike.notes
+        self._tell_of_strike(result)
         result.played = monotonic() - began
-        self._judge(result, await self.history(), expected)
+        await asyncio.to_thread(self._judge, result, await self.history(), expected)
         result.took = monotonic() - began
         self.results.append(result)
+        self.under_way = None
         return result
+
+    def broken_off(self, window: Window) -> WindowResult:
+        """What is known of a window that had no time to end: whether it was stuck. Nothing is checked."""
+        result = WindowResult(window.number, window.faults, self.scene.time.now.isoformat())
+        over, time = self.director.seconds_over, self.scene.time
+        self.director.break_off()
+        self._tell_of_strike(result)
+        why = time.why or "everything at rest at the last look"
+        result.notes.append(f"broken off: {why}")
+        if over is not None and (still := min(over, monotonic() - time.rested)) >= STUCK_SECONDS:
+            evidence = f"{why}; not at rest for {still:.0f} s after the fault was over"
+            result.violations.append(Violation("stuck", (window.begin.isoformat(),), evidence))
+        return result
+
+    def _tell_of_strike(self, result: WindowResult) -> None:
+        strike = self.director.strike
+        result.struck, result.hits = strike.struck, strike.hits
+        result.ready, result.notes = strike.ready, strike.notes
 
     async def _say_flows(self) -> None:
         """What each replica says of itself when the stack does not come to rest."""
@@ -96,6 +122,7 @@ class Run:
         history.published = list(self.scene.tap.records)
         history.pages = list(self.scene.receivers.pages)
         history.planted = list(self.scene.planted)
+        history.rough = frozenset(self.rough)
         return history
 
     def _judge(self, result: WindowResult, history: History, expected: State | None) -> None:

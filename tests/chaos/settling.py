@@ -39,6 +39,12 @@ class ChaosTime(Time):
     coming: datetime = field(init=False)
     """Where the clock stands or is just about to go."""
 
+    why: str = ""
+    """What was still moving at the last look, or nothing."""
+
+    rested: float = field(default_factory=monotonic)
+    """The monotonic second at which everything was last at rest."""
+
     def __post_init__(self) -> None:
         self.coming = self.now
 
@@ -54,25 +60,29 @@ class ChaosTime(Time):
         looked at is published by the other.
         """
         if not self.replicated:
-            self._settled = None  # somebody may be writing just now: a flag is raised during the round
             await super().settle()
             return
-        deadline, wanted, quiet, why = monotonic() + self.patience, 2, 0, ""
+        deadline, wanted, quiet = monotonic() + self.patience, 2, 0
         before: Offsets = {}
         while monotonic() < deadline:
             try:
                 flows = await self.flows.flows()
-                why = unsettled(flows, self.now)
+                self.why = unsettled(flows, self.now)
             except ConnectionError as error:
-                flows, wanted, why = [], 3, str(error)
+                flows, wanted, self.why = [], 3, str(error)
             seen = {flow["service"]: (flow["published"], flow["consumed"]) for flow in flows}
-            quiet = 0 if why else quiet + 1 if seen == before else 1
+            quiet = 0 if self.why else quiet + 1 if seen == before else 1
             before = seen
-            if quiet >= wanted and not (why := await self.verify()):
+            if quiet >= wanted and not await self._verified():
+                self.rested = monotonic()
                 self.due = tuple(datetime.fromisoformat(flow["due"]) for flow in flows if flow["due"])
                 return
             await asyncio.sleep(PAUSE)
-        raise Unsettled(why or "offsets keep moving")
+        raise Unsettled(self.why or "offsets keep moving")
+
+    async def _verified(self) -> str:
+        self.why = await self.verify()
+        return self.why
 
     async def stray(self, by: timedelta) -> None:
         """A clock that is wrong by so much, until everything that follows has happened; then right again."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from deploy.embedded.ports import free_ports
-from tests.chaos.checks import check
+from tests.chaos.checks import Violation, check
 from tests.chaos.checks.state import State
 from tests.chaos.faults.storage import remove_disk
 from tests.chaos.figures import WindowResult
@@ -24,7 +24,11 @@ RECENT, OVERTIME_SECONDS = 3, 45.0
 """How long after the time is up the last window may end, if it takes as long as the longest recent one."""
 
 BREAK_OFF_SECONDS = 60.0
-"""How long after the time is up a window that is still under way is broken off, and counts for nothing."""
+"""How long after the time is up a window that is still under way is broken off. It counts for nothing unless
+it was stuck."""
+
+LAST_SECONDS = 60.0
+"""How long the undisturbed run may take to end its window then, and to be checked."""
 
 Told = Callable[[WindowResult], None]
 
@@ -39,6 +43,8 @@ class Comparison:
     until: float
     mutation: str | None = None
     meddle: Meddle | None = None
+    patience: float | None = None
+    """Seconds that the disturbed stack may take to settle, if others than usual."""
 
 
 @dataclass
@@ -53,6 +59,12 @@ class Compared:
 
     broken_off: bool = False
     """Whether the first of `not_reached` was begun."""
+
+    last_words: str = ""
+    """What was still moving when it was broken off."""
+
+    out_of_time: bool = False
+    """Whether it ended because the time was up in the middle of a window, of either run."""
 
     @property
     def telling(self) -> list[WindowResult]:
@@ -103,6 +115,7 @@ async def side_by_side(asked: Comparison, say: Say, told: Told) -> Compared:
         first_port=first + PORTS,
         disturbed=True,
         mutation=asked.mutation,
+        patience=asked.patience,
     )
 
     def ready() -> None:
@@ -111,10 +124,16 @@ async def side_by_side(asked: Comparison, say: Say, told: Told) -> Compared:
     async with asyncio.TaskGroup() as runs:
         beside = runs.create_task(_undisturbed(calm, asked, lead, compared))
         await _disturbed(hurt, asked, lead, compared, told, ready)
-        if compared.broken_off:
+        if compared.out_of_time and not (await asyncio.wait({beside}, timeout=LAST_SECONDS))[0]:
+            compared.calm.append(_never_ended(len(compared.calm)))
             beside.cancel()
     compared.not_reached = list(asked.plan[len(compared.hurt) :])
     return compared
+
+
+def _never_ended(number: int) -> WindowResult:
+    stuck = Violation("stuck", ("undisturbed",), f"its window did not end within {LAST_SECONDS:g} s")
+    return WindowResult(number, (), "", violations=[stuck])
 
 
 def _emptied(folder: Path) -> Path:
@@ -135,7 +154,7 @@ async def _undisturbed(opening: Opening, asked: Comparison, lead: Lead, compared
             lead.tell(run.states[-1])
         lead.tell(None)
         if run.results:
-            run.results[-1].violations += check(await run.history())
+            run.results[-1].violations += await asyncio.to_thread(check, await run.history())
 
 
 async def _disturbed(
@@ -151,6 +170,7 @@ async def _disturbed(
             ready()
             run.meddle = asked.meddle
             await _strike(run, asked, lead, compared, told)
+            lead.end()  # the undisturbed run ends while this stack goes down
     finally:
         lead.end()
 
@@ -178,8 +198,8 @@ async def _strike(run: Run, asked: Comparison, lead: Lead, compared: Compared, t
         try:
             result = await _in_time(run, window, lead, asked.until)
         except TimeoutError:
-            run.director.break_off()
-            compared.broken_off = True
+            compared.out_of_time = True
+            _break_off(run, compared, told)
             return
         if result is None:
             return
@@ -187,3 +207,15 @@ async def _strike(run: Run, asked: Comparison, lead: Lead, compared: Compared, t
         told(result)
         if result.is_stuck:
             return
+
+
+def _break_off(run: Run, compared: Compared, told: Told) -> None:
+    """Tell of the window under way that it was stuck, or what was still moving."""
+    if run.under_way is None:
+        return  # the undisturbed run had not come so far
+    result = run.broken_off(run.under_way)
+    if result.violations:
+        compared.hurt.append(result)
+        told(result)
+    else:
+        compared.broken_off, compared.last_words = True, "; ".join(result.notes)

@@ -14,6 +14,8 @@ from deploy.embedded.broker import Broker, misshapen_topics
 from shared.messaging.kafka import within
 from shared.messaging.topics import topics
 
+LIMIT_SECONDS = 10.0
+
 
 @dataclass(frozen=True)
 class Published:
@@ -75,14 +77,14 @@ class Tap:
         known = self._offsets(epoch)
         async with _reading(self.broker.address, known) as consumer:
             while self.broker.cluster_id == epoch and not self._is_over:
-                self._note(epoch, await asyncio.wait_for(consumer.getmany(timeout_ms=100), 10))
+                self._note(epoch, await _some(consumer, 100))
 
     async def read_again(self) -> int:
         """Read this epoch's log from its beginning; how many records had been missed."""
         epoch, before = self.broker.cluster_id, len(self.records)
         try:
             async with _reading(self.broker.address, {}) as consumer:
-                while found := await asyncio.wait_for(consumer.getmany(timeout_ms=1000), 10):
+                while found := await _some(consumer, 1000):
                     self._note(epoch, found)
         except (KafkaError, OSError, TimeoutError):
             return 0
@@ -105,6 +107,12 @@ class Tap:
                 self.records.append(_published(epoch, record))
 
 
+async def _some(consumer: AIOKafkaConsumer, wait_ms: int) -> Mapping[Any, Sequence[Any]]:
+    """Raises `TimeoutError`."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        return await consumer.getmany(timeout_ms=wait_ms)  # type: ignore[no-any-return]
+
+
 @asynccontextmanager
 async def _reading(address: str, known: Mapping[tuple[str, int], int]) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of every partition, at `known` offsets or the beginning."""
@@ -116,7 +124,8 @@ async def _reading(address: str, known: Mapping[tuple[str, int], int]) -> AsyncI
         request_timeout_ms=5000,
     )
     try:
-        await asyncio.wait_for(consumer.start(), 10)
+        async with asyncio.timeout(LIMIT_SECONDS):
+            await consumer.start()
         places = [
             TopicPartition(t.name, n)
             for t in topics().values()

@@ -59,6 +59,11 @@ class Window:
         return self.noon if concerns_intake or self.number % 2 else self.evening
 
     @property
+    def disturbs_pages(self) -> bool:
+        """Whether its faults touch what a page goes through: alerts, its database, the far ends."""
+        return any(part in name for name in self.faults for part in ("alerts", "mongod", "receivers"))
+
+    @property
     def morning(self) -> datetime:
         """When clocks go wrong: on the very change of daylight saving where that is the fault."""
         for name, moment in CHANGES.items():

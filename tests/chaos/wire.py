@@ -15,8 +15,8 @@ PRODUCE, OFFSET_COMMIT = 0, 8
 
 LARGEST = 64 * 1024 * 1024
 URGENT = (b"severity\x00\x05\x00\x00\x00high\x00", b"severity\x00\x09\x00\x00\x00moderate\x00")
-LSID_BYTES = 30
-"""A BSON document with one UUID named `id`."""
+LSID_BYTES, NUMBER_BYTES = 30, 8
+"""Of a BSON document with one UUID named `id`, and of a 64-bit integer."""
 
 
 class BrokenFrame(ConnectionError):
@@ -81,19 +81,29 @@ def is_transaction_commit(frame: bytes) -> bool:
     return b"commitTransaction\x00" in frame
 
 
+def is_transaction_abort(frame: bytes) -> bool:
+    return b"abortTransaction\x00" in frame
+
+
 @dataclass
 class PageCommit:
     """Recognises the commit of a transaction that makes a page nobody may wait for.
 
-    It hears every request of its link.
+    It hears every request of its link. A session makes one transaction after the other, which its number
+    tells apart: one that was aborted leaves nothing behind for the next.
     """
 
     _deciding: set[bytes] = field(default_factory=set)
 
     def __call__(self, frame: bytes) -> bool:
+        transaction = transaction_of(frame)
         if is_urgent_page(frame):
-            self._deciding.add(logical_session(frame))
-        return is_transaction_commit(frame) and logical_session(frame) in self._deciding
+            self._deciding.add(transaction)
+        if not is_transaction_commit(frame) and not is_transaction_abort(frame):
+            return False
+        is_page = transaction in self._deciding
+        self._deciding.discard(transaction)
+        return is_page and is_transaction_commit(frame)
 
 
 def is_urgent_page(frame: bytes) -> bool:
@@ -103,9 +113,10 @@ def is_urgent_page(frame: bytes) -> bool:
     return inserts and is_page and any(severity in frame for severity in URGENT)
 
 
-def logical_session(frame: bytes) -> bytes:
-    """What MongoDB knows the requests of one transaction by; empty where there is none."""
-    return frame.partition(b"lsid\x00")[2][:LSID_BYTES]
+def transaction_of(frame: bytes) -> bytes:
+    """What MongoDB knows the requests of one transaction by: session and number; empty outside of any."""
+    session = frame.partition(b"lsid\x00")[2][:LSID_BYTES]
+    return session + frame.partition(b"txnNumber\x00")[2][:NUMBER_BYTES]
 
 
 def is_relay_mark(frame: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Nothing happens twice: plans, appointments, announcements under different ids, pages of one step."""
+"""Nothing happens twice: plans, appointments, announcements under different ids, pages, evidence."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -110,11 +110,28 @@ def pages(history: History) -> Iterator[Violation]:
             yield Violation("page_unrecorded", (id, row["contact_id"]), "delivered, but it never arrived")
 
 
-def rounds(history: History) -> Iterator[Violation]:
-    """Evidence counts once: an alert knows as many pieces as flags were raised about it."""
-    for alert in history.rows("alerts.alerts"):
-        counted = Counter(evidence["id"] for evidence in alert.get("evidence", ()))
-        yield from _twice("page_doubled", {("evidence", alert["_id"], id): n for id, n in counted.items()})
+def rings(history: History) -> Iterator[Violation]:
+    """A delivery rings once.
+
+    What its record says was tried again may ring again; and so may, under the same id, what rang in a window
+    whose faults touched alerts, its database or the far ends: at least once is what is promised then.
+    """
+    attempts = {row["_id"]: row.get("attempts", 1) for row in history.documents["alerts.deliveries"]}
+    rough = {page.id for page in history.pages if page.window in history.rough}
+    for id, count in Counter(page.id for page in history.pages).items():
+        tried = max(1, attempts.get(id, 1))
+        if id not in rough and count > tried:
+            yield Violation("page_doubled", (id,), f"rang {count} times, tried {tried} by its record")
+
+
+def evidence(history: History) -> Iterator[Violation]:
+    """It counts once in an alert; a flag is in one alert of all."""
+    counted = Counter(
+        (piece["id"],) if alert["kind"] == "crisis" else (alert["_id"], piece["id"])
+        for alert in history.rows("alerts.alerts")
+        for piece in alert.get("evidence", ())
+    )
+    yield from _twice("evidence_doubled", counted)
 
 
 def _twice(kind: Kind, counts: Mapping[Any, int]) -> Iterator[Violation]:

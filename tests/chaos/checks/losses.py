@@ -2,10 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from tests.chaos.checks.violation import Violation
-from tests.chaos.history import SERVICES, History
+from tests.chaos.desks import request_id
+from tests.chaos.history import SERVICES, Announced, History
 from tests.chaos.ledger import Entry
 
 RECORDED = {"attended": "SessionAttended", "missed": "SessionMissed", "cancelled": "SessionCancelled"}
@@ -24,21 +26,43 @@ ANNOUNCES = {
 }
 """The last word of a request's path → what its service announces about it."""
 
+REOPENED = ("lease_expired", "severity_raised", "new_evidence")
+"""Why an alert that was taken has to be taken again."""
+
 DECIDED = {"enrol": "IntakeCompleted", "decline": "IntakeDeclined"}
 
 
 def acknowledged_requests(history: History) -> Iterator[Violation]:
-    """Each left its answer behind and announced what it should."""
+    """Each left its answer behind and announced, in a story of its own, what it should."""
     answered = _answers(history)
-    said = {(event.type, event.subject) for event in history.announced}
-    said |= {
-        (event.type, str(event.body[name])) for event in history.announced for name in _about(event.body)
+    said = {
+        (event.type, subject, event.correlation)
+        for event in history.announced
+        for subject in (event.subject, *(str(event.body[name]) for name in _about(event.body)))
     }
     for entry in history.known.acknowledged.values():
         if entry.key not in answered:
             yield _lost(entry, "its answer is not in the database")
-        elif (wanted := _announcement(entry)) is not None and wanted not in said:
+        elif (wanted := _announcement(entry)) is None or (*wanted, request_id(entry.key)) in said:
+            continue
+        elif entry.action != "acknowledge" or not _was_taken(history, entry):
             yield _lost(entry, f"{wanted[0]} was never announced")
+
+
+def _was_taken(history: History, entry: Entry) -> bool:
+    """Whether somebody had taken the alert when it was acknowledged: nothing changes then, nor is told."""
+    told = [event for event in history.announced if event.subject == entry.subject]
+    asked, taken = datetime.fromisoformat(entry.clock), False
+    for event in sorted(told, key=lambda event: event.sequence):
+        if event.type == "AlertAcknowledged" and _before(event, "acknowledged_at", asked):
+            taken = True
+        elif event.type == "AlertEscalated" and _before(event, "escalated_at", asked):
+            taken = taken and event.body["reason"] not in REOPENED
+    return taken
+
+
+def _before(event: Announced, name: str, moment: datetime) -> bool:
+    return datetime.fromisoformat(event.body[name]) <= moment
 
 
 def _about(body: dict[str, Any]) -> list[str]:

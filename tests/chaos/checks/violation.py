@@ -13,6 +13,7 @@ Kind = Literal[
     "appointment_doubled",
     "announcement_doubled",
     "page_doubled",
+    "evidence_doubled",
     "page_invented",
     "page_unrecorded",
     "order_broken",

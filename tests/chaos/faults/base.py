@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
@@ -31,6 +32,10 @@ class Scene:
     """Mount point of the small disk that mongod lives on, if this machine let us make one."""
 
 
+class PointNotReached(Exception):
+    """Nobody came by in time, or nobody was there: nothing was struck."""
+
+
 Act = Callable[[Scene], Awaitable[None]]
 Moment = Literal["step", "request", "morning"]
 """When it strikes: as the clock moves to the busy moment, in the middle of its requests, or in the morning
@@ -43,7 +48,8 @@ async def nothing(_: Scene) -> None:
 
 @dataclass(frozen=True)
 class Fault:
-    """`hold`: seconds between `inject` and `heal`; `inject` may take its own time.
+    """`hold`: seconds between `inject` and `heal`; `inject` may take its own time. Either raises
+    `PointNotReached` when nothing was struck.
 
     `impossible`: why it cannot be done on this machine, or nothing.
     """
@@ -56,8 +62,12 @@ class Fault:
     impossible: Callable[[Scene], str] = lambda _: ""
 
     async def strike(self, scene: Scene) -> None:
+        """Raises `PointNotReached`."""
         try:
             await self.inject(scene)
             await asyncio.sleep(self.hold)
-        finally:
-            await self.heal(scene)
+        except BaseException:
+            with suppress(PointNotReached):  # what ended it is what counts
+                await self.heal(scene)
+            raise
+        await self.heal(scene)

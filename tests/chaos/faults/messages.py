@@ -1,12 +1,15 @@
 """Messages that come twice, out of order or torn, written straight into the topics."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
-from tests.chaos.faults.base import Fault, Scene
+from tests.chaos.faults.base import Fault, PointNotReached, Scene
 from tests.chaos.history import Planted
 
 AGAIN = 60
@@ -29,19 +32,37 @@ class _Writer:
         sent = await self.producer.send_and_wait(record.topic, value, key=key, headers=headers)
         broker = self.scene.stack.broker
         self.scene.planted.append(
-            Planted(broker.cluster_id, sent.topic, sent.partition, sent.offset, key.decode(), torn)
+            Planted(
+                broker.cluster_id,
+                sent.topic,
+                sent.partition,
+                sent.offset,
+                key.decode(),
+                torn=torn,
+                enveloped=bool(headers),
+            )
         )
 
     async def again(self, record: Any) -> None:
         await self.write(record, value=record.value, headers=list(record.headers), key=record.key, torn=False)
 
 
-async def _writing(scene: Scene) -> _Writer:
+@asynccontextmanager
+async def _writing(scene: Scene) -> AsyncIterator[_Writer]:
+    """Raises `PointNotReached` when nothing was written: no record to begin with, or no broker."""
+    before = len(scene.planted)
     producer = AIOKafkaProducer(
         bootstrap_servers=scene.stack.broker.address, acks="all", request_timeout_ms=5000
     )
-    await producer.start()
-    return _Writer(scene, producer)
+    try:
+        await producer.start()
+        yield _Writer(scene, producer)
+    except KafkaError:
+        pass  # the broker is struck as well: what was written before is what there is
+    finally:
+        await producer.stop()
+    if len(scene.planted) == before:
+        raise PointNotReached
 
 
 def _some(scene: Scene, count: int) -> list[Any]:
@@ -51,45 +72,40 @@ def _some(scene: Scene, count: int) -> list[Any]:
     return [scene.tap.raw[place] for place in chosen]
 
 
+def _first(scene: Scene, type: bytes) -> Any:
+    """The first record of this type that was read in this epoch, or `None`."""
+    return next((r for r in scene.tap.raw.values() if ("ce_type", type) in r.headers), None)
+
+
 async def duplicate(scene: Scene) -> None:
-    writer = await _writing(scene)
-    try:
+    async with _writing(scene) as writer:
         for record in _some(scene, AGAIN):
             await writer.again(record)
-    finally:
-        await writer.producer.stop()
 
 
 async def reorder(scene: Scene) -> None:
     """Old ones backwards; and a new subject's second message before its first."""
-    writer = await _writing(scene)
-    try:
+    async with _writing(scene) as writer:
         for record in reversed(_some(scene, AGAIN)):
             await writer.again(record)
-        record = next(r for r in scene.tap.raw.values() if ("ce_type", b"ReferralReceived") in r.headers)
         key = f"chaos-{uuid4().hex[:12]}".encode()
-        for sequence in (2, 1):
-            headers = renamed(record.headers, key, sequence)
-            await writer.write(record, value=record.value, headers=headers, key=key, torn=False)
-    finally:
-        await writer.producer.stop()
+        if (record := _first(scene, b"ReferralReceived")) is not None:
+            for sequence in (2, 1):
+                headers = renamed(record.headers, key, sequence)
+                await writer.write(record, value=record.value, headers=headers, key=key, torn=False)
 
 
 async def tear(scene: Scene) -> None:
     """Half a body, and no envelope at all, in every kind of topic."""
-    writer = await _writing(scene)
-    try:
+    async with _writing(scene) as writer:
         for type in TORN:
-            record = next((r for r in scene.tap.raw.values() if ("ce_type", type) in r.headers), None)
-            if record is None:
+            if (record := _first(scene, type)) is None:
                 continue
             key = f"chaos-{uuid4().hex[:12]}".encode()
             half = record.value[: len(record.value) // 2]
             headers = renamed(record.headers, key, 1)
             await writer.write(record, value=half, headers=headers, key=key, torn=True)
             await writer.write(record, value=half, headers=[], key=key, torn=True)
-    finally:
-        await writer.producer.stop()
 
 
 def renamed(headers: Any, key: bytes, sequence: int) -> Headers:

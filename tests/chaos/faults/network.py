@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Literal
 
-from tests.chaos.faults.base import Fault, Scene
+from tests.chaos.faults.base import Fault, PointNotReached, Scene
 from tests.chaos.proxy import Mode
 from tests.chaos.stack import REPLICAS
 from tests.chaos.wire import is_produce_to_dead_letters
@@ -35,12 +35,15 @@ def _link(service: str, link: Link, mode: Mode, *, hold: float = HOLD_SECONDS) -
 
 async def _lose_dead_letters(scene: Scene) -> None:
     for links in scene.stack.links.values():
-        links.broker.lose = is_produce_to_dead_letters
+        links.broker.lost, links.broker.lose = 0, is_produce_to_dead_letters
 
 
 async def _find_dead_letters(scene: Scene) -> None:
+    """Raises `PointNotReached` when no letter was lost."""
     for links in scene.stack.links.values():
         links.broker.heal()
+    if not any(links.broker.lost for links in scene.stack.links.values()):
+        raise PointNotReached
 
 
 DEAD_LETTER_TOPIC = Fault(

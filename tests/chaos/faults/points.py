@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from tests.chaos.faults.base import Fault, Scene
+from tests.chaos.faults.base import Fault, PointNotReached, Scene
 from tests.chaos.proxy import Proxy, Trip
 from tests.chaos.receivers import Page
 from tests.chaos.wire import (
@@ -23,10 +23,6 @@ WAIT_SECONDS = 6.0
 Link = Literal["mongod", "broker"]
 Fits = Callable[[bytes], bool]
 PLANS, ALERTS = ("care_plan", "care_plan-2"), ("alerts", "alerts-2")
-
-
-class PointNotReached(Exception):
-    """Nobody came by in time: nothing was tested."""
 
 
 def _proxy(scene: Scene, replica: str, link: Link) -> Proxy:
@@ -48,12 +44,18 @@ async def _wait_in(
     for replica in replicas:
         _proxy(scene, replica, link).trip = Trip(sign(), partial(fell, replica), swallow)
     try:
-        await asyncio.wait_for(fallen.wait(), WAIT_SECONDS)
-    except TimeoutError:
-        raise PointNotReached from None
+        await _come_by(fallen)
     finally:
         for replica in replicas:
             _proxy(scene, replica, link).trip = None
+
+
+async def _come_by(fallen: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await fallen.wait()
+    except TimeoutError:
+        raise PointNotReached from None
 
 
 def _point(name: str, replicas: tuple[str, ...], link: Link, fits: Fits, *, swallow: bool = True) -> Fault:
@@ -78,9 +80,7 @@ async def _die_when_paging(scene: Scene) -> None:
 
     scene.receivers.on_page = on_page
     try:
-        await asyncio.wait_for(paged.wait(), WAIT_SECONDS)
-    except TimeoutError:
-        raise PointNotReached from None
+        await _come_by(paged)
     finally:
         scene.receivers.on_page = None
 

@@ -1,11 +1,12 @@
 """Processes that die, stand still or are restarted; a replica that comes and goes."""
 
 import signal
+from contextlib import suppress
 from functools import partial
 
 from deploy.embedded.probing import attempts
 from deploy.embedded.stack import Supervised
-from tests.chaos.faults.base import Fault, Moment, Scene
+from tests.chaos.faults.base import Fault, Moment, PointNotReached, Scene
 from tests.chaos.stack import REPLICAS
 
 STOPPED_SECONDS = 4.5
@@ -22,13 +23,20 @@ def _member(scene: Scene, name: str) -> Supervised:
 
 
 async def send(scene: Scene, *, name: str, number: signal.Signals) -> None:
+    """Raises `PointNotReached` when the process is away just now."""
     process = _member(scene, name).process
-    if process is not None and process.poll() is None:
-        process.send_signal(number)
+    if process is None or process.poll() is not None:
+        raise PointNotReached
+    process.send_signal(number)
+
+
+async def _wake(scene: Scene, *, name: str) -> None:
+    with suppress(PointNotReached):  # it may have died meanwhile
+        await send(scene, name=name, number=signal.SIGCONT)
 
 
 async def end(scene: Scene, *, name: str) -> None:
-    """SIGTERM, and wait for it to go; the supervisor brings it back."""
+    """SIGTERM, and wait for it to go; the supervisor brings it back. Raises `PointNotReached`."""
     process = _member(scene, name).process
     await send(scene, name=name, number=signal.SIGTERM)
     async for _ in attempts(15):
@@ -42,7 +50,7 @@ def killed(name: str) -> Fault:
 
 def frozen(name: str, seconds: float) -> Fault:
     stop = partial(send, name=name, number=signal.SIGSTOP)
-    go_on = partial(send, name=name, number=signal.SIGCONT)
+    go_on = partial(_wake, name=name)
     return Fault(f"freeze {name}", stop, go_on, hold=seconds, moment=_moment(name))
 
 
@@ -62,7 +70,8 @@ async def _join(scene: Scene) -> None:
 
 
 async def _leave(scene: Scene) -> None:
-    await end(scene, name=scene.stack.guest.name)
+    with suppress(PointNotReached):
+        await end(scene, name=scene.stack.guest.name)
     scene.stack.guest.kill()
 
 

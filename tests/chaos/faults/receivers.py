@@ -3,7 +3,7 @@
 from datetime import timedelta
 from functools import partial
 
-from tests.chaos.faults.base import Fault, Scene
+from tests.chaos.faults.base import Fault, PointNotReached, Scene
 from tests.chaos.receivers import Manner
 
 HOLD_SECONDS = 3.0
@@ -20,7 +20,10 @@ async def _misbehave(scene: Scene, *, manner: Manner) -> None:
 
 
 async def _behave(scene: Scene) -> None:
+    """Raises `PointNotReached` when nobody called while they misbehaved."""
     scene.receivers.behave("well")
+    if not scene.receivers.wronged:
+        raise PointNotReached
 
 
 def _receivers(manner: Manner) -> Fault:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.chaos.history import Announced, History, Planted, consumers_of
+from tests.chaos.desks import request_id
+from tests.chaos.history import Announced, History, Planted, Row, consumers_of
 from tests.chaos.ledger import Entry
 from tests.chaos.receivers import Page
 from tests.chaos.tap import Published
@@ -19,20 +20,24 @@ STARTS = datetime(2026, 11, 9, 15, 0, tzinfo=UTC)
 
 DUE = datetime(2026, 11, 9, 13, 0, tzinfo=UTC)
 TORN = Planted(EPOCH, "intake.crisis-flags", 0, 7, "chaos-1", torn=True)
+NAMELESS = Planted(EPOCH, "intake.crisis-flags", 0, 8, "chaos-1", torn=True, enveloped=False)
 
 
 def clean() -> History:
     """A fresh one each time: tests spoil theirs."""
     announced = _announced()
-    history = History(NOW, EPOCH, _entries(), announced, _published(announced), _pages(), [TORN])
+    history = History(NOW, EPOCH, _entries(), announced, _published(announced), _pages(), [TORN, NAMELESS])
     history.documents.update(deepcopy(_documents(announced)))
     return history
 
 
-def event(service: str, type: str, topic: str, subject: str, sequence: int, **body: Any) -> Announced:
+def event(
+    service: str, type: str, topic: str, subject: str, sequence: int, *, by: str = "k-refer", **body: Any
+) -> Announced:
+    """`by`: the key of the request whose story it belongs to."""
     id = f"{type}-{subject}-{sequence}"
     body = {"patient_id": PATIENT, **body}
-    return Announced(service, f"row-{id}", id, type, topic, subject, sequence, PATIENT, "chaos-k-refer", body)
+    return Announced(service, f"row-{id}", id, type, topic, subject, sequence, PATIENT, request_id(by), body)
 
 
 def published(what: Announced, offset: int, epoch: str = EPOCH) -> Published:
@@ -65,12 +70,13 @@ def _announced() -> list[Announced]:
         event("intake", "IntakeCompleted", referrals, REFERRAL, 2, referral_id=REFERRAL),
         event("intake", "CrisisFlagRaised", "intake.crisis-flags", REFERRAL, 1, **flag),
         event("care_plan", "CarePlanStarted", "care-plan.plans", PLAN, 1, plan_id=PLAN, referral_id=REFERRAL),
-        event("care_plan", "SessionAttended", "care-plan.plans", PLAN, 2, **attended),
+        event("care_plan", "SessionAttended", "care-plan.plans", PLAN, 2, by="k-session", **attended),
         event("scheduler", "WeeklySessionDue", due, PLAN, 1, plan_id=PLAN, appointment_id=SESSION,
               starts_at=STARTS.isoformat(), due_at=DUE.isoformat()),
         event("alerts", "AlertRaised", "alerts.alerts", ALERT, 1, alert_id=ALERT, kind="crisis"),
         event("alerts", "AlertNotified", "alerts.alerts", ALERT, 2, **told),
-        event("alerts", "AlertAcknowledged", "alerts.alerts", ALERT, 3, alert_id=ALERT, kind="crisis"),
+        event("alerts", "AlertAcknowledged", "alerts.alerts", ALERT, 3, by="k-acknowledge", alert_id=ALERT,
+              kind="crisis", acknowledged_at=NOW.isoformat()),
     ]  # fmt: skip
 
 
@@ -94,8 +100,19 @@ def _published(announced: list[Announced]) -> list[Published]:
 
 
 def _pages() -> list[Page]:
+    """The first one rang twice: it was tried again."""
     page = Page(3.0, DELIVERY, "con_r01", "webhook", (ALERT,), answered=True)
-    return [replace(page, answered=False, at=2.5), page]
+    torn = [replace(page, id=f"dlv_torn_{n}", alert_ids=(f"alr_torn_{n}",)) for n in (1, 2)]
+    return [replace(page, answered=False, at=2.5), page, *torn]
+
+
+def _torn(n: int, planted: Planted, delivery: Row, crisis: Row) -> tuple[Row, Row, Row]:
+    """What becomes of a torn crisis message: an alert, a page, a letter."""
+    patient = {"patient_id": planted.key if planted.enveloped else "unknown"}
+    alert = {"_id": f"alr_torn_{n}", **patient, **crisis, "evidence": [{"id": f"letter_{n}"}]}
+    page = delivery | {"_id": f"dlv_torn_{n}", "alert_ids": [alert["_id"]], "attempts": 1, **patient}
+    place = {"topic": planted.topic, "partition": 0, "offset": planted.offset, "epoch": EPOCH}
+    return alert, page, {"_id": f"letter_{n}", **place, "reason": "not_json"}
 
 
 def _documents(announced: list[Announced]) -> dict[str, list[dict[str, Any]]]:
@@ -113,17 +130,9 @@ def _documents(announced: list[Announced]) -> dict[str, list[dict[str, Any]]]:
                            "starts_at": STARTS + timedelta(days=7), "state": "booked"}  # fmt: skip
     person = {"patient_id": PATIENT}
     delivery = {"_id": DELIVERY, "alert_ids": [ALERT], "step": 0, "round": 1, "contact_id": "con_r01",
-                "channel": "webhook", "state": "delivered", **person}  # fmt: skip
+                "channel": "webhook", "state": "delivered", "attempts": 2, **person}  # fmt: skip
     crisis = {"kind": "crisis", "state": "acknowledged", "severity": "high"}
-    stranger = {"_id": "alr_2", "patient_id": TORN.key, **crisis, "evidence": []}
-    letter = {
-        "_id": "letter",
-        "topic": TORN.topic,
-        "partition": 0,
-        "offset": 7,
-        "epoch": EPOCH,
-        "reason": "not_json",
-    }
+    torn = [_torn(n, planted, delivery, crisis) for n, planted in enumerate((TORN, NAMELESS), start=1)]
     rows: dict[str, list[dict[str, Any]]] = {
         "intake.referrals": [{"_id": REFERRAL, "stage": {"status": "completed"}, **person}],
         "care_plan.plans": [{"_id": PLAN, "referral_id": REFERRAL, "episode": 1, "origin": "intake",
@@ -131,9 +140,10 @@ def _documents(announced: list[Announced]) -> dict[str, list[dict[str, Any]]]:
                              **person}],
         "scheduler.schedules": [{"_id": PLAN, "clinician_id": "cln_r01", "started_at": NOW,
                                  "appointments": [appointment, other], "timers": [], **person}],
-        "alerts.alerts": [{"_id": ALERT, **crisis, "evidence": [{"id": "flag_1"}], **person}, stranger],
-        "alerts.deliveries": [delivery],
-        "alerts.dead_letters": [letter],
+        "alerts.alerts": [{"_id": ALERT, **crisis, "evidence": [{"id": "flag_1"}], **person},
+                          *(alert for alert, _, _ in torn)],
+        "alerts.deliveries": [delivery, *(delivery for _, delivery, _ in torn)],
+        "alerts.dead_letters": [letter for _, _, letter in torn],
         "intake.idempotency": [{"_id": "dev:POST /referrals:k-refer"}],
         "care_plan.idempotency": [{"_id": "dev:POST /plans/{plan_id}/sessions:k-session"}],
         "alerts.idempotency": [{"_id": "dev:POST /alerts/{alert_id}/acknowledge:k-acknowledge"}],

@@ -81,8 +81,20 @@ def _second_page(history: History) -> None:
     rows(history, "alerts.deliveries").append({**rows(history, "alerts.deliveries")[0], "_id": "dlv_2"})
 
 
+def _rang_again(history: History) -> None:
+    history.pages.append(replace(history.pages[-1], at=9.0))
+
+
+def _rang_more_often_than_it_was_tried(history: History) -> None:
+    history.pages.append(replace(history.pages[1], at=9.0))
+
+
 def _evidence_twice(history: History) -> None:
     rows(history, "alerts.alerts")[0]["evidence"].append({"id": "flag_1"})
+
+
+def _evidence_of_two_alerts(history: History) -> None:
+    rows(history, "alerts.alerts").append({**rows(history, "alerts.alerts")[0], "_id": "alr_2"})
 
 
 def _page_from_nowhere(history: History) -> None:
@@ -144,8 +156,82 @@ def _torn_flag_unheard(history: History) -> None:
     del rows(history, "alerts.alerts")[1]
 
 
+def _torn_flag_of_somebody_else(history: History) -> None:
+    rows(history, "alerts.alerts")[1]["patient_id"] = "unknown"
+
+
+def _nameless_flag_unheard(history: History) -> None:
+    rows(history, "alerts.alerts")[2]["evidence"][0]["id"] = "another letter"
+
+
 def _nobody_paged(history: History) -> None:
-    history.pages.clear()
+    history.pages = [page for page in history.pages if ALERT not in page.alert_ids]
+
+
+def _nobody_paged_of_a_torn_flag(history: History) -> None:
+    history.pages = [page for page in history.pages if page.id != "dlv_torn_1"]
+
+
+def _nobody_paged_of_a_nameless_flag(history: History) -> None:
+    history.pages = [page for page in history.pages if page.id != "dlv_torn_2"]
+
+
+def join(history: History, asked_at: float) -> None:
+    """A second flag about the same person, by a request of its own."""
+    told = {"flag_id": "flag_2", "severity": "moderate"}
+    path = f"/plans/{PLAN}/crisis-flag"
+    history.announced.append(
+        histories.event(
+            "care_plan", "CrisisFlagRaised", "care-plan.crisis-flags", PLAN, 1, by="k-flag", **told
+        )
+    )
+    history.published.append(histories.published(history.announced[-1], 60))
+    history.entries.append(replace(histories.entry("k-flag", path), at=asked_at))
+    rows(history, "care_plan.idempotency").append({"_id": "dev:POST /plans/{plan_id}/crisis-flag:k-flag"})
+    rows(history, "alerts.inbox").append({"_id": f"care-plan.crisis-flags|{PLAN}", "sequence": 1})
+    rows(history, "alerts.alerts")[0]["evidence"].append({"id": "flag_2"})
+
+
+def _joined_and_not_paged_again(history: History) -> None:
+    join(history, asked_at=3.5)
+
+
+def _joined_at_once_and_paged_for_one(history: History) -> None:
+    join(history, asked_at=1.5)
+
+
+def ring(history: History, round: int) -> None:
+    """The alert's pages of another round."""
+    rows(history, "alerts.deliveries").append(
+        {**rows(history, "alerts.deliveries")[0], "_id": "dlv_2", "round": round, "attempts": 1}
+    )
+    history.pages.append(replace(history.pages[1], id="dlv_2", at=4.0))
+
+
+def acknowledge_again(history: History, **more: Any) -> None:
+    """By another request, of which nothing was announced."""
+    again = histories.entry("k-again", f"/alerts/{ALERT}/acknowledge", "alerts")
+    history.entries.append(replace(again, **more))
+    rows(history, "alerts.idempotency").append({"_id": "dev:POST /alerts/{alert_id}/acknowledge:k-again"})
+
+
+def _behind_an_earlier_equal(history: History) -> None:
+    """Everything as for the session that was recorded before."""
+    again = histories.entry("k-9", f"/plans/{PLAN}/sessions", about=history.entries[-2].about)
+    history.entries.append(again)
+    rows(history, "care_plan.idempotency").append({"_id": "dev:POST /plans/{plan_id}/sessions:k-9"})
+
+
+def _taken_silently_after_it_was_open_again(history: History) -> None:
+    escalated = {"alert_id": ALERT, "reason": "lease_expired", "escalated_at": NOW.isoformat()}
+    history.announced.append(
+        histories.event("alerts", "AlertEscalated", "alerts.alerts", ALERT, 4, **escalated)
+    )
+    acknowledge_again(history)
+
+
+def _taken_silently_before_anybody(history: History) -> None:
+    acknowledge_again(history, clock=(NOW - timedelta(hours=1)).isoformat())
 
 
 def _letter_gone(history: History) -> None:
@@ -154,12 +240,15 @@ def _letter_gone(history: History) -> None:
 
 def _letter_too_many(history: History) -> None:
     letter = rows(history, "alerts.dead_letters")[0]
-    rows(history, "scheduler.dead_letters").append({**letter, "_id": "letter_2", "offset": 8})
+    rows(history, "scheduler.dead_letters").append({**letter, "_id": "letter_9", "offset": 9})
 
 
 PLANTED: list[tuple[Kind, Plant]] = [
     ("acknowledged_request_lost", _answer_gone),
     ("acknowledged_request_lost", _record_gone),
+    ("acknowledged_request_lost", _behind_an_earlier_equal),
+    ("acknowledged_request_lost", _taken_silently_after_it_was_open_again),
+    ("acknowledged_request_lost", _taken_silently_before_anybody),
     ("effect_nobody_asked_for", _nobody_asked),
     ("announcement_not_published", _not_published),
     ("announcement_not_published", _still_pending),
@@ -170,7 +259,10 @@ PLANTED: list[tuple[Kind, Plant]] = [
     ("announcement_doubled", _second_id),
     ("announcement_doubled", _same_place),
     ("page_doubled", _second_page),
-    ("page_doubled", _evidence_twice),
+    ("page_doubled", _rang_again),
+    ("page_doubled", _rang_more_often_than_it_was_tried),
+    ("evidence_doubled", _evidence_twice),
+    ("evidence_doubled", _evidence_of_two_alerts),
     ("page_invented", _page_from_nowhere),
     ("page_unrecorded", _page_never_arrived),
     ("order_broken", _gap_in_the_log),
@@ -186,7 +278,13 @@ PLANTED: list[tuple[Kind, Plant]] = [
     ("wall_time_drifted", _drifted),
     ("crisis_not_alerted", _flag_unheard),
     ("crisis_not_alerted", _torn_flag_unheard),
+    ("crisis_not_alerted", _torn_flag_of_somebody_else),
+    ("crisis_not_alerted", _nameless_flag_unheard),
     ("crisis_not_paged", _nobody_paged),
+    ("crisis_not_paged", _nobody_paged_of_a_torn_flag),
+    ("crisis_not_paged", _nobody_paged_of_a_nameless_flag),
+    ("crisis_not_paged", _joined_and_not_paged_again),
+    ("crisis_not_paged", _joined_at_once_and_paged_for_one),
     ("dead_letter_missing", _letter_gone),
     ("dead_letter_unexpected", _letter_too_many),
 ]
@@ -210,6 +308,27 @@ def test_what_an_old_relay_still_wrote_into_a_new_log_is_no_disorder() -> None:
     history = clean()
     late = next(r for r in history.published if (r.epoch, r.type) == (EPOCH, "AlertAcknowledged"))
     history.published.insert(4, replace(late, offset=100))
+    assert check(history) == []
+
+
+def test_an_alert_that_was_taken_already_is_taken_again_in_silence() -> None:
+    history = clean()
+    acknowledge_again(history)
+    assert check(history) == []
+
+
+def test_a_flag_that_joins_is_paged_by_a_round_of_its_own() -> None:
+    history = clean()
+    join(history, asked_at=2.0)
+    ring(history, round=2)
+    assert check(history) == []
+
+
+def test_a_page_may_ring_again_where_a_fault_touched_its_way() -> None:
+    history = clean()
+    history.pages[-1] = replace(history.pages[-1], window=4)
+    _rang_again(history)
+    history.rough = frozenset({4})
     assert check(history) == []
 
 

@@ -182,9 +182,10 @@ async def test_lost_requests_leave_the_connection_alone() -> None:
         assert link.proxy.lost == 1
 
 
-def request(session: int, **command: Any) -> bytes:
+def request(session: int, transaction: int = 1, **command: Any) -> bytes:
     """One of MongoDB's, as a driver sends it inside a transaction."""
-    body = bson.encode({**command, "lsid": {"id": bson.Binary(bytes([session]) * 16, 4)}, "txnNumber": 1})
+    lsid, number = {"id": bson.Binary(bytes([session]) * 16, 4)}, bson.Int64(transaction)
+    body = bson.encode({**command, "lsid": lsid, "txnNumber": number, "autocommit": False})
     return bytes(16) + struct.pack("<IB", 0, 0) + body
 
 
@@ -199,6 +200,18 @@ def test_the_commit_of_a_page_is_told_from_all_others() -> None:
     assert not fits(request(3, insert="alerts", documents=[delivery("page", "high")]))
     assert not fits(request(4, insert="deliveries", documents=[delivery("page", "high")]))
     assert [fits(request(session, **commit)) for session in (1, 2, 3, 4)] == [False, False, False, True]
+
+
+@pytest.mark.parametrize("end", [{"abortTransaction": 1}, {}])
+def test_a_page_that_was_not_committed_leaves_nothing_behind_for_the_next_transaction(
+    end: dict[str, int],
+) -> None:
+    fits, insert = PageCommit(), {"insert": "deliveries", "documents": [delivery("page", "high")]}
+    assert not fits(request(4, 1, **insert))
+    assert not end or not fits(request(4, 1, **end))
+    assert not fits(request(4, 2, commitTransaction=1))
+    assert not fits(request(4, 3, **insert))
+    assert fits(request(4, 3, commitTransaction=1))
 
 
 def test_requests_are_told_apart() -> None:

@@ -1,11 +1,13 @@
 """In which order faults strike, and what a run says of those it had no time for."""
 
+import math
 from datetime import timedelta
 
 from tests.chaos.checks import Violation
 from tests.chaos.faults import FAMILIES, FAULTS
 from tests.chaos.figures import NEVER_REACHED, WindowResult
-from tests.chaos.prove import harm
+from tests.chaos.options import SHORT_MINUTES, SOAK_MINUTES, minutes, options
+from tests.chaos.prove import failing, harm
 from tests.chaos.report import not_reached, summary
 from tests.chaos.side_by_side import AHEAD, OVERTIME_SECONDS, Compared, Lead, is_time_left
 from tests.chaos.timeline import AUTUMN, CHANGES, SPRING, windows
@@ -60,8 +62,9 @@ def test_a_run_names_the_faults_it_had_no_time_for() -> None:
 
 
 def test_a_window_that_was_broken_off_is_not_reached() -> None:
-    compared = Compared(not_reached=windows([("kill alerts",)])[1:], broken_off=True)
-    assert not_reached(compared) == "not reached, no time left: kill alerts (begun, and broken off)"
+    why = "broken off: alerts is at work"
+    compared = Compared(not_reached=windows([("kill alerts",)])[1:], broken_off=True, last_words=why)
+    assert not_reached(compared) == f"not reached, no time left: kill alerts (begun, and {why})"
 
 
 def test_a_fault_that_struck_nothing_is_not_counted_as_survived() -> None:
@@ -89,10 +92,33 @@ async def test_the_undisturbed_run_plays_no_more_than_is_asked_for() -> None:
     assert not await lead.may_go_on()
 
 
+def test_a_run_without_a_word_about_its_length_is_the_short_form() -> None:
+    lengths = {
+        (): SHORT_MINUTES,
+        ("--all",): math.inf,
+        ("--only", "kill alerts"): math.inf,
+        ("--soak",): SOAK_MINUTES,
+        ("--minutes", "3"): 3,
+        ("--all", "--minutes", "3"): 3,
+    }
+    assert {arguments: minutes(options(arguments)) for arguments in lengths} == lengths
+
+
 def test_a_stack_that_is_only_slow_proves_nothing() -> None:
     slow = Violation("stuck", ("now",), "alerts does not answer (ReadTimeout)")
     late = Violation("not_ready", ("kill mongod",), "not ready after 90 s")
     lost = Violation("stuck", ("now",), "care_plan has not read intake.referrals/0 up to 7")
     again = Violation("stuck", ("later",), "care_plan has not read intake.referrals/0 up to 9")
-    results = [WindowResult(1, ("kill broker",), "", violations=[slow, late, lost, again])]
-    assert harm(results) == [lost]
+    twice = Violation("plan_doubled", ("referral", "ref_1"), "2 times")
+    result = WindowResult(1, ("kill broker",), "", violations=[slow, late, lost, again])
+    assert harm([result]) == []
+    result.violations.append(twice)
+    assert harm([result]) == [lost, twice]
+
+
+def test_a_control_that_shows_harm_or_strikes_nothing_is_none() -> None:
+    struck, idle = WindowResult(1, ("kill broker",), "", hits=1), WindowResult(1, ("kill broker",), "")
+    harmed = WindowResult(2, (), "", violations=[Violation("stuck", ("now",), "nothing moves")])
+    assert failing(Compared(hurt=[struck])) is None
+    assert failing(Compared(hurt=[idle])) == "nothing was struck"
+    assert failing(Compared(calm=[harmed], hurt=[struck])) == "stuck: now (nothing moves)"
