@@ -16,6 +16,7 @@ COMMANDS = (
     "outbox",
     "dashboard",
     "backup",
+    "topics",
     "doctor",
     "token",
     "reset",

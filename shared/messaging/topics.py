@@ -24,6 +24,8 @@ class Topic(BaseModel):
     partitions: int
     lane: Lane
     types: tuple[str, ...]
+    retention_days: int | None = None
+    """None: kept for good, since read models are built anew from the beginning of the log."""
 
     def partitions_on(self, *, embedded: bool) -> int:
         """The embedded broker's fetches cost by the partition, and one replica needs no more than two."""

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import docker
+from docker.errors import DockerException, ImageNotFound
 from testcontainers.core.container import DockerContainer
 
 from deploy.embedded.servers import NotReady, attempts, create_topics, free_ports
@@ -13,6 +15,19 @@ from shared.mongo import MongoDatabase, PyMongoError
 
 KAFKA, MONGO = "apache/kafka:4.1.0", "mongo:8.0"
 READY_SECONDS = 90.0
+
+
+def missing() -> str:
+    """Why no container can be started here, or nothing."""
+    try:
+        client = docker.from_env()
+        for image in (KAFKA, MONGO):
+            client.images.get(image)
+    except ImageNotFound as absent:
+        return f"an image is not here: {absent.explanation}"
+    except DockerException:
+        return "no Docker engine answers"
+    return ""
 
 
 @dataclass(frozen=True)
@@ -31,7 +46,7 @@ async def apache_kafka() -> AsyncIterator[ApacheKafka]:
     for name, value in KAFKA_SETTINGS.items():
         container.with_env(f"KAFKA_{name}", value)
     container.with_command(["bash", "-f", "/etc/kafka/docker/run"])  # as in docker-compose.yml
-    async with _running(container):
+    async with running(container):
         async for _ in attempts(READY_SECONDS):
             try:
                 await create_topics(address, topics().values(), embedded=False)
@@ -39,7 +54,7 @@ async def apache_kafka() -> AsyncIterator[ApacheKafka]:
                 continue
             break
         else:
-            raise NotReady(f"{KAFKA} did not answer within {READY_SECONDS:g} s\n{_said(container)}")
+            raise NotReady(f"{KAFKA} did not answer within {READY_SECONDS:g} s\n{said(container)}")
         yield ApacheKafka(address)
 
 
@@ -64,9 +79,9 @@ async def mongodb() -> AsyncIterator[str]:
     port = free_ports(1)
     container = DockerContainer(MONGO).with_bind_ports(27017, port)
     container.with_command(["--replSet", "rs0", "--setParameter", "transactionLifetimeLimitSeconds=3"])
-    async with _running(container):
+    async with running(container):
         uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
-        await _become_primary(uri, lambda: _said(container))
+        await _become_primary(uri, lambda: said(container))
         yield uri
 
 
@@ -90,7 +105,8 @@ async def _become_primary(uri: str, said: Callable[[], str]) -> None:
 
 
 @asynccontextmanager
-async def _running(container: DockerContainer) -> AsyncIterator[None]:
+async def running(container: DockerContainer) -> AsyncIterator[None]:
+    """The container runs inside the block and is gone after it."""
     try:
         await asyncio.to_thread(container.start)
         yield
@@ -98,5 +114,6 @@ async def _running(container: DockerContainer) -> AsyncIterator[None]:
         await asyncio.to_thread(container.stop)
 
 
-def _said(container: DockerContainer) -> str:
+def said(container: DockerContainer) -> str:
+    """The end of what it printed."""
     return b"".join(container.get_logs()).decode(errors="replace")[-500:]

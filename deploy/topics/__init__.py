@@ -1,0 +1,1 @@
+"""Topics and rights on a Kafka cluster as they are declared here: what differs, and what makes them alike."""

@@ -1,0 +1,63 @@
+"""What differs between a cluster and what is declared. Pure: asks nobody, changes nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from deploy.topics.declared import Shape
+from deploy.topics.rights import Right
+
+
+@dataclass(frozen=True)
+class Difference:
+    """`mend`: what `apply` does about it; empty where a person must decide."""
+
+    where: str
+    what: str
+    found: str
+    wanted: str
+    mend: str
+
+
+def differences(wanted: Iterable[Shape], found: Mapping[str, Shape]) -> list[Difference]:
+    """In the order of the declaration. Nothing is ever deleted or made smaller."""
+    return [difference for topic in wanted for difference in (_about(topic, found.get(topic.name)))]
+
+
+def _about(wanted: Shape, found: Shape | None) -> list[Difference]:
+    if found is None:
+        size = f"{wanted.partitions} partitions, {wanted.replication} copies"
+        return [Difference(wanted.name, "topic", "missing", size, "make it")]
+    return [*_partitions(wanted, found), *_replication(wanted, found), *_configs(wanted, found)]
+
+
+def _partitions(wanted: Shape, found: Shape) -> list[Difference]:
+    if wanted.partitions == found.partitions:
+        return []
+    mend = "add partitions" if found.partitions < wanted.partitions else ""
+    return [Difference(wanted.name, "partitions", str(found.partitions), str(wanted.partitions), mend)]
+
+
+def _replication(wanted: Shape, found: Shape) -> list[Difference]:
+    """More copies than asked for harm nobody; fewer need a reassignment, which moves data."""
+    if found.replication >= wanted.replication:
+        return []
+    return [Difference(wanted.name, "copies", str(found.replication), str(wanted.replication), "")]
+
+
+def _configs(wanted: Shape, found: Shape) -> list[Difference]:
+    return [
+        Difference(wanted.name, name, found.configs.get(name, "unknown"), value, "set it")
+        for name, value in wanted.configs.items()
+        if found.configs.get(name) != value
+    ]
+
+
+def missing_rights(wanted: Sequence[Right], found: set[Right] | None) -> list[Difference]:
+    """`found` is None on a cluster without an authorizer, where anybody may do anything."""
+    if found is None:
+        return [Difference("cluster", "rights", "no authorizer", "authorizer.class.name", "")]
+    return [
+        Difference(right.principal, f"{right.operation} {right.resource}", "missing", right.name, "allow it")
+        for right in wanted
+        if right not in found
+    ]
