@@ -1,0 +1,23 @@
+"""Everything there is to check for one service in production, in the order in which it is mended."""
+
+import asyncio
+from collections.abc import Mapping
+
+from deploy.doctor import kafka, keys, mongodb, reading, ways_out
+from deploy.embedded.diagnosis import Check
+
+
+async def examine(service: str, variables: Mapping[str, str], *, deep: bool) -> list[Check]:
+    """Settings first: what does not start with them is not looked for."""
+    settings, found = reading.read(service, variables)
+    if settings is None:
+        return found
+    looks = (
+        keys.checks(settings),
+        mongodb.checks(settings, service),
+        kafka.checks(settings, service),
+        ways_out.checks(settings, deep=deep),
+    )
+    for checks in await asyncio.gather(*looks):
+        found += checks
+    return found

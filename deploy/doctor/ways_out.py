@@ -1,0 +1,73 @@
+"""Who is reached from here: the other services, and with `--deep` the ways to people."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import aiosmtplib
+import httpx2
+
+from deploy.doctor import certificates
+from deploy.embedded.diagnosis import Check
+from services.alerts.app import read_on_call
+from services.alerts.settings import AlertsSettings
+from services.dashboard.settings import DashboardSettings
+from shared.settings import Settings
+
+ANSWER_SECONDS = 10.0
+
+
+async def checks(settings: Settings, *, deep: bool) -> list[Check]:
+    found: list[Check] = []
+    if isinstance(settings, DashboardSettings):
+        found += await asyncio.gather(*(_service(name, url) for name, url in settings.urls.items()))
+    if isinstance(settings, AlertsSettings) and deep:
+        found += [check async for check in _to_people(settings)]
+    return found
+
+
+async def _service(name: str, url: str) -> Check:
+    mend = f"start {name}, or set KITH_{name.upper()}_URL to where it is"
+    try:
+        async with httpx2.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
+            answer = await client.get(f"{url}/health/live")
+    except httpx2.HTTPError as error:
+        return Check("services", False, f"{name} at {url}: {type(error).__name__}", mend)
+    ok = answer.status_code == httpx2.codes.OK
+    return Check("services", ok, f"{name} answers {answer.status_code}", "" if ok else mend)
+
+
+async def _to_people(settings: AlertsSettings) -> AsyncIterator[Check]:
+    """As far as one can go without waking anybody."""
+    if settings.smtp_host:
+        yield await mail(settings)
+    hosts = {
+        (parts.hostname or "", parts.port or 443)
+        for contact in read_on_call(settings).policy.people()
+        for channel in contact.channels
+        if channel.kind == "webhook" and (parts := urlsplit(channel.to)).scheme == "https"
+    }
+    for host, port in sorted(hosts):
+        yield await certificates.of_server("webhooks", host, port)
+
+
+async def mail(settings: AlertsSettings) -> Check:
+    """Connects, signs in and leaves again; sends nothing."""
+    place = f"{settings.smtp_host}:{settings.smtp_port}"
+    server = aiosmtplib.SMTP(
+        hostname=settings.smtp_host,
+        port=settings.smtp_port,
+        use_tls=settings.smtp_tls == "tls",
+        start_tls=settings.smtp_tls == "starttls",
+        timeout=ANSWER_SECONDS,
+    )
+    try:
+        async with server:
+            if settings.smtp_username and settings.smtp_password:
+                await server.login(settings.smtp_username, settings.smtp_password.get_secret_value())
+            await server.noop()
+    except (aiosmtplib.SMTPException, OSError) as error:
+        return Check(
+            "e-mail", False, f"{place}: {type(error).__name__}", "mend KITH_SMTP_…, or the mail server"
+        )
+    return Check("e-mail", True, f"{place} takes our mail")
