@@ -44,6 +44,12 @@ OUTBOX_OLDEST = Gauge(
 DUE_OLDEST = Gauge(
     "kith_due_oldest_seconds", "How long the oldest work that is due has not been done", ["service", "ticker"]
 )
+MIGRATED = Counter(
+    "kith_migrated_documents", "Stored documents lifted to their present shape", ["service", "migration"]
+)
+MIGRATION_STUCK = Gauge(
+    "kith_migration_stuck_documents", "Stored documents that cannot be lifted", ["service", "migration"]
+)
 HELD = Gauge("kith_held_messages", "Messages held until a missing one comes, up to 10000", ["service"])
 LETTERS_OPEN = Gauge(
     "kith_dead_letters_open", "Dead letters nobody has replayed, up to 10000", ["service", "crisis"]

@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from shared import logs, operations, tracing
+from shared import logs, migrations, operations, tracing
 from shared.auth import Verifier
 from shared.errors import SettingRefused
 from shared.gauges import Gauges
@@ -76,7 +76,11 @@ class Process:
             service=service.name,
             title=service.title,
             version="1",
-            routers=[*service.routers, operations.router(self)],
+            routers=[
+                *service.routers,
+                operations.router(self),
+                migrations.router(service.name, service.database, service.migrations),
+            ],
             verifier=Verifier.from_settings(service.settings),
             max_body_bytes=service.settings.max_body_bytes,
             readiness=self.readiness,
@@ -121,8 +125,16 @@ class Process:
             self._start(f"ticker-{ticker.name}", self._tick(ticker))
         if self.service.settings.clock_file is not None:
             self._start("clock", self._watch_clock())
+        if self.service.migrations:
+            self._start("migrations", self._migrations().run(self._stopping))
         for background in self.service.background:
             self._start("background", background(self._stopping))
+
+    def _migrations(self) -> migrations.Migrations:
+        service = self.service
+        return migrations.Migrations(
+            service.database, service.migrations, service=service.name, instance=service.settings.instance
+        )
 
     async def _prepare(self) -> None:
         """Collections and indexes before the first transaction; MongoDB may still be on its way."""

@@ -13,6 +13,7 @@ from shared.messaging.consumer import Subscription
 from shared.messaging.event import Event
 from shared.messaging.messaging import Messaging
 from shared.messaging.work import Work
+from shared.migrations import Migration
 from shared.mongo import Index, MongoDatabase, PyMongoError
 from shared.settings import Settings
 
@@ -62,6 +63,8 @@ class Service:
     tickers: Sequence[Ticker]
     books: Callable[[], Awaitable[list[BookEntry]]]
     background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
+    migrations: Sequence[Migration] = ()
+    """Documents of older shapes, lifted in the background."""
     middleware: Sequence[Callable[[Any], Any]] = ()
     """ASGI middleware around everything else, the innermost first."""
     gauges: Sequence[Callable[[datetime], Awaitable[None]]] = ()

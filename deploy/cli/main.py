@@ -16,6 +16,7 @@ COMMANDS = (
     "outbox",
     "dashboard",
     "backup",
+    "migrations",
     "topics",
     "doctor",
     "token",
