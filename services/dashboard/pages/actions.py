@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from services.dashboard.pages.desk import Carer, Desk
 from services.dashboard.pages.forms import new_key, posted
 from services.dashboard.pages.person import plan_of, row_of, standing
-from services.dashboard.pages.person.acts import Act, Ask, Scene
+from services.dashboard.pages.person.acts import Act, Ask, Scene, zone_of
 from services.dashboard.pages.person.answers import SUPPORT, Reply, reply, unfit, unsent
 from services.dashboard.pages.person.catalogue import CATALOGUE
 from services.dashboard.pages.person.fields import Entered, Field, Unfit
@@ -60,7 +60,8 @@ def router(desk: Desk) -> APIRouter:
     async def take_action(request: Request, patient_id: str, action: str, viewer: Carer) -> Response:
         """Do it: back to the person when it is done, the form with its input when it is not."""
         act = _act(action, viewer)
-        scene = Scene(await row_of(desk, viewer, patient_id), viewer, desk.clock.now())
+        row = await row_of(desk, viewer, patient_id)
+        scene = Scene(row, viewer, desk.clock.now(), zone_of(desk.clinics, row))
         entered = await form_of(request)
         try:
             await posted(request, viewer)
@@ -71,7 +72,8 @@ def router(desk: Desk) -> APIRouter:
             return await _again(desk, request, act, scene, entered, unfit(list(error.errors)))
         answer = await _send(desk, viewer, act, ask, entered)
         if not answer.ok:
-            return await _again(desk, request, act, scene, entered, reply(answer, _fields(act, scene)))
+            told = reply(answer, _fields(act, scene), heeded=act.heeded)
+            return await _again(desk, request, act, scene, entered, told)
         if notice := _notice(act, answer):
             known = standing(scene) | {"act": act, "notice_of": notice}
             return await desk.page(request, viewer, "person-crisis.html", title="Crisis flag raised", **known)
@@ -96,10 +98,16 @@ async def _scene(
     """With the document that the act changes, as its service has it right now."""
     row = await row_of(desk, viewer, patient_id)
     answer = await plan_of(desk, viewer, row.course) if act.changes != "schedule" else None
-    scene = Scene(row, viewer, desk.clock.now(), answer.body if answer and answer.ok else None)
+    plan = answer.body if answer and answer.ok else None
+    scene = Scene(row, viewer, desk.clock.now(), zone_of(desk.clinics, row), plan)
     if act.changes == "schedule" and row.course is not None:
         answer = await desk.services.get(viewer, "scheduler", f"/schedules/{row.course.id}")
     return scene, answer.version if answer else None, answer
+
+
+def speaks_of_danger(act: Act, entered: Entered) -> bool:
+    """A flag says so by itself; other entries by their answers."""
+    return act.name == "crisis-flag" or (act.heeded and shows_danger(entered))
 
 
 def _fields(act: Act, scene: Scene) -> dict[str, Field]:
@@ -143,6 +151,7 @@ async def _again(
     otherwise for the one its sender saw. What may have been done already keeps its key.
     """
     scene, version, answer = await _scene(desk, scene.viewer, scene.row.id, act)
+    scene = replace(scene, entered=entered)
     if said.state != "conflict" or version is None:
         version = _version(entered)
     key = _key(entered) if said.state == "unavailable" else new_key()
@@ -160,7 +169,7 @@ async def _page(
         "open_here": act.is_open_to(scene),
         "forms": act.forms(scene),
         "drawn": drawn,
-        "danger": drawn.reply is not None and act.section == "Now" and shows_danger(drawn.values),
+        "danger": drawn.reply is not None and speaks_of_danger(act, drawn.values),
         "support": SUPPORT,
     }
     status = 503 if away else drawn.reply.status if drawn.reply else 200

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from services.dashboard import caseload
+from services.dashboard import attention
+from services.dashboard.calendar.hours import Clinics, read_clinics
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.store import ReadWork
 from services.dashboard.web.drawing import HEADERS, Drawing
@@ -43,6 +45,11 @@ class Desk:
     live: Live
     services: Services
     parts: Parts
+
+    @cached_property
+    def clinics(self) -> Clinics:
+        """As they are configured; routers ask for them while they are built, so that a bad file ends that."""
+        return read_clinics(self.settings.clinics_file)
 
     async def page(
         self,

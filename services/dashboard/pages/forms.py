@@ -13,9 +13,18 @@ from shared.http.problems import Problem
 async def posted(request: Request, viewer: Viewer) -> dict[str, str]:
     """What was sent; of a field given twice, the first. Raises `Problem` 403 unless it was drawn for them."""
     form = await form_of(request)
-    if not hmac.compare_digest(form.get("csrf", "").encode(), viewer.csrf.encode()):
-        raise Problem(403, "form_not_ours", "This form is out of date: load the page again.")
+    if not is_ours(form.get("csrf", ""), viewer):
+        raise not_ours()
     return form
+
+
+def is_ours(token: str, viewer: Viewer) -> bool:
+    """Whether a form with this proof was drawn for this sign-in."""
+    return hmac.compare_digest(token.encode(), viewer.csrf.encode())
+
+
+def not_ours() -> Problem:
+    return Problem(403, "form_not_ours", "This form was drawn for an earlier sign-in: load the page again.")
 
 
 def new_key() -> str:

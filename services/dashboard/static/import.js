@@ -68,6 +68,26 @@ function cut(text, name) {
   return { format: isTable ? "csv" : "ndjson", header, parts, rows };
 }
 
+async function send(body, renewed = false) {
+  const headers = { "Content-Type": "application/json", "X-CSRF-Token": proof().content };
+  const answer = await fetch("/intake/import/parts", { method: "POST", headers, body });
+  const told = await answer.json();
+  if (answer.ok) return told;
+  if (told.reason === "form_not_ours" && !renewed && (await renewProof())) return send(body, true);
+  throw Object.assign(new Error(told.detail ?? ""), { status: answer.status });
+}
+
+const proof = () => document.querySelector("meta[name=csrf-token]");
+
+/** Whoever signed in again in another tab has another proof: this page as it is drawn now holds it. */
+async function renewProof() {
+  const page = new DOMParser().parseFromString(await (await fetch(location.pathname, { headers: { Accept: "text/html" } })).text(), "text/html");
+  const fresh = page.querySelector("meta[name=csrf-token]")?.content;
+  if (!fresh || !page.getElementById("import")) return false;
+  proof().content = form.elements.csrf.value = fresh;
+  return true;
+}
+
 class Run {
   constructor(file, clinic) {
     Object.assign(this, file, { clinic, at: 0, first: 1, done: 0, errors: [], key: crypto.randomUUID?.() ?? String(Date.now()) });
@@ -82,9 +102,7 @@ class Run {
   /** One part; the same key however often it is sent, so that it happens once. */
   async sendNext() {
     const body = { format: this.format, header: this.header, text: this.parts[this.at], first: this.first, clinic_id: this.clinic, key: `${this.key}-${this.at}` };
-    const answer = await fetch("/intake/import/parts", { method: "POST", headers: { "Content-Type": "application/json", "X-CSRF-Token": document.querySelector("meta[name=csrf-token]").content }, body: JSON.stringify(body) });
-    const told = await answer.json();
-    if (!answer.ok) throw Object.assign(new Error(told.detail ?? ""), { status: answer.status });
+    const told = await send(JSON.stringify(body));
     for (const name of COUNTS) this.counts[name] += told[name];
     this.errors.push(...told.errors);
     this.first += told.rows;

@@ -13,7 +13,7 @@ TIMEOUT_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Answer:
-    """`problem`: the refusal as problem details; also when the service could not be reached (status 0)."""
+    """`problem`: the refusal as problem details; also when no answer came in time (status 0)."""
 
     status: int
     body: Any
@@ -23,6 +23,12 @@ class Answer:
     @property
     def ok(self) -> bool:
         return 200 <= self.status < 300
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether it is known what became of a command: without an answer it may have been done all the same,
+        and so it may when a service gave up on it."""
+        return 0 < self.status < 500
 
     @property
     def problem(self) -> Mapping[str, Any] | None:
@@ -69,17 +75,19 @@ class Services:
             )
             body = answer.json() if answer.content else None
         except (httpx2.TransportError, ValueError):
-            return Answer(0, _away(service))
+            return Answer(0, _away(service, method))
         return Answer(answer.status_code, body, _version(answer.headers.get("etag")))
 
 
-def _away(service: str) -> dict[str, Any]:
+def _away(service: str, method: str) -> dict[str, Any]:
+    """Services work on for longer than this page waits: of a command nobody knows whether it was done."""
     name = service.replace("_", " ")
+    otherwise = "Try again." if method == "GET" else "It may or may not have been done."
     return {
         "status": 503,
         "title": "Not reachable",
         "reason": "service_unreachable",
-        "detail": f"The {name} service does not answer right now. Nothing was changed; try again.",
+        "detail": f"The {name} service does not answer right now. {otherwise}",
     }
 
 

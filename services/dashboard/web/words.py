@@ -7,6 +7,9 @@ from zoneinfo import ZoneInfo
 
 from services.dashboard.domain.risk import Risk
 
+UTC = "UTC"
+"""The zone of nobody's clinic: what stands in it says so."""
+
 RISKS: dict[int, tuple[str, str]] = {
     Risk.CRISIS_HIGH: ("crisis-high", "Crisis, high"),
     Risk.CRISIS_MODERATE: ("crisis-moderate", "Crisis, moderate"),
@@ -74,12 +77,20 @@ def said(code: str | None) -> str:
     return known or code.replace("_", " ").replace("-", " ").capitalize()
 
 
-def day(at: datetime | None, zone: str = "UTC") -> str:
-    return "–" if at is None else f"{at.astimezone(ZoneInfo(zone)):%a %d %b %Y}"
+def day(at: datetime | None, zone: str = UTC) -> str:
+    """By the clinic's calendar; where its zone is not known, UTC is said."""
+    return _in_zone(at, zone, "%a %d %b %Y")
 
 
-def moment(at: datetime | None, zone: str = "UTC") -> str:
-    return "–" if at is None else f"{at.astimezone(ZoneInfo(zone)):%a %d %b %Y %H:%M}"
+
+
+def _in_zone(at: datetime | None, zone: str, form: str) -> str:
+    if at is None:
+        return "–"
+    return f"{at.astimezone(ZoneInfo(zone)):{form}}" + (f" {UTC}" if zone == UTC else "")
+def moment(at: datetime | None, zone: str = UTC) -> str:
+    """By the clinic's clock; where its zone is not known, UTC is said."""
+    return _in_zone(at, zone, "%a %d %b %Y %H:%M")
 
 
 def local(text: str) -> str:

@@ -120,10 +120,25 @@ async def test_the_calendar_works_and_says_so_while_the_scheduler_is_away(dashbo
         assert 'data-patient="pat_1"' in page.text
         day = (datetime.now(UTC) + timedelta(days=3)).date().isoformat()
         form = {**dict(HIDDEN.findall(page.text)), "clinician_id": "cln_r01", "clinic": "riverside"}
-        refused = await coordinator.post("/calendar/leave", data={**form, "from": day, "to": day})
-    assert refused.status_code == 502
-    assert "Nothing was changed" in refused.text
-    assert refused.text.count(f'value="{day}"') == 2, "what was entered is kept"
+        unsure = await coordinator.post("/calendar/leave", data={**form, "from": day, "to": day})
+        once = {**form, "idempotency_key": f"lv_1.{form['idempotency_key']}"}
+        withdrawn = await coordinator.post("/calendar/leave/lv_1/withdraw", data=once)
+    for answer in (unsure, withdrawn):
+        assert answer.status_code == 503
+        assert "It is not certain that this was done" in answer.text
+        assert "Nothing was changed" not in answer.text
+        assert f'name="idempotency_key" value="{form["idempotency_key"]}"' in answer.text, "sent again: once"
+    assert unsure.text.count(f'value="{day}"') == 2, "what was entered is kept"
+
+
+async def test_leave_entered_under_an_earlier_sign_in_is_kept_and_was_not_sent(dashboard: Dashboard) -> None:
+    async with dashboard.as_("coordinator", "riverside") as coordinator:
+        entered = {"clinician_id": "cln_r01", "clinic": "riverside", "from": "2030-01-07", "to": "2030-01-08"}
+        answer = await coordinator.post("/calendar/leave", data={**entered, "csrf": "drawn before"})
+    assert answer.status_code == 403
+    assert "Nothing was sent yet" in answer.text
+    assert 'value="2030-01-07"' in answer.text
+    assert 'value="2030-01-08"' in answer.text
 
 
 async def test_leave_is_refused_to_clinicians_to_strangers_and_without_the_forms_proof(

@@ -4,16 +4,18 @@ import csv
 import json
 from datetime import timedelta
 from io import StringIO
+from itertools import product
 from typing import Any, get_args
 
 import pytest
 
 from services.dashboard.calendar.hours import Clinics
 from services.dashboard.domain.person import Referral
+from services.dashboard.pages import instruments
 from services.dashboard.pages.imports import words as import_words
 from services.dashboard.pages.imports.rows import COLUMNS, Format, Unusable, read_part
 from services.dashboard.pages.intake import words as intake_words
-from services.dashboard.pages.intake.answers import said_no
+from services.dashboard.pages.intake.answers import said_no, unsent
 from services.dashboard.pages.intake.errors import field_errors
 from services.dashboard.pages.intake.form import (
     CSSRS,
@@ -23,17 +25,19 @@ from services.dashboard.pages.intake.form import (
     declining_of,
     enrolment_of,
     is_alarming,
+    merged,
     referral_of,
     screening_of,
+    seen_of,
 )
 from services.dashboard.pages.intake.queue import Line
-from services.dashboard.pages.intake.referral import TASKS, content_of
+from services.dashboard.pages.intake.referral import TASKS, Held, content_of, drawn_from
 from services.dashboard.web.drawing import Drawing
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
 from services.intake import importing
 from services.intake.app import read_rules
-from services.intake.domain.crisis import Evidence
+from services.intake.domain.crisis import Evidence, assess
 from services.intake.domain.history import Condition
 from services.intake.events import DeclineReason, Instrument, ReviewReason
 from services.intake.forms import EnrolForm, ImportRow, ReferralForm, ScreeningForm
@@ -128,6 +132,14 @@ def test_a_form_that_speaks_of_a_crisis_is_known_for_one(form: dict[str, str], a
     assert is_alarming(form) is alarming
 
 
+def test_a_form_is_alarming_exactly_where_intake_hears_a_crisis() -> None:
+    for answers in product(("", "no", "yes", "maybe"), repeat=len(CSSRS)):
+        form = {PHQ9[0]: "1", **dict(zip(CSSRS, answers, strict=True))}
+        given = ScreeningForm.model_validate(screening_of(form)).screening()
+        assert is_alarming(form) is (assess(given, "not_stated").severity is not None), answers
+    assert is_alarming({PHQ9[8]: "often"})
+
+
 def test_answers_that_intake_holds_come_back_as_the_same_answers() -> None:
     items = [0, 1, 2, 3, None, "refused", "dont_know", 0, 1]
     answers = {"q1": "yes", "q2": "no", "q3": None, "q4": None, "q5": None, "q6": "no", "q6_recent": None}
@@ -193,11 +205,66 @@ def test_where_nobody_knows_what_became_of_a_form_it_keeps_its_key() -> None:
     assert told.key != "k1"
 
 
+def referral(*, phq9: list[Any], version: int) -> Answer:
+    """As intake answers with it."""
+    cssrs = {"answers": dict.fromkeys(("q1", "q2", "q3", "q4", "q5", "q6", "q6_recent"))}
+    body = {"phq9": {"items": phq9}, "gad7": {"items": [None] * 7}, "difficulty": None, "cssrs": cssrs}
+    return Answer(200, body, version)
+
+
+def test_a_form_that_was_unfit_still_stands_for_the_version_its_sender_saw() -> None:
+    unfit = said_no(Answer(422, problem(("body.given", "missing"))), {}, ["given"])
+    now = referral(phq9=[3] * 9, version=8)
+    for said in (unfit, said_no(AWAY, {}, []), unsent()):
+        drawn = drawn_from(now, Held("consent", {"version": "7"}, said))
+        assert (drawn["held_version"], drawn["version"]) == ("7", 8), (
+            "other forms of the page are drawn afresh"
+        )
+    conflict = said_no(Answer(412, {"status": 412, "reason": "version_changed"}), {}, [])
+    assert drawn_from(now, Held("consent", {"version": "7"}, conflict))["held_version"] == 8
+
+
+def test_after_a_conflict_only_what_the_sender_changed_replaces_what_others_answered() -> None:
+    before = {PHQ9[0]: "1", PHQ9[1]: "1", PHQ9[2]: "1"}
+    sent = before | {PHQ9[1]: "2", PHQ9[2]: "2", PHQ9[3]: "2", "seen": seen_of(before), "version": "7"}
+    conflict = said_no(Answer(412, {"status": 412, "reason": "version_changed"}), {}, [])
+    now = referral(phq9=[3, 1, 3, None, 3, None, None, None, None], version=8)
+    drawn = drawn_from(now, Held("screening", sent, conflict))
+    assert [drawn["given"][name] for name in PHQ9[:6]] == ["3", "2", "2", "2", "3", ""]
+    assert drawn["theirs"] == {PHQ9[1]: "1", PHQ9[2]: "3"}
+    assert drawn["seen"].startswith("3,1,3,,3,")
+    unfit = said_no(Answer(422, problem(("body.phq9.items.0", "literal_error"))), {}, [])
+    assert drawn_from(now, Held("screening", sent, unfit))["given"] == sent
+
+
+def test_without_what_the_sender_saw_every_answer_counts_as_changed() -> None:
+    assert merged({PHQ9[0]: "1", "seen": "forged"}, {PHQ9[0]: "3", PHQ9[1]: "2"})[PHQ9[0]] == "1"
+    assert merged({PHQ9[0]: "1", "seen": "forged"}, {PHQ9[0]: "3", PHQ9[1]: "2"})[PHQ9[1]] == "2"
+
+
+def test_a_form_of_an_earlier_sign_in_says_that_nobody_was_alerted_by_it() -> None:
+    form = {"person.given_name": "Ada", CSSRS[0]: "yes"}
+    said = unsent(is_alarming=is_alarming(form))
+    drawn = page(
+        "intake-new.html",
+        said=said,
+        values=form,
+        key=said.key,
+        clinics=[("riverside", "Riverside")],
+        clinicians=[],
+    )
+    assert "Nothing was sent yet" in drawn
+    assert "Nobody was alerted by this form" in drawn
+    assert "tel:988" in drawn
+    assert 'value="Ada"' in drawn
+    assert said.status == 403
+
+
 @pytest.mark.parametrize("task", list(TASKS))
 def test_while_intake_is_away_a_task_is_shown_again_with_what_was_entered(task: str) -> None:
     form = {"idempotency_key": "k1", "version": "7", "variant": "ipt-14", "given": "no", PHQ9[8]: "2"}
     said = said_no(AWAY, form, [], is_alarming=True)
-    drawn = page("intake-referral.html", done="", task=task, said=said, values=form, version="7")
+    drawn = page("intake-referral.html", done="", **drawn_from(AWAY, Held(task, form, said)))
     assert drawn.count('name="task"') == 1
     assert f'name="task" value="{task}"' in drawn
     assert 'value="k1"' in drawn
@@ -217,7 +284,7 @@ def test_while_intake_is_away_the_referral_form_keeps_what_was_entered() -> None
 
 def page(template: str, **context: Any) -> str:
     viewer = Viewer("cln_r01", frozenset({"clinician"}), "riverside", MONDAY, "token")
-    known = {"new_key": lambda: "fresh", **content_of(AWAY, Clinics(clinics=()))}
+    known = {"new_key": lambda: "fresh", "instruments": instruments, **content_of(AWAY, Clinics(clinics=()))}
     drawing = Drawing(SystemClock(), idle_minutes=15)
     return drawing.text(template, path="/intake/ref_1", viewer=viewer, title="", **known | context)
 

@@ -1,10 +1,15 @@
 """What a person's page makes of what it knows: forms, refusals, pictures, flags, the story."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.care_plan.requests import MeasuresForm
+from services.dashboard.calendar.hours import Clinics, read_clinics
 from services.dashboard.domain.alert import Alert, OpenAlert
 from services.dashboard.domain.person import (
     Appointment,
@@ -16,19 +21,24 @@ from services.dashboard.domain.person import (
     Person,
     Referral,
 )
-from services.dashboard.pages.person import pictures
-from services.dashboard.pages.person.acts import Scene
-from services.dashboard.pages.person.answers import reply
+from services.dashboard.pages.actions import Drawn, speaks_of_danger
+from services.dashboard.pages.instruments import CSSRS_QUESTIONS
+from services.dashboard.pages.person import pictures, standing
+from services.dashboard.pages.person.acts import Act, Scene, zone_of
+from services.dashboard.pages.person.answers import SUPPORT, Reply, reply
 from services.dashboard.pages.person.catalogue import CATALOGUE, next_action, offered
 from services.dashboard.pages.person.fields import Unfit
 from services.dashboard.pages.person.flags import explained
-from services.dashboard.pages.person.measures import measures_in, shows_danger
+from services.dashboard.pages.person.measures import QUESTIONNAIRES, measures_in, shows_danger
 from services.dashboard.pages.person.story import Entry, gathered, latest_first
 from services.dashboard.pages.person.tales import TALES, details, tale
 from services.dashboard.store import Row
 from services.dashboard.subscribers import PEOPLE
+from services.dashboard.web.drawing import Drawing
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
+from services.dashboard.web.words import moment
+from shared.clock import SystemClock
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
@@ -60,7 +70,7 @@ def course(**more: Any) -> Course:
 def scene(course: Course | None = None, role: Any = "clinician", plan: Any = None, **more: Any) -> Scene:
     person = Person(id="pat_1", clinic_id="riverside", courses=(course,) if course else (), **more)
     viewer = Viewer("somebody", frozenset({role}), "riverside", NOW, "token")
-    return Scene(Row.of(person), viewer, NOW, plan)
+    return Scene(Row.of(person), viewer, NOW, "America/New_York", plan)
 
 
 def names(scene: Scene) -> set[str]:
@@ -93,14 +103,35 @@ def test_what_is_no_answer_goes_on_as_it_is_so_that_a_human_looks_at_it() -> Non
     ("entered", "danger"),
     [
         ({"phq9_9": "1"}, True),
-        ({"phq9_9": "0", "q1": "no"}, False),
+        ({"phq9_9": "0", "q1": "no", "q2": "no", "q6": "no"}, False),
         ({"phq9_9": "refused"}, False),
         ({"q4": "yes"}, True),
         ({"phq9_1": "3"}, False),
+        ({"phq9_9": "often"}, True),
     ],
 )
 def test_danger_is_seen_in_item_nine_and_in_the_c_ssrs(entered: dict[str, str], danger: bool) -> None:
     assert shows_danger(entered) is danger
+
+
+def test_danger_is_seen_wherever_care_plan_would_raise_a_flag_in_an_unfinished_c_ssrs_too() -> None:
+    for answers in product(("", "no", "yes"), repeat=len(CSSRS_QUESTIONS)):
+        entered = dict(zip(CSSRS_QUESTIONS, answers, strict=True)) | {"phq9_1": "1"}
+        flagged = MeasuresForm.model_validate(measures_in(entered)).signs() is not None
+        assert shows_danger(entered) is flagged, answers
+    assert shows_danger({"q1": "no"}), "begun and not finished"
+
+
+def test_a_person_is_asked_what_intake_asks_with_the_stems_of_the_instruments() -> None:
+    asked = {field.name: field for group in QUESTIONNAIRES for field in group.fields}
+    assert asked["phq9_9"].label.endswith("or of hurting yourself in some way")
+    assert asked["phq9_1"].asks.startswith("Over the last 2 weeks, how often have you been bothered")
+    assert asked["q5"].label == f"5. {CSSRS_QUESTIONS['q5']}"
+    assert [asked[name].asks for name in ("q1", "q2", "q6")] == [
+        "In the past month …",
+        "",
+        "Ever in your life …",
+    ]
 
 
 # What is sent
@@ -152,6 +183,39 @@ def test_a_flag_before_there_is_a_plan_goes_to_intake() -> None:
     ask = CATALOGUE["crisis-flag"].ask(scene(referrals=(Referral(id="ref_1", received_at=NOW),)), {})
     assert (ask.service, ask.path) == ("intake", "/referrals/ref_1/crisis-flag")
     assert CATALOGUE["crisis-flag"].ask(scene(course()), {}).service == "care_plan"
+
+
+def test_the_inventory_has_a_row_for_every_entry_that_was_sent() -> None:
+    sent = {"entry_9_text": "The ninth", "entry_30_rank": "3"}
+    again = replace(scene(course(), plan={"inventory": []}), entered=sent)
+    (form,) = CATALOGUE["inventory"].forms(again)
+    assert len(form.groups) == 30
+    assert len(CATALOGUE["inventory"].forms(scene(course()))[0].groups) == 4
+
+
+@pytest.mark.parametrize("name", ["move-appointment", "cancel-appointment", "record-session"])
+def test_an_appointment_that_is_offered_no_more_is_named_and_no_other_takes_its_place(name: str) -> None:
+    act, gone = CATALOGUE[name], "Appointment 1, Mon 23 Feb 15:00 is not open to this any more: choose one"
+    refused = Reply("refused", "Not done")
+    sent = page(act, replace(scene(course()), entered={"appointment": "pln_1.a1"}), refused)
+    assert f'<option value="" selected>{gone}</option>' in sent
+    assert 'value="pln_1.a3" selected' not in sent
+    nothing = page(act, replace(scene(course()), entered={"reason": "illness"}), refused)
+    assert '<option value="" selected>Choose one</option>' in nothing
+    linked = replace(scene(course()), appointment_id="pln_1.a1")
+    assert gone in page(act, replace(linked, entered=act.initial(linked)))
+    kept = page(act, replace(scene(course()), entered={"appointment": "pln_1.a3"}), refused)
+    assert 'value="pln_1.a3" selected' in kept
+    assert "Choose one" not in kept
+
+
+def page(act: Act, here: Scene, said: Reply | None = None) -> str:
+    """The action as it is drawn, with what was entered."""
+    known = standing(here) | {"act": act, "answer": None, "away": False, "open_here": True}
+    drawn = Drawn(here.entered, None, "k", said)
+    danger = said is not None and speaks_of_danger(act, here.entered)
+    known |= {"forms": act.forms(here), "drawn": drawn, "danger": danger, "support": SUPPORT}
+    return Drawing(SystemClock(), idle_minutes=15).text("person-action.html", path="/", viewer=None, **known)
 
 
 # What is offered
@@ -232,6 +296,44 @@ def test_a_reason_that_nobody_put_into_words_is_told_as_it_came() -> None:
 )
 def test_every_answer_has_a_state(status: int, reason: str, state: str) -> None:
     assert reply(Answer(status, {"reason": reason, "detail": "…"}), {}).state == state
+
+
+@pytest.mark.parametrize(
+    ("status", "problem", "heeded", "known"),
+    [
+        (409, {"reason": "wrong_phase"}, True, "yes"),
+        (412, {"reason": "version_changed"}, True, "yes"),
+        (422, {"reason": "invalid"}, True, "yes"),
+        (409, {"reason": "wrong_phase"}, False, "no"),
+        (409, {"reason": "changed_meanwhile"}, True, "unknown"),
+        (404, {"reason": "not_found"}, True, "no"),
+        (404, {"reason": "not_found", "crisis_support": "Call"}, False, "yes"),
+        (409, {"reason": "x", "crisis_notice": {"severity": "high"}}, False, "yes"),
+        (403, {"reason": "role_required"}, True, "no"),
+        (503, {"reason": "storage_unavailable"}, True, "unknown"),
+        (0, None, True, "unknown"),
+    ],
+)
+def test_that_people_were_alerted_is_claimed_only_where_the_answer_proves_it(
+    status: int, problem: Any, heeded: bool, known: str
+) -> None:
+    assert reply(Answer(status, problem), {}, heeded=heeded).alerted == known
+
+
+@pytest.mark.parametrize(
+    ("alerted", "told"),
+    [
+        ("unknown", "Act now: it is not certain that anybody was alerted"),
+        ("no", "Nobody was alerted yet"),
+        ("yes", "A crisis flag was raised all the same"),
+    ],
+)
+def test_a_flag_that_did_not_get_through_is_never_told_calmly(alerted: Any, told: str) -> None:
+    said = Reply("unavailable", "There is no answer right now", alerted=alerted)
+    drawn = page(CATALOGUE["crisis-flag"], scene(course()), said)
+    assert told in drawn
+    assert "call or text 988" in drawn
+    assert ("whoever is on call" in drawn) is (alerted != "yes")
 
 
 @pytest.mark.parametrize(
@@ -357,7 +459,53 @@ def test_an_announcement_that_is_not_understood_is_told_by_its_name() -> None:
 
 
 def test_details_leave_out_ids_of_the_person_and_keep_a_zero() -> None:
-    assert details({"patient_id": "pat_1", "total": 0, "baseline": None, "indicated": False}) == [
+    assert details({"patient_id": "pat_1", "total": 0, "baseline": None, "indicated": False}, "UTC") == [
         ("Total", "0"),
         ("Indicated", "no"),
     ]
+
+
+def test_details_give_instants_by_the_clinics_clock_and_days_as_they_are() -> None:
+    facts = {"raised_at": "2026-03-02T15:00:00Z", "review_on": "2026-03-09", "local_time": "2026-03-02T10:00"}
+    assert details(facts, "America/New_York") == [
+        ("Raised at", "Mon 02 Mar 2026 10:00"),
+        ("Review on", "2026-03-09"),
+        ("Local time", "2026-03-02T10:00"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason", "told"),
+    [
+        ("delivered", "delivered", "Reached: cln_r01, inbox here"),
+        ("failed", "timed_out", "Not reached: cln_r01, inbox here (no answer in time)"),
+        ("skipped", "acknowledged", "Not sent: cln_r01, inbox here (somebody had taken it by then)"),
+    ],
+)
+def test_whoever_was_not_reached_is_not_said_to_be_told(outcome: str, reason: str, told: str) -> None:
+    facts = {"contact_id": "cln_r01", "channel": "inbox", "outcome": outcome, "reason": reason}
+    assert tale("AlertNotified", facts) == told
+
+
+# The clinic's clock
+
+
+def test_deadlines_of_a_crisis_are_by_the_clinics_clock_before_there_is_an_appointment() -> None:
+    referred = Row.of(Person(id="pat_1", clinic_id="riverside", referrals=(Referral(id="ref_1"),)))
+    clinics = read_clinics(Path("deploy/config/clinics.json"))
+    assert zone_of(clinics, referred) == "America/New_York"
+    crisis = OpenAlert(
+        id="alr_1", kind="crisis", severity="high", state="open", reason="crisis_flag", raised_at=NOW,
+        acknowledge_by=NOW + timedelta(minutes=5), lease_until=None,
+    )  # fmt: skip
+    (flag,) = explained(Person(id="pat_1", alerts=(crisis,)), zone_of(clinics, referred))
+    assert ("To be taken by", "Mon 02 Mar 2026 10:05") in flag.inputs
+
+
+def test_a_time_of_a_clinic_that_nobody_knows_says_that_it_is_utc() -> None:
+    somewhere = Row.of(Person(id="pat_1", clinic_id="elsewhere"))
+    assert zone_of(Clinics(clinics=()), somewhere) == "UTC"
+    assert moment(NOW, "UTC") == "Mon 02 Mar 2026 15:00 UTC"
+    assert moment(NOW, "America/New_York") == "Mon 02 Mar 2026 10:00"
+    known = Row.of(Person(id="pat_1", clinic_id="elsewhere", courses=(course(),)))
+    assert zone_of(Clinics(clinics=()), known) == "America/New_York", "as the appointments have it"

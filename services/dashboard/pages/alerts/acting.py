@@ -18,8 +18,8 @@ from services.dashboard.pages.alerts.one import Held, draw, look
 from services.dashboard.pages.alerts.view import of_detail
 from services.dashboard.pages.alerts.watch import AlertId, Watcher
 from services.dashboard.pages.desk import Desk
-from services.dashboard.pages.forms import posted
-from services.dashboard.pages.signing_in import FORM
+from services.dashboard.pages.forms import is_ours
+from services.dashboard.pages.signing_in import FORM, form_of
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
 from shared.http.admission import not_found
@@ -45,15 +45,21 @@ class Unfit(Exception):
         self.errors = list(errors)
 
 
+class NotOurs(Exception):
+    """A form that was drawn for another sign-in."""
+
+
 def add(api: APIRouter, desk: Desk, neighbours: Neighbours) -> None:
     @api.post("/alerts/{alert_id}/{action}", openapi_extra=FORM, tags=[CRISIS])
     async def act(request: Request, viewer: Watcher, alert_id: AlertId, action: Action) -> Response:
         """Ask the alerts service to do it; what it refuses is shown with its reason, the entry kept."""
-        form = await posted(request, viewer)
+        form = await form_of(request)
         try:
             answer = await send(desk, viewer, alert_id, action, form)
+        except NotOurs:
+            held, status = Held(action, form, unsent=True), 403
         except Unfit as unfit:
-            held, status = Held(action, dict(form), errors=unfit.errors), 422
+            held, status = Held(action, form, errors=unfit.errors), 422
         else:
             if answer.ok:
                 detail = Detail.model_validate(answer.body)
@@ -104,7 +110,9 @@ def _instant(form: Form) -> str:
 
 async def send(desk: Desk, viewer: Viewer, id: str, action: Action, form: Form) -> Answer:
     """Once, however often the form is sent. A change that the form's reader would not have seen, such as a
-    delivery that ended, is no conflict: it is sent again with the new version. Raises `Unfit`."""
+    delivery that ended, is no conflict: it is sent again with the new version. Raises `NotOurs`, `Unfit`."""
+    if not is_ours(form.get("csrf", ""), viewer):
+        raise NotOurs
     body = body_of(action, form)
     key = form.get("idempotency_key", "")
     once = key if key.isascii() and key.isalnum() else None

@@ -28,7 +28,8 @@ from shared.http.problems import Problem
 class Held:
     """A form that was not accepted, with what was entered; `problem` or `errors` say why.
 
-    `unsure`: no answer came, so it may have been done; the same form sent again happens once.
+    `unsure`: no answer came, so it may have been done; the same form sent again happens once. `unsent`: it
+    was drawn for another sign-in, and never went to the alerts service.
     """
 
     action: str = ""
@@ -37,6 +38,7 @@ class Held:
     errors: list[tuple[str, str]] = field(default_factory=list)
     conflict: bool = False
     unsure: bool = False
+    unsent: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from services.dashboard.calendar.hours import read_clinics
 from services.dashboard.pages.calendar.away import leave_routes
 from services.dashboard.pages.calendar.feeds import feed_routes
 from services.dashboard.pages.calendar.leave import LeaveBook
@@ -15,7 +14,7 @@ from services.dashboard.pages.desk import Carer, Desk
 
 def router(desk: Desk) -> APIRouter:
     api = APIRouter(tags=["calendar"])
-    view = CalendarView(desk, read_clinics(desk.settings.clinics_file), LeaveBook(desk))
+    view = CalendarView(desk, desk.clinics, LeaveBook(desk))
 
     @api.get("/calendar", response_class=HTMLResponse)
     async def show_calendar(request: Request, viewer: Carer, asked: AskedFor, said: Said) -> HTMLResponse:

@@ -13,8 +13,8 @@ from services.dashboard.pages.calendar import leave as calendar_leave
 from services.dashboard.pages.calendar.place import Asked, Place
 from services.dashboard.pages.calendar.view import MOST_MOVED, CalendarView, SaidNow
 from services.dashboard.pages.desk import Carer
-from services.dashboard.pages.forms import posted
-from services.dashboard.pages.signing_in import FORM
+from services.dashboard.pages.forms import is_ours
+from services.dashboard.pages.signing_in import FORM, form_of
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
 from shared.http.admission import not_found
@@ -22,40 +22,46 @@ from shared.http.problems import Problem
 
 LeaveId = Annotated[str, Path(max_length=100, pattern=r"^[A-Za-z0-9_\-]+$")]
 LONGEST = timedelta(days=366)
-UNREACHABLE = 502
-GONE, CONFLICT = 404, 409
+UNSENT, GONE, CONFLICT, UNSURE = 403, 404, 409, 503
 
 
 def leave_routes(api: APIRouter, view: CalendarView) -> None:
     @api.post("/calendar/leave", openapi_extra=FORM)
     async def give_leave(request: Request, viewer: Carer) -> Response:
         """Enter leave; what stands in its way moves, and is shown."""
-        form = await posted(request, viewer)
+        form = await form_of(request)
         place = _place(view, viewer, form)
-        errors = mistakes(form)
-        if errors:
-            return await view.page(request, viewer, place, SaidNow(), status=422, errors=errors, form=form)
+        if not is_ours(form.get("csrf", ""), viewer):
+            return await _again(view, request, viewer, place, UNSENT, unsent=True, form=form)
+        if errors := mistakes(form):
+            return await _again(view, request, viewer, place, 422, errors=errors, form=form)
         answer = await calendar_leave.give(view.desk, viewer, form)
-        if not answer.ok:
-            return await _refused(view, request, viewer, place, answer, form)
         view.book.forget()
+        if not answer.ok:
+            return await _not_taken(view, request, viewer, place, answer, _key(form), form)
         return RedirectResponse(_given(place, form, answer.body["moved"]), 303)
 
     @api.post("/calendar/leave/{leave_id}/withdraw", openapi_extra=FORM)
     async def withdraw_leave(request: Request, viewer: Carer, leave_id: LeaveId) -> Response:
         """Take leave back; what was moved for it stays where people were told."""
-        form = await posted(request, viewer)
+        form = await form_of(request)
         place = _place(view, viewer, form)
-        clinician, key = form.get("clinician_id", ""), form.get("idempotency_key", "")
-        if not clinician:
+        if not is_ours(form.get("csrf", ""), viewer):
+            return await _again(view, request, viewer, place, UNSENT, unsent=True)
+        if not (clinician := form.get("clinician_id", "")):
             raise not_found()
-        answer = await calendar_leave.withdraw(view.desk, viewer, clinician, leave_id, key)
+        answer = await calendar_leave.withdraw(view.desk, viewer, clinician, leave_id, _key(form))
         view.book.forget()
         if answer.status == GONE:
-            return await view.page(request, viewer, place, SaidNow(), status=CONFLICT, conflict=True)
+            return await _again(view, request, viewer, place, CONFLICT, conflict=True)
         if not answer.ok:
-            return await _refused(view, request, viewer, place, answer, {})
+            key = _key(form).removeprefix(f"{leave_id}.")
+            return await _not_taken(view, request, viewer, place, answer, key, {})
         return RedirectResponse(place.address(said="leave-withdrawn") + "#leave", 303)
+
+
+def _key(form: Mapping[str, str]) -> str:
+    return form.get("idempotency_key", "")
 
 
 def _place(view: CalendarView, viewer: Viewer, form: Mapping[str, str]) -> Place:
@@ -102,14 +108,24 @@ def _given(place: Place, form: Mapping[str, str], moved: list[str]) -> str:
     return place.address(view="", day="", week=week, clinician=form["clinician_id"], **known)
 
 
-async def _refused(
+async def _not_taken(
     view: CalendarView,
     request: Request,
     viewer: Viewer,
     place: Place,
     answer: Answer,
+    key: str,
     form: Mapping[str, str],
 ) -> Response:
-    """The page again, the reason beside the form, and in it what was entered."""
-    known = {"refused": calendar_leave.refusal(answer), "form": form}
-    return await view.page(request, viewer, place, SaidNow(), status=answer.status or UNREACHABLE, **known)
+    """The page again, with what was entered. What may have been done all the same keeps its key."""
+    if not answer.is_certain:
+        known = {"key": key} if key else {}
+        return await _again(view, request, viewer, place, UNSURE, unsure=True, form=form, **known)
+    refused = calendar_leave.refusal(answer)
+    return await _again(view, request, viewer, place, answer.status, refused=refused, form=form)
+
+
+async def _again(
+    view: CalendarView, request: Request, viewer: Viewer, place: Place, status: int, **known: Any
+) -> Response:
+    return await view.page(request, viewer, place, SaidNow(), status=status, **known)

@@ -18,7 +18,6 @@ REFUSALS = {
     "in_the_past": "These days are past. Leave can be given for today and for days to come.",
     "no_free_slot": "The sessions on these days find no free hour within a year. Move or cancel some of "
     "them first.",
-    "service_unreachable": "The scheduler does not answer right now. Nothing was changed; try again.",
 }
 
 

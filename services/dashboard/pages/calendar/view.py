@@ -1,5 +1,6 @@
 """The calendar as a page: what is known of a week, arranged for the template."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -19,6 +20,16 @@ from services.dashboard.web.viewer import Viewer
 
 NEW_ADDRESS = "kith_feed"
 """The cookie in which a new secret address comes back to whoever asked for it, once."""
+
+UNTOUCHED: Mapping[str, Any] = {
+    "refused": None,
+    "conflict": False,
+    "unsure": False,
+    "unsent": False,
+    "errors": [],
+    "form": {},
+}
+"""What can be said of a form: a problem, somebody else was first, nobody knows, it was never sent."""
 
 MOST_MOVED = 40
 MOVED_BACK, MOVED_AHEAD = timedelta(days=30), timedelta(days=366)
@@ -73,9 +84,9 @@ class CalendarView:
         status: int = 200,
         **known: Any,
     ) -> HTMLResponse:
-        """`known`: a form that was refused (`refused`, `errors`, `form`, `conflict`)."""
+        """`known`: a form that was not taken, as in `UNTOUCHED`."""
         content = await self.content(viewer, place, said)
-        around = {"refused": None, "conflict": False, "errors": [], "form": {}, "key": new_key()} | known
+        around = {**UNTOUCHED, "key": new_key()} | known
         around |= await self._feed(request, viewer, place)
         clinics = [clinic for clinic in self.clinics.clinics if viewer.sees(clinic.id)]
         around["choices"] = _choices(clinics, place, content["people"])

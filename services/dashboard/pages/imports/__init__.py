@@ -4,7 +4,6 @@ With script the browser reads the file and sends its parts; without, a file of o
 of it is kept here.
 """
 
-import hmac
 from pathlib import PurePath
 from typing import Annotated, Any
 
@@ -14,9 +13,9 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from services.dashboard.calendar.hours import Clinics, read_clinics
+from services.dashboard.calendar.hours import Clinics
 from services.dashboard.pages.desk import Carer, Desk
-from services.dashboard.pages.forms import new_key
+from services.dashboard.pages.forms import is_ours, new_key, not_ours
 from services.dashboard.pages.imports.rows import COLUMNS, Format, Part, Unusable, read_part
 from services.dashboard.pages.imports.words import advice, shown
 from services.dashboard.web.viewer import Viewer
@@ -28,6 +27,10 @@ MAX_BYTES = 1_000_000
 MAX_ROWS = 500
 """What intake takes at once."""
 
+UNCERTAIN = (
+    "Intake did not answer in time, so some rows may have been taken in. Import the same file again: rows "
+    "that are known already change nothing."
+)
 LINES = {".ndjson", ".jsonl"}
 UPLOAD = {
     "requestBody": {"content": {"multipart/form-data": {"schema": {"type": "object"}}}},
@@ -48,22 +51,17 @@ class PartForm(BaseModel):
 
 def router(desk: Desk) -> APIRouter:
     api = APIRouter(tags=["imports"])
-    clinics = read_clinics(desk.settings.clinics_file)
-
-    async def drawn(request: Request, viewer: Viewer, status: int = 200, **context: Any) -> HTMLResponse:
-        known = {"clinic_id": "", "result": None, "said": "", "key": new_key(), **context}
-        known |= {"clinics": _seen(clinics, viewer), "columns": sorted(COLUMNS), "max_rows": MAX_ROWS}
-        return await desk.page(request, viewer, "import.html", title="Import", status=status, **known)
 
     @api.get("/intake/import", response_class=HTMLResponse)
     async def show_import(request: Request, viewer: Carer) -> HTMLResponse:
         """Where a file is chosen, and its import followed."""
-        return await drawn(request, viewer)
+        return await _page(desk, request, viewer)
 
     @api.post("/intake/import/parts", openapi_extra={"x-max-body-bytes": MAX_BYTES})
     async def import_part(request: Request, viewer: Carer, form: Annotated[PartForm, Body()]) -> Response:
         """One part of a file that the browser reads; answers counts, and what is to be mended."""
-        require_ours(request.headers.get("x-csrf-token", ""), viewer)
+        if not is_ours(request.headers.get("x-csrf-token", ""), viewer):
+            raise not_ours()
         try:
             part = read_part(form.text, form.format, header=form.header, first=form.first)
         except Unusable as unusable:
@@ -75,24 +73,36 @@ def router(desk: Desk) -> APIRouter:
         """A whole file of one part, for browsers without script."""
         async with request.form(max_files=1, max_fields=10) as sent:
             form = {name: value for name, value in sent.items() if isinstance(value, str)}
-            require_ours(form.get("csrf", ""), viewer)
-            kept = {"clinic_id": form.get("clinic_id", ""), "key": form.get("idempotency_key") or new_key()}
-            try:
-                format, part = await _uploaded(sent.get("file"))
-                result = await pass_on(desk, viewer, part, format, kept["clinic_id"], kept["key"])
-            except Unusable as unusable:
-                return await drawn(request, viewer, 422, **kept, said=unusable.said)
-            except Problem as problem:
-                return await drawn(request, viewer, problem.status, **kept, said=problem.detail)
-        return await drawn(request, viewer, clinic_id=kept["clinic_id"], result=result)
+            return await _whole(desk, request, viewer, form, sent.get("file"))
 
     return api
 
 
-def require_ours(token: str, viewer: Viewer) -> None:
-    """Raises `Problem` 403 for what was not drawn for this viewer."""
-    if not hmac.compare_digest(token.encode(), viewer.csrf.encode()):
-        raise Problem(403, "form_not_ours", "This form is out of date: load the page again.")
+async def _page(
+    desk: Desk, request: Request, viewer: Viewer, status: int = 200, **context: Any
+) -> HTMLResponse:
+    known = {"clinic_id": "", "result": None, "said": "", "unsure": False, "key": new_key(), **context}
+    known |= {"clinics": _seen(desk.clinics, viewer), "columns": sorted(COLUMNS), "max_rows": MAX_ROWS}
+    return await desk.page(request, viewer, "import.html", title="Import", status=status, **known)
+
+
+async def _whole(
+    desk: Desk, request: Request, viewer: Viewer, form: dict[str, str], file: Any
+) -> HTMLResponse:
+    """What became of an uploaded file; if it was not taken, the form again under the same key."""
+    kept = {"clinic_id": form.get("clinic_id", ""), "key": form.get("idempotency_key") or new_key()}
+    try:
+        if not is_ours(form.get("csrf", ""), viewer):
+            raise not_ours()
+        format, part = await _uploaded(file)
+        result = await pass_on(desk, viewer, part, format, kept["clinic_id"], kept["key"])
+    except Unusable as unusable:
+        return await _page(desk, request, viewer, 422, **kept, said=unusable.said)
+    except Problem as problem:
+        unsure = problem.status >= 500
+        said = UNCERTAIN if unsure else problem.detail
+        return await _page(desk, request, viewer, problem.status, **kept, said=said, unsure=unsure)
+    return await _page(desk, request, viewer, clinic_id=kept["clinic_id"], result=result)
 
 
 async def pass_on(

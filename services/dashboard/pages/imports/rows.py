@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from io import StringIO
 from typing import Any, Literal
 
+from services.dashboard.pages.instruments import CSSRS_QUESTIONS
 from services.dashboard.pages.intake.form import PERSON_TEXTS
-from services.dashboard.pages.intake.words import CSSRS_QUESTIONS, HISTORY_FLAGS
+from services.dashboard.pages.intake.words import HISTORY_FLAGS
 
 Format = Literal["csv", "ndjson"]
 Document = dict[str, Any]

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from services.dashboard.calendar.hours import read_clinics
 from services.dashboard.pages.desk import Carer, Desk
 from services.dashboard.pages.intake import new as intake_new
 from services.dashboard.pages.intake import queue as intake_queue
@@ -21,7 +20,7 @@ After = Annotated[str, Query(max_length=100, pattern=r"^[A-Za-z0-9_.\-]*$")]
 
 def router(desk: Desk) -> APIRouter:
     api = APIRouter(tags=["intake"])
-    clinics = read_clinics(desk.settings.clinics_file)
+    clinics = desk.clinics
 
     @api.get("/intake", response_class=HTMLResponse)
     async def show_queue(request: Request, viewer: Carer, tab: Tab = "review", after: After = "") -> Any:

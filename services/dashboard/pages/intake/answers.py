@@ -10,6 +10,7 @@ from services.dashboard.web.services import Answer
 
 CHANGED = frozenset({"version_changed", "changed_meanwhile"})
 LOST = 500
+NOT_OURS = {"status": 403, "reason": "form_not_ours"}
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,12 @@ class Said:
     @property
     def is_away(self) -> bool:
         """Intake did not take it in at all, or nobody knows."""
-        return int(self.problem.get("status", LOST)) >= LOST or int(self.problem["status"]) in (408, 429)
+        return self.status >= LOST or self.status in (408, 429)
+
+    @property
+    def is_unsent(self) -> bool:
+        """It was drawn for another sign-in, and intake has not heard of it."""
+        return self.problem.get("reason") == NOT_OURS["reason"]
 
     @property
     def is_conflict(self) -> bool:
@@ -49,3 +55,7 @@ def said_no(
     said = Said(refusal(problem), field_errors(problem, fields, within=within), is_alarming=is_alarming)
     kept = form.get("idempotency_key")
     return Said(said.problem, said.errors, kept, is_alarming) if said.is_away and kept else said
+
+
+def unsent(*, is_alarming: bool = False) -> Said:
+    return Said(NOT_OURS, is_alarming=is_alarming)

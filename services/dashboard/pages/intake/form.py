@@ -7,7 +7,8 @@ hears what it says about a crisis. Names of form fields are the paths of intake'
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from services.dashboard.pages.intake.words import CONDITIONS, CSSRS_QUESTIONS, HISTORY_FLAGS, VARIANTS
+from services.dashboard.pages.instruments import CSSRS_QUESTIONS, NO_SIGN
+from services.dashboard.pages.intake.words import CONDITIONS, HISTORY_FLAGS, VARIANTS
 
 Document = dict[str, Any]
 Form = Mapping[str, str]
@@ -85,12 +86,15 @@ def declining_of(form: Form) -> Document:
 
 
 def is_alarming(form: Form) -> bool:
-    """Whether something in it speaks of a crisis: if it cannot be handed in, a human must act on it now."""
-    item9 = form.get(PHQ9[8], "")
+    """Whether something in it speaks of a crisis: if it cannot be handed in, a human must act on it now.
+
+    As intake reads it: what is no answer is never taken for a no. A C-SSRS without a yes that is not finished
+    only waits for its other answers.
+    """
     return (
-        form.get("crisis", "") in ("yes", "unclear")
-        or item9 in ("1", "2", "3")
-        or any(form.get(name) == "yes" for name in CSSRS)
+        form.get("crisis", "") not in ("", "no")
+        or form.get(PHQ9[8], "") not in NO_SIGN
+        or any(form.get(name, "") not in ("", "no") for name in CSSRS)
     )
 
 
@@ -101,6 +105,21 @@ def answers_of(referral: Mapping[str, Any]) -> dict[str, str]:
     given[DIFFICULTY] = referral["difficulty"]
     given |= {name: referral["cssrs"]["answers"][name.rpartition(".")[2]] for name in CSSRS}
     return {name: "" if answer is None else str(answer) for name, answer in given.items()}
+
+
+def seen_of(answers: Form) -> str:
+    """The answers that a form is drawn with, sent along with it: what differs, its sender changed."""
+    return ",".join(answers.get(name, "") for name in SCREENING)
+
+
+def merged(form: Form, stored: Form) -> dict[str, str]:
+    """A form that others were faster than: their answers, and the sender's where the sender changed any."""
+    seen = form.get("seen", "").split(",")
+    before = dict(zip(SCREENING, seen, strict=True)) if len(seen) == len(SCREENING) else {}
+    sent = {name: form.get(name, "") for name in SCREENING}
+    return {
+        name: said if said != before.get(name, "") else stored.get(name, "") for name, said in sent.items()
+    }
 
 
 def _filled(form: Form, names: Iterable[str], prefix: str = "") -> Document:

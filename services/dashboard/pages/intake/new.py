@@ -7,13 +7,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.dashboard.calendar.hours import Clinics
+from services.dashboard.pages import instruments
 from services.dashboard.pages.desk import Carer, Desk
-from services.dashboard.pages.forms import new_key, posted
+from services.dashboard.pages.forms import is_ours, new_key
 from services.dashboard.pages.intake import words as intake_words
-from services.dashboard.pages.intake.answers import Said, said_no
+from services.dashboard.pages.intake.answers import Said, said_no, unsent
 from services.dashboard.pages.intake.errors import LABELS
 from services.dashboard.pages.intake.form import SCREENING, is_alarming, referral_of
-from services.dashboard.pages.signing_in import FORM
+from services.dashboard.pages.signing_in import FORM, form_of
 from services.dashboard.web.viewer import Viewer
 
 CREATED = 201
@@ -34,6 +35,7 @@ def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
             values=values,
             key=said.key if said else new_key(),
             words=intake_words,
+            instruments=instruments,
             **_choices(clinics, viewer),
         )
 
@@ -45,11 +47,13 @@ def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
     @api.post("/intake/new", openapi_extra=FORM)
     async def refer(request: Request, viewer: Carer) -> Response:
         """Hand a referral to intake; what was decided stands on the page that follows."""
-        form = await posted(request, viewer)
+        form = await form_of(request)
+        alarming = is_alarming(form)
+        if not is_ours(form.get("csrf", ""), viewer):
+            return await drawn(request, viewer, form, unsent(is_alarming=alarming))
         key = form.get("idempotency_key") or None
         answer = await desk.services.send(viewer, "intake", "POST", "/referrals", referral_of(form), key=key)
         if not answer.ok:
-            alarming = is_alarming(form)
             return await drawn(request, viewer, form, said_no(answer, form, FIELDS, is_alarming=alarming))
         done = "referred" if answer.status == CREATED else "added"
         return RedirectResponse(f"/intake/{answer.body['id']}?done={done}", 303)

@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.dashboard.calendar.hours import Clinics
+from services.dashboard.pages import instruments
 from services.dashboard.pages.desk import Carer, Desk
-from services.dashboard.pages.forms import new_key, posted
+from services.dashboard.pages.forms import is_ours, new_key
 from services.dashboard.pages.intake import words as intake_words
-from services.dashboard.pages.intake.answers import Said, said_no
+from services.dashboard.pages.intake.answers import Said, said_no, unsent
 from services.dashboard.pages.intake.form import (
     SCREENING,
     Document,
@@ -22,9 +23,11 @@ from services.dashboard.pages.intake.form import (
     declining_of,
     enrolment_of,
     is_alarming,
+    merged,
     screening_of,
+    seen_of,
 )
-from services.dashboard.pages.signing_in import FORM
+from services.dashboard.pages.signing_in import FORM, form_of
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
 from shared.http.admission import not_found
@@ -60,37 +63,20 @@ TASKS = {
 """A crisis names no version: an alarm is never out of date."""
 
 
-def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
-    async def drawn(
-        request: Request,
-        viewer: Viewer,
-        id: str,
-        *,
-        done: str = "",
-        task: str = "",
-        values: dict[str, str] | None = None,
-        said: Said | None = None,
-    ) -> HTMLResponse:
-        answer = await _read(desk, viewer, id, may_be_away=said is not None)
-        return await desk.page(
-            request,
-            viewer,
-            "intake-referral.html",
-            title="Referral",
-            status=said.status if said else 200,
-            done=done,
-            task=task,
-            said=said,
-            values=values or {},
-            version=answer.version if answer.ok else (values or {}).get("version", ""),
-            new_key=new_key,
-            **content_of(answer, clinics),
-        )
+@dataclass(frozen=True)
+class Held:
+    """A form that was not taken, as it was sent."""
 
+    task: str
+    form: dict[str, str]
+    said: Said
+
+
+def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
     @api.get("/intake/ref_{code}", response_class=HTMLResponse)
     async def show_referral(request: Request, viewer: Carer, code: Id, done: Done = "") -> HTMLResponse:
         """A referral with its answers, what was decided, and what may be done about it."""
-        return await drawn(request, viewer, f"ref_{code}", done=done)
+        return await _page(desk, clinics, request, viewer, f"ref_{code}", done=done)
 
     @api.get("/parts/intake/ref_{code}", response_class=HTMLResponse)
     async def show_referral_part(request: Request, viewer: Carer, code: Id) -> HTMLResponse:
@@ -101,23 +87,48 @@ def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
     @api.post("/intake/ref_{code}", openapi_extra=FORM)
     async def change_referral(request: Request, viewer: Carer, code: Id) -> Response:
         """Do one of the page's tasks; what intake refuses is shown with its reason, the input kept."""
-        id, form = f"ref_{code}", await posted(request, viewer)
+        id, form = f"ref_{code}", await form_of(request)
         name = form.get("task", "")
         task = TASKS.get(name)
         if task is None:
             raise Problem(422, "task_unknown", "There is no such form; load the page again.")
-        answer = await _do(desk, viewer, id, task, form)
-        if answer.ok:
+        said = await _do(desk, viewer, id, task, form)
+        if said is None:
             return RedirectResponse(f"/intake/{id}?done={name}", 303)
-        if answer.status == NOT_THERE:
-            raise not_found()
-        alarming = name == "crisis" or is_alarming(form)
-        said = said_no(answer, form, list(task.fields), within=task.within, is_alarming=alarming)
-        return await drawn(request, viewer, id, task=name, values=form, said=said)
+        return await _page(desk, clinics, request, viewer, id, held=Held(name, form, said))
 
 
-async def _do(desk: Desk, viewer: Viewer, id: str, task: Task, form: dict[str, str]) -> Answer:
-    version = form.get("version", "")
+async def _page(
+    desk: Desk,
+    clinics: Clinics,
+    request: Request,
+    viewer: Viewer,
+    id: str,
+    *,
+    done: str = "",
+    held: Held | None = None,
+) -> HTMLResponse:
+    """`held`: with the form that was not taken."""
+    answer = await _read(desk, viewer, id, may_be_away=held is not None)
+    status = held.said.status if held else 200
+    known = content_of(answer, clinics) | drawn_from(answer, held) | {"done": done, "new_key": new_key}
+    return await desk.page(request, viewer, "intake-referral.html", title="Referral", status=status, **known)
+
+
+async def _do(desk: Desk, viewer: Viewer, id: str, task: Task, form: dict[str, str]) -> Said | None:
+    """What stands in the way; `None` when it is done. Raises `Problem` 404."""
+    alarming = task.path == "crisis-flag" or is_alarming(form)
+    if not is_ours(form.get("csrf", ""), viewer):
+        return unsent(is_alarming=alarming)
+    answer = await _send(desk, viewer, id, task, form)
+    if answer.status == NOT_THERE:
+        raise not_found()
+    if answer.ok:
+        return None
+    return said_no(answer, form, list(task.fields), within=task.within, is_alarming=alarming)
+
+
+async def _send(desk: Desk, viewer: Viewer, id: str, task: Task, form: dict[str, str]) -> Answer:
     return await desk.services.send(
         viewer,
         "intake",
@@ -125,8 +136,14 @@ async def _do(desk: Desk, viewer: Viewer, id: str, task: Task, form: dict[str, s
         f"/referrals/{id}/{task.path}",
         task.body(form),
         key=form.get("idempotency_key") or None,
-        version=int(version) if task.versioned and version.isdecimal() else None,
+        version=_version(form) if task.versioned else None,
     )
+
+
+def _version(form: dict[str, str]) -> int:
+    """A form without a version has seen none: nothing is changed by it."""
+    given = form.get("version", "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else 0
 
 
 async def _read(desk: Desk, viewer: Viewer, id: str, *, may_be_away: bool = False) -> Answer:
@@ -141,9 +158,40 @@ async def _read(desk: Desk, viewer: Viewer, id: str, *, may_be_away: bool = Fals
         raise Problem(
             503,
             "service_unreachable",
-            "Intake does not answer right now. Nothing was changed; load the page again in a moment.",
+            "Intake does not answer right now: load the page again in a moment.",
         )
     return answer
+
+
+def drawn_from(answer: Answer, held: Held | None) -> dict[str, Any]:
+    """What the forms are drawn with, and for which version of the referral.
+
+    A form that is shown again stands for the version that its sender saw: only after a conflict, which shows
+    what it says now, for that one. Answers that others gave meanwhile are then taken over; where the
+    sender changed the same ones, the sender's stand, and what is recorded beside them (`theirs`).
+    """
+    stored = answers_of(answer.body) if answer.ok else {}
+    version = answer.version if answer.ok else ""
+    drawn: dict[str, Any] = {"given": stored, "seen": seen_of(stored), "theirs": {}, "version": version}
+    if held is None:
+        return {**drawn, "said": None, "task": "", "values": {}, "held_version": ""}
+    drawn |= {"said": held.said, "task": held.task, "values": held.form}
+    if held.said.is_conflict and answer.ok:
+        return {**drawn, "held_version": version, **_merged(held, stored)}
+    drawn["held_version"] = held.form.get("version", "")
+    if held.task == "screening":
+        drawn |= {"given": held.form, "seen": held.form.get("seen", "")}
+    return drawn
+
+
+def _merged(held: Held, stored: dict[str, str]) -> dict[str, Any]:
+    if held.task != "screening":
+        return {}
+    given = merged(held.form, stored)
+    return {
+        "given": given,
+        "theirs": {name: said for name, said in stored.items() if said and said != given[name]},
+    }
 
 
 def content_of(answer: Answer, clinics: Clinics) -> dict[str, Any]:
@@ -153,9 +201,9 @@ def content_of(answer: Answer, clinics: Clinics) -> dict[str, Any]:
     return {
         "referral": referral,
         "stage": referral["stage"] if referral else {},
-        "known_answers": answers_of(referral) if referral else {},
         "clinic_name": clinic.title if clinic else referral and referral["clinic_id"],
         "zone": clinic.zone if clinic else "UTC",
         "instant": datetime.fromisoformat,
         "words": intake_words,
+        "instruments": instruments,
     }

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from services.dashboard import outcomes
-from services.dashboard.calendar.hours import ClinicHours, Clinics, read_clinics
+from services.dashboard.calendar.hours import ClinicHours, Clinics
 from services.dashboard.outcomes import Outcomes, Window
 from services.dashboard.outcomes.together import together
 from services.dashboard.pages.desk import Carer, Desk, MaybeCode
@@ -70,7 +70,7 @@ class Span:
 
 def router(desk: Desk) -> APIRouter:
     api = APIRouter(tags=["outcomes"])
-    clinics = read_clinics(desk.settings.clinics_file)
+    clinics = desk.clinics
 
     async def counting(window: Window) -> Outcomes:
         return await outcomes.count(desk.database, window, desk.clock.now())

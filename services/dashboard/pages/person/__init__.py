@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -13,7 +14,7 @@ from services.dashboard.domain.person import Course
 from services.dashboard.pages.desk import Carer, Desk
 from services.dashboard.pages.person import pictures
 from services.dashboard.pages.person import story as person_story
-from services.dashboard.pages.person.acts import Scene
+from services.dashboard.pages.person.acts import Scene, zone_of
 from services.dashboard.pages.person.catalogue import CATALOGUE, next_action, offered
 from services.dashboard.pages.person.flags import explained
 from services.dashboard.store import ALERTS, NEVER_YET, PEOPLE, Row
@@ -87,7 +88,7 @@ async def content(desk: Desk, viewer: Viewer, patient_id: str, story: str) -> di
         person_story.page(desk.database, patient_id, story),
     )
     plan = answer.body if answer and answer.ok else None
-    scene = Scene(row, viewer, desk.clock.now(), plan)
+    scene = Scene(row, viewer, desk.clock.now(), zone_of(desk.clinics, row), plan)
     part = f"/parts/people/{row.id}" + (f"?story={story}" if story else "")
     return {
         **standing(scene),
@@ -156,14 +157,15 @@ def episodes(scene: Scene, alerts: Sequence[Alert]) -> list[dict[str, Any]]:
 def _episode(
     scene: Scene, course: Course, alerts: Sequence[Alert], following: Course | None
 ) -> dict[str, Any]:
-    crises = pictures.crises(alerts, course, following)
+    crises, zone = pictures.crises(alerts, course, following), ZoneInfo(scene.zone)
+    known = baseline(scene) if following is None else course.baseline
     end = course.closed_at or scene.now
     return {
         "course": course,
         "phases": pictures.phases(course),
         "crises": crises,
-        "picture": pictures.picture(course, crises, end),
-        "measured": pictures.measured(course, baseline(scene) if following is None else course.baseline),
+        "picture": pictures.picture(course, crises, end, zone),
+        "measured": pictures.measured(course, known, zone),
         "measures": pictures.measure_rows(course),
         "planned": [a for a in pictures.sessions(course) if a.status == "planned"],
         "past": [a for a in reversed(pictures.sessions(course)) if a.status != "planned"],

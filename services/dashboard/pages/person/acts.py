@@ -1,15 +1,17 @@
 """What an action on a person is made of: to whom it is open, what it asks for, what goes to a service."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
+from services.dashboard.calendar.hours import Clinics
 from services.dashboard.domain.person import Appointment, Course
-from services.dashboard.pages.person.fields import Entered, Form, Options, Unfit
+from services.dashboard.pages.person.fields import Entered, Field, Form, Options, Unfit
 from services.dashboard.store import NEVER, Row
 from services.dashboard.web.viewer import Viewer
-from services.dashboard.web.words import local, said
+from services.dashboard.web.words import UTC, local, said
 from shared.http.problems import Problem
 
 Section = Literal["Now", "Calendar", "Treatment", "Ending and after"]
@@ -24,13 +26,22 @@ class Scene:
     row: Row
     viewer: Viewer
     now: datetime
+    zone: str
+    """Of the clinic."""
     plan: Mapping[str, Any] | None = None
     appointment_id: str = ""
     """The appointment that a link came from."""
+    entered: Entered = field(default_factory=dict)
+    """Of a form that is drawn again, what was entered."""
 
     @property
     def course(self) -> Course | None:
         return self.row.course
+
+    @property
+    def today(self) -> date:
+        """At the clinic."""
+        return self.now.astimezone(ZoneInfo(self.zone)).date()
 
     @property
     def phase(self) -> str:
@@ -39,10 +50,6 @@ class Scene:
             return ""
         begun = self.course.phase == "referred" and self.course.started_at is not None
         return "initial" if begun else self.course.phase
-
-    @property
-    def zone(self) -> str:
-        return zone_of(self.course)
 
     @property
     def planned(self) -> list[Appointment]:
@@ -59,16 +66,24 @@ class Scene:
         """Those whose time has come, the first one first, and the next one."""
         return [a for a in self.planned if _start(a) <= self.now] + self.to_come[:1]
 
-    def options(self, appointments: list[Appointment]) -> Options:
-        return tuple((a.id, appointment_in_words(a)) for a in appointments)
+    def choice(self, appointments: list[Appointment]) -> Field:
+        """One of these. What was chosen before and is not among them any more is named, and nothing takes
+        its place."""
+        options = tuple((a.id, appointment_in_words(a)) for a in appointments)
+        before = self._known(self.entered.get("appointment") or self.appointment_id)
+        lost = f"{appointment_in_words(before)} is not open to this any more: choose one" if before else ""
+        return Field("appointment", "Appointment", "select", options, required=True, lost=lost)
 
     def appointment(self, entered: Entered) -> Appointment:
         """The one that was chosen, whatever became of it since. Raises `Unfit`."""
-        known = self.course.appointments if self.course else ()
-        chosen = next((a for a in known if a.id == entered.get("appointment")), None)
+        chosen = self._known(entered.get("appointment"))
         if chosen is None:
             raise Unfit(("appointment", "Appointment: choose one."))
         return chosen
+
+    def _known(self, id: str | None) -> Appointment | None:
+        known = self.course.appointments if self.course else ()
+        return next((a for a in known if a.id == id), None)
 
     def plan_path(self, rest: str = "") -> str:
         """An address of care_plan. Raises `Problem` 404 without a plan."""
@@ -81,10 +96,14 @@ def _start(appointment: Appointment) -> datetime:
     return appointment.starts_at or NEVER
 
 
-def zone_of(course: Course | None) -> str:
-    """The clinic's, as its appointments have it; UTC until there is one."""
-    zones = [a.zone for a in course.appointments if a.zone] if course else []
-    return zones[-1] if zones else "UTC"
+def zone_of(clinics: Clinics, row: Row) -> str:
+    """The clinic's; of one that is not configured, as its appointments have it. UTC, which is said, failing
+    both."""
+    clinic = clinics.get(row.clinic_id)
+    if clinic is not None:
+        return clinic.zone
+    zones = [a.zone for a in row.course.appointments if a.zone] if row.course else []
+    return zones[-1] if zones else UTC
 
 
 def appointment_in_words(appointment: Appointment) -> str:
@@ -119,6 +138,8 @@ class Act:
     (sessions, measures, flags) need none: care_plan refuses what contradicts an earlier one."""
     initial: Callable[[Scene], dict[str, str]] = lambda _: {}
     icon: str = ""
+    heeded: bool = False
+    """Takes questionnaires: care_plan raises a flag for signs of danger even in what it refuses."""
 
     def is_open_to(self, scene: Scene) -> bool:
         may = scene.viewer.treats or (scene.viewer.cares and not self.clinicians_only)

@@ -1,7 +1,7 @@
 """What a service answered to an entry, in words: done, refused with its reason, changed meanwhile, away."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from services.dashboard.pages.person.fields import Field
@@ -9,6 +9,7 @@ from services.dashboard.web.services import Answer
 from services.dashboard.web.words import said
 
 State = Literal["unfit", "refused", "conflict", "unavailable", "forbidden", "unsent"]
+Alerted = Literal["yes", "no", "unknown"]
 SUPPORT = (
     "If you or someone else may be in danger, call or text 988 (Suicide & Crisis Lifeline) or text HOME to "
     "741741 (Crisis Text Line). Kith is not an emergency service: it is not watched around the clock."
@@ -49,6 +50,10 @@ REASONS = {
 }
 
 
+HEEDED = frozenset({409, 412, 422})
+UNHEARD = frozenset({401, 403, 404, 409, 412, 422})
+"""Answers that are certain: nothing was done."""
+
 STATUSES: dict[State, int] = {
     "unfit": 422,
     "refused": 409,
@@ -70,6 +75,8 @@ class Reply:
     errors: list[tuple[str, str]] = field(default_factory=list)
     notice: Mapping[str, Any] | None = None
     """A crisis flag was raised all the same: severity, evidence, support."""
+    alerted: Alerted = "no"
+    """Whether signs of danger in the entry reached anybody: yes only where the answer proves it."""
 
     @property
     def status(self) -> int:
@@ -87,19 +94,38 @@ def unsent(why: str) -> Reply:
     )
 
 
-def reply(answer: Answer, fields: Mapping[str, Field]) -> Reply:
-    """`fields`: of the form, so that what a service objects to is shown at its field."""
+def reply(answer: Answer, fields: Mapping[str, Field], *, heeded: bool = False) -> Reply:
+    """`fields`: of the form, so that what a service objects to is shown at its field. `heeded`: the route
+    keeps signs of danger even of what it refuses."""
     problem: Mapping[str, Any] = answer.problem if isinstance(answer.problem, Mapping) else {}
+    return replace(_reply(answer.status, problem, fields), alerted=alerted(answer.status, problem, heeded))
+
+
+def alerted(status: int, problem: Mapping[str, Any], heeded: bool) -> Alerted:
+    """What an answer that is no success proves.
+
+    care_plan flags what its rules, versions and forms refuse (services/care_plan/heeding.py), never what
+    the caller may not do or what is not there; that others kept changing the plan may be said of the flag
+    itself. Intake says so with its lines of support.
+    """
+    if problem.get("crisis_notice") or problem.get("crisis_support"):
+        return "yes"
+    if heeded and status in HEEDED:
+        return "unknown" if problem.get("reason") == "changed_meanwhile" else "yes"
+    return "no" if status in UNHEARD else "unknown"
+
+
+def _reply(status: int, problem: Mapping[str, Any], fields: Mapping[str, Field]) -> Reply:
     reason = str(problem.get("reason", ""))
-    if answer.status == 412 or reason in ("version_changed", "changed_meanwhile"):
+    if status == 412 or reason in ("version_changed", "changed_meanwhile"):
         return Reply("conflict", "Somebody else changed this while you had it open")
-    if answer.status == 422:
+    if status == 422:
         return unfit(_errors(problem, fields))
-    if answer.status == 403:
+    if status == 403:
         return Reply("forbidden", "You may not do this", str(problem.get("detail", "")))
-    if answer.status in (404, 409):
+    if status in (404, 409):
         return _refused(problem, reason)
-    detail = str(problem.get("detail", "")) if answer.status else ""
+    detail = str(problem.get("detail", "")) if status else ""
     return Reply("unavailable", "There is no answer right now", detail or UNCERTAIN)
 
 

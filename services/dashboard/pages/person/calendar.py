@@ -7,20 +7,16 @@ HOLD_REASONS = ("illness", "travel", "inpatient_care", "clinician_absence", "pat
 ASKED = ("patient_asked", "clinician_asked", "clinic_asked")
 
 
-def _appointment(scene: Scene) -> Field:
-    return Field("appointment", "Appointment", "select", scene.options(scene.to_come), required=True)
-
-
 def _chosen(scene: Scene) -> dict[str, str]:
-    """The appointment that the link came from, or the next one; moved from where it stands."""
-    found = next((a for a in scene.to_come if a.id == scene.appointment_id), None)
-    chosen = found or next(iter(scene.to_come), None)
-    return {"appointment": chosen.id, "local_time": chosen.local_time} if chosen else {}
+    """The appointment that the link came from, moved from where it stands; without a link, the next one."""
+    wanted = scene.appointment_id or next((a.id for a in scene.to_come), "")
+    times = [a.local_time for a in scene.to_come if a.id == wanted]
+    return {"appointment": wanted, "local_time": "".join(times)}
 
 
 def _move_form(scene: Scene) -> tuple[Form, ...]:
     to = Field("local_time", "To", "datetime-local", required=True, hint=f"Time in {scene.zone}.")
-    return plain(_appointment(scene), to, submit="Move it", beside=True)
+    return plain(scene.choice(scene.to_come), to, submit="Move it", beside=True)
 
 
 def _move(scene: Scene, entered: Entered) -> Ask:
@@ -31,7 +27,7 @@ def _move(scene: Scene, entered: Entered) -> Ask:
 
 def _cancel_form(scene: Scene) -> tuple[Form, ...]:
     who = Field("reason", "Who asks for it", "radio", codes(*ASKED), required=True)
-    return plain(_appointment(scene), who, submit="Cancel the appointment", kind="danger")
+    return plain(scene.choice(scene.to_come), who, submit="Cancel the appointment", kind="danger")
 
 
 def _cancel(scene: Scene, entered: Entered) -> Ask:
@@ -48,7 +44,7 @@ def _hold_form(scene: Scene) -> tuple[Form, ...]:
             "Look at it again on",
             "date",
             required=True,
-            min=scene.now.date().isoformat(),
+            min=scene.today.isoformat(),
             hint="Whoever treats is reminded on that day.",
         ),
         submit="Put on hold",

@@ -66,7 +66,7 @@ def _frequency(otherwise: str) -> Field:
 
 
 def _today(scene: Scene) -> str:
-    return scene.now.date().isoformat()
+    return scene.today.isoformat()
 
 
 def _maintenance(scene: Scene, entered: Entered) -> Ask:

@@ -26,6 +26,10 @@ class Field:
     max: str | None = None
     maxlength: int | None = None
     rows: int = 4
+    asks: str = ""
+    """What stands above it, and holds for the fields after it as well."""
+    lost: str | None = None
+    """Of a choice that nothing may silently take the place of: said where it is offered no more."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from services.dashboard.charts import measures as measures_chart
 from services.dashboard.charts.points import Point
 from services.dashboard.domain.alert import Alert
 from services.dashboard.domain.person import Appointment, Course, Measure
-from services.dashboard.pages.person.acts import zone_of
 from services.dashboard.store import NEVER
 
 ADMINISTRATIVE = ("contract_shortened", "no_longer_needed", "plan_closed", "held", "maintenance_changed")
@@ -62,9 +61,8 @@ def sessions(course: Course) -> list[Appointment]:
     return sorted(known, key=lambda a: (place(a) or NEVER, a.id))
 
 
-def picture(course: Course, crises: Sequence[Span], now: datetime) -> Markup:
+def picture(course: Course, crises: Sequence[Span], now: datetime, zone: ZoneInfo) -> Markup:
     """Phases, sessions, crises and what comes next, by the clinic's calendar."""
-    zone = ZoneInfo(zone_of(course))
     shown = sessions(course)
     held = [Span("on hold", course.hold.since, None)] if course.hold else []
     return course_chart.course(
@@ -76,8 +74,7 @@ def picture(course: Course, crises: Sequence[Span], now: datetime) -> Markup:
     )
 
 
-def measured(course: Course, baseline: int | None) -> Markup:
-    zone = ZoneInfo(zone_of(course))
+def measured(course: Course, baseline: int | None, zone: ZoneInfo) -> Markup:
     phq9, gad7 = (
         [Point(m.at.astimezone(zone), m.total) for m in course.scores(name)] for name in ("phq9", "gad7")
     )

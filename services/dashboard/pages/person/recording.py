@@ -43,9 +43,8 @@ def _session_forms(scene: Scene) -> tuple[Form, ...]:
 
 
 def _when(scene: Scene) -> tuple[Field, ...]:
-    appointments = scene.options(scene.recordable)
     return (
-        Field("appointment", "Appointment", "select", appointments, required=True),
+        scene.choice(scene.recordable),
         Field(
             "at", "When", "datetime-local", hint=f"Empty: at the appointment's time. Time in {scene.zone}."
         ),
@@ -96,8 +95,8 @@ def _flag(scene: Scene, entered: Entered) -> Ask:
 
 
 def _first_appointment(scene: Scene) -> dict[str, str]:
-    known = [a.id for a in scene.recordable]
-    chosen = scene.appointment_id if scene.appointment_id in known else "".join(known[:1])
+    """The one that the link came from; without a link, the first that waits."""
+    chosen = scene.appointment_id or next((a.id for a in scene.recordable), "")
     return {"appointment": chosen, "by": "patient", "reason": "illness"}
 
 
@@ -113,6 +112,7 @@ RECORDING = (
         _session,
         initial=_first_appointment,
         icon="done",
+        heeded=True,
     ),
     Act(
         "take-measures",
@@ -124,6 +124,7 @@ RECORDING = (
         lambda _: (Form(QUESTIONNAIRES, "Record the measures"),),
         _measures,
         icon="not-improving",
+        heeded=True,
     ),
     Act(
         "crisis-flag",

@@ -11,7 +11,6 @@ from services.dashboard.store import STORY
 from shared.mongo import Document, MongoDatabase
 
 PAGE = 50
-SOURCES = ("intake", "care_plan", "scheduler", "alerts")
 
 
 @dataclass(frozen=True)
@@ -41,9 +40,8 @@ class Entry:
     def mark(self) -> str:
         return mark(self.type, self.said)
 
-    @property
-    def details(self) -> list[tuple[str, str]]:
-        return details(self.said)
+    def details(self, zone: str) -> list[tuple[str, str]]:
+        return details(self.said, zone)
 
 
 @dataclass(frozen=True)
@@ -73,10 +71,10 @@ async def page(database: MongoDatabase, patient_id: str, begin: str = "") -> Sto
 
 
 async def _with_causes(database: MongoDatabase, patient_id: str, rows: Sequence[Document]) -> list[Entry]:
-    wanted = {f"{source}/{row['caused_by']}" for row in rows if row["caused_by"] for source in SOURCES}
-    query: Document = {"_id": {"$in": sorted(wanted)}, "patient_id": patient_id}
+    wanted = {row["caused_by"] for row in rows if row["caused_by"]}
+    query: Document = {"patient_id": patient_id, "message_id": {"$in": sorted(wanted)}}
     found = await database[STORY].find(query).to_list(None) if wanted else []
-    causes = {row["_id"].partition("/")[2]: row for row in found}
+    causes = {row["message_id"]: row for row in found}
     here = {row["_id"] for row in rows}
     return [_entry(row, causes.get(row["caused_by"] or ""), patient_id, here) for row in rows]
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from services.dashboard.web.words import local, said
+from services.dashboard.pages.alerts.words import CHANNELS, OUTCOMES, WHY, word
+from services.dashboard.web.words import local, moment, said
 
 Facts = Mapping[str, Any]
 
@@ -41,6 +42,13 @@ def _alert(what: str) -> Callable[[Facts], str]:
         {name: value if name in kept else said(str(value)).lower() for name, value in facts.items()}
         | {"kind": said(facts["kind"])}
     )
+
+
+def _notified(facts: Facts) -> str:
+    """In the words of the alerts pages: whoever was not reached was not told."""
+    why = word(WHY, facts["reason"]) if facts.get("reason") else ""
+    told = f"{word(OUTCOMES, facts['outcome'])}: {facts['contact_id']}, {word(CHANNELS, facts['channel'])}"
+    return f"{told} ({why})" if why else told
 
 
 PHASES = {"ended": "The treatment ended", "closed": "The course is over"}
@@ -88,7 +96,7 @@ TALES: dict[str, Callable[[Facts], str]] = {
     "AnnouncementSkipped": lambda f: f"Not announced: {_spoken(f['skipped'])}, {said(f['reason'])}",
     "AlertRaised": _alert("Alert: {kind}, {severity}"),
     "AlertJoined": _alert("New evidence joined the alert: {kind}, {severity}"),
-    "AlertNotified": _alert("{contact_id} told by {channel}: {outcome}"),
+    "AlertNotified": _notified,
     "AlertEscalated": _alert("Alert escalated to {role}: {reason}"),
     "AlertAcknowledged": _alert("Alert taken by {by}: {kind}"),
     "AlertHandedOver": _alert("Alert handed over to {contact_id}"),
@@ -131,17 +139,27 @@ def mark(type: str, facts: Facts) -> str:
     return "dot-planned" if type in AHEAD else ""
 
 
-def details(facts: Facts) -> list[tuple[str, str]]:
-    """Everything that was said with it, in pairs of name and value."""
+def details(facts: Facts, zone: str) -> list[tuple[str, str]]:
+    """Everything that was said with it, in pairs of name and value; instants by the clinic's clock."""
     known = [
         (name, value) for name, value in facts.items() if name not in HIDDEN and value not in (None, [], "")
     ]
-    return [(said(name), _shown(value)) for name, value in known]
+    return [(said(name), _shown(value, zone)) for name, value in known]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, zone: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
         return _codes(value)
-    return str(value)
+    instant = _instant(value)
+    return moment(instant, zone) if instant else str(value)
+
+
+def _instant(value: Any) -> datetime | None:
+    """Days, and wall-clock times, which name no zone, are none."""
+    try:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return at if at and at.tzinfo else None

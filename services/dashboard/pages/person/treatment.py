@@ -27,7 +27,9 @@ def _entries(scene: Scene) -> list[dict[str, Any]]:
 
 
 def _inventory_form(scene: Scene) -> tuple[Form, ...]:
-    rows = min(MOST, max(ROWS, len(_entries(scene)) + SPARE))
+    """As many rows as were filled in, in the plan or by whoever sent the form."""
+    sent = max((place for place in range(1, MOST + 1) if _is_filled(scene.entered, place)), default=0)
+    rows = min(MOST, max(ROWS, len(_entries(scene)) + SPARE, sent))
     return (Form(tuple(_row(number) for number in range(1, rows + 1)), "Save the inventory"),)
 
 
