@@ -60,6 +60,8 @@ class AlertJoined(AlertEvent):
     reason: str
     previous_severity: Severity
     joined_at: datetime
+    acknowledge_by: datetime | None = None
+    """Until when an answer is owed from now on; a severity that rose sets it anew."""
 
 
 class AlertNotified(AlertEvent):
@@ -90,6 +92,8 @@ class AlertEscalated(AlertEvent):
         "assessment_overdue",
     ]
     escalated_at: datetime
+    acknowledge_by: datetime | None = None
+    """Until when an answer is owed from now on; a lease that ran out sets it anew."""
 
 
 class AlertAcknowledged(AlertEvent):

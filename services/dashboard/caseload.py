@@ -32,11 +32,12 @@ FLAGS: Mapping[str, tuple[Risk, ...]] = {
     "not-improving": (Risk.NOT_IMPROVING,),
     "overdue": (Risk.MISSED, Risk.OVERDUE),
     "review": (Risk.REVIEW,),
+    "waiting": (Risk.WAITING,),
     "hold": (Risk.ON_HOLD,),
     "on-course": (Risk.ON_COURSE,),
     "done": (Risk.DONE,),
 }
-SHOWN: Document = {"referrals": 0, "flags": 0}
+SHOWN: Document = {"referrals": 0, "flags": 0, "alarmed_for": 0}
 
 
 @dataclass(frozen=True)

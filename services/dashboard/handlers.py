@@ -43,6 +43,13 @@ def when_announced_tell_in_the_story(fact: Inbound, work: ReadWork) -> None:
     work.tell(fact)
 
 
+def when_crisis_flagged_show_it(fact: inbound.CrisisFlag, work: ReadWork) -> None:
+    """Who is flagged stands first until a crisis was opened for the flag."""
+    work.tell(fact)
+    message_id = work.message.id if work.message else ""
+    _keep(work, fact, referrals.flagged(work.person(fact.patient_id), fact, message_id))
+
+
 def when_intake_declined_show_it(fact: inbound.IntakeDeclined, work: ReadWork) -> None:
     work.tell(fact)
     _keep(work, fact, referrals.declined(work.person(fact.patient_id), fact, _at(work)))
@@ -79,4 +86,6 @@ def _show(fact: inbound.AlertFact, alert: Alert, work: ReadWork) -> None:
     work.tell(fact)
     work.alerts.save(alert)
     if alerting.is_about_a_person(fact):
-        _keep(work, fact, alerting.shown_with(work.person(fact.patient_id), alert))
+        cause = work.message.causation_id if work.message else None
+        person = alerting.heard(work.person(fact.patient_id), fact, cause)
+        _keep(work, fact, alerting.shown_with(person, alert))

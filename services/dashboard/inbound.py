@@ -280,6 +280,7 @@ class AlertRaised(AlertFact):
 class AlertJoined(AlertFact):
     reason: str
     joined_at: datetime
+    acknowledge_by: datetime | None = None
 
 
 class AlertNotified(AlertFact):
@@ -298,6 +299,7 @@ class AlertEscalated(AlertFact):
     role: str
     reason: str
     escalated_at: datetime
+    acknowledge_by: datetime | None = None
 
 
 class AlertAcknowledged(AlertFact):

@@ -59,7 +59,7 @@ class Row(Person):
     alert_id: str | None
     """The alert that the next action is about."""
     since: datetime
-    """What the same risk is sorted by: the raising of the alert, or the next appointment."""
+    """What the same risk is sorted by: since when it is so, or the next appointment."""
     phase: str
     clinician_id: str
     next_at: datetime
@@ -73,13 +73,12 @@ class Row(Person):
         stands, course = standing(person), person.course
         upcoming = course.next_appointment if course else None
         next_at = (upcoming.starts_at if upcoming else None) or NEVER
-        alert = next((a for a in person.alerts if a.id == stands.alert_id), None)
         known = {name: getattr(person, name) for name in Person.model_fields}
         derived: dict[str, Any] = {
             "risk": int(stands.risk),
             "action": stands.action,
             "alert_id": stands.alert_id,
-            "since": alert.raised_at if alert else next_at,
+            "since": stands.since or next_at,
             "phase": course.phase if course else "referred",
             "clinician_id": person.clinician or "",
             "next_at": next_at,

@@ -8,6 +8,7 @@ from services.dashboard.handlers import (
     when_alert_changed_show_it,
     when_alert_raised_show_it,
     when_announced_tell_in_the_story,
+    when_crisis_flagged_show_it,
     when_intake_declined_show_it,
     when_phase_overdue_mark_the_course,
 )
@@ -41,8 +42,8 @@ PEOPLE = Reactions(
         inbound.IntakeReviewRequired: shows(referrals.in_review),
         inbound.IntakeCompleted: shows(referrals.completed),
         inbound.IntakeDeclined: when_intake_declined_show_it,
-        inbound.IntakeCrisisFlagRaised: shows(referrals.flagged),
-        inbound.CarePlanCrisisFlagRaised: shows(referrals.flagged),
+        inbound.IntakeCrisisFlagRaised: when_crisis_flagged_show_it,
+        inbound.CarePlanCrisisFlagRaised: when_crisis_flagged_show_it,
         inbound.CarePlanStarted: shows(courses.started),
         inbound.PhaseEntered: shows(courses.entered),
         inbound.PhaseOverdue: when_phase_overdue_mark_the_course,

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from services.dashboard.domain.risk import Risk
 from services.dashboard.store import ReadWork, Row
 from services.dashboard.subscribers import PEOPLE
+from services.intake import events as intake
 from shared.messaging.envelope import Envelope
-from tests.support.courses import BEGIN, history
+from tests.support.courses import BEGIN, history, later, sealed
 
 STREAMS = history()
 TURNS = [number for number, stream in enumerate(STREAMS) for _ in stream]
@@ -59,3 +60,23 @@ def test_the_person_is_what_was_announced() -> None:
 def test_everything_stands_in_the_story_once() -> None:
     work = folded(in_turns(TURNS))
     assert len({row["_id"] for row in work._story}) == len(work._story) == len(TURNS)
+
+
+def unheard() -> list[list[Envelope]]:
+    """The same history, with a flag of intake's that came later and that nobody was alerted for."""
+    flag = intake.CrisisFlagRaised(
+        patient_id="pat_1", clinic_id="riverside", flag_id="flg_2", referral_id="ref_1", severity="moderate",
+        evidence=("phq9_item9",), clinician_id=None, raised_at=later(weeks=4),
+    )  # fmt: skip
+    return [*STREAMS, sealed("ref_1-crisis", [flag])]
+
+
+UNHEARD = unheard()
+
+
+@given(st.permutations([number for number, stream in enumerate(UNHEARD) for _ in stream]))
+def test_a_flag_nobody_was_alerted_for_stands_first_whatever_the_order(turns: list[int]) -> None:
+    left = [iter(stream) for stream in UNHEARD]
+    person = shown(folded([next(left[turn]) for turn in turns]))
+    assert (person["risk"], person["action"]) == (Risk.CRISIS_MODERATE, "answer_flag")
+    assert person["since"] == later(weeks=4)

@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
 
 from services.alerts import events as alerts
 from services.care_plan import events as care
+from services.dashboard import inbound
+from services.dashboard.domain.alert import Alert
+from services.dashboard.domain.person import Person
 from services.intake import events as intake
 from services.scheduler import events as scheduling
 from shared.messaging.envelope import Cause, Envelope, seal
@@ -192,3 +196,17 @@ def _crisis(about: dict[str, str], id: str) -> list[Event]:
              "lease_until": at + timedelta(minutes=36), "in_time": False}
         ),
     ]  # fmt: skip
+
+
+F = TypeVar("F", bound=inbound.AlertFact)
+
+
+def alerted(fact: type[F], **said: Any) -> F:
+    """What the dashboard hears of a crisis of `pat_1`; `said` replaces what is usual."""
+    usual = {"patient_id": "pat_1", "clinic_id": CLINIC, "alert_id": "alr_1", "kind": "crisis"}
+    return fact.model_validate({**usual, "severity": "low", **said})
+
+
+def alone(alert: Alert) -> Person:
+    """Somebody of whom nothing else is known."""
+    return Person(id="pat_1", clinic_id=CLINIC, alerts=(alert.in_short(),))

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal
 
 from services.alerts.domain.alert import NOT_PAGED, Alert, Outcome, heading
-from services.alerts.domain.obligations import BREACHES, breach, oblige
+from services.alerts.domain.obligations import BREACHES, breach, due, oblige
 from services.alerts.domain.reasons import NotifyReason
 from services.alerts.domain.roster import OnCall
 from services.alerts.domain.telling import tell
@@ -54,8 +54,9 @@ def climb(alert: Alert, on_call: OnCall, planned: datetime, now: datetime, reaso
 def escalated(
     alert: Alert, step: int, role: str, reason: NotifyReason | Literal["step_empty"], now: datetime
 ) -> AlertEscalated:
+    about = {**heading(alert), "acknowledge_by": due(alert, "acknowledge")}
     return AlertEscalated.model_validate(
-        {**heading(alert), "step": step, "role": role, "reason": reason, "escalated_at": now}
+        {**about, "step": step, "role": role, "reason": reason, "escalated_at": now}
     )
 
 

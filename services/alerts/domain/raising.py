@@ -45,7 +45,11 @@ def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
     else:
         out = Outcome(alert.decided(now, "skip", "joined_open_alert"))
     told = AlertJoined(
-        **heading(out.alert), reason=evidence.reason, previous_severity=previous, joined_at=now
+        **heading(out.alert),
+        reason=evidence.reason,
+        previous_severity=previous,
+        joined_at=now,
+        acknowledge_by=due(out.alert, "acknowledge"),
     )
     return Outcome(out.alert, (told, *out.events), out.deliveries)
 

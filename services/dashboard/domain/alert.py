@@ -45,6 +45,7 @@ class OpenAlert(BaseModel):
     severity: str
     state: State
     reason: str
+    joined_for: str | None = None
     raised_at: datetime
     acknowledge_by: datetime | None
     lease_until: datetime | None
@@ -62,8 +63,12 @@ class Alert(BaseModel):
     severity: str
     state: State = "open"
     reason: str = ""
+    """Why it was raised."""
+    joined_for: str | None = None
+    """The reason of what joined it last."""
     raised_at: datetime
     acknowledge_by: datetime | None = None
+    """Until when an answer is owed: a severity that rose or a lease that ran out sets it anew."""
     joined: int = 0
     told: tuple[Told, ...] = ()
     climbed: tuple[Climbed, ...] = ()
@@ -71,6 +76,9 @@ class Alert(BaseModel):
     acknowledged_at: datetime | None = None
     """The last time: somebody may take it over."""
     first_acknowledged_at: datetime | None = None
+    first_severity: str | None = None
+    """In force when it was first taken, and so was `first_limit`."""
+    first_limit: datetime | None = None
     in_time: bool | None = None
     lease_until: datetime | None = None
     handed_to: str | None = None
@@ -80,12 +88,6 @@ class Alert(BaseModel):
     resolved_by: str | None = None
     resolved_at: datetime | None = None
     disposition: str | None = None
-
-    @property
-    def first_page(self) -> datetime | None:
-        """When the first message reached somebody outside of the inbox."""
-        reached = [t.at for t in self.told if t.outcome == "delivered" and t.channel != "inbox"]
-        return min(reached, default=None)
 
     def in_short(self) -> OpenAlert:
         return OpenAlert.model_validate(self.model_dump(include=set(OpenAlert.model_fields)))

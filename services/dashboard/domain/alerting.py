@@ -1,9 +1,18 @@
 """An alert's story: raised, told, climbed, taken, resolved."""
 
+from datetime import datetime
+
 from services.dashboard import inbound
 from services.dashboard.domain.alert import Alert, Climbed, Told
 from services.dashboard.domain.parts import put, without
 from services.dashboard.domain.person import UNKNOWN, Person
+
+Update = dict[str, object]
+
+SEVERITIES = ("routine", "low", "moderate", "high")
+IN_NOBODYS_HANDS: Update = {"state": "open", "lease_until": None, "handed_to": None, "answer_by": None}
+WHILE_IN_HAND = ("contact_overdue", "assessment_overdue")
+"""Reasons to climb that leave an alert with whoever has it; for every other reason nobody has."""
 
 
 def raised(fact: inbound.AlertRaised) -> Alert:
@@ -20,20 +29,20 @@ def raised(fact: inbound.AlertRaised) -> Alert:
 
 
 def changed(alert: Alert, fact: inbound.AlertFact) -> Alert:
-    """What a fact makes of an alert. A later fact carries the severity in force."""
-    alert = alert.model_copy(update={"severity": fact.severity, "kind": fact.kind})
+    """What a fact makes of an alert. A later fact carries the severity in force, and may know the clinic."""
+    before = alert
+    alert = alert.model_copy(update=_in_force(alert, fact))
     match fact:
         case inbound.AlertJoined():
-            update = {"joined": alert.joined + 1, "state": _asked_anew(alert)}
+            update = _joined(before, fact)
         case inbound.AlertNotified():
-            told = Told.model_validate(fact.model_dump(include=set(Told.model_fields)))
-            update = {"told": (*alert.told, told)}
+            update = _told(alert, fact)
         case inbound.AlertEscalated():
             update = _climbed(alert, fact)
         case inbound.AlertAcknowledged():
             update = _taken(alert, fact)
         case inbound.AlertHandedOver():
-            update = {"handed_to": fact.contact_id, "answer_by": fact.answer_by}
+            update = _handed_over(alert, fact)
         case inbound.AlertAssessed():
             update = {"state": "assessed", "assessed_by": fact.by, "assessed_at": fact.assessed_at,
                       "lease_until": None}  # fmt: skip
@@ -45,32 +54,81 @@ def changed(alert: Alert, fact: inbound.AlertFact) -> Alert:
     return alert.model_copy(update=update)
 
 
-def _asked_anew(alert: Alert) -> str:
-    """New evidence asks for a new assessment (clinical.md, Crisis)."""
-    return "open" if alert.kind == "crisis" and alert.state == "assessed" else alert.state
+def _in_force(alert: Alert, fact: inbound.AlertFact) -> Update:
+    known: Update = {"severity": fact.severity, "kind": fact.kind}
+    if fact.clinic_id != UNKNOWN:
+        known["clinic_id"] = fact.clinic_id
+    return known
 
 
-def _climbed(alert: Alert, fact: inbound.AlertEscalated) -> dict[str, object]:
-    """A lease that ran out is nobody's any more."""
+def _joined(before: Alert, fact: inbound.AlertJoined) -> Update:
+    """New evidence asks for a new assessment (clinical.md, Crisis); who took less has not taken more."""
+    update: Update = {"joined": before.joined + 1, "joined_for": fact.reason, **_limit(before, fact)}
+    evidence = before.kind == "crisis" and before.state == "assessed"
+    return (
+        {**update, **IN_NOBODYS_HANDS}
+        if evidence or _rank(fact.severity) > _rank(before.severity)
+        else update
+    )
+
+
+def _rank(severity: str) -> int:
+    """What has no name here is as severe as can be: fail towards alarm."""
+    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
+
+
+def _limit(alert: Alert, fact: inbound.AlertJoined | inbound.AlertEscalated) -> Update:
+    """Facts of an older version do not say until when an answer is owed."""
+    return {"acknowledge_by": fact.acknowledge_by or alert.acknowledge_by}
+
+
+def _told(alert: Alert, fact: inbound.AlertNotified) -> Update:
+    """Somebody was told after the lease had run out, of which nothing else may be said."""
+    told = Told.model_validate(fact.model_dump(include=set(Told.model_fields)))
+    update: Update = {"told": (*alert.told, told)}
+    lapsed = alert.state == "acknowledged" and _is_before(alert.lease_until, fact.at)
+    return {**update, **IN_NOBODYS_HANDS} if lapsed else update
+
+
+def _is_before(moment: datetime | None, other: datetime) -> bool:
+    return moment is not None and moment < other
+
+
+def _climbed(alert: Alert, fact: inbound.AlertEscalated) -> Update:
+    """Who climbs is in nobody's hands, or not any more: a lease may end long before anybody is told."""
     climbed = Climbed(step=fact.step, role=fact.role, reason=fact.reason, at=fact.escalated_at)
-    update: dict[str, object] = {"climbed": (*alert.climbed, climbed)}
-    if fact.reason in ("lease_expired", "severity_raised", "new_evidence"):
-        update |= {"state": "open", "lease_until": None, "handed_to": None, "answer_by": None}
-    return update
+    update: Update = {"climbed": (*alert.climbed, climbed), **_limit(alert, fact)}
+    return update if fact.reason in WHILE_IN_HAND else {**update, **IN_NOBODYS_HANDS}
 
 
-def _taken(alert: Alert, fact: inbound.AlertAcknowledged) -> dict[str, object]:
+def _handed_over(alert: Alert, fact: inbound.AlertHandedOver) -> Update:
+    """Whoever asks keeps it until the answer is due."""
+    update: Update = {"handed_to": fact.contact_id, "answer_by": fact.answer_by}
+    return {**update, "lease_until": fact.answer_by} if alert.state == "acknowledged" else update
+
+
+def _taken(alert: Alert, fact: inbound.AlertAcknowledged) -> Update:
     """Whoever takes over what was assessed already takes it to its end."""
-    return {
+    update: Update = {
         "state": "assessed" if alert.state == "assessed" else "acknowledged",
         "acknowledged_by": fact.by,
         "acknowledged_at": fact.acknowledged_at,
-        "first_acknowledged_at": alert.first_acknowledged_at or fact.acknowledged_at,
         "in_time": fact.in_time,
         "lease_until": fact.lease_until,
         "handed_to": None,
         "answer_by": None,
     }
+    return {**update, **_first_taken(alert, fact)}
+
+
+def _first_taken(alert: Alert, fact: inbound.AlertAcknowledged) -> Update:
+    """What held when it was first taken stays; alerts stored before that was kept know only when."""
+    if alert.first_acknowledged_at is not None:
+        return {}
+    if alert.acknowledged_at is not None:
+        return {"first_acknowledged_at": alert.acknowledged_at}
+    return {"first_acknowledged_at": fact.acknowledged_at, "first_severity": alert.severity,
+            "first_limit": alert.acknowledge_by}  # fmt: skip
 
 
 def shown_with(person: Person, alert: Alert) -> Person:
@@ -80,6 +138,22 @@ def shown_with(person: Person, alert: Alert) -> Person:
         alerts = put(alerts, alert.in_short())
     shown: Person = person.but(alerts=alerts)
     return shown
+
+
+def heard(person: Person, fact: inbound.AlertFact, cause: str | None) -> Person:
+    """Which flags alerts has heard of: a crisis that was raised or joined says so, and of which message."""
+    match fact:
+        case inbound.AlertRaised():
+            at = fact.raised_at
+        case inbound.AlertJoined():
+            at = fact.joined_at
+        case _:
+            return person
+    if fact.kind != "crisis":
+        return person
+    causes = {*person.alarmed_for, cause} if cause else person.alarmed_for
+    heard: Person = person.but(alarmed_at=max(person.alarmed_at or at, at), alarmed_for=tuple(sorted(causes)))
+    return heard
 
 
 def is_about_a_person(fact: inbound.AlertFact) -> bool:

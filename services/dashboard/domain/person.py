@@ -34,6 +34,10 @@ class Referral(Frozen):
     codes: tuple[str, ...] = ()
     """What is missing, or why a human has to decide."""
 
+    @property
+    def is_undecided(self) -> bool:
+        return self.state in ("received", "incomplete", "review")
+
 
 class Measure(Frozen):
     """`total` is `None` when an item was not answered: a partial sum is never a score.
@@ -172,6 +176,8 @@ class Flag(Frozen):
     severity: str
     evidence: tuple[str, ...]
     at: datetime
+    message_id: str = ""
+    """The message that announced it; empty for flags stored before that was kept."""
 
 
 class Person(Frozen):
@@ -182,19 +188,36 @@ class Person(Frozen):
     alerts: tuple[OpenAlert, ...] = ()
     """The live ones, in order of their ids."""
     flags: tuple[Flag, ...] = ()
+    alarmed_at: datetime | None = None
+    """When evidence last opened or joined a crisis."""
+    alarmed_for: tuple[str, ...] = ()
+    """The messages that did, in order of their ids."""
 
     @property
     def course(self) -> Course | None:
-        """The latest episode."""
-        return max(self.courses, key=lambda course: (course.episode, course.id), default=None)
+        """The latest episode of those that run, else of those that are closed."""
+        return max(self.courses, key=lambda c: (c.closed is None, c.episode, c.id), default=None)
 
     @property
     def referral(self) -> Referral | None:
-        """The latest referral."""
-        known = [r for r in self.referrals if r.received_at is not None]
-        return max(known, key=lambda r: (r.received_at, r.id), default=None) or next(
-            iter(self.referrals), None
+        """The latest one that waits for somebody, else the latest."""
+        return max(
+            self.referrals,
+            key=lambda r: (r.is_undecided, r.received_at is not None, r.received_at, r.id),
+            default=None,
         )
+
+    @property
+    def unheard_flags(self) -> tuple[Flag, ...]:
+        """Flags that no crisis was opened for or joined by, as far as was announced.
+
+        By the message that led to the alert; by time where that is not told.
+        """
+        return tuple(flag for flag in self.flags if flag.message_id and not self._is_heard(flag))
+
+    def _is_heard(self, flag: Flag) -> bool:
+        later = self.alarmed_at is not None and flag.at <= self.alarmed_at
+        return later or flag.message_id in self.alarmed_for
 
     @property
     def clinician(self) -> str | None:

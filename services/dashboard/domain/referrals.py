@@ -34,7 +34,13 @@ def declined(person: Person, fact: inbound.IntakeDeclined, at: datetime) -> Pers
     )
 
 
-def flagged(person: Person, fact: inbound.CrisisFlag) -> Person:
-    flag = Flag(id=fact.flag_id, severity=fact.severity, evidence=fact.evidence, at=fact.raised_at)
+def flagged(person: Person, fact: inbound.CrisisFlag, message_id: str) -> Person:
+    flag = Flag(
+        id=fact.flag_id,
+        severity=fact.severity,
+        evidence=fact.evidence,
+        at=fact.raised_at,
+        message_id=message_id,
+    )
     flagged: Person = person.but(flags=put(person.flags, flag))
     return flagged

@@ -3,15 +3,18 @@
 Both come from what was announced alone, so the order changes only when something happens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import IntEnum
-from typing import Literal
+from typing import Literal, TypeVar
 
 from services.dashboard.domain.alert import OpenAlert
-from services.dashboard.domain.person import Course, Person
+from services.dashboard.domain.person import Course, Flag, Person, Referral
 
 Action = Literal[
     "take_crisis",
+    "answer_flag",
     "assess_crisis",
     "resolve_crisis",
     "decide_relapse",
@@ -24,6 +27,7 @@ Action = Literal[
     "review_maintenance",
     "decide_referral",
     "complete_screening",
+    "ask_for_plan",
     "prepare_ending",
     "see",
     "book",
@@ -48,9 +52,11 @@ class Risk(IntEnum):
     """A session nobody recorded, a phase whose work is not done, a review that is due."""
     REVIEW = 9
     """A referral that waits for a human."""
-    ON_HOLD = 10
-    ON_COURSE = 11
-    DONE = 12
+    WAITING = 10
+    """Enrolled, and no care plan was heard of."""
+    ON_HOLD = 11
+    ON_COURSE = 12
+    DONE = 13
 
 
 SEVERITIES = {"high": Risk.CRISIS_HIGH, "moderate": Risk.CRISIS_MODERATE, "low": Risk.CRISIS_LOW}
@@ -72,55 +78,80 @@ KINDS: dict[str, tuple[Risk, Action]] = {
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a person stands and what is to be done. `alert_id`: the alert to open, if one asks for it."""
+    """Where a person stands and what is to be done. `alert_id`: the alert to open, if one asks for it.
+
+    `since`: since when it is so, where that is known.
+    """
 
     risk: Risk
     action: Action
     alert_id: str | None = None
+    since: datetime | None = None
+
+
+NOTHING = Standing(Risk.DONE, "none")
 
 
 def standing(person: Person) -> Standing:
-    """The worst of what is known."""
+    """The worst of everything known; of what is equally bad an alert, then the referral and course shown."""
     found = [_of_alert(alert) for alert in person.alerts]
-    found.append(_of_referral(person))
-    course = person.course
-    if course is not None:
-        found.append(_of_course(course))
-    return min(found, key=lambda s: (s.risk, s.alert_id or "~"))
+    found += [_of_flag(flag) for flag in person.unheard_flags]
+    found += [_of_referral(referral, person) for referral in _first(person.referral, person.referrals)]
+    found += [_of_course(course) for course in _first(person.course, person.courses)]
+    return min(found, key=lambda s: (s.risk, s.alert_id or "~"), default=NOTHING)
+
+
+T = TypeVar("T")
+
+
+def _first(one: T | None, all: Sequence[T]) -> list[T]:
+    return [] if one is None else [one, *(other for other in all if other is not one)]
 
 
 def _of_alert(alert: OpenAlert) -> Standing:
     if alert.kind == "crisis":
         return _of_crisis(alert)
     risk, action = KINDS.get(alert.kind, (Risk.DONE, "none"))
-    return Standing(risk, action, alert.id)
+    if (alert.joined_for or alert.reason) == "screening_incomplete":
+        action = "complete_screening"
+    return Standing(risk, action, alert.id, alert.raised_at)
 
 
 def _of_crisis(alert: OpenAlert) -> Standing:
-    """Unknown severities count as moderate: fail towards alarm."""
     match alert.state:
         case "open":
-            return Standing(SEVERITIES.get(alert.severity, Risk.CRISIS_MODERATE), "take_crisis", alert.id)
+            return Standing(_crisis(alert.severity), "take_crisis", alert.id, alert.raised_at)
         case "acknowledged":
-            return Standing(Risk.CRISIS_TAKEN, "assess_crisis", alert.id)
+            return Standing(Risk.CRISIS_TAKEN, "assess_crisis", alert.id, alert.raised_at)
         case _:
-            return Standing(Risk.CRISIS_TAKEN, "resolve_crisis", alert.id)
+            return Standing(Risk.CRISIS_TAKEN, "resolve_crisis", alert.id, alert.raised_at)
 
 
-def _of_referral(person: Person) -> Standing:
-    referral = person.referral
-    match referral.state if referral else None:
+def _crisis(severity: str) -> Risk:
+    """Unknown severities count as moderate: fail towards alarm."""
+    return SEVERITIES.get(severity, Risk.CRISIS_MODERATE)
+
+
+def _of_flag(flag: Flag) -> Standing:
+    """Somebody may be in danger and nobody was told: as an open crisis, whose alert is not known yet."""
+    return Standing(_crisis(flag.severity), "answer_flag", None, flag.at)
+
+
+def _of_referral(referral: Referral, person: Person) -> Standing:
+    match referral.state:
         case "review":
-            return Standing(Risk.REVIEW, "decide_referral")
-        case "incomplete":
-            return Standing(Risk.REVIEW, "complete_screening")
+            return Standing(Risk.REVIEW, "decide_referral", None, referral.received_at)
+        case "received" | "incomplete":
+            return Standing(Risk.REVIEW, "complete_screening", None, referral.received_at)
+        case "completed" if all(course.referral_id != referral.id for course in person.courses):
+            return Standing(Risk.WAITING, "ask_for_plan", None, referral.decided_at)
         case _:
-            return Standing(Risk.DONE, "none")
+            return NOTHING
 
 
 def _of_course(course: Course) -> Standing:
     if course.phase == "closed":
-        return Standing(Risk.DONE, "none")
+        return NOTHING
     if course.hold is not None:
         return Standing(Risk.ON_HOLD, "review_hold")
     if any(a.overdue and a.status == "planned" for a in course.appointments):

@@ -30,6 +30,7 @@ RISKS: dict[int, tuple[str, str]] = {
 ACTIONS = {
     "take_crisis": "Take the crisis now",
     "assess_crisis": "Record the crisis assessment",
+    "answer_flag": "Act on the crisis flag now: no alert is known",
     "resolve_crisis": "Resolve the crisis with its disposition",
     "decide_relapse": "Decide about the relapse signal",
     "review_deterioration": "Look at the deterioration",
@@ -42,6 +43,7 @@ ACTIONS = {
     "decide_referral": "Decide about the referral",
     "complete_screening": "Complete the screening",
     "prepare_ending": "Prepare the ending",
+    "ask_for_plan": "Find out why no care plan began",
     "see": "See at the next session",
     "book": "Book a session",
     "discuss_maintenance": "Discuss maintenance or close",
@@ -83,6 +85,9 @@ def day(at: datetime | None, zone: str = UTC) -> str:
 
 
 
+def moment(at: datetime | None, zone: str = UTC) -> str:
+    """By the clinic's clock; where its zone is not known, UTC is said."""
+    return _in_zone(at, zone, "%a %d %b %Y %H:%M")
 
 def _in_zone(at: datetime | None, zone: str, form: str) -> str:
     if at is None:
