@@ -115,7 +115,8 @@ class ReadWork(Work):
             return
         self._story.append(
             {
-                "_id": f"{message.source}/{message.id}",
+                "_id": f"{message.topic}/{message.subject}/{message.sequence}",
+                "message_id": message.id,
                 "patient_id": fact.patient_id,
                 "clinic_id": fact.clinic_id,
                 "at": message.time,

@@ -214,6 +214,20 @@ class Batch(Generic[W]):
         if not dead_letters.is_dead_letter_topic(record.topic):  # a letter about a letter is kept, not told
             self.work.announce(letter, subject=letter.dead_letter_id, sequence=1, topic=own)
 
+    async def give_up(self, record: Record, reason: str) -> None:
+        """Set aside a record whose transaction cannot be written; its subject goes on."""
+        try:
+            envelope = unseal(record)
+        except Unreadable:
+            return await self.set_aside(record, None, reason)
+        await self.inbox.load([envelope])
+        await self.set_aside(record, envelope, reason)
+        position = self.inbox.position(envelope)
+        arrival = position.judge(envelope)
+        if arrival is Arrival.FRESH or (arrival is Arrival.EARLY and not self.group.hold_gaps):
+            position.advance(envelope, effect=False)
+        return None
+
     async def commit(self) -> None:
         if self.letter is not None and self.outcome == "dead_lettered":
             return
@@ -237,9 +251,9 @@ class Batch(Generic[W]):
             )
         if self.held is not None and self.outcome != "held":
             await database[HELD].delete_one({"_id": self.held["_id"]}, session=txn)
-            await dead_letters.close(
-                database, txn, dead_letters.id_of(dead_letters.read(self.held), self.group.name, self.epoch)
-            )
+            if self.outcome != "dead_lettered":  # what told of its gap is settled by its effect alone
+                own = dead_letters.id_of(dead_letters.read(self.held), self.group.name, self.epoch)
+                await dead_letters.close(database, txn, own)
         if self.letter is not None and not await dead_letters.close(database, txn, self.letter["_id"]):
             raise Conflict(dead_letters.COLLECTION)
 

@@ -48,23 +48,30 @@ class Consumption(Generic[W]):
             for record in records:
                 await self._alone(record, epoch)
 
-    async def _alone(self, record: Record, epoch: str) -> None:
+    async def _alone(self, record: Record, epoch: str, held: Document | None = None) -> Batch[W]:
         """One record by itself: whatever it breaks, only it is set aside."""
         try:
-            await self._attempt([record], epoch, alone=True)
+            return await self._attempt([record], epoch, alone=True, held=held)
         except Exception as error:
             if is_transient(error) or isinstance(error, Conflict):
                 raise
-            batch = Batch(self.group, epoch, alone=True)
-            await batch.set_aside(record, None, f"failed_{type(error).__name__}")
+            batch = Batch(self.group, epoch, alone=True, held=held)
+            await batch.give_up(record, f"failed_{type(error).__name__}")
             await batch.commit()
+            return batch
 
     async def replay(self, letter: Document) -> str:
         """Try a dead letter again. Returns `processed`, `duplicate` or `dead_lettered`.
 
         The letter is closed in the transaction of its effect: two replays make one effect.
         """
-        batch = await self._attempt([dead_letters.read(letter)], letter["epoch"], alone=True, letter=letter)
+        record = dead_letters.read(letter)
+        try:
+            batch = await self._attempt([record], letter["epoch"], alone=True, letter=letter)
+        except Exception as error:
+            if is_duplicate_key(error):
+                return "dead_lettered"
+            raise
         return batch.outcome
 
     async def sweep(self) -> None:
@@ -85,7 +92,11 @@ class Consumption(Generic[W]):
         letter: Document | None = None,
         held: Document | None = None,
     ) -> Batch[W]:
-        """Process records in one transaction, again when another replica was faster."""
+        """Process records in one transaction, again when another replica was faster.
+
+        Raises the duplicate key that a record alone meets every time: no replica is as often faster.
+        """
+        doubled: list[Exception] = []
         for attempt in range(ATTEMPTS):
             batch = Batch(self.group, epoch, alone=alone, letter=letter, held=held)
             try:
@@ -94,6 +105,7 @@ class Consumption(Generic[W]):
                 log.debug("conflict", group=self.group.name, attempt=attempt)
             except Exception as error:
                 if is_duplicate_key(error):
+                    doubled.append(error)
                     log.debug("conflict", group=self.group.name, attempt=attempt)
                     continue
                 if alone or is_transient(error):
@@ -111,13 +123,13 @@ class Consumption(Generic[W]):
                         await self._release(stream)
                 return batch
         if alone:
-            raise Conflict(self.group.name)
+            raise doubled[-1] if len(doubled) == ATTEMPTS else Conflict(self.group.name)
         raise Troubled
 
     async def _release(self, stream: str) -> None:
         """Process this stream's held messages, as far as they now follow without a gap."""
         async for row in self._held.find({"stream": stream}).sort("sequence", 1):
-            batch = await self._attempt([dead_letters.read(row)], row["epoch"], alone=True, held=row)
+            batch = await self._alone(dead_letters.read(row), row["epoch"], held=row)
             if batch.outcome == "held":
                 break
 

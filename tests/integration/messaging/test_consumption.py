@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -10,12 +11,14 @@ from shared.messaging.batch import HELD
 from shared.messaging.inbox import Inbox
 from shared.mongo import MongoDatabase, PyMongoError, is_duplicate_key
 from tests.support.letters import (
+    Counting,
     amounts,
     counting,
     delivered,
     message,
     reasons,
     when_intake_completed_count_even_13,
+    when_intake_completed_count_it,
 )
 
 
@@ -189,6 +192,46 @@ async def test_a_dead_letter_replayed_twice_at_once_has_one_effect(database: Mon
     assert outcomes.count("processed") == 1
     assert await amounts(database) == {"r1": [13]}
     assert (await database[dead_letters.COLLECTION].find_one({}))["state"] == "replayed"
+
+
+def when_intake_completed_claim_its_amount(fact: Any, work: Counting) -> None:
+    """Every amount is to be claimed by one referral alone."""
+
+    async def claim(txn: object) -> None:
+        await work.database["claims"].insert_one({"_id": fact.amount}, session=txn)
+
+    work.also(claim)
+    when_intake_completed_count_it(fact, work)
+
+
+async def test_a_message_that_doubles_a_key_every_time_is_set_aside_and_its_subject_goes_on(
+    database: MongoDatabase,
+) -> None:
+    consumption = counting(database, when_intake_completed_claim_its_amount)
+    await consumption.take([delivered(message("r1", 1, amount=7))])
+    clash = [message("r2", 1, amount=7), message("r2", 2, amount=8), message("r3", 1, amount=9)]
+    await consumption.take([delivered(one) for one in clash])
+    assert await amounts(database) == {"r1": [7], "r2": [8], "r3": [9]}
+    assert await reasons(database) == ["failed_DuplicateKeyError"]
+    letter = await database[dead_letters.COLLECTION].find_one({})
+    assert letter["about"]["subject"] == "r2"
+    assert await consumption.replay(letter) == "dead_lettered"
+    await database["claims"].delete_one({"_id": 7})
+    assert await consumption.replay(letter) == "processed"
+    assert (await amounts(database))["r2"] == [8, 7]
+
+
+async def test_a_message_that_waited_for_its_gap_and_then_fails_is_an_open_dead_letter(
+    database: MongoDatabase,
+) -> None:
+    consumption = counting(database)
+    await consumption.take([delivered(message("r1", 3)), delivered(message("r1", 2, amount=13))])
+    await database[HELD].update_many({}, {"$set": {"since": datetime.now(UTC) - timedelta(seconds=31)}})
+    await consumption.sweep()
+    await consumption.take([delivered(message("r1", 1))])
+    letters = {row["about"]["sequence"]: row async for row in database[dead_letters.COLLECTION].find()}
+    assert {number: row["state"] for number, row in letters.items()} == {2: "open", 3: "replayed"}
+    assert await amounts(database) == {"r1": [1, 3]}
 
 
 async def test_one_crisis_record_that_fails_is_told_to_its_service_in_the_same_transaction(
