@@ -1,16 +1,18 @@
 """`python -m benchmarks [NAME ...] [--quick | --full] [--rounds N] [--results DIR]`.
 
+A quick run shows that everything works; its figures go to `DIR/quick`, which git ignores.
 Exit status 0 whatever the figures say, 1 when a side's effects were wrong, 2 for a wrong name.
 """
 
 import argparse
 import asyncio
 import sys
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 from benchmarks import chart
-from benchmarks.results import printed
+from benchmarks.results import Result, printed
 from benchmarks.scale import Scale
 from benchmarks.topics import Shortfall
 
@@ -36,8 +38,14 @@ def main() -> int:
         print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
         return 2
     scale = Scale("quick" if asked.quick else "full" if asked.full else "normal", asked.rounds)
-    wrong = [name for name in asked.names or NAMES if not run(name, scale, asked.results)]
+    folder = folder_for(scale, asked.results)
+    wrong = [name for name in asked.names or NAMES if not run(name, scale, folder)]
     return 1 if wrong else 0
+
+
+def folder_for(scale: Scale, results: Path) -> Path:
+    """Figures of a quick run never take the place of others."""
+    return results / "quick" if scale.size == "quick" else results
 
 
 def run(name: str, scale: Scale, folder: Path) -> bool:
@@ -45,10 +53,11 @@ def run(name: str, scale: Scale, folder: Path) -> bool:
     print(f"== {name} ({scale.size}, {scale.rounds} rounds)", flush=True)
     module = import_module(f"benchmarks.{NAMES[name]}")
     try:
-        result = asyncio.run(module.run(scale, lambda text: print(f"  {text}", flush=True)))
+        result: Result = asyncio.run(module.run(scale, lambda text: print(f"  {text}", flush=True)))
     except Shortfall as shortfall:
         print(f"\n{name}: WRONG EFFECTS: {shortfall}\n", file=sys.stderr, flush=True)
         return False
+    result = replace(result, facts={**scale.facts(), **result.facts})
     result.save(folder)
     chart.save(result, folder)
     print(f"\n{printed(result)}", flush=True)

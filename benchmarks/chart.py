@@ -23,7 +23,7 @@ def svg(result: Result) -> str:
         f"height='{height}' role='img' aria-label='{escape(result.title, quote=True)}'>",
         f"<rect width='{WIDTH}' height='{height}' fill='#ffffff'/>",
         _text(16, 26, result.title, size=16, weight=600),
-        _text(16, 46, f"{result.measure} ({result.unit}); median, line: range of the rounds", colour=PALE),
+        _text(16, 46, caption(result), colour=PALE),
         *(
             part
             for row, (name, figure) in enumerate(bars)
@@ -33,6 +33,13 @@ def svg(result: Result) -> str:
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
+
+
+def caption(result: Result) -> str:
+    """What the bars show, and of how large a run."""
+    facts = result.facts
+    of = f"; {facts['size']} size, rounds: {facts['rounds']}" if "size" in facts else ""
+    return f"{result.measure} ({result.unit}); median, line: range of the rounds{of}"
 
 
 def _bar(row: int, name: str, figure: Figure, most: float, colour: str) -> list[str]:

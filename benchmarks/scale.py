@@ -1,7 +1,7 @@
 """How large a run is."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Size = Literal["quick", "normal", "full"]
 
@@ -10,6 +10,10 @@ Size = Literal["quick", "normal", "full"]
 class Scale:
     size: Size = "normal"
     rounds: int = 3
+
+    def facts(self) -> dict[str, Any]:
+        """What a result says of its run."""
+        return {"size": self.size, "rounds": self.rounds}
 
     def pick(self, *, quick: int, normal: int, full: int | None = None) -> int:
         """The number for this size; a full run is a normal one where nothing else is said."""

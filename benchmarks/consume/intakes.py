@@ -1,5 +1,6 @@
 """Completed intakes as intake announces them, and the plan that care_plan makes of one."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,11 +16,14 @@ from shared.mongo import CODEC, ObjectId
 CLINICIANS = [f"cln_r{number:02}" for number in range(1, 7)]
 
 
-def completed(number: int, now: datetime) -> IntakeCompleted:
-    """A distinct patient with a first referral."""
+CLINICS = ("riverside",)
+
+
+def completed(number: int, now: datetime, clinics: Sequence[str] = CLINICS) -> IntakeCompleted:
+    """A distinct patient with a first referral, at one of the clinics in turn."""
     return IntakeCompleted(
         patient_id=f"pat_{number:032x}",
-        clinic_id="riverside",
+        clinic_id=clinics[number % len(clinics)],
         referral_id=f"ref_{number:032x}",
         completed_at=now,
         variant="ipt-16",
@@ -32,10 +36,10 @@ def completed(number: int, now: datetime) -> IntakeCompleted:
     )
 
 
-def envelopes(count: int) -> list[Envelope]:
+def envelopes(count: int, clinics: Sequence[str] = CLINICS) -> list[Envelope]:
     """One message per referral, in its real envelope."""
     now = whole_milliseconds(datetime.now(UTC))
-    return [_sealed(completed(number, now), now) for number in range(1, count + 1)]
+    return [_sealed(completed(number, now, clinics), now) for number in range(1, count + 1)]
 
 
 def _sealed(intake: IntakeCompleted, now: datetime) -> Envelope:

@@ -5,6 +5,7 @@ announced may be out before, or without, what was stored.
 """
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -51,6 +52,7 @@ def main() -> None:
         commit_interval=0.5,
         loglevel="WARNING",
         consumer_extra_config=WAITING,
+        state_dir=Path(told["folder"]) / "state",
     )
     filling = Filling.read(told["template"])
     plans = app.dataframe(app.topic(INTAKE_TOPIC, value_deserializer="json")).apply(filling.plan_for)

@@ -15,22 +15,36 @@ from benchmarks import rounds
 from benchmarks.consume.intakes import envelopes
 from benchmarks.lab import Lab, laboratory
 from benchmarks.machine import cpu_seconds, machine
+from benchmarks.page.viewing import Seen
 from benchmarks.results import Ratio, Result
 from benchmarks.scale import Scale
 from benchmarks.statistics import ratio
 from benchmarks.topics import Shortfall
 from deploy.embedded.keys import development_token
 from deploy.embedded.plan import PAGE, ROOT
-from deploy.embedded.processes import spawn, stop
+from deploy.embedded.processes import Process, last_lines, spawn, stop
 from deploy.embedded.servers import Broker
 from shared.messaging.publishing import Publisher
 
 NAME, TITLE = "open_pages", "A message's cost to the dashboard, with and without open pages"
 COST = "CPU µs a message"
 PAGES, NONE = 200, 0
+CLINICS = tuple(f"clinic{number:02}" for number in range(10))
+"""The people are of these in turn, and so are those who look at their pages."""
+
 GOAL = 2.0
 AT_ONCE, PAUSE = 50, 0.1
 """Messages are published evenly: 500 a second."""
+
+PACE = 0.8
+"""Fetches of each region in a second, at least, and changes told to each page, while messages come:
+`regions.js` fetches once a second."""
+
+LEAST_REGIONS = 3
+"""Of a caseload's page: its groups, its people, the open crises."""
+
+TRAILING_SECONDS = 1.0
+"""Charged as well: what waits for a page's next fetch is paid for."""
 
 PATIENCE = 180.0
 
@@ -47,14 +61,17 @@ async def run(scale: Scale, say: Callable[[str], None]) -> Result:
             return measure
 
         names = f"{PAGES} open pages", "no open page"
-        note = "each follows /live and fetches the caseload anew at most once a second"
+        note = (
+            f"of {len(CLINICS)} clinics; each follows /live and fetches all its regions anew, once a second"
+        )
         sides = await rounds.alternate(
             {names[0]: (note, side(PAGES)), names[1]: ("messages alone", side(NONE))}, scale.rounds, say
         )
     cost = ratio(sides[names[0]].of(COST), sides[names[1]].of(COST))
     ratios = [Ratio(f"{names[0]} / {names[1]}", cost, "lower", GOAL)]
     unit = "of the dashboard's process"
-    return Result(NAME, TITLE, COST, unit, list(sides.values()), ratios, machine(), ours=2)
+    facts = {"messages": f"{count:,}", **machine()}
+    return Result(NAME, TITLE, COST, unit, list(sides.values()), ratios, facts, ours=2)
 
 
 @asynccontextmanager
@@ -74,38 +91,62 @@ async def _dashboard(lab: Lab, prefix: str) -> AsyncIterator[tuple[str, int, Bro
 async def _measured(
     lab: Lab, url: str, pid: int, broker: Broker, prefix: str, pages: int, count: int
 ) -> Mapping[str, float]:
-    async with _viewers(lab, url, pages):
-        begun, before = monotonic(), cpu_seconds(pid)
+    async with _viewers(lab, url, pages) as report:
+        begun, before, already = monotonic(), cpu_seconds(pid), Seen.read(report)
         await _publish(broker, count)
+        busy, during = monotonic() - begun, Seen.read(report)
         await _everybody_shown(lab, prefix, count)
-        return {COST: (cpu_seconds(pid) - before) / count * 1e6, "seconds": monotonic() - begun}
+        shown = monotonic() - begun
+        await asyncio.sleep(TRAILING_SECONDS)
+        spent, in_the_end = cpu_seconds(pid) - before, Seen.read(report)
+    figures = pace(already, during, busy) if pages else {}
+    if in_the_end.full < pages:
+        raise Shortfall(f"{in_the_end.full} of {pages} pages have shown somebody")
+    return {COST: spent / count * 1e6, "seconds": shown, **figures}
+
+
+def pace(already: Seen, during: Seen, seconds: float) -> dict[str, float]:
+    """What each page did in a second while messages came. Raises `Shortfall` when that was too little."""
+    each = during.regions / during.pages
+    if each < LEAST_REGIONS:
+        raise Shortfall(f"a page has {each:g} regions that are kept up to date")
+    changes = (during.events - already.events) / during.pages / seconds
+    fetches = (during.fetches - already.fetches) / during.pages / seconds
+    if changes < PACE or fetches < PACE * each:
+        told = f"each page was told of {changes:.2f} changes a second and made {fetches:.2f} fetches"
+        raise Shortfall(f"{told} of {each:g} regions: too little to judge what they cost")
+    return {"changes/page/s": changes, "fetches/page/s": fetches}
 
 
 @asynccontextmanager
-async def _viewers(lab: Lab, url: str, pages: int) -> AsyncIterator[None]:
-    """So many open pages in a process of their own, all connected. Raises `Shortfall`."""
+async def _viewers(lab: Lab, url: str, pages: int) -> AsyncIterator[Path]:
+    """So many open pages in a process of their own, all connected; where they report. Raises `Shortfall`."""
+    report = lab.folder / "seen.json"
+    report.unlink(missing_ok=True)
     if not pages:
-        yield
+        yield report
         return
-    key, opened = lab.plan().signing_key, lab.folder / "opened"
-    tokens = [development_token(key, "coordinator", subject=f"viewer_{n}") for n in range(pages)]
-    opened.write_text("0")
-    task = {"url": url, "tokens": tokens, "opened": str(opened)}
+    key = lab.plan().signing_key
+    tokens = [
+        development_token(key, "coordinator", clinic=CLINICS[n % len(CLINICS)], subject=f"viewer_{n}")
+        for n in range(pages)
+    ]
+    task = {"url": url, "tokens": tokens, "report": str(report)}
     command = [sys.executable, "-m", "benchmarks.page.viewing", json.dumps(task)]
     log = lab.folder / "logs" / "viewing.log"
     process = spawn(command, folder=ROOT, log=log, environment=os.environ)
     try:
-        await _until(lambda: _read(opened) >= pages, "all pages open")
-        yield
-        if process.poll() is not None:
-            raise Shortfall(f"the pages did not stay open: {log.read_text()[-300:]}")
+        await _until(lambda: process.poll() is not None or Seen.read(report).pages >= pages, "all pages open")
+        _require_open(process, log)
+        yield report
+        _require_open(process, log)
     finally:
         stop(process, within=3.0)
 
 
-def _read(path: Path) -> int:
-    text = path.read_text()
-    return int(text) if text else 0
+def _require_open(process: Process, log: Path) -> None:
+    if process.poll() is not None:
+        raise Shortfall(f"the pages did not stay open: {last_lines(log, 8)}")
 
 
 async def _until(holds: Callable[[], bool], what: str) -> None:
@@ -119,7 +160,7 @@ async def _until(holds: Callable[[], bool], what: str) -> None:
 async def _publish(broker: Broker, count: int) -> None:
     publisher = Publisher(AIOKafkaProducer(bootstrap_servers=broker.address, acks="all"))
     await publisher.start()
-    messages = envelopes(count)
+    messages = envelopes(count, CLINICS)
     for start in range(0, count, AT_ONCE):
         await publisher.publish(messages[start : start + AT_ONCE])
         await asyncio.sleep(PAUSE)

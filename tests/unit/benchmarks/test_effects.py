@@ -9,9 +9,12 @@ from bson import decode, encode
 from benchmarks.consume.intakes import completed, envelopes, write_template
 from benchmarks.consume.verifying import same
 from benchmarks.contenders.filling import Filling, plan_id
+from benchmarks.page.open_pages import pace
+from benchmarks.page.viewing import Seen, regions
 from benchmarks.timers.schedules import document, first_day
 from benchmarks.topics import Shortfall
 from benchmarks.watching import Course, Look, steady
+from benchmarks.whole.course import acted_on
 from services.care_plan.domain.plan import Plan, plan_id_of
 from services.care_plan.inbound import IntakeCompleted
 from services.scheduler.domain import timers
@@ -61,6 +64,44 @@ def test_hand_written_sides_store_the_plan_that_kith_stores(tmp_path: Path) -> N
         intake.completed_at,
         intake.phq9_total,
     )
+
+
+def test_of_a_course_only_messages_that_somebody_reacts_to_count_as_acted_on() -> None:
+    announced = {
+        "ReferralReceived": 10,
+        "IntakeCompleted": 10,
+        "CarePlanStarted": 10,
+        "SessionScheduled": 160,
+    }
+    by_care_plan_and_alerts, by_scheduler = 2 * 10, 10
+    assert acted_on(announced) == by_care_plan_and_alerts + by_scheduler
+
+
+def test_a_page_follows_the_regions_it_has_and_none_of_single_people() -> None:
+    markup = """
+        <div id="groups" data-live-src="/parts/groups?sort=next&amp;clinic=a"></div>
+        <div data-live-src="/parts/people/pat_1" data-live-for="pat_1"></div>
+        <section id="caseload" data-live-src="/parts/caseload">"""
+    assert regions(markup) == ["/parts/groups?sort=next&clinic=a", "/parts/caseload"]
+
+
+def test_pages_that_fetch_all_their_regions_once_a_second_are_told_at_their_pace() -> None:
+    already = Seen(pages=200, regions=600, events=200, fetches=600)
+    during = Seen(pages=200, regions=600, events=200 + 200 * 50, fetches=600 + 600 * 9)
+    assert pace(already, during, 10.0) == {"changes/page/s": 5.0, "fetches/page/s": 2.7}
+
+
+@pytest.mark.parametrize(
+    ("during", "told"),
+    [
+        (Seen(pages=200, regions=600, events=0, fetches=0), "0.00 changes a second"),
+        (Seen(pages=200, regions=600, events=10_000, fetches=4_700), "2.35 fetches of 3 regions"),
+        (Seen(pages=200, regions=200, events=10_000, fetches=2_000), "1 regions"),
+    ],
+)
+def test_pages_that_did_too_little_are_a_shortfall(during: Seen, told: str) -> None:
+    with pytest.raises(Shortfall, match=told):
+        pace(Seen(), during, 10.0)
 
 
 def test_the_clock_starts_when_a_tenth_is_done() -> None:

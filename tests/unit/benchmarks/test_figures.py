@@ -1,14 +1,17 @@
 """Figures of benchmarks: medians, ranges, ratios with their goals, tables and charts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from benchmarks import chart
+from benchmarks.__main__ import folder_for
 from benchmarks.results import Ratio, Result, Side, printed, table
 from benchmarks.rounds import alternate, order
+from benchmarks.scale import Scale
 from benchmarks.statistics import Figure, figure, percentile, ratio
 
 
@@ -108,6 +111,16 @@ def test_a_result_is_kept_as_json_with_every_round(tmp_path: Path) -> None:
     kept = json.loads((tmp_path / "sample.json").read_text())
     assert kept["sides"][0]["rounds"] == [{"rate": 2.0}, {"rate": 3.0}]
     assert kept["ratios"][0]["verdict"] == "met"
+
+
+def test_quick_figures_never_take_the_place_of_others(tmp_path: Path) -> None:
+    assert folder_for(Scale("quick"), tmp_path) == tmp_path / "quick"
+    assert {folder_for(Scale(size), tmp_path) for size in ("normal", "full")} == {tmp_path}
+
+
+def test_a_chart_says_of_how_large_a_run_it_is() -> None:
+    result = replace(_result(), facts=Scale("full", 5).facts())
+    assert "full size, rounds: 5" in chart.svg(result)
 
 
 def test_a_chart_is_well_formed_and_has_a_bar_for_each_side(tmp_path: Path) -> None:
