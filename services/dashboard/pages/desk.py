@@ -9,7 +9,7 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from services.dashboard import attention
+from services.dashboard import caseload
 from services.dashboard.calendar.hours import Clinics, read_clinics
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.store import ReadWork

@@ -21,6 +21,7 @@ RISKS: dict[int, tuple[str, str]] = {
     Risk.MISSED: ("overdue", "Missed a session"),
     Risk.OVERDUE: ("overdue", "Overdue"),
     Risk.REVIEW: ("review", "Needs a decision"),
+    Risk.WAITING: ("review", "Waiting for a plan"),
     Risk.ON_HOLD: ("hold", "On hold"),
     Risk.ON_COURSE: ("on-course", "On course"),
     Risk.DONE: ("done", "No open work"),
@@ -29,8 +30,8 @@ RISKS: dict[int, tuple[str, str]] = {
 
 ACTIONS = {
     "take_crisis": "Take the crisis now",
-    "assess_crisis": "Record the crisis assessment",
     "answer_flag": "Act on the crisis flag now: no alert is known",
+    "assess_crisis": "Record the crisis assessment",
     "resolve_crisis": "Resolve the crisis with its disposition",
     "decide_relapse": "Decide about the relapse signal",
     "review_deterioration": "Look at the deterioration",
@@ -42,8 +43,8 @@ ACTIONS = {
     "review_maintenance": "Review maintenance",
     "decide_referral": "Decide about the referral",
     "complete_screening": "Complete the screening",
-    "prepare_ending": "Prepare the ending",
     "ask_for_plan": "Find out why no care plan began",
+    "prepare_ending": "Prepare the ending",
     "see": "See at the next session",
     "book": "Book a session",
     "discuss_maintenance": "Discuss maintenance or close",
@@ -84,18 +85,15 @@ def day(at: datetime | None, zone: str = UTC) -> str:
     return _in_zone(at, zone, "%a %d %b %Y")
 
 
-
 def moment(at: datetime | None, zone: str = UTC) -> str:
     """By the clinic's clock; where its zone is not known, UTC is said."""
     return _in_zone(at, zone, "%a %d %b %Y %H:%M")
+
 
 def _in_zone(at: datetime | None, zone: str, form: str) -> str:
     if at is None:
         return "–"
     return f"{at.astimezone(ZoneInfo(zone)):{form}}" + (f" {UTC}" if zone == UTC else "")
-def moment(at: datetime | None, zone: str = UTC) -> str:
-    """By the clinic's clock; where its zone is not known, UTC is said."""
-    return _in_zone(at, zone, "%a %d %b %Y %H:%M")
 
 
 def local(text: str) -> str:
