@@ -1,47 +1,46 @@
-"""Kafka as every service needs it: who we are, topics with their partitions and copies, certificates."""
+"""Kafka as every service needs it: who we are, topics as declared and copied, certificates."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from dataclasses import replace
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from deploy.doctor import certificates
 from deploy.embedded.diagnosis import Check
+from deploy.topics.cluster import Cluster, ClusterRefused
+from deploy.topics.comparing import Difference, differences
+from deploy.topics.declared import Shape, shapes
 from shared.errors import SettingRefused
 from shared.messaging.connection import connection, require_not_refused
-from shared.messaging.topics import Topic, topics
+from shared.messaging.topics import topic
 from shared.settings import PREFIX, Settings
 
-COPIES, IN_SYNC = 3, 2
-KEPT = timedelta(days=7)
-"""A consumer away for longer than the log is kept would never see what was dropped meanwhile."""
-
-Described = dict[str, list[dict[str, Any]]]
-Configured = dict[str, dict[str, str]]
+Partitions = Mapping[str, list[dict[str, Any]]]
 
 
 async def checks(settings: Settings, service: str) -> list[Check]:
     found = await _certificates(settings)
+    wanted = [shape for shape in shapes() if concerns(service, shape.name)]
     try:
         await require_not_refused(connection(settings))
         async with _admin(settings) as admin:
-            described = {
-                t["topic"]: t["partitions"] for t in await admin.describe_topics() if not t["error_code"]
-            }
-            configured = await _configured(admin, sorted(described.keys() & topics().keys()))
+            partitions = await _partitions(admin)
+            told = await _told(Cluster(admin), wanted, partitions)
     except SettingRefused as refused:
         names = " and ".join(f"{PREFIX}{name}".upper() for name in refused.settings)
         return [*found, Check("Kafka", False, refused.why, f"mend {names}")]
     except (KafkaError, OSError, TimeoutError) as error:
         mend = "start it, or let this machine reach every broker it names"
         return [*found, Check("Kafka", False, f"{settings.kafka}: {type(error).__name__}", mend)]
-    wanted = [t for t in topics().values() if service == t.producer or service in t.consumers]
-    return [*found, *of_topics(wanted, described, configured)]
+    return [*found, *of_topics(wanted, told), *of_copies(wanted, partitions)]
+
+
+def concerns(service: str, name: str) -> bool:
+    return service == topic(name).producer or service in topic(name).consumers
 
 
 @asynccontextmanager
@@ -55,17 +54,22 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-async def _configured(admin: AIOKafkaAdminClient, names: list[str]) -> Configured:
-    """Topic → option → value; empty where the broker does not tell."""
-    if not names:
-        return {}
-    asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
-    found: Configured = {}
-    for answer in await admin.describe_configs(asked):
-        for code, _, _, name, entries, *_ in answer.resources:
-            if code == 0:
-                found[name] = {entry[0]: entry[1] for entry in entries}
-    return found
+async def _partitions(admin: AIOKafkaAdminClient) -> Partitions:
+    """Of every topic: some brokers make one that is asked for by name."""
+    return {row["topic"]: row["partitions"] for row in await admin.describe_topics() if not row["error_code"]}
+
+
+async def _told(cluster: Cluster, wanted: Iterable[Shape], partitions: Partitions) -> dict[str, Shape]:
+    """As the cluster tells; without their settings where a service's user may not read these."""
+    names = [shape.name for shape in wanted]
+    try:
+        return await cluster.shapes(names)
+    except (ClusterRefused, KafkaError):
+        return {
+            name: Shape(name, len(parts), min(len(part["replicas"]) for part in parts))
+            for name in names
+            if (parts := partitions.get(name))
+        }
 
 
 async def _certificates(settings: Settings) -> list[Check]:
@@ -79,51 +83,30 @@ async def _certificates(settings: Settings) -> list[Check]:
     return found
 
 
-def of_topics(wanted: Iterable[Topic], described: Described, configured: Configured) -> list[Check]:
-    """One check per topic that is not as declared; one for all when all are."""
-    looked = list(wanted)
-    wrong = [
-        Check("topics", False, f"{topic.name} {found}", mend)
-        for topic in looked
-        for found, mend in _wrong(topic, described.get(topic.name), configured.get(topic.name, {}))
-    ]
-    return wrong or [Check("topics", True, f"{len(looked)} as declared")]
+def of_topics(wanted: list[Shape], found: Mapping[str, Shape]) -> list[Check]:
+    """A check per difference from the declaration; one for all when there is none."""
+    unknown = [shape.name for shape in found.values() if not shape.configs]
+    asked = [replace(shape, configs={}) if shape.name in unknown else shape for shape in wanted]
+    wrong = [_check(difference) for difference in differences(asked, found)]
+    told = f"{len(wanted)} as declared"
+    if unknown:
+        told = f"{len(wanted)} with their partitions; `kith topics plan`, as administrator, compares the rest"
+    return wrong or [Check("topics", True, told)]
 
 
-def _wrong(
-    topic: Topic, partitions: list[dict[str, Any]] | None, options: dict[str, str]
-) -> Iterable[tuple[str, str]]:
-    if partitions is None:
-        yield "is missing", f"make it with {topic.partitions} partitions and {COPIES} copies"
-        return
-    if len(partitions) != topic.partitions:
-        yield (
-            f"has {len(partitions)} partitions instead of {topic.partitions}",
-            "add the missing ones" if len(partitions) < topic.partitions else "delete it and make it anew",
-        )
-    yield from _copies(partitions)
-    yield from _options(options)
+def _check(difference: Difference) -> Check:
+    told = f"{difference.where}: {difference.what} {difference.found} instead of {difference.wanted}"
+    by_hand = "reassign its partitions, or delete it and make it anew: see docs/runbooks.md, topics"
+    return Check("topics", False, told, "kith topics apply" if difference.mend else by_hand)
 
 
-def _copies(partitions: list[dict[str, Any]]) -> Iterable[tuple[str, str]]:
-    copies = min(len(p["replicas"]) for p in partitions)
-    if copies < COPIES:
-        yield f"has {copies} copies", f"give every partition {COPIES}: one broker that fails must not stop it"
-    behind = [str(p["partition"]) for p in partitions if len(p["isr"]) < len(p["replicas"])]
-    if behind:
-        yield f"has copies behind in partitions {', '.join(behind)}", "bring back the brokers that have them"
-
-
-def _options(options: dict[str, str]) -> Iterable[tuple[str, str]]:
-    if not options:
-        return
-    if int(options.get("min.insync.replicas", "1")) < IN_SYNC:
-        yield "acknowledges what one broker alone has", f"set min.insync.replicas={IN_SYNC} on it"
-    kept = int(options.get("retention.ms", "-1"))
-    if 0 <= kept < KEPT / timedelta(milliseconds=1):
-        days = timedelta(milliseconds=kept) / timedelta(days=1)
-        yield f"is kept for {days:.1f} days", f"set retention.ms to {KEPT.days} days at least"
-    if options.get("unclean.leader.election.enable") == "true":
-        yield "may elect a leader that lacks messages", "set unclean.leader.election.enable=false"
-    if "delete" not in options.get("cleanup.policy", "delete"):
-        yield "is compacted: only each person's last message stays", "set cleanup.policy=delete"
+def of_copies(wanted: Iterable[Shape], partitions: Partitions) -> list[Check]:
+    """Copies that lag are the ones that will be missing when the next broker fails."""
+    found = []
+    for shape in wanted:
+        parts = partitions.get(shape.name, [])
+        behind = sorted(part["partition"] for part in parts if len(part["isr"]) < len(part["replicas"]))
+        if behind:
+            told = f"{shape.name} has copies behind in partitions {', '.join(map(str, behind))}"
+            found.append(Check("topics", False, told, "bring back the brokers that have them"))
+    return found

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from deploy.doctor.members import Address
 from deploy.embedded.broker import delete_topics
 from deploy.embedded.diagnosis import Check
 from deploy.embedded.servers import Mongod, attempts, free_ports, listens
-from shared.messaging.topics import topics
+from deploy.topics.declared import shapes
 from shared.mongo import MongoDatabase
 from shared.settings import Settings
 from tests.support.eventually import eventually
@@ -132,9 +133,9 @@ async def test_a_missing_topic_and_one_with_too_few_partitions_are_named(tmp_pat
         broker = await make()
         await delete_topics(broker.address, ["intake.dead-letters"])
         found = wrong(await kafka.checks(settings(kafka=broker.address, embedded_broker="true"), "intake"))
-    assert "topics: intake.dead-letters is missing" in found
-    assert "topics: intake.referrals has 2 partitions instead of 12" in found
-    assert "topics: intake.crisis-flags has 2 partitions instead of 6" in found
+    assert "topics: intake.dead-letters: topic missing instead of 1 partitions, 3 copies" in found
+    assert "topics: intake.referrals: partitions 2 instead of 12" in found
+    assert "topics: intake.crisis-flags: partitions 2 instead of 6" in found
     assert not any("care-plan" in line for line in found), "only what this service reads and writes"
 
 
@@ -144,31 +145,27 @@ async def test_a_broker_that_is_away_is_named() -> None:
     assert found.startswith(f"Kafka: {place}: ")
 
 
-@pytest.mark.parametrize(
-    ("options", "found"),
-    [
-        ({"min.insync.replicas": "1"}, "acknowledges what one broker alone has"),
-        ({"min.insync.replicas": "2", "retention.ms": "86400000"}, "is kept for 1.0 days"),
-        ({"min.insync.replicas": "2", "cleanup.policy": "compact"}, "is compacted"),
-        ({"min.insync.replicas": "2", "unclean.leader.election.enable": "true"}, "may elect a leader"),
-    ],
-)
-def test_a_topic_that_could_lose_messages_is_named(options: dict[str, str], found: str) -> None:
-    topic = topics()["intake.referrals"]
-    whole = [{"partition": n, "replicas": [1, 2, 3], "isr": [1, 2, 3]} for n in range(topic.partitions)]
-    (check,) = kafka.of_topics([topic], {topic.name: whole}, {topic.name: options})
-    assert not check.ok
-    assert f"{topic.name} {found}" in check.found
+def test_a_setting_that_could_lose_messages_is_named_with_the_command_that_mends_it() -> None:
+    (wanted,) = [shape for shape in shapes() if shape.name == "intake.referrals"]
+    alone = replace(wanted, configs=wanted.configs | {"min.insync.replicas": "1"})
+    (check,) = kafka.of_topics([wanted], {wanted.name: alone})
+    assert check.found == "intake.referrals: min.insync.replicas 1 instead of 2"
+    assert check.mend == "kith topics apply"
+    assert kafka.of_topics([wanted], {wanted.name: wanted})[0].ok
 
 
-def test_copies_that_lag_or_are_too_few_are_named() -> None:
-    topic = topics()["intake.crisis-flags"]
-    behind = [{"partition": n, "replicas": [1, 2, 3], "isr": [1, 2, 3][: 3 - n % 2]} for n in range(6)]
-    (check,) = kafka.of_topics([topic], {topic.name: behind}, {})
+def test_settings_that_a_services_user_may_not_read_are_said_to_be_unread() -> None:
+    (wanted,) = [shape for shape in shapes() if shape.name == "intake.referrals"]
+    (check,) = kafka.of_topics([wanted], {wanted.name: replace(wanted, configs={})})
+    assert check.ok
+    assert "kith topics plan" in check.found
+
+
+def test_copies_that_lag_are_named() -> None:
+    (wanted,) = [shape for shape in shapes() if shape.name == "intake.crisis-flags"]
+    parts = [{"partition": n, "replicas": [1, 2, 3], "isr": [1, 2, 3][: 3 - n % 2]} for n in range(6)]
+    (check,) = kafka.of_copies([wanted], {wanted.name: parts})
     assert check.found == "intake.crisis-flags has copies behind in partitions 1, 3, 5"
-    alone = [{"partition": n, "replicas": [1], "isr": [1]} for n in range(6)]
-    (check,) = kafka.of_topics([topic], {topic.name: alone}, {})
-    assert check.found == "intake.crisis-flags has 1 copies"
 
 
 async def test_apache_kafka_tells_its_topics_options(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,9 +177,9 @@ async def test_apache_kafka_tells_its_topics_options(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(testcontainers_config, "ryuk_disabled", True)  # the container is stopped here
     async with apache_kafka() as broker:
         found = wrong(await kafka.checks(settings(kafka=broker.address), "alerts"))
-    assert "topics: alerts.alerts has 1 copies" in found
-    assert "topics: alerts.alerts acknowledges what one broker alone has" in found
-    assert not any("partitions instead" in line or "is kept" in line for line in found)
+    assert "topics: alerts.alerts: copies 1 instead of 3" in found
+    assert "topics: alerts.alerts: min.insync.replicas 1 instead of 2" in found
+    assert not any(": partitions " in line for line in found)
 
 
 async def _require(image: str) -> None:
