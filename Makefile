@@ -36,7 +36,7 @@ check: .venv/dev doctor ## the whole gate: format, lint, types, import contracts
 	@echo "Published contracts"; $(BIN)/python -m deploy.contracts --check
 	@echo "Tests"; $(BIN)/python -m pytest -q $(ARGS)
 
-chaos: .venv/dev doctor ## faults under load, about nine minutes: nothing may be lost, doubled or stuck
+chaos: .venv/dev doctor ## faults under load, about nine minutes: nothing lost, doubled or stuck (ARGS=--all: every fault)
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 soak: .venv/dev doctor ## random faults and pairs for an hour (ARGS="--minutes 30")

@@ -131,7 +131,7 @@ async def measure_course(stack: Whole, size: int) -> Mapping[str, float]:
 
 
 def acted_on(announced: Mapping[str, int]) -> int:
-    """How many messages were reacted to: each announcement, once for each service that has a reaction to it."""
+    """Messages that were reacted to: each announcement, once for each service that has a reaction to it."""
     return sum(announced.get(kind, 0) for kinds in REACTS.values() for kind in kinds)
 
 
