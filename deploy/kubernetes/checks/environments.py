@@ -1,0 +1,75 @@
+"""What a container's environment says is what its service would accept when it starts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from deploy.kubernetes.objects import Container, Objects
+from services.alerts.settings import AlertsSettings
+from services.dashboard.settings import DashboardSettings
+from shared.settings import PREFIX, KafkaSettings, Settings
+
+SETTINGS: dict[str, type[KafkaSettings]] = {
+    "intake": Settings,
+    "care_plan": Settings,
+    "scheduler": Settings,
+    "alerts": AlertsSettings,
+    "dashboard": DashboardSettings,
+    "": KafkaSettings,
+}
+"""By service; commands that are no service need what reaches Kafka."""
+
+SECRET = "from-a-secret"  # noqa: S105 (stands for one)
+TELLING = ("PASSWORD", "SECRET", "TOKEN_KEY", "MONGODB")
+READ_AT_START = "KAFKA_CA_FILE"
+"""Is opened when settings are read, and is nowhere but in the cluster."""
+
+
+def problems(objects: Objects) -> Iterator[str]:
+    for container in objects.containers():
+        if container.service not in SETTINGS:
+            yield f"{container.title} runs {container.module}, which is no service"
+            continue
+        environment = objects.environment(container)
+        ours = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
+        found = [*_unknown(container, ours), *_open_secrets(ours), *_instance(container)]
+        found += _refused(container, ours) if not found else []
+        yield from (f"{container.title} {problem}" for problem in found)
+
+
+def _known(container: Container) -> set[str]:
+    return {f"{PREFIX}{name}".upper() for name in SETTINGS[container.service].model_fields}
+
+
+def _unknown(container: Container, environment: dict[str, str | None]) -> Iterator[str]:
+    for name in sorted(environment.keys() - _known(container)):
+        yield f"is given {name}, which no setting of it knows"
+
+
+def _open_secrets(environment: dict[str, str | None]) -> Iterator[str]:
+    for name, value in environment.items():
+        if value is not None and name.endswith(TELLING):
+            yield f"is given {name} in the open: it belongs into a Secret"
+
+
+def _instance(container: Container) -> Iterator[str]:
+    """Two replicas of one name would share a lease and a group."""
+    entries = {entry["name"]: entry.get("valueFrom", {}) for entry in container.spec.get("env", [])}
+    named = entries.get(f"{PREFIX}INSTANCE", {}).get("fieldRef", {}).get("fieldPath")
+    if container.service and named != "metadata.name":
+        yield f"is not named after its pod ({PREFIX}INSTANCE)"
+
+
+def _refused(container: Container, environment: dict[str, str | None]) -> Iterator[str]:
+    """The settings class itself reads it, secrets and files of the cluster left aside."""
+    read: dict[str, Any] = {
+        name.removeprefix(PREFIX).lower(): SECRET if value is None else value
+        for name, value in environment.items()
+        if name != f"{PREFIX}{READ_AT_START}"
+    }
+    try:
+        SETTINGS[container.service](**read)
+    except ValidationError as error:
+        for problem in error.errors(include_input=False, include_url=False):
+            yield f"would not start: {'.'.join(str(part) for part in problem['loc'])} {problem['msg']}"
