@@ -29,6 +29,9 @@ OLDEST_UNACKNOWLEDGED = Gauge(
     "kith_crisis_oldest_unacknowledged_seconds", "Since when the oldest crisis that nobody has taken is open"
 )
 
+SYNTHETIC = "watchdog"
+"""The clinic reserved for synthetic crises: a program answers there."""
+
 REMEMBERED = 1000
 
 
@@ -60,6 +63,6 @@ def observe_answer(alert: Alert, event: AlertAcknowledged) -> None:
     asked = [o for o in alert.obligations if o.kind == "acknowledge" and o.state != "cancelled"]
     if len(asked) > 1:
         return
-    kind = "crisis" if alert.kind == "crisis" else "other"
+    kind = "synthetic" if alert.clinic_id == SYNTHETIC else "crisis" if alert.kind == "crisis" else "other"
     counted = ACKNOWLEDGED.labels(kind, alert.severity, str(event.in_time).lower())
     counted.observe(max(0.0, (event.acknowledged_at - alert.raised_at).total_seconds()))

@@ -1,0 +1,52 @@
+"""Settings of the watchdog, read from the environment (prefix `KITH_WATCHDOG_`)."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.auth import mint
+
+SUBJECT = "watchdog"
+
+
+class WatchdogSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="KITH_WATCHDOG_", extra="forbid", frozen=True)
+
+    intake_url: str = "http://intake:8000"
+    alerts_url: str = "http://alerts:8000"
+    clinic: str = "watchdog"
+    """Reserved: in clinics and on-call files, with test receivers and nobody else on its roster."""
+
+    every_seconds: float = Field(default=60, ge=1)
+    within_seconds: float = Field(default=30, gt=0)
+    """A page that takes longer is no success, and no heartbeat follows it."""
+    heartbeat_url: SecretStr = SecretStr("")
+    """Fetched after every success; whoever keeps it notices when that ends."""
+
+    token_file: Path | None = None
+    """A coordinator's token for the reserved clinic, read anew in every round."""
+    development_key: Path | None = None
+    """Development only: signs such tokens instead."""
+
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(default=8000, ge=0, le=65535)
+    """For `/metrics`."""
+
+    @model_validator(mode="after")
+    def _has_one_way_in(self) -> Self:
+        if (self.token_file is None) == (self.development_key is None):
+            raise ValueError("either token_file or development_key must be set")
+        return self
+
+    def token(self) -> str:
+        """Raises `OSError` when the file cannot be read."""
+        if self.token_file is not None:
+            return self.token_file.read_text().strip()
+        assert self.development_key is not None  # noqa: S101 (the validator has looked)
+        key = json.loads(self.development_key.read_text())
+        hour = timedelta(hours=1)
+        return mint(key, subject=SUBJECT, roles=["coordinator"], clinic=self.clinic, lifetime=hour)
