@@ -4,12 +4,14 @@ import zlib
 from functools import partial
 
 from services.dashboard import operating, store
+from services.dashboard.gates import GATE_COUNT
 from services.dashboard.pages import (
     actions,
     alerts,
     calendar,
     caseload,
     common,
+    finding,
     imports,
     intake,
     outcomes,
@@ -17,9 +19,10 @@ from services.dashboard.pages import (
     signing_in,
 )
 from services.dashboard.pages.desk import Desk
-from services.dashboard.rebuild import Progress, Rebuild
+from services.dashboard.rebuild import Rebuild
+from services.dashboard.runs import Runs
 from services.dashboard.settings import DashboardSettings
-from services.dashboard.store import GATE_COUNT, ReadWork
+from services.dashboard.store import ReadWork
 from services.dashboard.subscribers import PEOPLE
 from services.dashboard.web.drawing import Drawing
 from services.dashboard.web.gate import Gate
@@ -31,7 +34,7 @@ from shared.mongo import MongoDatabase
 from shared.service import BookEntry, Service, Subscription, open_database
 
 NAME = "dashboard"
-PAGES = (common, signing_in, caseload, person, actions, alerts, intake, imports, calendar, outcomes)
+PAGES = (common, signing_in, caseload, finding, person, actions, alerts, intake, imports, calendar, outcomes)
 
 
 def build(settings: DashboardSettings) -> Service:
@@ -49,7 +52,7 @@ def build(settings: DashboardSettings) -> Service:
     def open_second(prefix: str) -> MongoDatabase:
         return open_database(settings, NAME, prefix=prefix)
 
-    rebuilding = Rebuild(settings, database, clock, open_second, Progress())
+    rebuilding = Rebuild(settings, database, clock, open_second, Runs(database, settings.instance))
     secure = signing_in.is_secure(desk)
     return Service(
         name=NAME,

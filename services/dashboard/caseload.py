@@ -147,17 +147,6 @@ def _values(query: Query) -> list[Any]:
     return values
 
 
-async def crises_open(database: MongoDatabase, viewer: Viewer) -> int:
-    """People with a crisis that nobody has taken; none for roles without patients."""
-    if not viewer.cares:
-        return 0
-    crises = [int(r) for r in (Risk.CRISIS_HIGH, Risk.CRISIS_MODERATE, Risk.CRISIS_LOW)]
-    wanted: Document = {"risk": {"$in": crises}}
-    if viewer.only_clinic is not None:
-        wanted["clinic_id"] = viewer.only_clinic
-    return int(await database[PEOPLE].count_documents(wanted, limit=COUNTED))
-
-
 async def groups(database: MongoDatabase, viewer: Viewer) -> dict[str, int]:
     """How many people are in each group of the caseload, counted along the index."""
     within: Document = {} if viewer.only_clinic is None else {"clinic_id": viewer.only_clinic}

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from services.dashboard.rebuild import Progress, Rebuild
+from services.dashboard.rebuild import Rebuild
+from services.dashboard.runs import Progress
 from shared.http.caller import Call, call_for
 
 Engineer = Annotated[Call, Depends(call_for("engineer", "service"))]
@@ -15,14 +16,15 @@ def router(rebuilding: Rebuild) -> APIRouter:
 
     @api.post("/rebuild", status_code=202)
     async def start_rebuild(call: Engineer, response: Response) -> Progress:
-        """Build the read model anew from the log; 200 if that is under way already."""
-        if not rebuilding.start():
+        """Build the read model anew from the log; 200 with the run under way if there is one already."""
+        progress, begun = await rebuilding.start()
+        if not begun:
             response.status_code = 200
-        return rebuilding.progress
+        return progress
 
     @api.get("/rebuild")
     async def show_rebuild(call: Engineer) -> Progress:
-        """How far it has come, and the checksums of the old and the new read model."""
-        return rebuilding.progress
+        """How far the latest run has come, and the checksums of the old and the new read model."""
+        return await rebuilding.runs.show()
 
     return api

@@ -1,181 +1,226 @@
 """Dropping the read model and building it anew from the log, while the old one serves.
 
-A second set of collections is filled from the beginning of the log. When it has come as far as the first
-set, nobody writes for a moment (`store.close_gates`): both are at the same place then, their checksums are
-compared, and the new set takes the place of the old one.
+A second set of collections is filled from the beginning of the log. When it has come as far as the first set,
+nobody writes for a moment (`gates`): the rest is read, so that the new set is nowhere behind, and takes the
+place of the old one. Checksums are compared person by person where both are at the same place; what the new
+set was further with is left out, and comes to the replicas as duplicates.
 """
 
 import asyncio
-import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from time import monotonic
 
-import orjson
 import structlog
-from pydantic import BaseModel
 
-from services.dashboard import store
+from services.dashboard import gates, store, tally
+from services.dashboard.runs import Failed, Progress, Runs, beating
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.store import READ_MODEL, ReadWork
 from services.dashboard.subscribers import PEOPLE
+from services.dashboard.tally import Places, Tally
 from shared.clock import Clock
 from shared.messaging import consumption, dead_letters, outbox
 from shared.messaging.batch import HELD, Group
 from shared.messaging.consumption import Consumption
 from shared.messaging.inbox import COLLECTION as INBOX
 from shared.messaging.log import Log, reading
-from shared.mongo import Document, MongoDatabase
+from shared.mongo import Document, MongoDatabase, is_transient
 
 log = structlog.get_logger()
 
-PREFIX = "rebuilt_"
 REPLACED = [*READ_MODEL, INBOX, HELD]
+LEFTOVERS = "rebuilt_"
 BATCH = 500
-MEETING_SECONDS = 60.0
-"""How long the two sets may take to come to the same place, with traffic going on."""
+PASSES = 20
+"""Readings to the end before the gates are closed, for traffic that does not let up."""
 
-NOT_COMPARED = {"version", "announced", "trail"}
-"""How often a document was written depends on the batches it came in."""
-
-
-class Failed(Exception):
-    """The old read model stays in place; the message is for the engineer who asked."""
-
-
-class Progress(BaseModel):
-    """`stage` is `idle` before the first; `equal`: whether both checksums were the same."""
-
-    stage: str = "idle"
-    read: int = 0
-    total: int = 0
-    checksum_before: str | None = None
-    checksum_after: str | None = None
-    equal: bool | None = None
-    people: int = 0
-    seconds: float = 0.0
-    problem: str | None = None
+ATTEMPTS = 5
 
 
 @dataclass
 class Rebuild:
-    """One at a time in this process. `open_settings` builds the second set's database."""
+    """One at a time, whichever replica is asked. `open_second` builds the second set's database."""
 
     settings: DashboardSettings
     database: MongoDatabase
     clock: Clock
     open_second: Callable[[str], MongoDatabase]
-    progress: Progress
-    _task: "asyncio.Task[None] | None" = None
+    runs: Runs
+    _tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
 
-    def start(self) -> bool:
-        """`False` if one is under way."""
-        if self._task is not None and not self._task.done():
-            return False
-        self.progress = Progress(stage="reading")
-        self._task = asyncio.create_task(self._run(), name="rebuild")
-        return True
+    async def start(self) -> tuple[Progress, bool]:
+        """The run under way, and whether it was begun by this."""
+        progress = await self.runs.begin()
+        if progress is None:
+            return await self.runs.show(), False
+        task = asyncio.create_task(self._run(progress), name="rebuild")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return progress, True
 
-    async def _run(self) -> None:
-        begun, second = monotonic(), self.open_second(PREFIX)
+    async def _run(self, progress: Progress) -> None:
+        begun, second = monotonic(), self.open_second(progress.prefix)
         try:
-            await self._fill(second)
+            await _Run(self, progress, second).whole()
         except Exception as error:
             problem = str(error) if isinstance(error, Failed) else type(error).__name__
-            log.warning("rebuild failed, the old read model stays", problem=problem)
-            self.progress.stage, self.progress.problem = "failed", problem
+            log.warning("rebuild failed, the old read model stays", stage=progress.stage, problem=problem)
+            progress.stage, progress.problem = "failed", problem
         else:
-            self.progress.stage = "done"
+            progress.stage = "done"
+            log.info("read model rebuilt", people=progress.people, equal=progress.equal)
         finally:
-            self.progress.seconds = monotonic() - begun
+            progress.seconds = monotonic() - begun
+            await self.runs.end(progress)
             await second.close()
 
-    async def _fill(self, second: MongoDatabase) -> None:
-        await self.database.drop_collections(PREFIX)
-        await _prepare(second)
-        taking = Consumption(self._group(second))
-        async with reading(self.settings, PEOPLE.topics) as source:
-            await self._read(source, taking)
-            try:
-                await self._meet(source, taking, second)
-                await self._put_in_place(second)
-            finally:
-                await store.open_gates(self.database)
-        await self.database.drop_collections(PREFIX)
 
-    def _group(self, second: MongoDatabase) -> "Group[ReadWork]":
-        return Group(
-            service="dashboard",
-            name="dashboard.people",
-            database=second,
-            reactions=PEOPLE,
-            open_work=lambda: ReadWork(second, now=self.clock.now()),
+class _Run:
+    """One rebuild. Everything it says to the engineer stands in its progress."""
+
+    def __init__(self, rebuild: Rebuild, progress: Progress, second: MongoDatabase) -> None:
+        self._settings, self._runs = rebuild.settings, rebuild.runs
+        self._first, self._second, self._progress = rebuild.database, second, progress
+        self._old, self._new = Tally(rebuild.database), Tally(second)
+        self._taking = Consumption(
+            Group(
+                service="dashboard",
+                name="dashboard.people",
+                database=second,
+                reactions=PEOPLE,
+                open_work=lambda: ReadWork(second, now=rebuild.clock.now()),
+            )
+        )
+        self._closed = self._lost = False
+
+    async def whole(self) -> None:
+        await self._first.drop_collections(LEFTOVERS)
+        try:
+            async with beating(self._beat):
+                await _prepare(self._second)
+                async with reading(self._settings, PEOPLE.topics) as source:
+                    await self._fill(source)
+                    await self._replace(source)
+        finally:
+            await gates.open_again(self._first, self._progress.run)
+            await self._first.drop_collections(self._progress.prefix)
+
+    async def _beat(self) -> None:
+        kept = await self._runs.keep(self._progress)
+        if self._closed:
+            kept = await gates.keep_closed(self._first, self._progress.run) and kept
+        self._lost |= not kept
+
+    async def _say(self, stage: str) -> None:
+        """Raises `Failed` when this run is not ours any more."""
+        self._progress.stage = stage
+        if self._lost or not await self._runs.keep(self._progress):
+            raise Failed("another rebuild was begun, or this one stood still for too long: rebuild again")
+
+    async def _fill(self, source: Log) -> None:
+        """Nearly everything, while everybody writes: what is left then takes a moment."""
+        await self._catch_up(source)
+        self._refuse_letters(await letters_lacking(self._first, self._second))
+        await self._say("comparing")
+        await self._new.count()
+        await self._old.count()
+        await self._say("reading")
+        await self._catch_up(source)
+
+    async def _catch_up(self, source: Log) -> None:
+        for _ in range(PASSES):
+            if await self._read(source) <= BATCH:
+                return
+
+    async def _read(self, source: Log) -> int:
+        """As far as the log reaches now; returns how many messages that were."""
+        ends, count = await source.ends(), 0
+        while not await source.has_reached(ends):
+            records = await source.some()
+            for start in range(0, len(records), BATCH):
+                await self._taking.take(records[start : start + BATCH], epoch=source.epoch)
+            count += len(records)
+            self._progress.read, total = await source.progress()
+            self._progress.total = max(total, self._progress.read)
+            if self._lost:
+                await self._say(self._progress.stage)
+        await self._taking.sweep()
+        return count
+
+    async def _replace(self, source: Log) -> None:
+        """Raises `Failed` while the old set is whole. The gates stay closed."""
+        await self._say("meeting")
+        await gates.close(self._first, self._progress.run)
+        self._closed = True
+        await self._read(source)
+        ours, theirs = await tally.places(self._second), await tally.places(self._first)
+        _refuse_behind(ours, theirs)
+        self._refuse_letters(await letters_lacking(self._first, self._second))
+        await self._compare(ours, theirs)
+        await self._say("replacing")
+        if not await gates.keep_closed(self._first, self._progress.run):
+            raise Failed("somebody may have written meanwhile: rebuild again")
+        await self._put_in_place()
+
+    async def _compare(self, ours: Places, theirs: Places) -> None:
+        await self._new.catch_up(ours)
+        await self._old.catch_up(theirs)
+        newer = await tally.concerned(self._second, theirs, ours)
+        before, after = self._old.checksum(newer), self._new.checksum(newer)
+        self._progress.checksum_before, self._progress.checksum_after = before, after
+        self._progress.equal, self._progress.newer = before == after, len(newer)
+        self._progress.people = int(await self._second[store.PEOPLE].count_documents({}))
+
+    async def _put_in_place(self) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                await self._first.replace_collections(REPLACED, self._progress.prefix)
+            except Exception as error:
+                if attempt == ATTEMPTS or not is_transient(error):
+                    why = type(error).__name__
+                    raise Failed(f"broken off while replacing ({why}): rebuild again") from error
+                await asyncio.sleep(0.5)
+            else:
+                return
+
+    def _refuse_letters(self, lacking: Mapping[str, str]) -> None:
+        """They would go with the second set, and what they should have changed with them."""
+        if lacking:
+            reasons = ", ".join(f"{count} × {why}" for why, count in Counter(lacking.values()).most_common())
+            raise Failed(
+                f"{len(lacking)} messages could not be processed that are no dead letters yet: {reasons}"
+            )
+
+
+def _refuse_behind(ours: Places, theirs: Places) -> None:
+    behind = [key for key, sequence in theirs.items() if ours.get(key, 0) < sequence]
+    if behind:
+        raise Failed(
+            f"the log does not reach back to the beginning of {len(behind)} subjects: publish it "
+            "again with `kith outbox replay`, then rebuild"
         )
 
-    async def _read(self, source: Log, taking: "Consumption[ReadWork]") -> None:
-        """Until nothing is left; what comes meanwhile is read as well."""
-        while True:
-            records = await source.some(BATCH)
-            if records:
-                await taking.take(records, epoch=source.epoch)
-            self.progress.read, total = await source.progress()
-            self.progress.total = max(total, self.progress.read)  # some brokers count batches, not messages
-            if not records and self.progress.read >= self.progress.total:
-                await taking.sweep()
-                return
 
-    async def _meet(self, source: Log, taking: "Consumption[ReadWork]", second: MongoDatabase) -> None:
-        """Return with the gates closed and both sets at the same place. Raises `Failed`."""
-        self.progress.stage = "meeting"
-        until = monotonic() + MEETING_SECONDS
-        while monotonic() < until:
-            await store.close_gates(self.database)
-            await self._read(source, taking)
-            ours, theirs = await _places(second), await _places(self.database)
-            if ours == theirs:
-                return
-            await store.open_gates(self.database)
-            behind = [key for key, sequence in theirs.items() if ours.get(key, 0) < sequence]
-            if behind:
-                raise Failed(
-                    f"the log does not reach back to the beginning of {len(behind)} subjects: publish it "
-                    "again with `kith outbox replay`, then rebuild"
-                )
-            await asyncio.sleep(0.5)
-        raise Failed("traffic did not let both sets come to the same place; try again in a quieter hour")
+async def letters_lacking(first: MongoDatabase, second: MongoDatabase) -> dict[str, str]:
+    """Messages set aside in the second set and not in the first, with the reasons; by where they stand."""
+    known = {_place(row) async for row in first[dead_letters.COLLECTION].find({"state": "open"})}
+    found = {
+        _place(row): row["reason"] async for row in second[dead_letters.COLLECTION].find({"state": "open"})
+    }
+    return {place: reason for place, reason in found.items() if place not in known}
 
-    async def _put_in_place(self, second: MongoDatabase) -> None:
-        self.progress.stage = "comparing"
-        before, after = await checksum(self.database), await checksum(second)
-        self.progress.checksum_before, self.progress.checksum_after = before, after
-        self.progress.equal = before == after
-        self.progress.people = int(await second[store.PEOPLE].count_documents({}))
-        self.progress.stage = "replacing"
-        await self.database.replace_collections(REPLACED, PREFIX)
-        log.info("read model rebuilt", people=self.progress.people, equal=self.progress.equal)
+
+def _place(letter: Document) -> str:
+    """By subject, or for what could not be read by its offset."""
+    about = letter["about"]
+    if about:
+        return f"{letter['topic']}|{about['subject']}|{about['sequence']}"
+    return f"{letter['topic']}:{letter['partition']}:{letter['offset']}"
 
 
 async def _prepare(second: MongoDatabase) -> None:
     names = [*store.COLLECTIONS, *consumption.COLLECTIONS, outbox.COLLECTION, dead_letters.COLLECTION]
     await second.ensure_collections(names)
     await second.ensure_indexes([*store.INDEXES, *consumption.INDEXES])
-
-
-async def _places(database: MongoDatabase) -> dict[str, int]:
-    """How far each subject's messages were read."""
-    rows = database[INBOX].find({}, {"sequence": 1})
-    return {row["_id"]: row["sequence"] async for row in rows}
-
-
-async def checksum(database: MongoDatabase) -> str:
-    """Of everything the read model shows, in the order of ids; the same content, the same checksum."""
-    sum_of_all = hashlib.sha256()
-    for name in READ_MODEL:
-        async for row in database[name].find({}, sort=[("_id", 1)]):
-            sum_of_all.update(_plain(row))
-    return sum_of_all.hexdigest()
-
-
-def _plain(row: Document) -> bytes:
-    known = {name: value for name, value in row.items() if name not in NOT_COMPARED}
-    return orjson.dumps(known, option=orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME, default=str)

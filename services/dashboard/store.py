@@ -1,25 +1,27 @@
 """The read model's documents: people, alerts, and everybody's story as it was announced."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from services.dashboard import gates, runs
 from services.dashboard.domain.alert import Alert
 from services.dashboard.domain.person import UNKNOWN, Person
 from services.dashboard.domain.risk import standing
 from shared.messaging.event import Inbound
-from shared.messaging.work import Conflict, Work
+from shared.messaging.inbox import position_key
+from shared.messaging.work import Work
 from shared.mongo import Document, Index, MongoDatabase, Txn
 
-PEOPLE, ALERTS, STORY, GATES = "people", "alerts", "story", "gates"
+PEOPLE, ALERTS, STORY = "people", "alerts", "story"
 READ_MODEL = [PEOPLE, ALERTS, STORY]
 """What a rebuild makes anew."""
 
 FEEDS = "feeds"
 """Secret addresses of calendars: no rebuild touches them."""
 
-COLLECTIONS = [*READ_MODEL, GATES, FEEDS]
+COLLECTIONS = [*READ_MODEL, gates.GATES, runs.RUNS, FEEDS]
 INDEXES = [
     Index(PEOPLE, "clinic_id", "risk", "since", "_id"),
     Index(PEOPLE, "clinic_id", "clinician_id", "risk", "since", "_id"),
@@ -40,15 +42,18 @@ INDEXES = [
     Index(PEOPLE, "courses.appointments.clinician_id", "courses.appointments.starts_at"),
     Index(ALERTS, "clinic_id", "state", "severity", "raised_at"),
     Index(ALERTS, "state", "severity", "raised_at"),
+    Index(ALERTS, "state", "clinic_id", "raised_at", partial={"kind": "crisis"}),
     Index(ALERTS, "clinic_id", "raised_at"),
     Index(ALERTS, "patient_id", "raised_at"),
     Index(STORY, "patient_id", "at", "_id"),
     Index(FEEDS, "hash"),
 ]
 NEVER, NEVER_YET = datetime(9999, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC)
-CLOSED = timedelta(minutes=5)
-GATE_COUNT = 16
-"""Replicas pass through different gates, so that they do not wait for one another."""
+
+
+def place_in_story(stream: str, sequence: int) -> str:
+    """The id of what was told by a message: its topic, subject and sequence, which no other message has."""
+    return f"{stream.replace('|', '/', 1)}/{sequence}"
 
 
 class Row(Person):
@@ -88,7 +93,7 @@ class Row(Person):
 
 
 class ReadWork(Work):
-    """`gate`: which of the gates this process passes when it writes (see `pass_gate`)."""
+    """`gate`: which of the gates this process passes when it writes."""
 
     def __init__(self, database: MongoDatabase, *, now: datetime, gate: int = 0) -> None:
         super().__init__(database, service="dashboard", now=now)
@@ -115,7 +120,7 @@ class ReadWork(Work):
             return
         self._story.append(
             {
-                "_id": f"{message.topic}/{message.subject}/{message.sequence}",
+                "_id": place_in_story(position_key(message), message.sequence),
                 "message_id": message.id,
                 "patient_id": fact.patient_id,
                 "clinic_id": fact.clinic_id,
@@ -136,31 +141,6 @@ class ReadWork(Work):
         await super().commit()
 
     async def _write(self, txn: Txn) -> None:
-        await pass_gate(self.database, self._gate, txn)
+        await gates.pass_through(self.database, self._gate, txn)
         if self._story:
             await self.database[STORY].insert_many(self._story, session=txn)
-
-
-async def pass_gate(database: MongoDatabase, gate: int, txn: Txn) -> None:
-    """Raises `Conflict` if it is closed; whoever closes it waits until this transaction is over."""
-    passed: Document = {"$inc": {"passed": 1}}
-    found = await database[GATES].update_one({"_id": gate}, passed, upsert=True, session=txn)
-    if found.matched_count:
-        row = await database[GATES].find_one({"_id": gate}, session=txn)
-        if row and row.get("closed_until", NEVER_YET) > datetime.now(UTC):
-            raise Conflict(GATES)
-
-
-async def close_gates(database: MongoDatabase) -> None:
-    """Let nobody write until `open_gates`, or until whoever closed them must have died."""
-    await _set_gates(database, datetime.now(UTC) + CLOSED)
-
-
-async def open_gates(database: MongoDatabase) -> None:
-    await _set_gates(database, NEVER_YET)
-
-
-async def _set_gates(database: MongoDatabase, closed_until: datetime) -> None:
-    for gate in range(GATE_COUNT):
-        change: Document = {"$set": {"closed_until": closed_until}}
-        await database[GATES].update_one({"_id": gate}, change, upsert=True)

@@ -66,19 +66,40 @@ async def sign_in(kith: World, browser: Browser) -> AsyncIterator[SignIn]:
             "console",
             lambda message: said.append(message.text) if "Content Security" in message.text else None,
         )
-        await page.goto("/sign-in")
-        await page.get_by_text("As somebody in particular").click()
-        await page.get_by_label("Role").select_option(f"dev-{role}")
-        await page.get_by_label("Subject").fill(subject or f"dev-{role}")
-        await page.get_by_label("Clinic").fill(clinic)
-        await page.get_by_role("button", name="Sign in", exact=True).click()
-        await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+        await fill_in(page, role, subject, clinic)
         return page
 
     yield signed_in
     for context in contexts:
         await context.close()
     assert said == []
+
+
+async def sign_in_again(page: Page, role: str = "coordinator", *, subject: str, clinic: str) -> None:
+    """In another tab of the same browser: the open page keeps what was drawn for the sign-in before."""
+    tab = await page.context.new_page()
+    await fill_in(tab, role, subject, clinic)
+    await tab.close()
+
+
+async def fill_in(page: Page, role: str, subject: str, clinic: str) -> None:
+    """The development sign-in, as somebody in particular."""
+    await page.goto("/sign-in")
+    await page.get_by_text("As somebody in particular").click()
+    await page.get_by_label("Role").select_option(f"dev-{role}")
+    await page.get_by_label("Subject").fill(subject or f"dev-{role}")
+    await page.get_by_label("Clinic").fill(clinic)
+    await page.get_by_role("button", name="Sign in", exact=True).click()
+    await expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+async def tab_until(page: Page, is_there: str) -> None:
+    """Press Tab until the focused element `here` is the one, as somebody without a mouse does."""
+    for _ in range(150):
+        await page.keyboard.press("Tab")
+        if await page.evaluate(f"(() => {{ const here = document.activeElement; return {is_there}; }})()"):
+            return
+    raise AssertionError(f"never reached: {is_there}")
 
 
 async def require_accessible(page: Page) -> None:

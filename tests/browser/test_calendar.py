@@ -7,7 +7,7 @@ import httpx2
 from icalendar import Calendar
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import SignIn, keep_picture, require_accessible
+from tests.browser.conftest import SignIn, keep_picture, require_accessible, sign_in_again, tab_until
 from tests.support.world import World
 
 HOSTILE = '<script>alert("x")</script> \u202e\u05d0\u05d1\u05d2 😀'
@@ -34,15 +34,6 @@ async def leave_of(kith: World, clinician: str) -> list[dict[str, Any]]:
         "items"
     ]
     return items
-
-
-async def tab_until(page: Page, is_there: str) -> None:
-    """Press Tab until the focused element `here` is the one, as somebody without a mouse does."""
-    for _ in range(150):
-        await page.keyboard.press("Tab")
-        if await page.evaluate(f"(() => {{ const here = document.activeElement; return {is_there}; }})()"):
-            return
-    raise AssertionError(f"never reached: {is_there}")
 
 
 async def enter_leave(page: Page, first: date, last: date) -> None:
@@ -113,6 +104,35 @@ async def test_leave_sent_twice_is_entered_once_and_past_leave_is_refused_with_i
     await expect(refusal).to_contain_text("These days are past")
     await expect(page.get_by_label("First day")).to_have_value(past)
     assert len(await leave_of(kith, "cln_r04")) == 1
+
+
+async def test_leave_that_is_not_answered_may_have_been_entered_and_sent_again_is_entered_once(
+    kith: World, sign_in: SignIn
+) -> None:
+    page = await sign_in("coordinator", clinic="riverside")
+    await page.goto("/calendar?clinician=cln_r02")
+    day = kith.now.date() + timedelta(days=50)
+    async with kith.silent("scheduler"):
+        await enter_leave(page, day, day)
+        await expect(page.get_by_text("It is not certain that this was done")).to_be_visible()
+        await expect(page.get_by_label("First day")).to_have_value(day.isoformat())
+        await expect(page.get_by_text("Nothing was changed")).to_have_count(0)
+    await page.get_by_role("button", name="Enter leave").click()
+    await expect(page.get_by_text("Leave is entered")).to_be_visible()
+    assert [one["from"] for one in await leave_of(kith, "cln_r02")] == [day.isoformat()]
+
+
+async def test_leave_outlives_another_sign_in(kith: World, sign_in: SignIn) -> None:
+    page = await sign_in("coordinator", clinic="riverside")
+    await page.goto("/calendar?clinician=cln_r01")
+    day = kith.now.date() + timedelta(days=60)
+    await sign_in_again(page, subject="dev-other", clinic="riverside")
+    await enter_leave(page, day, day)
+    await expect(page.get_by_text("Nothing was sent yet")).to_be_visible()
+    await expect(page.get_by_label("Last day")).to_have_value(day.isoformat())
+    assert await leave_of(kith, "cln_r01") == []
+    await page.get_by_role("button", name="Enter leave").click()
+    await expect(page.get_by_text("Leave is entered")).to_be_visible()
 
 
 async def test_a_clinician_subscribes_to_their_own_calendar_by_keyboard_alone(

@@ -5,9 +5,7 @@ import re
 from playwright.async_api import expect
 
 from tests.browser.conftest import SignIn, keep_picture, require_accessible
-from tests.support.world import LOW_MOOD, World
-
-HIGH = {"q1": True, "q2": True, "q3": True, "q4": True, "q5": False, "q6": False}
+from tests.support.world import HIGH, LOW_MOOD, World
 
 
 async def test_a_crisis_stands_above_the_others_on_the_open_page_and_is_announced(

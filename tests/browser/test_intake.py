@@ -7,7 +7,7 @@ from typing import Any
 
 from playwright.async_api import Locator, Page, Route, expect
 
-from tests.browser.conftest import SignIn, keep_picture, require_accessible
+from tests.browser.conftest import SignIn, keep_picture, require_accessible, sign_in_again, tab_until
 from tests.support.eventually import eventually
 from tests.support.world import CALM, World
 
@@ -44,14 +44,6 @@ async def referral_on(kith: World, page: Page) -> dict[str, Any]:
     id = page.url.partition("/intake/")[2].partition("?")[0]
     found: dict[str, Any] = await kith.desks.get("intake", f"/referrals/{id}")
     return found
-
-
-async def tab_to(page: Page, wanted: Locator) -> None:
-    for _ in range(80):
-        if await wanted.evaluate("element => element === document.activeElement"):
-            return
-        await page.keyboard.press("Tab")
-    raise AssertionError("not reachable by keyboard")
 
 
 async def test_a_mild_referral_is_enrolled_by_the_rules_and_has_a_plan(kith: World, sign_in: SignIn) -> None:
@@ -164,13 +156,13 @@ async def test_a_clinician_decides_by_keyboard_alone(kith: World, sign_in: SignI
     await expect(page.locator("tr", has=link)).to_contain_text("Severe depression (PHQ-9 20 or more)")
     await require_accessible(page)
     await keep_picture(page, "intake")
-    await tab_to(page, link)
+    await tab_until(page, 'here.textContent.trim() === "Severin Tab"')
     await page.keyboard.press("Enter")
     variant = page.get_by_label("Variant and number of sessions")
     await expect(variant).to_be_visible()
     await require_accessible(page)
     await keep_picture(page, "intake-referral")
-    await tab_to(page, variant)
+    await tab_until(page, 'here.name === "variant"')
     await page.keyboard.type("IPT, 14")
     await page.keyboard.press("Tab")
     await page.keyboard.press("Enter")
@@ -237,6 +229,62 @@ async def test_two_people_editing_the_same_referral_overwrite_nothing(kith: Worl
     await form.get_by_role("button", name="Record consent").click()
     await expect(page.get_by_text("Consent recorded")).to_be_visible()
     assert (await referral_on(kith, page))["consent"]["given"] is False
+
+
+async def test_two_people_answering_one_screening_keep_each_others_answers(
+    kith: World, sign_in: SignIn
+) -> None:
+    items = [1, 1, None, 1, 1, 1, 1, 1, 0]
+    view = await kith.refer(screening={"phq9": {"items": items}, "cssrs": CALM})
+    page = await sign_in("coordinator", clinic="riverside")
+    await page.goto(f"/intake/{view['id']}")
+    form = page.get_by_role("form", name="Screening")
+    await answer_in(form, "Little interest", "Nearly every day")
+    await answer_in(form, "Trouble falling", "Several days")
+    theirs = {"phq9": {"items": [2, 3, *items[2:]]}}
+    await kith.desks.send("intake", "PUT", f"/referrals/{view['id']}/screening", theirs, key=view["id"])
+    await form.get_by_role("button", name="Record the answers").click()
+    await expect(page.get_by_text("Somebody else changed this")).to_be_visible()
+    await expect(
+        form.get_by_role("group", name="Feeling down").get_by_label("Nearly every day")
+    ).to_be_checked()
+    await expect(form.get_by_role("group", name="Little interest")).to_contain_text("More than half the days")
+    await expect(form.locator(".item-theirs")).to_have_text("Recorded: More than half the days")
+    await require_accessible(page)
+    await keep_picture(page, "intake-conflict")
+    await form.get_by_role("button", name="Record the answers").click()
+    await expect(page.get_by_text("Answers recorded")).to_be_visible()
+    assert (await referral_on(kith, page))["phq9"]["items"] == [3, 3, 1, 1, 1, 1, 1, 1, 0]
+
+
+async def answer_in(form: Locator, question: str, said: str) -> None:
+    await form.get_by_role("group", name=question).get_by_label(said).check()
+
+
+async def test_forms_outlive_another_sign_in_and_say_that_nobody_was_alerted_by_them(
+    kith: World, sign_in: SignIn
+) -> None:
+    page = await sign_in("coordinator", clinic="riverside")
+    await page.goto("/intake/new")
+    await page.get_by_label("Given name").fill("Tabitha")
+    await answer(page, BETTER_OFF_DEAD, "Several days")
+    await sign_in_again(page, subject="dev-other", clinic="riverside")
+    await page.get_by_role("button", name="Refer").click()
+    await expect(page.get_by_text("Nothing was sent yet")).to_be_visible()
+    await expect(page.get_by_text("Nobody was alerted by this form")).to_be_visible()
+    await expect(page.get_by_label("Given name")).to_have_value("Tabitha")
+    await require_accessible(page)
+    await page.get_by_role("button", name="Refer").click()
+    await expect(page.get_by_role("heading", name="Referral of Tabitha")).to_be_visible()
+
+    await page.locator("summary", has_text="Raise a crisis").click()
+    await page.get_by_label("Who says so?").select_option("relative")
+    await sign_in_again(page, subject="dev-third", clinic="riverside")
+    await page.get_by_role("button", name="Raise the crisis now").click()
+    await expect(page.get_by_text("Nobody was alerted by this form")).to_be_visible()
+    await expect(page.get_by_label("Who says so?")).to_have_value("relative")
+    await page.get_by_role("button", name="Raise the crisis now").click()
+    await expect(page.get_by_text("people are being alerted")).to_be_visible()
 
 
 async def test_a_form_sent_twice_is_one_referral_and_roles_and_clinics_hold(
@@ -309,11 +357,10 @@ async def test_a_file_is_imported_in_parts_with_a_report_of_what_to_mend(
     await page.get_by_role("link", name="Import a file").click()
     await page.get_by_label("File", exact=True).set_input_files(a_file(tmp_path / "parts.csv", 420))
     await pause_after_the_first_part(page)
-    cookies = await page.context.cookies()
     await page.context.clear_cookies()
     await page.get_by_role("button", name="Resume").click()
     await expect(page.locator("#import-said")).to_contain_text("You were signed out.")
-    await page.context.add_cookies([{**cookie, "path": "/"} for cookie in cookies])  # type: ignore[typeddict-item]
+    await sign_in_again(page, subject="dev-other", clinic="lakeside")
     await page.get_by_role("button", name="Resume").click()
     await expect(page.get_by_text("420 rows were imported")).to_be_visible()
     assert await counts(page) == {

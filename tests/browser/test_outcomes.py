@@ -7,9 +7,7 @@ from typing import Any
 from playwright.async_api import expect
 
 from tests.browser.conftest import SignIn, keep_picture, require_accessible
-from tests.support.world import LOW_MOOD, World
-
-HIGH = {"q1": True, "q2": True, "q3": True, "q4": True, "q5": False, "q6": False}
+from tests.support.world import HIGH, LOW_MOOD, World
 
 
 async def crisis(kith: World, given: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import SignIn, keep_picture, require_accessible
+from tests.browser.conftest import SignIn, keep_picture, require_accessible, sign_in_again, tab_until
 from tests.support.eventually import eventually
 from tests.support.world import LOW_MOOD, World
 
@@ -24,15 +24,6 @@ async def attend(kith: World, plan_id: str, items: list[int]) -> None:
     """Hold the next session now: weeks would be long in a world where somebody's crisis is open."""
     (next_one, *_) = await kith.appointments(plan_id)
     await kith.record(plan_id, next_one, {"outcome": "attended", "phq9": {"items": items}})
-
-
-async def tab_until(page: Page, is_there: str) -> None:
-    """Press Tab until the focused element `here` is the one, as somebody without a mouse does."""
-    for _ in range(150):
-        await page.keyboard.press("Tab")
-        if await page.evaluate(f"(() => {{ const here = document.activeElement; return {is_there}; }})()"):
-            return
-    raise AssertionError(f"never reached: {is_there}")
 
 
 async def answer(page: Page, form: str, items: list[int]) -> None:
@@ -271,6 +262,65 @@ async def test_without_an_answer_the_rest_stands_and_danger_is_never_taken_for_s
     await expect(page.get_by_role("heading", name="A crisis flag was raised")).to_be_visible()
     await kith.time.settle()
     assert len((await kith.plan_of(patient))["measures"]) == 1, "sent twice, taken once"
+
+
+async def test_a_crisis_flag_that_is_not_answered_is_told_as_an_alarm_that_may_not_have_rung(
+    kith: World, sign_in: SignIn
+) -> None:
+    patient, _ = await begun(kith, "cln_r01", given_name="Unheard")
+    page = await sign_in("coordinator", clinic="riverside")
+    await page.goto(f"/people/{patient}/actions/crisis-flag")
+    async with kith.silent("care_plan"):
+        await page.get_by_role("button", name="Raise the crisis flag now").click()
+        told = page.locator("main").get_by_role("alert").first
+        await expect(told).to_contain_text("Act now: it is not certain that anybody was alerted")
+        await expect(told).to_contain_text("call or text 988")
+        await expect(told).to_contain_text("Call whoever is on call yourself")
+        await require_accessible(page)
+        await keep_picture(page, "person-flag-unheard")
+    await page.get_by_role("button", name="Raise the crisis flag now").click()
+    await expect(page.get_by_role("heading", name="A crisis flag was raised")).to_be_visible()
+    await kith.time.settle()
+    assert len(await kith.announced(patient, "CrisisFlagRaised")) == 1, "sent twice, raised once"
+
+
+async def test_an_appointment_that_somebody_else_took_off_is_named_and_no_other_is_cancelled_for_it(
+    kith: World, sign_in: SignIn
+) -> None:
+    patient, plan = await begun(kith, "cln_r06", given_name="Both")
+    second, third, *_ = (await kith.appointments(plan))[1:]
+    page = await sign_in("coordinator", clinic="riverside")
+    address = f"/people/{patient}/actions/cancel-appointment?appointment={second['appointment_id']}"
+    await page.goto(address)
+    theirs = f"/appointments/{second['appointment_id']}/cancel"
+    await kith.desks.send("scheduler", "POST", theirs, {"reason": "clinic_asked"}, key="theirs")
+    await kith.time.settle()
+    await page.get_by_role("button", name="Cancel the appointment").click()
+    await expect(page.get_by_text("Somebody else changed this while you had it open")).to_be_visible()
+    choice = page.get_by_label("Appointment", exact=True)
+    await expect(choice).to_have_value("")
+    await expect(choice).to_contain_text(f"Appointment {second['number']}")
+    await expect(choice).to_contain_text("is not open to this any more: choose one")
+    await page.get_by_role("button", name="Cancel the appointment").click()
+    assert [a["number"] for a in await kith.appointments(plan, "cancelled")] == [second["number"]]
+    await choice.select_option(third["appointment_id"])
+    await page.get_by_role("button", name="Cancel the appointment").click()
+    await expect(page.get_by_text("The appointment is cancelled.")).to_be_visible()
+
+
+async def test_an_entry_outlives_another_sign_in_and_says_that_nobody_was_alerted_yet(
+    kith: World, sign_in: SignIn
+) -> None:
+    patient, _ = await begun(kith, "cln_r03", given_name="Tabs")
+    page = await sign_in("coordinator", clinic="riverside")
+    await page.goto(f"/people/{patient}/actions/take-measures")
+    await answer(page, "f", [*LOW_MOOD[:8], 1])
+    await sign_in_again(page, subject="dev-other", clinic="riverside")
+    await page.get_by_role("button", name="Record the measures").click()
+    await expect(page.get_by_text("Nothing was sent yet")).to_be_visible()
+    await expect(page.get_by_text("Nobody was alerted yet")).to_be_visible()
+    await page.get_by_role("button", name="Record the measures").click()
+    await expect(page.get_by_role("heading", name="A crisis flag was raised")).to_be_visible()
 
 
 async def test_nobody_of_another_clinic_is_there_and_an_ended_sign_in_comes_back(

@@ -5,9 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from deploy.demo.desks import Answered
-from tests.support.world import CALM, LOW_MOOD, World
-
-HIGH = {"q1": True, "q2": True, "q3": True, "q4": True, "q5": False, "q6": False}
+from tests.support.world import CALM, HIGH, LOW_MOOD, World
 
 
 async def crisis(kith: World) -> tuple[str, dict[str, object]]:

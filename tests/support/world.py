@@ -19,6 +19,9 @@ from deploy.embedded.stack import Stack, running
 MONDAY = datetime(2026, 1, 5, 14, 0, tzinfo=UTC)
 """09:00 in New York."""
 
+HIGH = {"q1": True, "q2": True, "q3": True, "q4": True, "q5": False, "q6": False}
+"""C-SSRS screener answers of somebody at high risk."""
+
 LOW_MOOD = [2, 2, 1, 1, 1, 1, 1, 0, 0]
 """PHQ-9 of 9: mild, nothing in item 9."""
 
@@ -103,6 +106,16 @@ class World:
             answer = await self.desks.get(service, f"/story/{patient_id}")
             entries += answer["entries"]
         return sorted(entries, key=lambda entry: entry["at"])
+
+    async def crisis(self, name: str = "Berta", clinician: str = "cln_r04") -> str:
+        """Refer somebody in danger; the id of the alert about them."""
+        view = await self.refer(
+            clinician_id=clinician,
+            person={"given_name": name, "family_name": "Danger"},
+            screening={"phq9": {"items": [*LOW_MOOD[:8], 2]}, "cssrs": HIGH},
+        )
+        (alert,) = await self.alerts(patient_id=view["patient_id"], kind="crisis")
+        return str(alert["id"])
 
     @asynccontextmanager
     async def silent(self, service: str) -> AsyncIterator[None]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.dashboard.pages.desk import Carer, Desk
-from services.dashboard.pages.forms import new_key, posted
+from services.dashboard.pages.forms import EARLIER, is_ours, new_key
 from services.dashboard.pages.person import plan_of, row_of, standing
 from services.dashboard.pages.person.acts import Act, Ask, Scene, zone_of
 from services.dashboard.pages.person.answers import SUPPORT, Reply, reply, unfit, unsent
@@ -61,25 +61,31 @@ def router(desk: Desk) -> APIRouter:
         """Do it: back to the person when it is done, the form with its input when it is not."""
         act = _act(action, viewer)
         row = await row_of(desk, viewer, patient_id)
-        scene = Scene(row, viewer, desk.clock.now(), zone_of(desk.clinics, row))
         entered = await form_of(request)
-        try:
-            await posted(request, viewer)
-            ask = act.ask(scene, entered)
-        except Problem as problem:
-            return await _again(desk, request, act, scene, entered, unsent(problem.detail))
-        except Unfit as error:
-            return await _again(desk, request, act, scene, entered, unfit(list(error.errors)))
-        answer = await _send(desk, viewer, act, ask, entered)
-        if not answer.ok:
-            told = reply(answer, _fields(act, scene), heeded=act.heeded)
-            return await _again(desk, request, act, scene, entered, told)
+        scene = Scene(row, viewer, desk.clock.now(), zone_of(desk.clinics, row))
+        answer = await _take(desk, act, scene, entered)
+        if isinstance(answer, Reply):
+            return await _again(desk, request, act, scene, entered, answer)
         if notice := _notice(act, answer):
             known = standing(scene) | {"act": act, "notice_of": notice}
             return await desk.page(request, viewer, "person-crisis.html", title="Crisis flag raised", **known)
         return RedirectResponse(f"/people/{patient_id}?done={act.name}", 303)
 
     return api
+
+
+async def _take(desk: Desk, act: Act, scene: Scene, entered: Entered) -> Answer | Reply:
+    """What the service answered when it is done; what stands in the way when it is not."""
+    if not is_ours(entered.get("csrf", ""), scene.viewer):
+        return unsent(EARLIER)
+    try:
+        ask = act.ask(scene, entered)
+    except Problem as problem:
+        return unsent(problem.detail)
+    except Unfit as error:
+        return unfit(list(error.errors))
+    answer = await _send(desk, scene.viewer, act, ask, entered)
+    return answer if answer.ok else reply(answer, _fields(act, scene), heeded=act.heeded)
 
 
 def _act(name: str, viewer: Viewer) -> Act:

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import AsyncIterator
+from functools import partial
 from io import StringIO
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from services.dashboard import caseload
 from services.dashboard.charts.points import Point
 from services.dashboard.charts.sparkline import sparkline
 from services.dashboard.listing import BadQuery
-from services.dashboard.pages.desk import Anybody, Carer, Code, Cursor, Desk
+from services.dashboard.pages.desk import Carer, Code, Cursor, Desk
 from services.dashboard.store import NEVER, NEVER_YET, Row
 from services.dashboard.web.drawing import HEADERS
 from services.dashboard.web.viewer import Viewer
@@ -55,40 +56,14 @@ def router(desk: Desk) -> APIRouter:
     @api.get("/parts/caseload", response_class=HTMLResponse)
     async def show_part(request: Request, viewer: Carer, query: Asked) -> HTMLResponse:
         """The table alone, drawn once for everybody of a clinic who looks at the same."""
-
-        async def draw() -> str:
-            known = await _content(desk, query, viewer)
-            return desk.drawing.text("parts/caseload.html", path=request.url.path, viewer=None, **known)
-
+        draw = partial(_table, desk, viewer, query, request.url.path)
         return HTMLResponse(await desk.parts.text((viewer.clinic, query), draw), headers=HEADERS)
 
     @api.get("/parts/groups", response_class=HTMLResponse)
     async def show_groups(viewer: Carer, query: Asked) -> HTMLResponse:
         """How many people are in each group."""
-
-        async def draw() -> str:
-            return desk.drawing.text(
-                "parts/groups.html",
-                path="/",
-                viewer=None,
-                query=query,
-                groups=await caseload.groups(desk.database, viewer),
-                counted=caseload.COUNTED,
-            )
-
+        draw = partial(_groups, desk, viewer, query)
         return HTMLResponse(await desk.parts.text((viewer.clinic, "groups", query), draw), headers=HEADERS)
-
-    @api.get("/parts/crises", response_class=HTMLResponse)
-    async def show_crises(viewer: Anybody) -> HTMLResponse:
-        """The count in the head of every page."""
-
-        async def draw() -> str:
-            counts = {"crises": await caseload.crises_open(desk.database, viewer)}
-            return desk.drawing.text("parts/crises.html", path="/parts/crises", viewer=None, counts=counts)
-
-        return HTMLResponse(
-            await desk.parts.text((viewer.clinic, viewer.cares, "crises"), draw), headers=HEADERS
-        )
 
     @api.get("/caseload.csv")
     async def export_caseload(viewer: Carer, query: Asked) -> Response:
@@ -98,6 +73,18 @@ def router(desk: Desk) -> APIRouter:
         return StreamingResponse(_csv(desk, query, viewer), media_type="text/csv", headers=headers)
 
     return api
+
+
+async def _table(desk: Desk, viewer: Viewer, query: caseload.Query, path: str) -> str:
+    known = await _content(desk, query, viewer)
+    return desk.drawing.text("parts/caseload.html", path=path, viewer=None, **known)
+
+
+async def _groups(desk: Desk, viewer: Viewer, query: caseload.Query) -> str:
+    groups = await caseload.groups(desk.database, viewer)
+    return desk.drawing.text(
+        "parts/groups.html", path="/", viewer=None, query=query, groups=groups, counted=caseload.COUNTED
+    )
 
 
 def _check(query: caseload.Query, viewer: Viewer) -> None:

@@ -1,7 +1,7 @@
 """Static files, names, and the stream of what is new."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
@@ -10,10 +10,13 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from services.dashboard import attention
 from services.dashboard.charts.samples import samples
 from services.dashboard.pages.desk import Anybody, Carer, Desk
 from services.dashboard.pages.signing_in import OPEN
+from services.dashboard.web.drawing import HEADERS
 from services.dashboard.web.live import audiences_of, messages
+from services.dashboard.web.viewer import Viewer
 from shared.http.admission import not_found
 
 PING_SECONDS = 15
@@ -35,13 +38,36 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get("/live", include_in_schema=False)
     async def live(viewer: Anybody) -> EventSourceResponse:
-        """Which people and alerts changed, by id, and crises as they are raised."""
+        """Which people and alerts changed, by id, for as long as the sign-in is good."""
 
         async def stream() -> AsyncIterator[ServerSentEvent]:
-            async for event, data in messages(desk.live, audiences_of(viewer)):
+            left = (viewer.expires_at - datetime.now(UTC)).total_seconds()
+            async for event, data in messages(desk.live, audiences_of(viewer), seconds=left):
                 yield ServerSentEvent(event=event, data=data.decode())
 
         return EventSourceResponse(stream(), ping=PING_SECONDS, headers={"Cache-Control": "no-store"})
+
+    @api.get("/parts/crises", response_class=HTMLResponse, include_in_schema=False)
+    async def show_crises(viewer: Anybody) -> HTMLResponse:
+        """The count in the head of every page."""
+        return await crises_part(viewer, "parts/crises.html")
+
+    @api.get("/parts/alarms", response_class=HTMLResponse, include_in_schema=False)
+    async def show_alarms(viewer: Anybody) -> HTMLResponse:
+        """The crises in nobody's hands, above every page."""
+        return await crises_part(viewer, "parts/alarms.html")
+
+    async def crises_part(viewer: Viewer, template: str) -> HTMLResponse:
+        async def draw() -> str:
+            known = await attention.crises(desk.database, viewer, desk.clock.now())
+            return desk.drawing.text(template, path="/", viewer=None, crises=known)
+
+        key = (viewer.clinic, viewer.cares, template)
+        return HTMLResponse(await desk.parts.text(key, draw), headers=HEADERS)
+
+    @api.get("/touch", status_code=204, include_in_schema=False)
+    async def touch(viewer: Anybody) -> None:
+        """Somebody is here: see `Gate`."""
 
     @api.post("/names")
     async def look_up_names(viewer: Carer, asked: Annotated[Asked, Body()]) -> Response:

@@ -9,7 +9,7 @@ from fastapi import Depends, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from services.dashboard import caseload
+from services.dashboard import attention
 from services.dashboard.calendar.hours import Clinics, read_clinics
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.store import ReadWork
@@ -62,9 +62,9 @@ class Desk:
         **context: Any,
     ) -> HTMLResponse:
         """A whole page for this viewer."""
-        counts = {"crises": await caseload.crises_open(self.database, viewer)}
+        crises = await attention.crises(self.database, viewer, self.clock.now())
         path = request.url.path
-        return self.drawing.page(template, path, viewer, title=title, status=status, counts=counts, **context)
+        return self.drawing.page(template, path, viewer, title=title, status=status, crises=crises, **context)
 
     def part(self, request: Request, viewer: Viewer, template: str, **context: Any) -> HTMLResponse:
         """A part of a page, fetched again when something changed."""

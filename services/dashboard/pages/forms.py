@@ -10,6 +10,9 @@ from services.dashboard.web.viewer import Viewer
 from shared.http.problems import Problem
 
 
+EARLIER = "This form was drawn for an earlier sign-in."
+
+
 async def posted(request: Request, viewer: Viewer) -> dict[str, str]:
     """What was sent; of a field given twice, the first. Raises `Problem` 403 unless it was drawn for them."""
     form = await form_of(request)
@@ -24,7 +27,7 @@ def is_ours(token: str, viewer: Viewer) -> bool:
 
 
 def not_ours() -> Problem:
-    return Problem(403, "form_not_ours", "This form was drawn for an earlier sign-in: load the page again.")
+    return Problem(403, "form_not_ours", f"{EARLIER} Load the page again.")
 
 
 def new_key() -> str:

@@ -26,6 +26,8 @@ DEVELOPERS: dict[str, Role] = {
 Next = Annotated[str, Query(max_length=500)]
 REASONS = {
     "ended": "Your sign-in has ended. Sign in again to go on where you were.",
+    "unsent": "Your sign-in had ended: what you just sent was not received. Nothing was saved and nobody was "
+    "alerted. Sign in and enter it again. If somebody is in danger, call 911, or the clinician on call, now.",
     "expired": "Your sign-in has ended. Sign in again to go on where you were.",
     "idle": "You were signed out because nothing was done for a while.",
     "out": "You are signed out.",

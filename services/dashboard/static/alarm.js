@@ -1,32 +1,54 @@
-// A new alert is said, shown on every page until dismissed, and (if chosen) heard. It names nobody.
+// Crises in nobody's hands stand above every page; the server draws them. Here new ones are said aloud and, if chosen,
+// heard: once in each tab, and again when one becomes more severe or climbs. What was dismissed stays hidden till then.
 
 import { preferences } from "./preferences.js";
 import { chime } from "./sound.js";
 
-const KINDS = {
-  crisis: "crisis alert",
-  termination_phase: "termination phase due",
-  missed_session: "missed session",
-  session_unrecorded: "session not recorded",
-  relapse_signal: "relapse signal",
-  dead_letter: "unreadable message that may concern a crisis",
-};
+const heard = remembered("heard");
+const dismissed = remembered("dismissed");
 
-const said = new Set();
-
-/** Once per alert and severity: a raised severity is said again, a repeated message is not. */
-export function alarm({ alert_id: id, severity, kind }) {
-  if (said.has(`${id} ${severity}`)) return;
-  said.add(`${id} ${severity}`);
-  const text = `New ${severity ?? ""} ${KINDS[kind] ?? String(kind ?? "alert").replaceAll("_", " ")}`.replace("  ", " ");
-  const link = Object.assign(document.createElement("a"), { href: id ? `/alerts/${encodeURIComponent(id)}` : "/alerts", textContent: "Open it" });
-  document.getElementById("alarm").replaceChildren(text, " ", link);
-  document.getElementById("dismiss-alarm").hidden = false;
-  if (preferences.sound) chime(severity === "high" ? 3 : 1);
+function remembered(name) {
+  try {
+    return new Set(JSON.parse(sessionStorage.getItem(`kith.${name}`) ?? "[]"));
+  } catch {
+    return new Set();
+  }
 }
 
-document.getElementById("dismiss-alarm")?.addEventListener("click", (event) => {
-  document.getElementById("alarm").replaceChildren();
-  event.currentTarget.hidden = true;
+function remember(name, keys) {
+  try {
+    sessionStorage.setItem(`kith.${name}`, JSON.stringify([...keys].slice(-500)));
+  } catch {
+    // Storage is closed: it holds for this page.
+  }
+}
+
+/** Looks at the alarms as they are drawn now. */
+export function heed() {
+  const shown = [...document.querySelectorAll("[data-alarm]")];
+  for (const alarm of shown) alarm.hidden = dismissed.has(alarm.dataset.alarm);
+  const button = document.getElementById("dismiss-alarms");
+  if (button) button.hidden = shown.every((alarm) => alarm.hidden);
+  const fresh = shown.filter((alarm) => !heard.has(alarm.dataset.alarm));
+  if (fresh.length === 0) return;
+  for (const alarm of fresh) heard.add(alarm.dataset.alarm);
+  remember("heard", heard);
+  announce(fresh.map((alarm) => alarm.dataset.severity));
+}
+
+function announce(severities) {
+  const high = severities.filter((severity) => severity === "high").length;
+  const one = severities.length === 1;
+  const text = one ? `New ${severities[0]} crisis alert` : `${severities.length} new crisis alerts, ${high} of them high`;
+  document.getElementById("alarm").textContent = text;
+  if (preferences.sound) chime(high ? 3 : 1);
+}
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest?.("#dismiss-alarms")) return;
+  for (const alarm of document.querySelectorAll("[data-alarm]")) dismissed.add(alarm.dataset.alarm);
+  remember("dismissed", dismissed);
+  heed();
+  document.getElementById("alarm").textContent = "";
   document.getElementById("main").focus();
 });

@@ -7,27 +7,13 @@ export const setNow = (iso) => (ahead = Date.parse(iso) - Date.now() || 0);
 
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const UNITS = [["year", 31_557_600], ["month", 2_629_800], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60]];
-const FORMATS = {
-  time: { hour: "2-digit", minute: "2-digit" },
-  date: { day: "numeric", month: "short", year: "numeric" },
-  moment: { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
-};
 
-/** `data-ago`: relative text; `data-local="time|date|moment"`: the reader's own zone, the instant kept as a title. */
-export function showTimes(root) {
-  for (const element of root.querySelectorAll("time[data-local]")) {
-    const at = new Date(element.dateTime);
-    if (Number.isNaN(at.valueOf())) continue;
-    element.textContent = at.toLocaleString([], FORMATS[element.dataset.local] ?? FORMATS.moment);
-    element.title = element.dateTime;
-  }
-  tick(root);
-}
-
+/** `data-ago`: relative text; `data-until`: a bar that runs down; `data-left`: what is left of it. */
 export function tick(root) {
   const within = root?.querySelectorAll ? root : document;
   for (const element of within.querySelectorAll("time[data-ago]")) write(element, ago(element.dateTime));
   for (const element of within.querySelectorAll("[data-until]")) drain(element);
+  for (const element of within.querySelectorAll("[data-gone]")) element.hidden = Date.parse(element.dataset.gone) <= now();
   for (const element of within.querySelectorAll("[data-left]")) write(element, left(element.dataset.left));
 }
 

@@ -1,13 +1,16 @@
 // Automatic sign-out (45 CFR 164.312(a)(2)(iii)): after `data-idle-seconds` without a touch, and when the token ends
-// (`data-expires`). Both are announced two minutes before. All tabs of this browser count as one person.
+// (`data-expires`). Both are announced two minutes before. All tabs of this browser count as one person. The server counts,
+// too: it is told of a touch now and then.
 
 const WARNING = 120_000;
+const RENEWAL = 20_000;
 const { expires, idleSeconds } = document.body.dataset;
 const expiry = Date.parse(expires) || Infinity;
 const limit = (Number(idleSeconds) || 900) * 1000;
 const dialog = document.getElementById("leaving");
 let touched = Date.now();
 let shared = 0;
+let renewed = Date.now();
 let leaving = false;
 
 export function watchIdle() {
@@ -16,8 +19,9 @@ export function watchIdle() {
   }
   window.addEventListener("storage", (event) => {
     if (event.key === "kith.touched") touched = Math.max(touched, Number(event.newValue) || 0);
-    if (event.key === "kith.signed-out") location.assign("/sign-in?reason=idle");
+    if (event.key === "kith.signed-out" && event.newValue) location.assign(`/sign-in?reason=${event.newValue.split(" ")[0]}`);
   });
+  document.getElementById("sign-out").addEventListener("submit", () => shareSignOut("out"));
   document.getElementById("stay").addEventListener("click", () => {
     noteTouch();
     dialog.close();
@@ -29,9 +33,18 @@ export function watchIdle() {
 
 function noteTouch() {
   touched = Date.now();
-  if (touched - shared < 5_000) return;
-  shared = touched;
-  share("kith.touched", touched);
+  if (touched - shared > 5_000) {
+    shared = touched;
+    share("kith.touched", touched);
+  }
+  if (touched - renewed > RENEWAL) {
+    renewed = touched;
+    fetch("/touch").catch(() => (renewed = 0));
+  }
+}
+
+function shareSignOut(reason) {
+  share("kith.signed-out", `${reason} ${Date.now()}`);
 }
 
 function share(key, value) {
@@ -65,7 +78,7 @@ function warn(end) {
 async function leave(reason) {
   if (leaving) return;
   leaving = true;
-  share("kith.signed-out", Date.now());
+  shareSignOut(reason);
   const form = document.getElementById("sign-out");
   try {
     await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)), redirect: "manual", keepalive: true });

@@ -1,5 +1,5 @@
-// The keyboard: `/` filter, `j` and `k` rows, `g` then a letter a page, `?` help. Never while somebody types, and
-// not at all once switched off (WCAG 2.1.4).
+// The keyboard: `/` filter, `f` find a person, `j` and `k` rows, `g` then a letter a page, `?` help. Never while
+// somebody types, and not at all once switched off (WCAG 2.1.4).
 
 import { preferences } from "./preferences.js";
 
@@ -24,6 +24,7 @@ function press(key) {
   if (Date.now() < going && key in PAGES) return go(PAGES[key]);
   going = key === "g" ? Date.now() + WAIT : 0;
   if (key === "/") return focus(document.querySelector("[data-filter], .filters input:not([type=hidden])"));
+  if (key === "f") return focus(document.getElementById("find"));
   if (key === "j") return step(1);
   if (key === "k") return step(-1);
   if (key === "?") return help();

@@ -1,6 +1,7 @@
 // The page keeps itself up to date. Without this file every link and form still works.
 
-import { showTimes, tick } from "./clock.js";
+import { heed } from "./alarm.js";
+import { tick } from "./clock.js";
 import { watchIdle } from "./idle.js";
 import { bindKeys } from "./keys.js";
 import { follow } from "./live.js";
@@ -40,11 +41,12 @@ function bindFilters() {
 
 /** Called once, and for every region that was swapped in. */
 function dress(root) {
+  for (const element of root.querySelectorAll("[data-needs-script]")) element.hidden = false;
   fillNames(root);
-  showTimes(root);
+  tick(root);
+  heed();
 }
 
-for (const element of document.querySelectorAll("[data-needs-script]")) element.hidden = false;
 guardForms();
 bindFilters();
 bindToggles();

@@ -1,36 +1,74 @@
-// Follows /live (server-sent events) and says how fresh the page is.
+// Follows /live (server-sent events) and says how fresh the page is. One line for all tabs of a browser: whoever has the
+// lock listens and tells the others, for a browser opens no more than six connections to a server at once (HTTP/1.1).
 //
-// Events: `change` {"people": [ids], "alerts": [ids]} ("*": anything may have changed);
-// `alarm` {"alert_id", "severity", "kind"}; `goodbye`: the server lets go, come again at once;
-// `beat` {"as_of": ISO, "now": ISO}, optional: once seen, its absence means that the line is dead, and an old `as_of`
+// Events: `change` {"people": [ids], "alerts": [ids]} ("*": anything may have changed); `goodbye`: the server lets go,
+// come again at once; `beat` {"as_of": ISO, "now": ISO}: its absence means that the line is dead, and an old `as_of`
 // that the read model is behind.
 
-import { alarm } from "./alarm.js";
 import { now, setNow } from "./clock.js";
 import { markAll, markFor } from "./regions.js";
+import { say, saySignedOut } from "./status.js";
 
 const SILENCE = 45_000;
 const BEHIND = 30_000;
-let source, attempts, lastWord, beats, retry;
+const NAME = `kith.live.${document.querySelector("meta[name=csrf-token]")?.content ?? ""}`;
+const shares = "locks" in navigator && "BroadcastChannel" in window;
+let source, tabs, attempts, lastWord, beats, retry, said, dress;
 
-export function follow(dress) {
-  attempts = 0;
-  connect(dress);
-  setInterval(() => beats && Date.now() - lastWord > SILENCE && again(dress), 5_000);
-  window.addEventListener("online", () => again(dress, 0));
-  window.addEventListener("pagehide", () => source?.close());
-  window.addEventListener("pageshow", (event) => event.persisted && again(dress, 0));
+export function follow(dressed) {
+  dress = dressed;
+  window.addEventListener("pageshow", (event) => event.persisted && join());
+  window.addEventListener("online", () => source && again(0));
+  setInterval(() => source && beats && Date.now() - lastWord > SILENCE && again(), 5_000);
+  join();
 }
 
-function connect(dress) {
+function join() {
+  if (!shares) return lead();
+  tabs = new BroadcastChannel(NAME);
+  tabs.onmessage = ({ data: [name, ...told] }) => (name === "who" ? source && said && tell("said", ...said) : hear(name, ...told));
+  tabs.postMessage(["who"]);
+  navigator.locks.request(NAME, lead);
+}
+
+/** Until the page goes away: then the next tab's turn has come. */
+function lead() {
+  attempts = 0;
+  connect();
+  return new Promise((resolve) => window.addEventListener("pagehide", () => resolve(leave()), { once: true }));
+}
+
+function leave() {
+  clearTimeout(retry);
+  source?.close();
+  tabs?.close();
+  source = undefined;
+}
+
+function tell(name, ...told) {
+  tabs?.postMessage([name, ...told]);
+  hear(name, ...told);
+}
+
+function hear(name, ...told) {
+  if (name === "change") markFor(told[0], dress);
+  if (name === "now") setNow(told[0]);
+  if (name !== "said") return;
+  const [state, text, anew] = told;
+  if (state === "signed-out") saySignedOut();
+  else say(state, text);
+  // Whatever changed between the drawing of the page and this moment was told to nobody here.
+  if (anew) markAll(dress);
+}
+
+function connect() {
   clearTimeout(retry);
   source = new EventSource("/live");
-  source.onopen = () => opened(dress);
-  source.onerror = () => again(dress);
-  on("change", (data) => markFor([...(data.people ?? []), ...(data.alerts ?? [])], dress));
-  on("alarm", alarm);
+  source.onopen = opened;
+  source.onerror = () => again();
+  on("change", (data) => tell("change", [...(data.people ?? []), ...(data.alerts ?? [])]));
   on("beat", beat);
-  on("goodbye", () => again(dress, Math.random() * 500, true));
+  on("goodbye", () => again(Math.random() * 500, true));
 }
 
 function on(name, then) {
@@ -48,39 +86,47 @@ function parsed(text) {
   }
 }
 
-function opened(dress) {
+function state(name, text) {
+  said = [name, text, name === "connected"];
+  tell("said", name, text, false);
+}
+
+function opened() {
   attempts = 0;
   lastWord = Date.now();
-  say("connected", "Live");
-  // Whatever changed between the drawing of the page and this moment was told to nobody here.
-  markAll(dress);
+  said = ["connected", "Live", true];
+  tell("said", ...said);
 }
 
 /** Connects anew: at once after a goodbye, otherwise after 1, 2, 4 … 15 seconds, never all pages together. */
-function again(dress, wait, quietly = false) {
+function again(wait, quietly = false) {
   source.close();
   clearTimeout(retry);
   beats = false;
-  if (!quietly) say("reconnecting", `Reconnecting. Showing data as of ${clock(lastWord ?? Date.now())}`);
+  if (!quietly) state("reconnecting", `Reconnecting. Showing data as of ${clock(lastWord ?? Date.now())}`);
   attempts += 1;
-  retry = setTimeout(() => connect(dress), wait ?? Math.min(15_000, 500 * 2 ** attempts) * (0.75 + Math.random() / 2));
+  retry = setTimeout(retried, wait ?? Math.min(15_000, 500 * 2 ** attempts) * (0.75 + Math.random() / 2));
+}
+
+/** A stream that is refused does not say why: ask for something small first. */
+async function retried() {
+  try {
+    const answer = await fetch("/parts/crises", { headers: { "X-Fragment": "1" }, redirect: "error" });
+    if (answer.status === 401) return state("signed-out", "");
+  } catch {
+    // Nobody answers: the stream will say so, too.
+  }
+  if (source) connect();
 }
 
 function beat(data) {
   beats = true;
-  if (data.now) setNow(data.now);
+  if (data.now) tell("now", data.now);
   const age = now() - Date.parse(data.as_of);
-  if (age > BEHIND) say("behind", `Catching up. Showing data as of ${clock(data.as_of)}`);
-  else say("connected", "Live");
+  if (age > BEHIND) state("behind", `Catching up. Showing data as of ${clock(data.as_of)}`);
+  else state("connected", "Live");
 }
 
 function clock(instant) {
   return new Date(instant).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-}
-
-/** Only a change is written: a status said again is read out again. */
-function say(state, text) {
-  const live = document.getElementById("live");
-  live.dataset.state = state;
-  if (live.textContent !== text) live.textContent = text;
 }

@@ -1,6 +1,8 @@
 // Regions: `<section id data-live-src="/parts/…">` is fetched again when something changed, at most once a second,
 // and swapped in place. `data-live-for="id id"` narrows what concerns it. Focus, scroll and what was unfolded stay;
-// while somebody types in a region it waits.
+// while somebody types in a region it waits. `data-live-always`: also while nobody looks at the page.
+
+import { saySignedOut } from "./status.js";
 
 const SPACING = 1_000;
 const RETRY = 5_000;
@@ -32,12 +34,13 @@ function mark(region, dress) {
 
 async function refresh(region, dress) {
   if (!region.isConnected) return;
-  if (document.hidden) return document.addEventListener("visibilitychange", () => mark(region, dress), { once: true });
+  if (document.hidden && !("liveAlways" in region.dataset)) return document.addEventListener("visibilitychange", () => mark(region, dress), { once: true });
   if (typing(region)) return mark(region, dress);
   region.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(region.dataset.liveSrc, { headers: { "X-Fragment": "1" }, redirect: "error" });
     if (answer.status >= 500) throw new Error(String(answer.status));
+    if (answer.status === 401) saySignedOut();
     if (!answer.ok) return (region.dataset.stale = "yes");
     const markup = await answer.text();
     if (typing(region)) return mark(region, dress);

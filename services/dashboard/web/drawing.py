@@ -29,7 +29,7 @@ HEADERS = {
 
 
 class Drawing:
-    """`counts` stand in every page's head, by clinic; whoever knows them sets them."""
+    """`crises` in nobody's hands stand in every page's head; whoever knows them says so."""
 
     def __init__(self, clock: Clock, *, idle_minutes: int) -> None:
         self._clock, self._idle_seconds = clock, idle_minutes * 60
@@ -71,7 +71,7 @@ class Drawing:
             "viewer": viewer,
             "title": title,
             "csrf": viewer.csrf if viewer else "",
-            "counts": {"crises": 0},
+            "crises": None,
             "now": self.now,
             "idle_seconds": self._idle_seconds,
         }

@@ -12,6 +12,9 @@ from services.dashboard.web.drawing import Drawing
 from services.dashboard.web.viewer import COOKIE
 from shared.http.problems import MEDIA_TYPE, Problem
 
+TOUCH = "/touch"
+"""Asked by pages while somebody works on them without going anywhere."""
+
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -36,15 +39,19 @@ class Gate:
             scope = dict(scope)
             scope["headers"] = [*scope["headers"], (b"authorization", b"Bearer " + token.encode())]
         wants_page = "text/html" in headers.get("accept", "") and "x-fragment" not in headers
-        answer = _Answer(self, scope, send, token) if wants_page else None
+        is_touch = scope["path"] == TOUCH
+        answer = _Answer(self, scope, send, token, wants_page) if wants_page or is_touch else None
         await self.app(scope, receive, answer or send)
         if answer is not None and answer.problem is not None:
             await self._page(scope, answer.problem)(scope, receive, send)
 
     def _page(self, scope: Scope, problem: dict[str, object]) -> Response:
         if problem["status"] == 401:
-            following = quote(_place(scope), safe="")
-            return RedirectResponse(f"/sign-in?reason=ended&next={following}", 303)
+            reason, following = (
+                "unsent" if scope["method"] in UNSAFE else "ended",
+                quote(_place(scope), safe=""),
+            )
+            return RedirectResponse(f"/sign-in?reason={reason}&next={following}", 303)
         return self._drawing.problem(problem, scope)
 
     def prolong(self, headers: MutableHeaders, token: str) -> None:
@@ -59,9 +66,10 @@ class Gate:
 
 
 class _Answer:
-    """Lets everything through but problems, which are kept to be drawn."""
+    """Lets everything through but problems, which are kept to be drawn where a page was asked for."""
 
-    def __init__(self, gate: Gate, scope: Scope, send: Send, token: str | None) -> None:
+    def __init__(self, gate: Gate, scope: Scope, send: Send, token: str | None, draws: bool) -> None:
+        self._draws = draws
         self._gate, self._scope, self._send, self._token = gate, scope, send, token
         self._held: Message | None = None
         self._body = b""
@@ -70,10 +78,11 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            if headers.get("content-type", "").startswith(MEDIA_TYPE):
+            refused = headers.get("content-type", "").startswith(MEDIA_TYPE)
+            if refused and self._draws:
                 self._held = message
                 return
-            if self._token is not None:
+            if self._token is not None and not refused:
                 self._gate.prolong(headers, self._token)
         elif self._held is not None:
             self._body += message.get("body", b"")

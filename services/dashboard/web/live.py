@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from time import monotonic
-from typing import Any
 
 import orjson
 import structlog
@@ -52,9 +52,8 @@ class _News:
 
     people: set[str] = field(default_factory=set)
     alerts: set[str] = field(default_factory=set)
-    alarms: list[dict[str, Any]] = field(default_factory=list)
 
-    def message(self) -> dict[str, Any]:
+    def message(self) -> dict[str, list[str]]:
         crowded = len(self.people) > AT_MOST or len(self.alerts) > AT_MOST
         if crowded:
             return {"people": ["*"], "alerts": ["*"]}
@@ -74,7 +73,7 @@ class Listener:
 
 
 class Live:
-    """Runs until cancelled. `changes` counts what was seen of each clinic, for cached fragments."""
+    """Runs until cancelled. `changes` counts what was seen, for cached fragments."""
 
     def __init__(self, database: MongoDatabase, clock: Clock) -> None:
         self._database, self._clock = database, clock
@@ -111,7 +110,7 @@ class Live:
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch(PEOPLE, ["clinic_id"]))
-            tasks.create_task(self._watch(ALERTS, ["clinic_id", "kind", "severity", "state"]))
+            tasks.create_task(self._watch(ALERTS, ["clinic_id", "kind"]))
             tasks.create_task(self._tell())
             tasks.create_task(self._beat())
 
@@ -151,8 +150,6 @@ class Live:
             news.people.add(id)
         else:
             news.alerts.add(id)
-            if change["operationType"] == "insert" and _is_alarm(after):
-                news.alarms.append({"alert_id": id, "severity": after["severity"], "kind": after["kind"]})
         self._stirred.set()
 
     def _of(self, audience: str) -> _News:
@@ -174,26 +171,17 @@ class Live:
             self._stirred.clear()
             told, self._news = self._news, {}
             for listener in list(self._listeners):
-                for message in _for(listener, told):
+                if (message := _for(listener, told)) is not None:
                     _put(listener, message)
 
 
-def _is_alarm(alert: Document) -> bool:
-    """A crisis as it is first written, whoever may have been told of it in the same batch."""
-    return alert.get("kind") == "crisis" and alert.get("state") == "open"
-
-
-def _for(listener: Listener, told: dict[str, _News]) -> list[tuple[str, bytes]]:
+def _for(listener: Listener, told: dict[str, _News]) -> tuple[str, bytes] | None:
     seen = [news for audience, news in told.items() if listener.is_told(audience)]
     if not seen:
-        return []
-    together = _News(
-        {id for news in seen for id in news.people},
-        {id for news in seen for id in news.alerts},
-        [alarm for news in seen for alarm in news.alarms],
-    )
-    messages = [("change", orjson.dumps(together.message()))]
-    return messages + [("alarm", orjson.dumps(alarm)) for alarm in together.alarms]
+        return None
+    people = {id for news in seen for id in news.people}
+    alerts = {id for news in seen for id in news.alerts}
+    return "change", orjson.dumps(_News(people, alerts).message())
 
 
 def _put(listener: Listener, message: tuple[str, bytes]) -> None:
@@ -204,13 +192,21 @@ def _put(listener: Listener, message: tuple[str, bytes]) -> None:
         listener.overrun = True
 
 
-async def messages(live: Live, audiences: frozenset[str]) -> AsyncIterator[tuple[str, bytes]]:
-    """What one page is told, until it leaves."""
-    listener = live.listen(audiences)
+async def _next(listener: Listener, until: float) -> tuple[str, bytes]:
+    async with asyncio.timeout(until - monotonic()):
+        return await listener.waiting.get()
+
+
+async def messages(
+    live: Live, audiences: frozenset[str], *, seconds: float
+) -> AsyncIterator[tuple[str, bytes]]:
+    """What one page is told, until it leaves, or the `seconds` are over for which it may be told anything."""
+    listener, until = live.listen(audiences), monotonic() + seconds
     try:
         yield "hello", b"{}"
-        while not (listener.overrun and listener.waiting.empty()):
-            yield await listener.waiting.get()
+        with suppress(TimeoutError):
+            while not (listener.overrun and listener.waiting.empty()):
+                yield await _next(listener, until)
         yield "goodbye", b"{}"
     finally:
         live.leave(listener)

@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 import pytest
 
+from services.dashboard import attention
 from services.dashboard.domain.person import UNKNOWN
 from services.dashboard.web.live import Listener, Live, audiences_of
 from services.dashboard.web.viewer import Viewer
 from shared.http.caller import Role
 from tests.integration.dashboard.conftest import Dashboard
 from tests.support.courses import BEGIN, alert_raised, history, sealed
+
+LOST = alert_raised(at=BEGIN, alert_id="alr_lost", patient_id=UNKNOWN, clinic_id=UNKNOWN)
 
 
 def viewer(*roles: Role, clinic: str = "riverside") -> Viewer:
@@ -49,27 +52,20 @@ def left(listener: Listener) -> bytes:
     return b"".join(listener.waiting.get_nowait()[1] for _ in range(listener.waiting.qsize()))
 
 
-async def test_a_crisis_raised_and_told_in_one_batch_is_an_alarm_on_open_pages_of_its_clinic(
-    dashboard: Dashboard,
-) -> None:
+async def test_a_crisis_reaches_the_open_pages_of_its_clinic_alone(dashboard: Dashboard) -> None:
     pages = viewer("coordinator"), viewer("coordinator", clinic="lakeside")
     async with listening(dashboard, *pages) as (own, other):
         await dashboard.take(history("pat_1")[-1][:3])
         assert await heard(own, "change") == {"people": ["pat_1"], "alerts": ["alr_pat_1"]}
-        alarm = await heard(own, "alarm")
-    assert alarm == {"alert_id": "alr_pat_1", "severity": "high", "kind": "crisis"}
     assert b"pat_1" not in left(other)
 
 
-async def test_a_crisis_of_a_clinic_nobody_knows_is_an_alarm_on_every_carers_page(
-    dashboard: Dashboard,
-) -> None:
+async def test_a_crisis_of_a_clinic_nobody_knows_reaches_every_carers_page(dashboard: Dashboard) -> None:
     pages = viewer("coordinator"), viewer("clinician", clinic="lakeside"), viewer("engineer", clinic="*")
     async with listening(dashboard, *pages) as (one, another, engineer):
-        lost = alert_raised(at=BEGIN, alert_id="alr_lost", patient_id=UNKNOWN, clinic_id=UNKNOWN)
-        await dashboard.take(sealed("alr_lost", [lost]))
-        assert (await heard(one, "alarm"))["alert_id"] == "alr_lost"
-        assert (await heard(another, "alarm"))["alert_id"] == "alr_lost"
+        await dashboard.take(sealed("alr_lost", [LOST]))
+        assert (await heard(one, "change"))["alerts"] == ["alr_lost"]
+        assert (await heard(another, "change"))["alerts"] == ["alr_lost"]
     assert b"alr_lost" not in left(engineer)
 
 
@@ -81,3 +77,45 @@ async def test_dead_letters_reach_the_pages_of_engineers_alone(dashboard: Dashbo
         await dashboard.take(sealed("alr_letter", [letter]))
         assert "alr_letter" in (await heard(engineer, "change"))["alerts"]
     assert b"alr_letter" not in left(carer)
+
+
+async def alarms(dashboard: Dashboard, role: str, clinic: str) -> tuple[str, str]:
+    """The list of alarms and the count as they stand in the head of a page."""
+    async with dashboard.as_(role, clinic) as client:
+        answers = [await client.get(path) for path in ("/parts/alarms", "/parts/crises")]
+    return answers[0].text, " ".join(answers[1].text.split())
+
+
+async def test_every_page_names_the_crises_nobody_has_and_counts_the_same(dashboard: Dashboard) -> None:
+    await dashboard.take(sealed("alr_lost", [LOST]))
+    for patient, severity in (("pat_1", "high"), ("pat_2", "low")):
+        raised = alert_raised(at=BEGIN, alert_id=f"alr_{patient}", patient_id=patient, severity=severity)
+        await dashboard.take(sealed(f"alr_{patient}", [raised]))
+    listed, counted = await alarms(dashboard, "coordinator", "riverside")
+    assert listed.index("alr_lost") < listed.index("alr_pat_2"), "the most severe first"
+    assert all(id in listed for id in ("alr_lost", "alr_pat_1", "alr_pat_2"))
+    assert "3 open crises" in counted
+    listed, counted = await alarms(dashboard, "clinician", "lakeside")
+    assert ("alr_lost" in listed, "alr_pat_1" in listed) == (True, False)
+    assert "1 open crisis" in counted
+    assert await alarms(dashboard, "engineer", "*") == ("", ""), "nothing is said of what they may not know"
+
+
+async def test_an_alarm_ends_when_somebody_has_the_crisis_and_is_new_when_it_climbs(
+    dashboard: Dashboard,
+) -> None:
+    async def keys(now: datetime) -> list[str]:
+        crises = await attention.crises(dashboard.database, viewer("coordinator"), now)
+        assert crises is not None
+        assert crises.count == len(crises.alarms)
+        return [alarm.key for alarm in crises.alarms]
+
+    raised, *told, climbed, taken = history("pat_1")[-1]
+    await dashboard.take([raised])
+    assert await keys(BEGIN) == ["alr_pat_1.high.0"]
+    await dashboard.take([*told, climbed])
+    assert await keys(BEGIN) == ["alr_pat_1.high.1"]
+    await dashboard.take([taken])
+    (alert,) = await dashboard.stored("alerts")
+    assert await keys(alert["lease_until"] - timedelta(seconds=1)) == []
+    assert await keys(alert["lease_until"]) == ["alr_pat_1.high.1"], "a lease that ran out holds nothing"

@@ -9,20 +9,14 @@ import pytest
 
 from services.alerts import events
 from services.alerts.domain import acknowledgement, policy, reasons
+from services.dashboard.attention import open_at, sees, taken_at, visible
 from services.dashboard.domain.alert import Alert, Climbed, Told
+from services.dashboard.listing import BadQuery
 from services.dashboard.pages.alerts import acting, words
 from services.dashboard.pages.alerts.course import course, remembered
 from services.dashboard.pages.alerts.detail import Detail
 from services.dashboard.pages.alerts.facts import Contact, Facts, contacts_of
-from services.dashboard.pages.alerts.query import (
-    BadQuery,
-    Query,
-    bands,
-    open_at,
-    sees,
-    taken_at,
-    visible,
-)
+from services.dashboard.pages.alerts.query import Query, bands
 from services.dashboard.pages.alerts.telling import missed, reached, told_by_detail, told_by_row
 from services.dashboard.pages.alerts.times import Times, span
 from services.dashboard.pages.alerts.view import notice, of_detail, of_row
@@ -339,10 +333,20 @@ def test_who_was_second_hears_that_somebody_was_first() -> None:
     taken = detail(state="acknowledged", acknowledgement=TAKEN)
     assert acting.taking(taken, "cln_r01") == "taken"
     assert acting.taking(taken, "cln_r02") == "taken_before"
-    said = notice("taken_before", of_detail(taken))
+    said = notice("taken_before", of_detail(taken), "cln_r02")
     assert said is not None
     assert said[:2] == ("conflict", "cln_r01 was first")
-    assert notice("anything", of_detail(taken)) is None
+    assert notice("anything", of_detail(taken), "cln_r02") is None
+
+
+def test_nobody_is_told_that_they_have_what_they_have_no_more() -> None:
+    held = of_row(alert(state="acknowledged", acknowledged_by="cln_r01", lease_until=NOW), FACTS)
+    before, after = held.seen(NOW - timedelta(seconds=1)), held.seen(NOW)
+    assert notice("taken", before, "cln_r01") is not None
+    assert notice("taken", before, "cln_r02") is None
+    assert notice("taken", after, "cln_r01") is None
+    assert (before.badge, before.in_words) == ("acknowledged", "in hand")
+    assert (after.badge, after.in_words) == ("crisis-high", "in nobody’s hands")
 
 
 def test_every_code_of_the_alerts_service_has_a_word() -> None:

@@ -48,7 +48,8 @@ def router(desk: Desk) -> APIRouter:
         """Alerts the viewer may see, the most urgent first, filtered as the address says."""
         known = await _content(desk, neighbours, query, viewer)
         acted = await alerts_query.one(desk.database, viewer, alert) if done and alert else None
-        after = notice(done, of_row(acted, known["facts"])) if acted else None
+        now = desk.clock.now()
+        after = notice(done, of_row(acted, known["facts"]).seen(now), viewer.subject) if acted else None
         return await desk.page(
             request, viewer, "alerts.html", title="Alerts", notice=after, acted=alert, **known
         )
@@ -115,7 +116,7 @@ def kinds_for(viewer: Viewer) -> list[tuple[str, str]]:
 
 def _line(alert: Alert, facts: Facts, asker: Asker) -> dict[str, Any]:
     """What the list shows of one alert."""
-    standing: Standing = of_row(alert, facts)
+    standing: Standing = of_row(alert, facts).seen(asker.now)
     told = told_by_row(alert, facts)
     return {
         "standing": standing,
@@ -149,7 +150,7 @@ async def _notices(desk: Desk, neighbours: Neighbours, viewer: Viewer, cursor: s
     return {
         "reachable": answer.ok,
         "enlisted": bool(facts.of_subject(viewer.subject)),
-        "notices": [_notice(told, known, facts) for told in body["items"]],
+        "notices": [_notice(told, known, facts, now) for told in body["items"]],
         "times": {clinic: Times(now, zone) for clinic, zone in facts.zones.items()},
         "utc": Times(now),
         "next_href": f"/alerts/notices?cursor={body['next']}" if body["next"] else None,
@@ -159,7 +160,7 @@ async def _notices(desk: Desk, neighbours: Neighbours, viewer: Viewer, cursor: s
     }
 
 
-def _notice(told: dict[str, Any], known: dict[str, Alert], facts: Facts) -> dict[str, Any]:
-    alerts = [of_row(known[id], facts) for id in told["alert_ids"] if id in known]
+def _notice(told: dict[str, Any], known: dict[str, Alert], facts: Facts, now: datetime) -> dict[str, Any]:
+    alerts = [of_row(known[id], facts).seen(now) for id in told["alert_ids"] if id in known]
     unknown = [id for id in told["alert_ids"] if id not in known]
     return {**told, "moment": datetime.fromisoformat(told["at"]), "alerts": alerts, "unknown": unknown}

@@ -117,16 +117,17 @@ async def draw(
 ) -> HTMLResponse:
     """The whole page; `held`: with the form that was not accepted."""
     shown = await content(desk, viewer, known, held)
-    standing = known.standing
-    after = notice(done, standing) if held is None else None
+    standing = known.standing.seen(desk.clock.now())
+    after = notice(done, standing, viewer.subject) if held is None else None
     return await desk.page(
         request, viewer, "alert.html", title=standing.title, status=status, notice=after, **shown
     )
 
 
 async def content(desk: Desk, viewer: Viewer, known: Known, held: Held | None = None) -> dict[str, Any]:
-    standing, facts, row, detail = known.standing, known.facts, known.row, known.detail
-    times = Times(desk.clock.now(), facts.zone(standing.clinic_id))
+    facts, row, detail, now = known.facts, known.row, known.detail, desk.clock.now()
+    standing = known.standing.seen(now)
+    times = Times(now, facts.zone(standing.clinic_id))
     events = await alerts_course.announced(desk.database, row) if row else []
     told = alerts_telling.told_by_detail(detail, facts) if detail else []
     if row is not None and detail is None:

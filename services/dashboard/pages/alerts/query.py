@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
+from services.dashboard.attention import open_at, sees, taken_at, visible
 from services.dashboard.domain.alert import Alert
-from services.dashboard.domain.person import UNKNOWN
 from services.dashboard.listing import BadQuery, Question, cursor, place
 from services.dashboard.pages.alerts.words import KINDS, SEVERITIES
 from services.dashboard.store import ALERTS
@@ -59,37 +59,6 @@ class AlertPage:
     alerts: list[Alert]
     next: str
     """The cursor after the last one; empty at the end."""
-
-
-def visible(viewer: Viewer) -> Document:
-    """As the alerts service has it: engineers see dead letters alone, carers the rest of their clinic,
-    and what came from a clinic that is not known."""
-    groups: list[Document] = []
-    if "engineer" in viewer.roles:
-        groups.append({"kind": "dead_letter"})
-    if viewer.cares:
-        carers: Document = {"kind": {"$ne": "dead_letter"}}
-        if viewer.only_clinic is not None:
-            carers["clinic_id"] = {"$in": [viewer.only_clinic, UNKNOWN]}
-        groups.append(carers)
-    return groups[0] if len(groups) == 1 else {"$or": groups}
-
-
-def sees(viewer: Viewer, alert: Alert) -> bool:
-    """The same of one alert."""
-    if alert.kind == "dead_letter":
-        return "engineer" in viewer.roles
-    return viewer.cares and (alert.clinic_id == UNKNOWN or viewer.sees(alert.clinic_id))
-
-
-def open_at(now: datetime) -> Document:
-    """Nobody has it: never taken, or the lease ran out and nobody said so yet."""
-    return {"$or": [{"state": "open"}, {"state": "acknowledged", "lease_until": {"$lte": now}}]}
-
-
-def taken_at(now: datetime) -> Document:
-    held: Document = {"$or": [{"lease_until": None}, {"lease_until": {"$gt": now}}]}
-    return {"$or": [{"state": "assessed"}, {"state": "acknowledged", **held}]}
 
 
 def bands(query: Query, now: datetime) -> list[Document]:

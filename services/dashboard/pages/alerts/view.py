@@ -1,6 +1,6 @@
 """Where an alert stands, and how that is said."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.dashboard.domain.alert import Alert
@@ -43,6 +43,8 @@ class Standing:
     safety_plan: bool | None = None
     next_contact: datetime | None = None
     informational: bool = False
+    lapsed: bool = False
+    """Acknowledged by somebody whose lease ran out, as seen at a moment (`seen`)."""
 
     @property
     def is_crisis(self) -> bool:
@@ -63,7 +65,7 @@ class Standing:
             return "done"
         if self.is_crisis:
             severe = self.severity if self.severity in ("high", "low") else "moderate"
-            return f"crisis-{severe}" if self.state == "open" else "acknowledged"
+            return f"crisis-{severe}" if self.state == "open" or self.lapsed else "acknowledged"
         return words.BADGES.get(self.kind, "review")
 
     @property
@@ -73,8 +75,16 @@ class Standing:
 
     def is_nobodys(self, now: datetime) -> bool:
         """Not resolved and in nobody's hands: a lease that ran out holds nothing."""
-        lapsed = self.state == "acknowledged" and self.lease_until is not None and self.lease_until <= now
-        return self.state == "open" or lapsed
+        return self.state == "open" or self.seen(now).lapsed
+
+    def seen(self, now: datetime) -> "Standing":
+        """The same as it is to be shown at that moment."""
+        over = self.lease_until is not None and self.lease_until <= now
+        return replace(self, lapsed=over and self.state == "acknowledged")
+
+    @property
+    def in_words(self) -> str:
+        return words.word(words.STANDINGS, "open" if self.lapsed else self.state)
 
     def is_offered_to(self, subject: str) -> bool:
         return self.handed_to == subject and not self.is_resolved
@@ -144,9 +154,11 @@ def of_detail(detail: Detail) -> Standing:
     )
 
 
-def notice(done: str, standing: Standing) -> tuple[str, str, str] | None:
-    """Kind, title and text of what is said after an action; `None` for what none of ours says."""
+def notice(done: str, standing: Standing, subject: str) -> tuple[str, str, str] | None:
+    """Kind, title and text of what is said to `subject` after an action; `None` for what is not so now."""
     title = standing.title
+    if done == "taken" and (standing.state != "acknowledged" or standing.lapsed or standing.by != subject):
+        return None
     said = {
         "taken": ("success", f"You have it: {title}", "Nobody else is paged while you have it."),
         "taken_before": (

@@ -137,6 +137,12 @@ OWED: Words = {
     "contact": "A human speaks with the person",
     "assess": "An assessment is recorded",
 }
+STANDINGS: Words = {
+    "open": "in nobody’s hands",
+    "acknowledged": "in hand",
+    "assessed": "assessed",
+    "resolved": "resolved",
+}
 DECIDED: Words = {
     "notify": "Told",
     "wait": "Waited",

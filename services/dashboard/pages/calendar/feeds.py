@@ -34,17 +34,7 @@ def feed_routes(api: APIRouter, view: CalendarView) -> None:
     @api.get("/calendar/feeds/{secret}.ics", openapi_extra=OPEN)
     async def read_feed(request: Request, secret: Secret) -> Response:
         """A clinician's sessions, for calendar programs: the secret in the address is the only key."""
-        feed = await feeds.behind(desk.database, secret)
-        clinic = view.clinics.get(feed.clinic_id) if feed else None
-        if feed is None or clinic is None:
-            raise not_found()
-        now, who = desk.clock.now(), feed.clinician_id
-        entries = await calendar.appointments(
-            desk.database, clinic.id, now - LOOK_BACK, clinician_id=feed.clinician_id
-        )
-        known = await feeds.revisions(desk.database, entries)
-        page = str(request.base_url).rstrip("/")
-        body = calendar_feed.calendar(clinic, who, entries, known, page=page, now=now)
+        body = await _file(view, secret, str(request.base_url).rstrip("/"))
         return Response(body, media_type="text/calendar", headers=HEADERS)
 
     @api.post("/calendar/feeds", openapi_extra=FORM)
@@ -70,6 +60,19 @@ def feed_routes(api: APIRouter, view: CalendarView) -> None:
         place = _place(view, viewer, form)
         await feeds.withdraw(desk.database, place.clinician)
         return RedirectResponse(place.address(said="feed-withdrawn") + "#feed", 303)
+
+
+async def _file(view: CalendarView, secret: str, page: str) -> bytes:
+    """The calendar that a secret opens, with links to `page`. Raises `Problem` 404."""
+    database, now = view.desk.database, view.desk.clock.now()
+    feed = await feeds.behind(database, secret)
+    clinic = view.clinics.get(feed.clinic_id) if feed else None
+    if feed is None or clinic is None:
+        raise not_found()
+    who = feed.clinician_id
+    entries = await calendar.appointments(database, clinic.id, now - LOOK_BACK, clinician_id=who)
+    known = await feeds.revisions(database, entries)
+    return calendar_feed.calendar(clinic, who, entries, known, page=page, now=now)
 
 
 def _place(view: CalendarView, viewer: Viewer, form: Mapping[str, str]) -> Place:

@@ -1,0 +1,45 @@
+"""Gates that everybody who writes the read model passes, so that nobody writes while it is replaced.
+
+Time is the database server's. Whoever closes them keeps them closed by asking again; they open by themselves
+once that ends.
+"""
+
+from shared.messaging.work import Conflict
+from shared.mongo import Document, MongoDatabase, Txn
+
+GATES = "gates"
+GATE_COUNT = 16
+"""Replicas pass through different gates, so that they do not wait for one another."""
+
+CLOSED_MS = 30_000
+CLOSED: Document = {"$expr": {"$gt": ["$closed_until", "$$NOW"]}}
+
+
+async def pass_through(database: MongoDatabase, gate: int, txn: Txn) -> None:
+    """Raises `Conflict` if it is closed; whoever closes it waits until this transaction is over."""
+    passed: Document = {"$inc": {"passed": 1}}
+    found = await database[GATES].update_one({"_id": gate}, passed, upsert=True, session=txn)
+    if found.matched_count and await database[GATES].find_one({"_id": gate, **CLOSED}, session=txn):
+        raise Conflict(GATES)
+
+
+async def close(database: MongoDatabase, by: str) -> None:
+    """From now on nobody passes, until `open_again`, or until it was not kept up for `CLOSED_MS`."""
+    for gate in range(GATE_COUNT):
+        await database[GATES].update_one({"_id": gate}, _closing(by), upsert=True)
+
+
+async def keep_closed(database: MongoDatabase, by: str) -> bool:
+    """Close them for longer; `False` if one of them has been open in between: somebody may have passed."""
+    found = await database[GATES].update_many({"closed_by": by, **CLOSED}, _closing(by))
+    return int(found.matched_count) == GATE_COUNT
+
+
+async def open_again(database: MongoDatabase, by: str) -> None:
+    """Those that others closed meanwhile stay closed."""
+    change: Document = {"$unset": {"closed_until": "", "closed_by": ""}}
+    await database[GATES].update_many({"closed_by": by}, change)
+
+
+def _closing(by: str) -> list[Document]:
+    return [{"$set": {"closed_until": {"$add": ["$$NOW", CLOSED_MS]}, "closed_by": {"$literal": by}}}]

@@ -1,0 +1,12 @@
+// What the page says about itself: live, behind, reconnecting, signed out.
+
+/** Only a change is written: a status said again is read out again. */
+export function say(state, text) {
+  const live = document.getElementById("live");
+  live.dataset.state = state;
+  if (live.textContent !== text) live.textContent = text;
+}
+
+export function saySignedOut() {
+  say("signed-out", "Signed out. Sign in again: what is shown gets older");
+}
