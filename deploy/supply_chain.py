@@ -112,7 +112,7 @@ def page(found: Iterable[Package]) -> str:
     lines = [
         "# Licences",
         "",
-        "Made by `python -m deploy.supply_chain --write` from what the packages' metadata says, in SPDX's names.",
+        "Made by `python -m deploy.supply_chain --write` from the packages' metadata, in SPDX's names.",
         "`tests/contract/test_supply_chain.py` fails for a package that is not listed or not allowed.",
         "",
         "## What runs",
