@@ -1,9 +1,7 @@
 """`kith demo`: whole courses of care on real servers, in stepped time, with the books at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated
@@ -18,12 +16,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from deploy.demo.clinic import Clinic
-    from deploy.demo.life import Life
-    from deploy.demo.play import Watch
+    from deploy.demo.performance import Performance
     from deploy.demo.receiver import Receiver
     from deploy.embedded.plan import Plan
 
 DATA = Path(".kith/demo")
+
+
+class Where(StrEnum):
+    COMPOSE = "compose"
 
 
 def register(app: typer.Typer) -> None:
@@ -49,23 +50,26 @@ def demo(
         list[str] | None,
         typer.Option(help="SERVICE@DAY: kill -9 that service on that day of the play; repeatable."),
     ] = None,
+    against: Annotated[
+        Where | None,
+        typer.Option(help="Play on containers of docker-compose.yml instead: Apache Kafka and MongoDB."),
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the stack running at the end, until Ctrl-C.")
     ] = False,
 ) -> None:
     """Play whole courses of IPT for a caseload, and balance the books. Exit 1 if they do not balance."""
-    from deploy.demo import casting
+    if against is not None:
+        _refuse(kill, "--kill: containers are killed with docker, not with --against")
+        raise typer.Exit(_on_compose(against.value, people, weeks, seed, referrals, keep=keep))
+    from deploy.demo.performance import Performance, cast
     from deploy.demo.receiver import Receiver
     from deploy.embedded.plan import ROOT, Plan, Ports
     from deploy.embedded.ports import free_ports
 
-    clinics = ROOT / "deploy" / "config" / "clinics.json"
+    begun = monotonic()
     try:
-        cast = (
-            casting.from_file(referrals, people, seed, clinics)
-            if referrals
-            else casting.synthetic(people, seed, clinics)
-        )
+        lives = cast(referrals, people, seed, ROOT / "deploy" / "config" / "clinics.json")
     except (ValueError, UnicodeDecodeError) as error:
         fail(f"{referrals}: {error}", code=2)
     ports = Ports.above(port_base, mongod=mongod_port, kafka=kafka_port)
@@ -73,8 +77,27 @@ def demo(
     receiver = Receiver(free_ports(1))
     on_call = receiver.settings(ROOT / "deploy" / "config" / "on_call.json", data.resolve())
     plan = Plan(data.resolve(), ports, clock_file, {"alerts": on_call})
-    playing = _demo(plan, cast, weeks, _kills(kill or []), receiver, console(), keep=keep)
+    playing = _demo(
+        plan, Performance(lives, weeks, begun), _kills(kill or []), receiver, console(), keep=keep
+    )
     raise typer.Exit(uvloop.run(playing))
+
+
+def _refuse(given: object, why: str) -> None:
+    if given:
+        fail(why, code=2)
+
+
+def _on_compose(
+    against: str, people: int, weeks: int, seed: int, referrals: Path | None, *, keep: bool
+) -> int:
+    from deploy.compose.playing import CannotPlay, play_on_compose
+
+    assert against == "compose"  # noqa: S101  (the only other place there is)
+    try:
+        return play_on_compose(people, weeks, seed, referrals, keep=keep)
+    except CannotPlay as why:
+        fail(str(why), code=2)
 
 
 def _fresh_clock(data: Path) -> Path:
@@ -107,59 +130,39 @@ def _kills(asked: list[str]) -> dict[int, list[str]]:
 
 async def _demo(
     plan: "Plan",
-    lives: "list[Life]",
-    weeks: int,
+    performance: "Performance",
     kills: dict[int, list[str]],
     receiver: "Receiver",
     out: "Console",
     *,
     keep: bool,
 ) -> int:
-    from deploy.demo import report
-    from deploy.demo.agenda import Agenda
-    from deploy.demo.clinic import Clinic
     from deploy.demo.desks import Desks
-    from deploy.demo.play import START, play
+    from deploy.demo.performance import perform
     from deploy.demo.receiver import listening
-    from deploy.demo.settling import Time
     from deploy.embedded.stack import running
 
     assert plan.clock_file is not None  # noqa: S101 (made a moment ago)
-    begun = monotonic()
     async with running(
         plan, lambda line: out.print(f"{line.service}: {line.text}", style="yellow", markup=False)
     ) as stack:
         out.print(
             f"Four services, MongoDB and a Kafka-protocol broker are ready after {stack.seconds:.1f} s."
         )
+
+        def disturb(day: int) -> None:
+            for due in [planned for planned in kills if planned <= day]:
+                for service in kills.pop(due):
+                    out.print(f"kill -9 {service} on day {day}", style="yellow")
+                    stack.services[service].kill()
+
         async with listening(receiver), Desks.of(stack.state) as desks:
-            time = Time(plan.clock_file, desks, START)
-            clinic = Clinic(desks, time, Agenda())
-
-            async with _progress(out, len(lives), weeks) as draw:
-
-                async def watch(now: datetime, day: int) -> None:
-                    for due in [planned for planned in kills if planned <= day]:
-                        for service in kills.pop(due):
-                            out.print(f"kill -9 {service} on day {day}", style="yellow")
-                            stack.services[service].kill()
-                    await draw(now, day)
-
-                await play(clinic, lives, weeks=weeks, watch=watch)
-            outcome = await report.gather(clinic)
-            report.show(outcome, clinic, out, START)
-            out.print(
-                f"Telephones of the people on call rang {receiver.rang.total()} times; "
-                f"{receiver.refused} signatures did not fit."
-            )
-            out.print(
-                f"Final state: {report.digest(outcome, clinic)}. Took {monotonic() - begun:.0f} s in all."
-            )
+            clinic, balanced = await perform(performance, desks, plan.clock_file, receiver, out, disturb)
             _say_where(plan, clinic, out)
         if keep:
             out.print("The stack stays up until Ctrl-C.")
             await _forever()
-    return 0 if outcome.balanced else 1
+    return 0 if balanced else 1
 
 
 def _say_where(plan: "Plan", clinic: "Clinic", out: "Console") -> None:
@@ -184,22 +187,3 @@ async def _forever() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, told.set)
     await told.wait()
-
-
-@asynccontextmanager
-async def _progress(out: "Console", people: int, weeks: int) -> "AsyncIterator[Watch]":
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[now]}"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=out) as progress:
-        bar = progress.add_task(f"{people} people, {weeks} weeks", total=weeks * 7, now="")
-
-        async def draw(now: datetime, day: int) -> None:
-            progress.update(bar, completed=day, now=f"{now:%a %d %b %Y}")
-
-        yield draw

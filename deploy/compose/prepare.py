@@ -1,52 +1,70 @@
-"""A replica set, the topics and development keys; safe to run again and again."""
+"""A replica set with its users, the topics and development keys; safe to run again and again."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from time import monotonic
 
-from deploy.embedded.broker import create_topics
+from deploy.compose.servers import SERVICES, administrator, ensure_users, initiate
 from deploy.embedded.keys import ensure_keys
-from shared.messaging.topics import topics
-from shared.mongo import MongoDatabase, OperationFailure
+from deploy.topics.alike import make_alike
+from deploy.topics.cluster import administering
+from deploy.topics.declared import shapes
+from shared.errors import SettingRefused
+from shared.messaging.connection import connection, require_not_refused
+from shared.mongo import refusal
 from shared.settings import Settings
 
-ALREADY_INITIALIZED = 23
-PAUSE_SECONDS = 0.5
+PAUSE_SECONDS, SAY_AGAIN_SECONDS = 0.5, 5.0
+REPLICATION = 1
+"""One broker, one copy: this is one machine."""
 
 
 async def prepare(signing_key: Path, jwks: Path) -> None:
-    """Waits for both servers without end: the compose file starts them together with this."""
+    """Waits for both servers without end, saying so. Raises `SettingRefused`, `KeyError` for a password."""
     settings = Settings.load()
     ensure_keys(signing_key, jwks)
-    await _until("MongoDB", lambda: _initiate("mongo:27017"))
-    await _until("Kafka", lambda: create_topics(settings.kafka, topics().values(), embedded=False))
-    _say("ready: replica set, topics and keys are there")
+    await _until("MongoDB", lambda: _prepare_mongodb(settings.database_prefix))
+    await _until("Kafka", lambda: _prepare_kafka(settings))
+    _say("ready: replica set, users, topics and keys are there")
 
 
-async def _initiate(host: str) -> None:
-    """Make the server a replica set of one, unless it is."""
-    server = MongoDatabase(f"mongodb://{host}/?directConnection=true", "admin", timeout_ms=2000)
+async def _prepare_mongodb(prefix: str) -> None:
+    server = administrator(os.environ["MONGO_ROOT_PASSWORD"])
+    passwords = {service: os.environ[f"{service.upper()}_MONGO_PASSWORD"] for service in SERVICES}
     try:
-        config = {"_id": "rs0", "members": [{"_id": 0, "host": host}]}
-        await server.client.admin.command("replSetInitiate", config)
-    except OperationFailure as error:
-        if error.code != ALREADY_INITIALIZED:
-            raise
+        await initiate(server)
+        await ensure_users(server, passwords, prefix)
+    except Exception as error:
+        if refusal(error):
+            why = "MongoDB knows another; its volume keeps the first one (docker compose down -v forgets it)"
+            raise SettingRefused("MONGO_ROOT_PASSWORD", why=why) from None
+        raise
     finally:
         await server.close()
 
 
+async def _prepare_kafka(settings: Settings) -> None:
+    await require_not_refused(connection(settings))
+    async with administering(settings) as cluster:
+        left = await make_alike(cluster, shapes(REPLICATION, min_insync=1), None)
+    for difference in left:
+        _say(f"{difference.where}: {difference.what} is {difference.found}, not {difference.wanted}")
+
+
 async def _until(what: str, attempt: Callable[[], Awaitable[object]]) -> None:
-    said = ""
+    said = float("-inf")
     while True:
         try:
             await attempt()
+        except (SettingRefused, KeyError):
+            raise
         except Exception as error:
-            why = type(error).__name__
-            if why != said:
-                _say(f"waiting for {what}: {why}")
-            said = why
+            if monotonic() - said > SAY_AGAIN_SECONDS:
+                said = monotonic()
+                _say(f"waiting for {what}: {type(error).__name__}")
             await asyncio.sleep(PAUSE_SECONDS)
         else:
             return

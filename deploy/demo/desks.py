@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Any, Self
@@ -47,11 +48,8 @@ class Desks:
 
     @classmethod
     def of(cls, state: StackState) -> Self:
-        tokens = {
-            role: development_token(state.signing_key, role)
-            for role in ("coordinator", "clinician", "engineer")
-        }
-        return cls({name: member.address for name, member in state.services.items()}, tokens)
+        urls = {name: member.address for name, member in state.services.items()}
+        return cls(urls, development_tokens(state.signing_key))
 
     async def __aenter__(self) -> Self:
         return self
@@ -139,6 +137,11 @@ class Desks:
             raise ConnectionError(f"{service} answers {answer.status_code}")
         flow: dict[str, Any] = answer.json()
         return flow
+
+
+def development_tokens(signing_key: Path) -> dict[str, str]:
+    """Role → a token that the stack of this key accepts."""
+    return {role: development_token(signing_key, role) for role in ROLES}
 
 
 @contextmanager

@@ -25,9 +25,10 @@ ON_CALL = {"on_call", "backup", "supervisor"}
 
 @dataclass
 class Receiver:
-    """What rang, by contact. `refused`: messages whose signature did not fit."""
+    """What rang, by contact. `host`: as alerts reaches it. `refused`: signatures that did not fit."""
 
     port: int
+    host: str = LOOPBACK
     secret: str = field(default_factory=lambda: "whsec_" + b64encode(token_bytes(32)).decode(), repr=False)
     rang: Counter[str] = field(default_factory=Counter)
     refused: int = 0
@@ -57,14 +58,14 @@ class Receiver:
         }
 
     def _channel(self, contact: dict[str, Any]) -> dict[str, str]:
-        return {"kind": "webhook", "to": f"http://{LOOPBACK}:{self.port}/pages/{contact['id']}"}
+        return {"kind": "webhook", "to": f"http://{self.host}:{self.port}/pages/{contact['id']}"}
 
 
 @asynccontextmanager
-async def listening(receiver: Receiver) -> AsyncIterator[None]:
-    """Answers until the block ends."""
+async def listening(receiver: Receiver, on: str = LOOPBACK) -> AsyncIterator[None]:
+    """Answers at the address `on` until the block ends."""
     app = Starlette(routes=[Route("/pages/{contact}", receiver.receive, methods=["POST"])])
-    config = uvicorn.Config(app, host=LOOPBACK, port=receiver.port, log_config=None, access_log=False)
+    config = uvicorn.Config(app, host=on, port=receiver.port, log_config=None, access_log=False)
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server._serve())  # `serve` would take the signals that are ours
     try:

@@ -1,0 +1,69 @@
+"""`kith demo --against compose`: containers of their own beside any others, their volumes gone afterwards."""
+
+import os
+import subprocess
+import sys
+from base64 import b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from secrets import token_bytes
+
+from deploy.compose import passwords
+from deploy.compose.demo import SECRET
+from deploy.embedded.plan import ROOT, SERVICES
+
+PROJECT = "kith-demo"
+FILES = ("docker-compose.yml", "deploy/compose/demo.yml")
+READY_SECONDS = 240
+
+
+class CannotPlay(Exception):
+    """Docker is not there, or the containers did not become ready; the message says which."""
+
+
+class Compose:
+    """`docker compose` on the demo's own project, with passwords of its own."""
+
+    def __init__(self) -> None:
+        self._environment = os.environ | passwords.made() | {SECRET: _webhook_secret()}
+
+    def run(self, *arguments: str) -> int:
+        files = [part for file in FILES for part in ("-f", str(ROOT / file))]
+        command = ["docker", "compose", "-p", PROJECT, "--env-file", os.devnull, *files, *arguments]
+        try:
+            ran = subprocess.run(command, cwd=ROOT, env=self._environment, check=False)  # noqa: S603 (ours)
+        except FileNotFoundError:
+            raise CannotPlay("docker is not here: install it with its compose plugin") from None
+        return ran.returncode
+
+    def require(self, what: str, *arguments: str) -> None:
+        if self.run(*arguments) != 0:
+            raise CannotPlay(f"{what}; see docker compose -p {PROJECT} logs")
+
+
+def play_on_compose(people: int, weeks: int, seed: int, referrals: Path | None, *, keep: bool) -> int:
+    """The exit status of the play. Raises `CannotPlay`."""
+    compose = Compose()
+    compose.require("what an earlier demo left could not be removed", "down", "-v", "--remove-orphans")
+    compose.require("the image could not be built", "build", "setup")
+    up = ("up", "-d", "--wait", "--wait-timeout", str(READY_SECONDS), *SERVICES)
+    try:
+        compose.require("the services did not become ready", *up)
+        return compose.run(*_played(people, weeks, seed, referrals))
+    finally:
+        if not keep:
+            compose.run("down", "-v")
+
+
+def _played(people: int, weeks: int, seed: int, referrals: Path | None) -> Sequence[str]:
+    numbers = ("--people", str(people), "--weeks", str(weeks), "--seed", str(seed))
+    terminal = () if sys.stdin.isatty() else ("-T",)
+    if referrals is None:
+        return ("run", "--rm", "--use-aliases", *terminal, "demo", *numbers)
+    inside = f"/referrals/{referrals.name}"
+    shared = ("-v", f"{referrals.resolve()}:{inside}:ro")
+    return ("run", "--rm", "--use-aliases", *terminal, *shared, "demo", *numbers, "--referrals", inside)
+
+
+def _webhook_secret() -> str:
+    return "whsec_" + b64encode(token_bytes(32)).decode()
