@@ -253,9 +253,14 @@ class MongoDatabase:
         return [row async for row in cursor]
 
     async def replace_collections(self, names: Sequence[str], prefix: str) -> None:
-        """Put the collections of another `prefix` into the place of ours, one after the other."""
+        """Put the collections of another `prefix` into the place of ours, one after the other.
+
+        Those that were are not there any more, so it can be done again when it was broken off.
+        """
+        there = set(await self.db.list_collection_names())
         for name in names:
-            await self.db[prefix + name].rename(self._prefix + name, dropTarget=True)
+            if prefix + name in there:
+                await self.db[prefix + name].rename(self._prefix + name, dropTarget=True)
 
     async def drop_collections(self, prefix: str) -> None:
         """Drop every collection whose name begins with `prefix`."""

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from deploy.cli.client import Address, Client, Deployment, Json, deployment, failures_in_one_line
+from deploy.cli.client import (
+    Address,
+    Client,
+    Deployment,
+    Failed,
+    Json,
+    deployment,
+    failures_in_one_line,
+)
 from deploy.cli.console import DATA, DataFolder, console, fail
 from deploy.embedded.plan import PAGE
 
@@ -40,6 +48,8 @@ def rebuild(data: DataFolder = DATA, url: Address = "") -> None:
     if ended["stage"] == "failed":
         fail(f"not rebuilt, the old read model stays: {ended['problem']}")
     out.print(f"{ended['people']:,} people from {ended['read']:,} messages in {ended['seconds']:.1f} s.")
+    if ended["newer"]:
+        out.print(f"Not compared, for more had been read of them by then: {ended['newer']:,} people.")
     out.print(f"Checksum before: {ended['checksum_before']}")
     out.print(f"Checksum after:  {ended['checksum_after']}")
     if not ended["equal"]:
@@ -52,15 +62,18 @@ async def _rebuild(target: Deployment) -> Json:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     async with Client(target) as client:
-        await client.post(PAGE, "/rebuild")
+        begun = await client.post(PAGE, "/rebuild")
         with Progress(*columns, console=console()) as progress:
-            return await _followed(client, progress)
+            return await followed(client, progress, begun["run"])
 
 
-async def _followed(client: Client, progress: "Progress") -> Json:
+async def followed(client: Client, progress: "Progress", run: str) -> Json:
+    """That run's end, whichever replica does it and whichever answers. Raises `Failed` when it is gone."""
     bar = progress.add_task("reading", total=None)
     while True:
         now = await client.get(PAGE, "/rebuild")
+        if now["run"] != run or now["stage"] == "idle":
+            raise Failed("nothing is known of this rebuild any more: look again, then rebuild")
         progress.update(bar, description=now["stage"], completed=now["read"], total=now["total"] or None)
         if now["stage"] in ("done", "failed"):
             return now

@@ -65,12 +65,12 @@ class Runs:
 
     async def show(self) -> Progress:
         """The latest run, also of another replica. One whose replica went away has failed."""
-        row = await self._database[RUNS].find_one({"_id": ONE})
-        if row is None:
+        alive = {"$set": {"alive": {"$gt": ["$until", "$$NOW"]}}}
+        rows = await self._database.aggregate(RUNS, [{"$match": {"_id": ONE}}, alive])
+        if not rows:
             return Progress()
-        progress = Progress.model_validate(row)
-        running = {"_id": ONE, "run": progress.run, "$expr": {"$gt": ["$until", "$$NOW"]}}
-        if progress.stage not in ENDED and await self._database[RUNS].find_one(running) is None:
+        progress = Progress.model_validate(rows[0])
+        if progress.stage not in ENDED and not rows[0]["alive"]:
             problem = f"its replica went away while {progress.stage}: rebuild again"
             return progress.model_copy(update={"stage": "failed", "problem": problem})
         return progress

@@ -1,6 +1,6 @@
 """The whole log of some topics, read once from its beginning, outside of any consumer group."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain
 from typing import Any
@@ -22,38 +22,51 @@ class Log:
     def __init__(self, consumer: AIOKafkaConsumer, epoch: str, first: dict[Any, int]) -> None:
         self._consumer, self.epoch, self._first = consumer, epoch, first
 
-    async def some(self, at_most: int) -> Sequence[Record]:
-        """The next records; none when nothing came for a moment."""
+    async def some(self, at_most: int | None = None) -> Sequence[Record]:
+        """The next records; none when nothing came for a moment. Whole batches, unless `at_most` cuts one."""
         found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=at_most)
         return list(chain.from_iterable(found.values()))
 
+    async def ends(self) -> Mapping[Any, int]:
+        """How far the log reaches now, by partition; with some brokers, to the begin of its last batch."""
+        ends: Mapping[Any, int] = await self._consumer.end_offsets(list(self._first))
+        return ends
+
+    async def has_reached(self, ends: Mapping[Any, int]) -> bool:
+        """Whether everything up to these was read, where `some` was left to give whole batches."""
+        return all([await self._consumer.position(place) >= end for place, end in ends.items()])
+
     async def progress(self) -> tuple[int, int]:
-        """How many messages were read, and how many there are by now."""
-        ends = await self._consumer.end_offsets(list(self._first))
+        """How many messages were read, and how many there are by now, as far as `ends` says."""
+        ends = await self.ends()
         read = [await self._consumer.position(place) - first for place, first in self._first.items()]
         return sum(read), sum(ends[place] - first for place, first in self._first.items())
 
 
+class LogReplaced(RuntimeError):
+    """Another log began while this one was opened: what was asked of it is of no use."""
+
+
 @asynccontextmanager
 async def reading(settings: Settings, names: Sequence[str]) -> AsyncIterator[Log]:
-    """Raises `KafkaError` or `OSError` when no broker answers."""
-    cluster = Cluster(settings)
-    try:
-        epoch = await cluster.identity()
-    finally:
-        await cluster.close()
+    """Raises `KafkaError` or `OSError` when no broker answers, and `LogReplaced`."""
     places = [
         TopicPartition(name, number)
         for name in names
         for number in range(topic(name).partitions_on(embedded=settings.embedded_broker))
     ]
+    cluster = Cluster(settings)
     consumer = AIOKafkaConsumer(**connection(settings), enable_auto_commit=False)
     consumer.assign(places)
-    await consumer.start()
     try:
+        epoch = await cluster.identity()
+        await consumer.start()
         first = await consumer.beginning_offsets(places)
+        if await cluster.identity() != epoch:
+            raise LogReplaced
         for place, offset in first.items():
             consumer.seek(place, offset)
         yield Log(consumer, epoch, first)
     finally:
         await consumer.stop()
+        await cluster.close()
