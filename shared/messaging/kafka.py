@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
@@ -102,6 +102,17 @@ async def _nothing(_: Any) -> None:
     return None
 
 
+class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka tells no types
+    def __init__(self, then: Callable[[], None]) -> None:
+        self._then = then
+
+    def on_partitions_revoked(self, revoked: Any) -> None:
+        """Nothing: what is in hand is finished, and its effects count once."""
+
+    def on_partitions_assigned(self, assigned: Any) -> None:
+        self._then()
+
+
 def subscribe(
     broker: KafkaBroker,
     settings: Settings,
@@ -112,12 +123,13 @@ def subscribe(
     records: int,
     poll: Callable[[AIOKafkaConsumer], Awaitable[tuple[Any, ...]]],
     take: Callable[[Sequence[Record]], Awaitable[None]],
+    assigned: Callable[[], None],
 ) -> Any:
     """Declare a batch subscriber in which nothing is left to defaults.
 
     Offsets start at the earliest and are never committed by FastStream (`MANUAL`); `take` gets the raw
-    records of `poll`. `every_replica_reads_all`: partitions are assigned, not shared out, so no rebalance
-    ever stands between a crisis flag and its page.
+    records of `poll`; `assigned` is called whenever partitions were shared out. `every_replica_reads_all`:
+    partitions are assigned, not shared out, so no rebalance ever stands between a crisis flag and its page.
     """
     where: dict[str, Any] = {}
     if every_replica_reads_all:
@@ -137,6 +149,7 @@ def subscribe(
         fetch_max_wait_ms=settings.fetch_wait_ms,
         session_timeout_ms=settings.session_timeout_ms,
         heartbeat_interval_ms=settings.heartbeat_ms,
+        listener=None if every_replica_reads_all else _Assigned(assigned),
         parser=_raw,
         decoder=_nothing,
         no_reply=True,
