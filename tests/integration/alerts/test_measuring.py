@@ -1,0 +1,138 @@
+"""What alerts tells of crises, pages and answers, as Prometheus would read it."""
+
+from datetime import timedelta
+
+import pytest
+from prometheus_client import REGISTRY
+
+from shared.gauges import Gauges
+from shared.messaging import dead_letters
+from tests.integration.alerts.conftest import ASSESSMENT, DISPOSITION, Alerts, MakeAlerts, person
+from tests.integration.alerts.receivers import hook
+from tests.unit.alerts.cases import MONDAY
+
+
+def value(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def refreshed(alerts: Alerts) -> None:
+    await Gauges(alerts.process).refresh()
+
+
+async def test_what_waits_is_as_old_as_its_oldest(alerts: Alerts) -> None:
+    await alerts.flag(patient="pat_1")
+    alerts.at(alerts.now + timedelta(seconds=30))
+    await alerts.flag(patient="pat_2", flag_id="flg_2")
+    alerts.at(alerts.now + timedelta(seconds=60))
+    await refreshed(alerts)
+    assert value("kith_outbox_oldest_seconds", service="alerts", lane="work") == 90
+    assert value("kith_outbox_oldest_seconds", service="alerts", lane="crisis") == 0
+    assert value("kith_outbox_pending_documents", service="alerts") == 2
+    assert value("kith_due_oldest_seconds", service="alerts", ticker="deliveries") == 90
+    assert value("kith_due_oldest_seconds", service="alerts", ticker="escalations") == 0
+    assert value("kith_crises_unacknowledged") == 2
+    assert value("kith_crisis_oldest_unacknowledged_seconds") == 90
+    assert value("kith_ready", service="alerts", check="database") == 0, "its tasks have not prepared it"
+
+
+async def test_a_crisis_somebody_took_waits_no_longer_and_its_answer_counts_once(alerts: Alerts) -> None:
+    labels = {"kind": "crisis", "severity": "high", "in_time": "true"}
+    counted = value("kith_acknowledgement_seconds_count", **labels)
+    seconds = value("kith_acknowledgement_seconds_sum", **labels)
+    await alerts.flag()
+    await alerts.later(minutes=2)
+    alert = await alerts.alert(kind="crisis")
+    clinician = alerts.as_("clinician")
+    await clinician.do(alert["_id"], "acknowledge")
+    await clinician.do(alert["_id"], "acknowledge")
+    assert value("kith_acknowledgement_seconds_count", **labels) == counted + 1
+    assert value("kith_acknowledgement_seconds_sum", **labels) == seconds + 120
+    await refreshed(alerts)
+    assert value("kith_crises_unacknowledged") == 0
+    assert value("kith_crisis_oldest_unacknowledged_seconds") == 0
+    await clinician.do(alert["_id"], "assess", ASSESSMENT)
+    await clinician.do(alert["_id"], "resolve", DISPOSITION)
+    assert value("kith_acknowledgement_seconds_count", **labels) == counted + 1
+
+
+async def test_time_to_page_begins_when_the_flag_was_accepted_and_counts_once_a_flag(
+    make_alerts: MakeAlerts,
+) -> None:
+    async with hook() as telephone:
+        alerts = await make_alerts(
+            [
+                person("con_a", "on_call", webhook=telephone.url),
+                person("con_b", "on_call", webhook=telephone.url),
+            ]
+        )
+        before = _pages()
+        alerts.at(MONDAY + timedelta(seconds=7))
+        await alerts.flag(raised_at=MONDAY)
+        await alerts.settle()
+        assert len(telephone.bodies) == 2
+        assert _pages() == {stage: (count + 1, total + 7) for stage, (count, total) in before.items()}
+        await alerts.later(minutes=16)
+        assert len(telephone.bodies) > 2, "it climbed"
+        assert _pages() == {stage: (count + 1, total + 7) for stage, (count, total) in before.items()}
+
+
+async def test_a_page_that_arrives_at_the_second_attempt_is_delivered_later_than_tried(
+    make_alerts: MakeAlerts,
+) -> None:
+    async with hook(500) as telephone:
+        alerts = await make_alerts([person("con_a", "on_call", webhook=telephone.url)])
+        before = _pages()
+        await alerts.flag()
+        await alerts.settle()
+        assert _gained(before) == {"attempted": (1, 0), "delivered": (0, 0)}
+        await alerts.later(seconds=2)
+        assert _gained(before) == {"attempted": (1, 0), "delivered": (1, 2)}
+
+
+def _pages() -> dict[str, tuple[float, float]]:
+    return {
+        stage: (
+            value("kith_crisis_time_to_page_seconds_count", stage=stage),
+            value("kith_crisis_time_to_page_seconds_sum", stage=stage),
+        )
+        for stage in ("attempted", "delivered")
+    }
+
+
+def _gained(before: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+    after = _pages()
+    return {s: (after[s][0] - before[s][0], after[s][1] - before[s][1]) for s in after}
+
+
+async def test_dead_letters_are_counted_crises_apart(alerts: Alerts) -> None:
+    rows = alerts.database[dead_letters.COLLECTION]
+    await rows.insert_many(
+        [
+            {"_id": "one", "state": "open", "crisis": True},
+            {"_id": "two", "state": "open", "crisis": False},
+            {"_id": "three", "state": "replayed", "crisis": True},
+        ]
+    )
+    await refreshed(alerts)
+    assert value("kith_dead_letters_open", service="alerts", crisis="true") == 1
+    assert value("kith_dead_letters_open", service="alerts", crisis="false") == 1
+
+
+async def test_books_are_stated_by_the_replica_that_relays_and_by_no_other(
+    alerts: Alerts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await alerts.flag()
+    gauges = Gauges(alerts.process)
+    await gauges.count_books()
+    assert REGISTRY.get_sample_value("kith_books", _alert_expected()) is None
+    monkeypatch.setattr(type(alerts.process.messaging), "leads", True)
+    await gauges.count_books()
+    assert value("kith_books", **_alert_expected()) == 1
+    monkeypatch.setattr(type(alerts.process.messaging), "leads", False)
+    await gauges.count_books()
+    assert REGISTRY.get_sample_value("kith_books", _alert_expected()) is None
+
+
+def _alert_expected() -> dict[str, str]:
+    return {"service": "alerts", "kind": "alert", "column": "expected"}
