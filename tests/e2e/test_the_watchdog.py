@@ -44,8 +44,17 @@ def _with_a_test_clinic(folder: Path, receiver: Hook) -> tuple[str, str]:
     """Clinics and on-call files as shipped, and the reserved clinic with one test receiver."""
     clinics = json.loads((ROOT / "deploy/config/clinics.json").read_text())
     policy = json.loads((ROOT / "deploy/config/on_call.json").read_text())
-    reserved = clinics["clinics"][0] | {"id": CLINIC, "name": "Watchdog"}
-    clinics["clinics"].append(reserved | {"clinicians": [{"id": "cln_watchdog", "leave": []}]})
+    clinics["clinics"].append(
+        {
+            "id": CLINIC,
+            "name": "Watchdog",
+            "zone": "UTC",
+            "hours": {"days": ["mon"], "opens": "09:00", "closes": "17:00"},
+            "slot_minutes": 60,
+            "holidays": {"country": "US"},
+            "clinicians": [{"id": "cln_watchdog", "leave": []}],
+        }
+    )
     policy["clinics"][CLINIC] = [
         {
             "id": "con_watchdog",

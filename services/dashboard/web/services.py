@@ -7,6 +7,7 @@ from typing import Any
 import httpx2
 
 from services.dashboard.web.viewer import Viewer
+from shared import tracing
 
 TIMEOUT_SECONDS = 5.0
 
@@ -67,6 +68,8 @@ class Services:
         if self._client is None:
             self._client = httpx2.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False)
         headers = {"Authorization": f"Bearer {viewer.token}", **request.pop("headers", {})}
+        if (traceparent := tracing.here()) is not None:
+            headers["traceparent"] = traceparent
         if request.get("json") is None:
             request.pop("json", None)
         try:
