@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import SignIn, keep_picture, require_accessible
+from tests.browser.conftest import SignIn, keep_picture, require_accessible, tab_until
 from tests.support.world import World
 
 HOSTILE = '<script>alert("x")</script> \u202e\u05d0\u05d1\u05d2 😀'
@@ -24,15 +24,6 @@ async def acknowledged(kith: World, id: str) -> None:
     """Taken by somebody elsewhere."""
     await kith.desks.send("alerts", "POST", f"/alerts/{id}/acknowledge")
     await kith.time.settle()
-
-
-async def tab_until(page: Page, is_there: str) -> None:
-    """Press Tab until the focused element `here` is the one, as somebody without a mouse does."""
-    for _ in range(150):
-        await page.keyboard.press("Tab")
-        if await page.evaluate(f"(() => {{ const here = document.activeElement; return {is_there}; }})()"):
-            return
-    raise AssertionError(f"never reached: {is_there}")
 
 
 async def press(page: Page, button: str) -> None:

@@ -36,6 +36,24 @@ def router(desk: Desk) -> APIRouter:
             raise not_found()
         return file.response(request.headers.get("if-none-match"))
 
+    @api.post("/names")
+    async def look_up_names(viewer: Carer, asked: Annotated[Asked, Body()]) -> Response:
+        """Names for a page of ids: intake's, by the viewer's own token, kept nowhere."""
+        answer = await desk.services.send(
+            viewer, "intake", "POST", "/people/lookup", {"ids": asked.patient_ids}
+        )
+        found: list[dict[str, Any]] = answer.body["items"] if answer.ok else []
+        return JSONResponse(
+            {"names": {name.pop("patient_id"): name for name in found}}, 200 if answer.ok else 502
+        )
+
+    _add_live(api, desk)
+    if desk.settings.development_key is not None:
+        _add_gallery(api, desk)
+    return api
+
+
+def _add_live(api: APIRouter, desk: Desk) -> None:
     @api.get("/live", include_in_schema=False)
     async def live(viewer: Anybody) -> EventSourceResponse:
         """Which people and alerts changed, by id, for as long as the sign-in is good."""
@@ -50,39 +68,25 @@ def router(desk: Desk) -> APIRouter:
     @api.get("/parts/crises", response_class=HTMLResponse, include_in_schema=False)
     async def show_crises(viewer: Anybody) -> HTMLResponse:
         """The count in the head of every page."""
-        return await crises_part(viewer, "parts/crises.html")
+        return await _crises(desk, viewer, "parts/crises.html")
 
     @api.get("/parts/alarms", response_class=HTMLResponse, include_in_schema=False)
     async def show_alarms(viewer: Anybody) -> HTMLResponse:
         """The crises in nobody's hands, above every page."""
-        return await crises_part(viewer, "parts/alarms.html")
-
-    async def crises_part(viewer: Viewer, template: str) -> HTMLResponse:
-        async def draw() -> str:
-            known = await attention.crises(desk.database, viewer, desk.clock.now())
-            return desk.drawing.text(template, path="/", viewer=None, crises=known)
-
-        key = (viewer.clinic, viewer.cares, template)
-        return HTMLResponse(await desk.parts.text(key, draw), headers=HEADERS)
+        return await _crises(desk, viewer, "parts/alarms.html")
 
     @api.get("/touch", status_code=204, include_in_schema=False)
     async def touch(viewer: Anybody) -> None:
         """Somebody is here: see `Gate`."""
 
-    @api.post("/names")
-    async def look_up_names(viewer: Carer, asked: Annotated[Asked, Body()]) -> Response:
-        """Names for a page of ids: intake's, by the viewer's own token, kept nowhere."""
-        answer = await desk.services.send(
-            viewer, "intake", "POST", "/people/lookup", {"ids": asked.patient_ids}
-        )
-        found: list[dict[str, Any]] = answer.body["items"] if answer.ok else []
-        return JSONResponse(
-            {"names": {name.pop("patient_id"): name for name in found}}, 200 if answer.ok else 502
-        )
 
-    if desk.settings.development_key is not None:
-        _add_gallery(api, desk)
-    return api
+async def _crises(desk: Desk, viewer: Viewer, template: str) -> HTMLResponse:
+    async def draw() -> str:
+        known = await attention.crises(desk.database, viewer, desk.clock.now())
+        return desk.drawing.text(template, path="/", viewer=None, crises=known)
+
+    key = (viewer.clinic, viewer.cares, template)
+    return HTMLResponse(await desk.parts.text(key, draw), headers=HEADERS)
 
 
 def _add_gallery(api: APIRouter, desk: Desk) -> None:

@@ -9,7 +9,6 @@ from services.dashboard.pages.signing_in import form_of
 from services.dashboard.web.viewer import Viewer
 from shared.http.problems import Problem
 
-
 EARLIER = "This form was drawn for an earlier sign-in."
 
 
