@@ -4,10 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deploy.kubernetes.objects import Container, Objects
-from shared.process import SHUTDOWN_SECONDS
-
-REQUESTS_SECONDS = 3
-"""`timeout_graceful_shutdown` of the HTTP server."""
+from shared.process import REQUESTS_SECONDS, SHUTDOWN_SECONDS
 
 USER = 10001
 """The image's (deploy/Dockerfile)."""
