@@ -65,16 +65,23 @@ async def _writing(scene: Scene) -> AsyncIterator[_Writer]:
         raise PointNotReached
 
 
+def _whole(scene: Scene) -> dict[tuple[str, str, int, int], Any]:
+    """Records of this epoch by their places, in the order they were read: a torn one is not to come again."""
+    torn = {(p.epoch, p.topic, p.partition, p.offset) for p in scene.planted if p.torn}
+    return {place: record for place, record in scene.tap.raw.items() if place not in torn}
+
+
 def _some(scene: Scene, count: int) -> list[Any]:
-    """Records of this epoch, in their order."""
-    places = sorted(scene.tap.raw)
+    """Some of them, in their order."""
+    records = _whole(scene)
+    places = sorted(records)
     chosen = sorted(scene.random.sample(places, min(count, len(places))))
-    return [scene.tap.raw[place] for place in chosen]
+    return [records[place] for place in chosen]
 
 
 def _first(scene: Scene, type: bytes) -> Any:
     """The first record of this type that was read in this epoch, or `None`."""
-    return next((r for r in scene.tap.raw.values() if ("ce_type", type) in r.headers), None)
+    return next((r for r in _whole(scene).values() if ("ce_type", type) in r.headers), None)
 
 
 async def duplicate(scene: Scene) -> None:
