@@ -1,14 +1,14 @@
 """The caseload as a question: filters, order, a page of rows, all in the address."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 from services.dashboard.domain.person import Course, Measure
 from services.dashboard.domain.risk import Risk
-from services.dashboard.listing import BadQuery, Question, cursor, place
+from services.dashboard.listing import BadQuery, Question, cursor, instant, place
 from services.dashboard.store import PEOPLE, Row
 from services.dashboard.web.viewer import Viewer
 from shared.mongo import Document, MongoDatabase
@@ -101,21 +101,28 @@ async def page(database: MongoDatabase, query: Query, viewer: Viewer) -> Caseloa
 
 
 async def all_rows(database: MongoDatabase, query: Query, viewer: Viewer) -> AsyncIterator[Row]:
-    """Everybody who matches, a part at a time, in the order asked for. Raises `BadQuery`."""
-    wanted = matching(query, viewer)
+    """Everybody who matches, a part at a time. Raises `BadQuery`.
+
+    By id, whatever order is asked for: risk changes meanwhile, and nobody may be missed or told twice.
+    """
+    wanted, last = matching(query, viewer), ""
     while True:
-        rows = await _rows(database, wanted, query, EXPORTED)
+        rows = await _found(database, {"$and": [wanted, {"_id": {"$gt": last}}]}, ["_id"], EXPORTED)
         for row in rows:
             yield row
         if len(rows) < EXPORTED:
             return
-        query = replace(query, after=_place_of(rows[-1], query))
+        last = rows[-1].id
 
 
 async def _rows(database: MongoDatabase, wanted: Document, query: Query, limit: int) -> list[Row]:
     asked = {"$and": [wanted, _after(query)]} if query.after else wanted
-    order = [(field, 1) for field in query.fields]
-    found = await database[PEOPLE].find(asked, SHOWN, sort=order, limit=limit).to_list(None)
+    return await _found(database, asked, query.fields, limit)
+
+
+async def _found(database: MongoDatabase, asked: Document, order: Sequence[str], limit: int) -> list[Row]:
+    sort = [(field, 1) for field in order]
+    found = await database[PEOPLE].find(asked, SHOWN, sort=sort, limit=limit).to_list(None)
     return [Row.model_validate({"id": row.pop("_id"), **row}) for row in found]
 
 
@@ -135,24 +142,23 @@ def _after(query: Query) -> Document:
 
 
 def _values(query: Query) -> list[Any]:
-    try:
-        values = [
-            datetime.fromisoformat(value) if field in ("since", "next_at", "last_contact") else value
-            for field, value in zip(query.fields, place(query.after), strict=True)
-        ]
-    except (ValueError, TypeError):
-        raise BadQuery from None
-    if not all(isinstance(value, str | int | datetime) for value in values):
+    values = place(query.after)
+    if len(values) != len(query.fields):
         raise BadQuery
-    return values
+    return [
+        instant(value) if field in ("since", "next_at", "last_contact") else value
+        for field, value in zip(query.fields, values, strict=True)
+    ]
 
 
-async def groups(database: MongoDatabase, viewer: Viewer) -> dict[str, int]:
-    """How many people are in each group of the caseload, counted along the index."""
-    within: Document = {} if viewer.only_clinic is None else {"clinic_id": viewer.only_clinic}
-    wanted = [{**within, "risk": {"$in": [int(risk) for risk in risks]}} for risks in FLAGS.values()]
+async def groups(database: MongoDatabase, query: Query, viewer: Viewer) -> dict[str, int]:
+    """How many people are in each group, with the other filters in force. Raises `BadQuery`.
+
+    Along the index, and not further than one more than `COUNTED`.
+    """
+    wanted = [matching(replace(query, flag=flag), viewer) for flag in FLAGS]
     counts = await asyncio.gather(
-        *(database[PEOPLE].count_documents(query, limit=COUNTED + 1) for query in wanted)
+        *(database[PEOPLE].count_documents(group, limit=COUNTED + 1) for group in wanted)
     )
     return dict(zip(FLAGS, counts, strict=True))
 

@@ -9,14 +9,20 @@ from shared.mongo import Document, MongoDatabase
 
 SEVERITIES = ("high", "moderate", "low")
 LIMITS = {"high": "5 minutes", "moderate": "30 minutes", "low": "the next working day"}
-"""Acknowledged within (clinical.md, Crisis). Each alert carries its own instant, which counts."""
+"""Acknowledged within, in words (deploy/config/on_call.json owns them: tests/unit/dashboard/test_limits.py).
+
+Each alert carries its own instant, which counts.
+"""
 
 MINUTE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class Crisis:
-    """Crisis alerts of one severity. Minutes are begun minutes since the alert was raised."""
+    """Crisis alerts that had one severity when they were first taken, or have it.
+
+    Minutes are begun minutes since the alert was raised.
+    """
 
     severity: str
     raised: int
@@ -37,6 +43,15 @@ class Crisis:
         return Rate(self.in_time, self.in_time + self.late)
 
 
+FIRST_TAKEN: Document = {"$ifNull": ["$first_acknowledged_at", "$acknowledged_at", None]}
+"""Alerts stored before the first time was kept know the last."""
+
+
+def severest_first(severity: str) -> tuple[int, str]:
+    """The key of an order; what has no place here comes last."""
+    return (SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES), severity)
+
+
 async def crises(database: MongoDatabase, here: Document, within: Document, now: datetime) -> list[Crisis]:
     """Of crisis alerts raised in the window. One whose limit is still to come is neither in time nor late."""
     reached = {
@@ -51,17 +66,16 @@ async def crises(database: MongoDatabase, here: Document, within: Document, now:
         {"$match": {**here, "kind": "crisis", "raised_at": within}},
         {"$group": {
             "_id": {
-                "severity": "$severity",
+                "severity": {"$ifNull": ["$first_severity", "$severity"]},
                 "paged": _minutes(first),
-                "acknowledged": _minutes("$first_acknowledged_at"),
+                "acknowledged": _minutes(FIRST_TAKEN),
                 "kept": _kept(now),
             },
             "count": {"$sum": 1},
         }},
     ]  # fmt: skip
     rows = await database.aggregate(ALERTS, pipeline)
-    order = {severity: place for place, severity in enumerate(SEVERITIES)}
-    found = sorted({row["_id"]["severity"] for row in rows}, key=lambda s: (order.get(s, 9), s))
+    found = sorted({row["_id"]["severity"] for row in rows}, key=severest_first)
     return [_crisis(severity, [r for r in rows if r["_id"]["severity"] == severity]) for severity in found]
 
 
@@ -72,18 +86,18 @@ def _minutes(at: str | Document) -> Document:
 
 
 def _kept(now: datetime) -> Document:
-    """`in_time`, `late`, or `open` while the limit is still to come."""
-    taken = {"$ifNull": ["$first_acknowledged_at", None]}
+    """`in_time`, `late`, or `open` while the limit is still to come; taken, by the first time's limit."""
+    limit: Document = {"$ifNull": ["$first_limit", "$acknowledge_by", None]}
     return {
         "$switch": {
             "branches": [
-                {"case": {"$eq": [{"$ifNull": ["$acknowledge_by", None]}, None]}, "then": "open"},
+                {"case": {"$eq": [limit, None]}, "then": "open"},
                 {
-                    "case": {"$and": [{"$ne": [taken, None]}, {"$lte": [taken, "$acknowledge_by"]}]},
+                    "case": {"$and": [{"$ne": [FIRST_TAKEN, None]}, {"$lte": [FIRST_TAKEN, limit]}]},
                     "then": "in_time",
                 },
-                {"case": {"$ne": [taken, None]}, "then": "late"},
-                {"case": {"$lt": ["$acknowledge_by", now]}, "then": "late"},
+                {"case": {"$ne": [FIRST_TAKEN, None]}, "then": "late"},
+                {"case": {"$lt": [limit, now]}, "then": "late"},
             ],
             "default": "open",
         }

@@ -1,6 +1,6 @@
 """Figures from courses of care: treatment answered, and time in phases.
 
-Numbers: clinical.md, The course of care and Measures.
+services/care_plan/protocol.json owns the numbers (tests/unit/dashboard/test_limits.py).
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,8 @@ from services.dashboard.store import PEOPLE
 from shared.mongo import Document, MongoDatabase
 
 JUDGED_AFTER = timedelta(weeks=12)
+"""As long as twelve weekly sessions take."""
+
 JUDGED_BY = ("started_at", "closed_at", "phases", "measures")
 RESPONSE_FROM, REMISSION_BELOW, DETERIORATION_FROM = 10, 5, 5
 

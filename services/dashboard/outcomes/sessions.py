@@ -13,6 +13,8 @@ from services.dashboard.store import PEOPLE
 from shared.mongo import Document, MongoDatabase
 
 FIRST_WITHIN_HOURS = 48
+"""services/scheduler/course.json owns it: tests/unit/dashboard/test_limits.py."""
+
 APPOINTMENTS = "courses.appointments"
 
 
@@ -54,11 +56,15 @@ class Attendance:
 
 
 async def waited(database: MongoDatabase, here: Document, within: Document) -> Waited:
-    """Of referrals received in the window."""
-    of_it = filtered("$courses", {"$eq": ["$$one.referral_id", "$referrals.id"]})
+    """Of referrals received in the window. A relapse's plan has the same referral: the first one counts."""
+    of_it = {"$sortArray": {
+        "input": filtered("$courses", {"$eq": ["$$one.referral_id", "$referrals.id"]}),
+        "sortBy": {"episode": 1},
+    }}  # fmt: skip
     pipeline: list[Document] = [
         {"$match": {**here, "referrals": {"$elemMatch": {"received_at": within}}}},
-        {"$project": {"referrals": 1, "courses.referral_id": 1} | _fields("kind", "withdrawn", "starts_at")},
+        {"$project": {"referrals": 1, "courses.referral_id": 1, "courses.episode": 1}
+                     | _fields("kind", "withdrawn", "starts_at")},
         {"$unwind": "$referrals"},
         {"$match": {"referrals.received_at": within}},
         {"$set": {"course": {"$first": of_it}}},

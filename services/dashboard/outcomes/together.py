@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from functools import reduce
 
 from services.dashboard.outcomes import Outcomes
-from services.dashboard.outcomes.alerts import SEVERITIES, Crisis
+from services.dashboard.outcomes.alerts import Crisis, severest_first
 from services.dashboard.outcomes.courses import Answered
 from services.dashboard.outcomes.figures import Counted
 from services.dashboard.outcomes.sessions import Attendance, Waited
@@ -60,8 +60,7 @@ def _crises(all: Iterable[Crisis]) -> list[Crisis]:
     for crisis in all:
         before = known.get(crisis.severity)
         known[crisis.severity] = _crisis(before, crisis) if before else crisis
-    order = {severity: place for place, severity in enumerate(SEVERITIES)}
-    return sorted(known.values(), key=lambda crisis: (order.get(crisis.severity, 9), crisis.severity))
+    return sorted(known.values(), key=lambda crisis: severest_first(crisis.severity))
 
 
 def _crisis(one: Crisis, other: Crisis) -> Crisis:

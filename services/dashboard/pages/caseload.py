@@ -50,7 +50,7 @@ def router(desk: Desk) -> APIRouter:
     async def show_caseload(request: Request, viewer: Carer, query: Asked) -> HTMLResponse:
         """Everybody the viewer may see, riskiest first, filtered as the address says."""
         known = await _content(desk, query, viewer)
-        groups = await caseload.groups(desk.database, viewer)
+        groups = await caseload.groups(desk.database, query, viewer)
         return await desk.page(request, viewer, "caseload.html", title="Caseload", groups=groups, **known)
 
     @api.get("/parts/caseload", response_class=HTMLResponse)
@@ -62,6 +62,7 @@ def router(desk: Desk) -> APIRouter:
     @api.get("/parts/groups", response_class=HTMLResponse)
     async def show_groups(viewer: Carer, query: Asked) -> HTMLResponse:
         """How many people are in each group."""
+        _check(query, viewer)
         draw = partial(_groups, desk, viewer, query)
         return HTMLResponse(await desk.parts.text((viewer.clinic, "groups", query), draw), headers=HEADERS)
 
@@ -81,7 +82,7 @@ async def _table(desk: Desk, viewer: Viewer, query: caseload.Query, path: str) -
 
 
 async def _groups(desk: Desk, viewer: Viewer, query: caseload.Query) -> str:
-    groups = await caseload.groups(desk.database, viewer)
+    groups = await caseload.groups(desk.database, query, viewer)
     return desk.drawing.text(
         "parts/groups.html", path="/", viewer=None, query=query, groups=groups, counted=caseload.COUNTED
     )

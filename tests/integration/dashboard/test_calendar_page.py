@@ -8,8 +8,10 @@ import httpx2
 import pytest
 from icalendar import Calendar
 
+from services.dashboard import feeds
 from services.dashboard.calendar import with_appointment
 from services.dashboard.domain.person import Appointment, Course, Person
+from services.dashboard.feeds import Feed
 from services.dashboard.store import FEEDS, PEOPLE, STORY, Row
 from tests.integration.dashboard.conftest import Dashboard
 
@@ -196,3 +198,22 @@ async def test_a_week_is_found_along_the_index_between_its_two_ends(dashboard: D
     assert "MinKey" not in bounds
     assert "MaxKey" not in bounds
     assert bounds.count("Date") == 2
+
+
+async def test_a_feed_of_somebody_who_left_leads_nowhere_and_can_be_withdrawn(dashboard: Dashboard) -> None:
+    secret = "s" * 43
+    left = Feed("cln_gone", "riverside", datetime(2026, 1, 5, tzinfo=UTC))
+    await feeds.make(dashboard.database, left, secret)
+    async with dashboard.nobody() as program:
+        assert (await program.get(f"/calendar/feeds/{secret}.ics")).status_code == 404
+    gone = {"clinician_id": "cln_gone"}
+    async with dashboard.as_("coordinator", "lakeside") as elsewhere:
+        form = await form_of(elsewhere, "/calendar?clinician=cln_l01")
+        assert (await elsewhere.post("/calendar/feeds/withdraw", data={**form, **gone})).status_code == 404
+    assert len(await dashboard.stored(FEEDS)) == 1
+    async with dashboard.as_("coordinator", "riverside") as coordinator:
+        form = await form_of(coordinator, "/calendar?clinician=cln_r01")
+        answer = await coordinator.post("/calendar/feeds/withdraw", data={**form, **gone})
+    assert answer.status_code == 303
+    assert "feed-withdrawn" in answer.headers["location"]
+    assert await dashboard.stored(FEEDS) == []

@@ -243,3 +243,44 @@ async def test_the_page_shows_the_figures_with_what_they_are_of(dashboard: Dashb
     assert (elsewhere.status_code, backwards.status_code) == (404, 422)
     async with dashboard.as_("engineer") as engineer:
         assert (await engineer.get("/outcomes")).status_code == 403
+
+
+async def test_waiting_ended_with_the_first_plan_although_a_relapse_made_another_from_the_same_referral(
+    dashboard: Dashboard,
+) -> None:
+    first = course(id="pln_9", episode=1, appointments=(appointment(1, BEGIN + timedelta(hours=20)),))
+    relapse = course(id="pln_1", episode=2, started_at=week(12), appointments=(appointment(2, week(12)),))
+    await keep(dashboard, first)
+    wanted = {"_id": "pat_0"}
+    both = [one.model_dump() for one in (relapse, first)]
+    await dashboard.database[PEOPLE].update_one(wanted, {"$set": {"courses": both}})
+    assert (await counted(dashboard)).waited.hours.times == {20: 1}
+
+
+async def test_a_crisis_counts_by_the_severity_and_limit_it_had_when_it_was_first_taken(
+    dashboard: Dashboard,
+) -> None:
+    taken = BEGIN + timedelta(hours=1)
+    await keep_alerts(
+        dashboard,
+        crisis(
+            "a", "high", first_acknowledged_at=taken, first_severity="low",
+            first_limit=BEGIN + timedelta(hours=8),
+        ),
+        crisis("b", "high"),
+    )  # fmt: skip
+    high, low = (await counted(dashboard)).crises
+    assert (low.severity, low.kept) == ("low", Rate(1, 1))
+    assert (high.severity, high.kept) == ("high", Rate(0, 1))
+
+
+async def test_alerts_stored_before_the_first_taking_was_kept_count_by_the_one_they_know(
+    dashboard: Dashboard,
+) -> None:
+    old = crisis("a", "high", acknowledged_at=BEGIN + timedelta(minutes=4)).model_dump()
+    for name in ("first_acknowledged_at", "first_severity", "first_limit"):
+        del old[name]
+    await dashboard.database[ALERTS].insert_one({"_id": old.pop("id"), **old})
+    (high,) = (await counted(dashboard)).crises
+    assert high.kept == Rate(1, 1)
+    assert high.acknowledged.times == {4: 1}

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from services.dashboard.attention import open_at, sees, taken_at, visible
 from services.dashboard.domain.alert import Alert
-from services.dashboard.listing import BadQuery, Question, cursor, place
+from services.dashboard.listing import BadQuery, Question, cursor, instant, place
 from services.dashboard.pages.alerts.words import KINDS, SEVERITIES
 from services.dashboard.store import ALERTS
 from services.dashboard.web.viewer import Viewer
@@ -166,7 +166,7 @@ def _place(query: Query) -> tuple[int, datetime, str] | None:
         return None
     try:
         band, raised_at, id = place(query.after)
-        return int(band), datetime.fromisoformat(raised_at), str(id)
+        return int(band), instant(raised_at), str(id)
     except (ValueError, TypeError):
         raise BadQuery from None
 

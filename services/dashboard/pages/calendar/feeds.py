@@ -57,17 +57,24 @@ def feed_routes(api: APIRouter, view: CalendarView) -> None:
     async def withdraw_feed(request: Request, viewer: Carer) -> Response:
         """From now on the address leads nowhere."""
         form = await posted(request, viewer)
-        place = _place(view, viewer, form)
-        await feeds.withdraw(desk.database, place.clinician)
-        return RedirectResponse(place.address(said="feed-withdrawn") + "#feed", 303)
+        feed = await feeds.of(desk.database, form.get("clinician_id", ""))
+        if feed is None:
+            _place(view, viewer, form)
+        else:
+            _require_kept(viewer, feed.clinician_id, feed.clinic_id)
+            await feeds.withdraw(desk.database, feed.clinician_id)
+        return RedirectResponse(_withdrawn(view, viewer, form, feed), 303)
 
 
 async def _file(view: CalendarView, secret: str, page: str) -> bytes:
-    """The calendar that a secret opens, with links to `page`. Raises `Problem` 404."""
+    """The calendar that a secret opens, with links to `page`.
+
+    Raises `Problem` 404, also for whoever does not work at the clinic any more.
+    """
     database, now = view.desk.database, view.desk.clock.now()
     feed = await feeds.behind(database, secret)
     clinic = view.clinics.get(feed.clinic_id) if feed else None
-    if feed is None or clinic is None:
+    if feed is None or clinic is None or feed.clinician_id not in clinic.clinician_ids:
         raise not_found()
     who = feed.clinician_id
     entries = await calendar.appointments(database, clinic.id, now - LOOK_BACK, clinician_id=who)
@@ -82,6 +89,23 @@ def _place(view: CalendarView, viewer: Viewer, form: Mapping[str, str]) -> Place
     if works_at is None:
         raise not_found()
     place = view.place(viewer, Asked(works_at.id, clinician, form.get("week", "")))
-    if not feeds.may_keep(viewer, clinician, place.clinic.id):
-        raise Problem(403, "not_yours", "A calendar's address is made by its clinician or a coordinator.")
+    _require_kept(viewer, clinician, place.clinic.id)
     return place
+
+
+def _require_kept(viewer: Viewer, clinician: str, clinic: str) -> None:
+    """Raises `Problem` 404 for another clinic's, 403 for somebody else's."""
+    if not viewer.sees(clinic):
+        raise not_found()
+    if not feeds.may_keep(viewer, clinician, clinic):
+        raise Problem(403, "not_yours", "A calendar's address is made by its clinician or a coordinator.")
+
+
+def _withdrawn(view: CalendarView, viewer: Viewer, form: Mapping[str, str], feed: feeds.Feed | None) -> str:
+    """Back to the calendar, as far as it can still be looked at: the clinician may have left."""
+    clinic = feed.clinic_id if feed else ""
+    try:
+        place = view.place(viewer, Asked(clinic, form.get("clinician_id", ""), form.get("week", "")))
+    except Problem:
+        return "/calendar?said=feed-withdrawn"
+    return place.address(said="feed-withdrawn") + "#feed"
