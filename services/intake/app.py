@@ -1,13 +1,12 @@
 """Intake, built: settings and wiring, nowhere else."""
 
-from functools import partial
 from pathlib import Path
 
 from services.intake import events, store
 from services.intake.api import router
 from services.intake.clinics import Clinics
 from services.intake.domain.eligibility import Rules
-from services.intake.finding import give_words_once
+from services.intake.finding import MIGRATION
 from services.intake.handlers import Desk
 from services.intake.store import IntakeWork
 from shared.clock import clock as clock_of
@@ -53,5 +52,5 @@ def build(settings: Settings) -> Service:
         ],
         tickers=[],
         books=lambda: store.books(database),
-        background=[partial(give_words_once, database)],
+        migrations=[MIGRATION],
     )

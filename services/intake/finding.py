@@ -1,21 +1,15 @@
 """People by name: along the index of their words, at once, also among those stored before they had any."""
 
-import asyncio
-
-import structlog
-
-from services.intake.domain.names import Question
-from services.intake.domain.person import Person
+from services.intake.domain.names import Question, filed_as, words_of
+from services.intake.domain.person import Identity
 from services.intake.store import PEOPLE, IntakeWork
-from shared.mongo import Document, MongoDatabase, PyMongoError, UpdateOne
-
-log = structlog.get_logger()
+from shared.migrations import Migration
+from shared.mongo import Document, MongoDatabase, UpdateOne
 
 MOST = 50
 """People in one answer."""
 
 BATCH = 500
-RETRY_SECONDS = 1.0
 LAST = "\U0010ffff"
 """Behind every character."""
 
@@ -39,30 +33,29 @@ def _begins(beginning: str) -> Document:
     return {"words": {"$elemMatch": {"$gte": beginning, "$lt": beginning + LAST}}}
 
 
-async def give_words(database: MongoDatabase, clinic_id: str | None = None) -> None:
-    """Whoever was stored without words is given them; nothing else of a person changes, nor their version.
+def with_words(fields: Document) -> Document:
+    """A person stored before people had words, with them; nothing else changes."""
+    who = Identity.model_validate(fields)
+    words = words_of(who.given_name, who.family_name, who.external_id, who.birth_date)
+    return {**fields, "words": words, "filed_as": filed_as(who.given_name, who.family_name)}
 
-    Asked again before every search, for a replica of an earlier version may still store people.
+
+MIGRATION = Migration("people-have-words", PEOPLE, {"words": None}, with_words)
+
+
+async def give_words(database: MongoDatabase, clinic_id: str | None) -> None:
+    """Whoever the migration has not come to yet is given words now: a search finds everybody or fails.
+
+    Only for the version that was read: who was saved meanwhile has words.
     """
-    without: Document = {"words": None} if clinic_id is None else {"words": None, "clinic_id": clinic_id}
+    without = MIGRATION.old | ({} if clinic_id is None else {"clinic_id": clinic_id})
     while rows := await database[PEOPLE].find(without, limit=BATCH).to_list(None):
-        await database[PEOPLE].bulk_write([_words(row) for row in rows], ordered=False)
+        writes = [
+            UpdateOne({"_id": row["_id"], "version": row["version"]}, {"$set": _words(row)}) for row in rows
+        ]
+        await database[PEOPLE].bulk_write(writes, ordered=False)
 
 
-def _words(row: Document) -> UpdateOne:
-    """Only for the version that was read: who was saved meanwhile has words."""
-    person = Person.model_validate({"id": row["_id"], **row})
-    given = person.model_dump(include={"words", "filed_as"})
-    return UpdateOne({"_id": row["_id"], "version": row["version"]}, {"$set": given})
-
-
-async def give_words_once(database: MongoDatabase, stopping: asyncio.Event) -> None:
-    """When the service starts, so that the first search need not wait for it."""
-    while not stopping.is_set():
-        try:
-            await give_words(database)
-        except PyMongoError as error:
-            log.warning("people not searchable yet", error=type(error).__name__)
-            await asyncio.sleep(RETRY_SECONDS)
-        else:
-            return
+def _words(row: Document) -> Document:
+    found = with_words(row)
+    return {name: found[name] for name in ("words", "filed_as")}

@@ -1,6 +1,5 @@
 """Finding a person by name, on a real database: within one's clinic, and telling nobody what was typed."""
 
-import asyncio
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +9,7 @@ import structlog.testing
 from services.intake.domain.names import Question
 from services.intake.finding import MOST, matching
 from shared.logs import QUIET
+from shared.migrations import Migrations
 from tests.integration.intake.conftest import Intake
 from tests.integration.intake.forms import JANE, referral
 
@@ -115,9 +115,11 @@ async def test_people_stored_before_there_were_words_are_found_and_otherwise_sta
     assert await found(intake, "jos garc") == ["José García"]
     assert {row["_id"]: row async for row in people.find()} == before
     await people.update_many({}, forget)
-    for background in intake.service.background:
-        await background(asyncio.Event())
-    assert {row["_id"]: row async for row in people.find()} == before
+    service = intake.service
+    migrations = Migrations(intake.database, service.migrations, service=service.name, instance="test")
+    assert await migrations.once() == len(before)
+    assert {row["_id"]: row | {"version": 1} async for row in people.find()} == before
+    assert await migrations.once() == 0
 
 
 async def test_of_many_the_first_by_name_are_answered_and_that_there_are_more(intake: Intake) -> None:
