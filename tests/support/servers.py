@@ -37,6 +37,22 @@ def kafka_settings() -> dict[str, Any]:
 
 
 @asynccontextmanager
+async def service_settings() -> AsyncIterator[dict[str, str]]:
+    """What services of a whole stack are told besides: nothing, or where containers of their own are.
+
+    The stack's own mongod and broker then run beside them, unused.
+    """
+    if not in_containers():
+        yield {}
+        return
+    from tests.support.containers import apache_kafka, mongodb
+
+    async with apache_kafka() as broker, mongodb() as uri:
+        given = kafka_settings() | {"kafka": broker.address, "mongodb": uri}
+        yield {name: str(value) for name, value in given.items()}
+
+
+@asynccontextmanager
 async def any_broker(folder: Path) -> AsyncIterator[AnyBroker]:
     """A broker with all declared topics and nothing in them."""
     if in_containers():

@@ -15,6 +15,7 @@ from deploy.embedded.clock import stepped_clock
 from deploy.embedded.plan import PAGE, SERVICES, Plan, Ports
 from deploy.embedded.servers import free_ports
 from deploy.embedded.stack import Stack, running
+from tests.support.servers import service_settings
 
 MONDAY = datetime(2026, 1, 5, 14, 0, tzinfo=UTC)
 """09:00 in New York."""
@@ -136,13 +137,20 @@ async def world(
     folder: Path, *, start: datetime = MONDAY, page: bool = False, **settings: dict[str, str]
 ) -> AsyncIterator[World]:
     """Start a stack, with the dashboard if `page`; `settings` by service name, or `everywhere`."""
-    said: list[str] = []
     names = (*SERVICES, PAGE)
     first = free_ports(2 + len(names))
     ports = Ports({name: first + 2 + place for place, name in enumerate(names)}, first, first + 1)
     chosen = {("*" if name == "everywhere" else name): values for name, values in settings.items()}
     clock = stepped_clock(folder, start)
-    plan = Plan(folder, ports, clock, chosen, page=page)
+    async with service_settings() as reached:
+        chosen["*"] = reached | chosen.get("*", {})
+        async with _playing(Plan(folder, ports, clock, chosen, page=page), clock, start) as kith:
+            yield kith
+
+
+@asynccontextmanager
+async def _playing(plan: Plan, clock: Path, start: datetime) -> AsyncIterator[World]:
+    said: list[str] = []
     listen: Callable[[Any], None] = lambda line: said.append(str(line))  # noqa: E731 (a listener, nothing more)
     async with running(plan, listen, within=120) as stack, Desks.of(stack.state) as desks:
         time = Time(clock, desks, start, patience=120)

@@ -6,6 +6,7 @@ from tests.integration.alerts.conftest import Alerts, MakeAlerts, flag_of, perso
 from tests.integration.alerts.receivers import hook
 from tests.support.eventually import eventually
 from tests.support.http_wire import serving
+from tests.support.servers import kafka_settings
 from tests.unit.alerts.cases import minutes
 
 
@@ -16,7 +17,7 @@ async def test_a_flag_on_the_broker_becomes_a_page_and_climbs_when_time_passes(
         alerts: Alerts = await make_alerts(
             [person("one", "on_call", webhook=first.url), person("two", "backup", webhook=second.url)],
             kafka=kafka,
-            embedded_broker=True,
+            **kafka_settings(),
         )
         producer = AIOKafkaProducer(bootstrap_servers=kafka)
         await producer.start()

@@ -11,7 +11,6 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from fastapi import FastAPI
 
-from deploy.embedded.servers import Broker
 from services.dashboard.app import build
 from services.dashboard.settings import DashboardSettings
 from shared.auth import mint, new_development_key, public_jwks
@@ -23,7 +22,7 @@ from shared.mongo import MongoDatabase
 from shared.process import Process
 from shared.service import Service
 from tests.support.letters import delivered
-from tests.support.servers import MakeBroker
+from tests.support.servers import kafka_settings
 
 KEY = new_development_key()
 
@@ -33,7 +32,7 @@ class Dashboard:
     """The service under test; what it hears is put into its hands, and into the log."""
 
     service: Service
-    broker: Broker
+    kafka: str
 
     def __post_init__(self) -> None:
         self.process = Process(self.service)
@@ -48,7 +47,7 @@ class Dashboard:
         await consumer.consumption.take([delivered(message) for message in messages])
 
     async def publish(self, messages: Sequence[Envelope]) -> None:
-        publisher = Publisher(AIOKafkaProducer(bootstrap_servers=self.broker.address, acks="all"))
+        publisher = Publisher(AIOKafkaProducer(bootstrap_servers=self.kafka, acks="all"))
         await publisher.start()
         await publisher.publish(messages)
         await publisher.stop()
@@ -69,20 +68,25 @@ class Dashboard:
 
 
 @pytest.fixture
+def log_address(request: pytest.FixtureRequest) -> str:
+    """A rebuild reads the whole log, so its tests have an empty one each; the others share the session's."""
+    if request.module.__name__.endswith("test_rebuild"):
+        return str(request.getfixturevalue("broker").address)
+    return str(request.getfixturevalue("kafka"))
+
+
+@pytest.fixture
 async def dashboard(
-    mongodb_uri: str, database_name: str, tmp_path: Path, make_broker: MakeBroker
+    mongodb_uri: str, database_name: str, tmp_path: Path, log_address: str
 ) -> AsyncIterator[Dashboard]:
-    broker = await make_broker()
     (tmp_path / "jwks.json").write_text(json.dumps(public_jwks(KEY)))
     settings = DashboardSettings(
         environment="development",
         mongodb=mongodb_uri,
         database_prefix=database_name,
-        kafka=broker.address,
-        embedded_broker=True,
-        session_timeout_ms=3000,
-        heartbeat_ms=500,
+        kafka=log_address,
         jwks=str(tmp_path / "jwks.json"),
+        **kafka_settings(),
     )
     service = build(settings)
     database = service.database
@@ -91,5 +95,5 @@ async def dashboard(
     await database.ensure_indexes(
         [*service.indexes, *consumption.INDEXES, *outbox.INDEXES, *commands.INDEXES]
     )
-    yield Dashboard(service, broker)
+    yield Dashboard(service, log_address)
     await database.close()

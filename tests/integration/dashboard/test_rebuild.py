@@ -115,7 +115,7 @@ async def test_what_replicas_have_not_read_yet_is_in_the_new_read_model_and_coun
 @asynccontextmanager
 async def traffic(dashboard: Dashboard) -> AsyncIterator[None]:
     """People are referred and treated all the while, and shown, as fast as it goes."""
-    publisher = Publisher(AIOKafkaProducer(bootstrap_servers=dashboard.broker.address, acks="all"))
+    publisher = Publisher(AIOKafkaProducer(bootstrap_servers=dashboard.kafka, acks="all"))
     await publisher.start()
     stop = asyncio.Event()
 
