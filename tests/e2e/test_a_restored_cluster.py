@@ -24,7 +24,7 @@ LATER = timedelta(days=3)
 
 
 def form(number: int) -> dict[str, Any]:
-    """Every fourth person is in a crisis."""
+    """Every eighth person is in a crisis."""
     in_crisis = {"phq9": {"items": [*LOW_MOOD[:8], 2]}, "cssrs": HIGH}
     calm = {"phq9": {"items": LOW_MOOD}, "cssrs": CALM}
     return {
@@ -33,7 +33,7 @@ def form(number: int) -> dict[str, Any]:
         "person": {"given_name": "Zuzanna", "family_name": f"Brzęczyszczykiewicz {number}"},
         "age": 20 + number,
         "consent": True,
-        "screening": in_crisis if number % 4 == 3 else calm,
+        "screening": in_crisis if number % 8 == 3 else calm,
     }
 
 
