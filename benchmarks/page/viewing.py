@@ -1,5 +1,8 @@
 """Many open pages: `python -m benchmarks.page.viewing TASK`. Each loads the caseload, follows `/live`, and
 fetches every region of its page anew as `regions.js` does. What they did is reported in a file.
+
+Hundreds of requests a second come from this one process, so it speaks HTTP itself: a client library would need
+more of the machine than the page that is measured.
 """
 
 import asyncio
@@ -7,22 +10,22 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from html import unescape
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx2
+import uvloop
 
 SPACING = 1.0
 """As `regions.js` has it: a region is fetched at most once in so many seconds."""
 
 REPORT_SECONDS = 0.1
-FRAGMENT = {"X-Fragment": "1"}
+CHANGE, PERSON = b"event: change", b"data-patient="
 REGION = re.compile(r'<[^>]*\bdata-live-src="([^"]+)"[^>]*>')
-PERSON = "data-patient="
+LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
 @dataclass
@@ -52,58 +55,82 @@ def regions(markup: str) -> list[str]:
 
 
 @dataclass
-class Page:
-    """One open page."""
+class Line:
+    """One connection, one request after the other."""
 
-    client: httpx2.AsyncClient
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    head: str
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @classmethod
+    async def to(cls, url: str, token: str) -> "Line":
+        place = urlsplit(url)
+        reader, writer = await asyncio.open_connection(place.hostname, place.port)
+        return cls(reader, writer, f"Host: {place.netloc}\r\nAuthorization: Bearer {token}\r\n")
+
+    async def get(self, address: str, *more: str) -> bytes:
+        """What was answered. Raises `ConnectionError` unless that is 200 and says how long it is."""
+        async with self.turn:
+            length = LENGTH.search(await self.ask(address, *more))
+            if length is None:
+                raise ConnectionError(f"{address} was answered without a length")
+            return await self.reader.readexactly(int(length[1]))
+
+    async def ask(self, address: str, *more: str) -> bytes:
+        """The answer's head. Raises `ConnectionError` unless it is 200."""
+        lines = "".join(f"{line}\r\n" for line in more)
+        self.writer.write(f"GET {address} HTTP/1.1\r\n{self.head}{lines}\r\n".encode())
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200 "):
+            raise ConnectionError(f"{address} was answered {head[:40]!r}")
+        return head
+
+
+@dataclass
+class Page:
+    """One open page, with a line for requests and one for `/live`."""
+
+    requests: Line
+    live: Line
     seen: Seen
     marks: list[asyncio.Event] = field(default_factory=list)
     is_full: bool = False
 
     async def stay_open(self, tasks: asyncio.TaskGroup) -> None:
-        """Until it is killed. Raises `httpx2.HTTPStatusError`, `ConnectionError` when `/live` ends."""
-        page = await self.client.get("/")
-        page.raise_for_status()
-        async with self.client.stream("GET", "/live") as stream:
-            stream.raise_for_status()
-            for address in regions(page.text):
-                self.marks.append(mark := asyncio.Event())
-                tasks.create_task(self._keep(address, mark))
-            self.seen.regions += len(self.marks)
-            self.seen.pages += 1
-            await self._follow(stream)
-        raise ConnectionError("/live has ended")
-
-    async def _follow(self, stream: httpx2.Response) -> None:
-        async for line in stream.aiter_lines():
-            if line.strip() == "event: change":
+        """Until it is killed. Raises `ConnectionError`, also when `/live` ends."""
+        page = await self.requests.get("/", "Accept: text/html")
+        await self.live.ask("/live", "Accept: text/event-stream")
+        for address in regions(page.decode()):
+            self.marks.append(mark := asyncio.Event())
+            tasks.create_task(self._keep(address, mark))
+        self.seen.regions += len(self.marks)
+        self.seen.pages += 1
+        async for line in self.live.reader:
+            if line.strip() == CHANGE:
                 self.seen.events += 1
                 for mark in self.marks:
                     mark.set()
+        raise ConnectionError("/live has ended")
 
     async def _keep(self, address: str, mark: asyncio.Event) -> None:
         while True:
             await mark.wait()
             mark.clear()
             begun = monotonic()
-            answer = await self.client.get(address, headers=FRAGMENT)
-            answer.raise_for_status()
+            markup = await self.requests.get(address, "X-Fragment: 1")
             self.seen.fetches += 1
-            if not self.is_full and PERSON in answer.text:
+            if not self.is_full and PERSON in markup:
                 self.is_full, self.seen.full = True, self.seen.full + 1
             await asyncio.sleep(max(0.0, begun + SPACING - monotonic()))
 
 
 async def open_pages(url: str, tokens: Sequence[str], report: Path) -> None:
     """A page for each token. Runs until killed, or until one of them fails."""
-    limits, seen = httpx2.Limits(max_connections=None, max_keepalive_connections=None), Seen()
-    async with AsyncExitStack() as clients, asyncio.TaskGroup() as tasks:
+    seen = Seen()
+    async with asyncio.TaskGroup() as tasks:
         for token in tokens:
-            headers = {"Authorization": f"Bearer {token}"}
-            client = httpx2.AsyncClient(
-                base_url=url, headers=headers, timeout=None, limits=limits, trust_env=False
-            )
-            page = Page(await clients.enter_async_context(client), seen)
+            page = Page(await Line.to(url, token), await Line.to(url, token), seen)
             tasks.create_task(page.stay_open(tasks))
         while True:
             seen.write(report)
@@ -112,4 +139,4 @@ async def open_pages(url: str, tokens: Sequence[str], report: Path) -> None:
 
 if __name__ == "__main__":
     task: dict[str, Any] = json.loads(sys.argv[1])
-    asyncio.run(open_pages(task["url"], task["tokens"], Path(task["report"])))
+    uvloop.run(open_pages(task["url"], task["tokens"], Path(task["report"])))
