@@ -1,8 +1,8 @@
 """Many open pages: `python -m benchmarks.page.viewing TASK`. Each loads the caseload, follows `/live`, and
 fetches every region of its page anew as `regions.js` does. What they did is reported in a file.
 
-Hundreds of requests a second come from this one process, so it speaks HTTP itself: a client library would need
-more of the machine than the page that is measured.
+Hundreds of requests a second come from this one process, so it speaks HTTP itself: a client library would
+need more of the machine than the page that is measured.
 """
 
 import asyncio
