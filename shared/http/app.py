@@ -91,6 +91,12 @@ def _operations(
         red = sorted(name for name, passed in checks.items() if not passed)
         return JSONResponse({"ready": well, "red": red, "checks": checks}, 200 if well else 503)
 
+    @router.get("/health/serving")
+    async def serving() -> JSONResponse:
+        """What people enter can be stored. Without Kafka it is announced later: nobody is turned away."""
+        stores = (await readiness())["database"]
+        return JSONResponse({"serving": stores}, 200 if stores else 503)
+
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:
         """In the format that is asked for: exemplars exist in OpenMetrics only."""

@@ -11,7 +11,9 @@ from shared.http.hearing import HearingRoute
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"
-OPEN_PATHS = frozenset({"/health/live", "/health/ready", "/metrics", "/openapi.json", "/asyncapi.json"})
+OPEN_PATHS = frozenset(
+    {"/health/live", "/health/ready", "/health/serving", "/metrics", "/openapi.json", "/asyncapi.json"}
+)
 """Answered without a token."""
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

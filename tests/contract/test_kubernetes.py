@@ -163,7 +163,7 @@ MISTAKES: dict[str, tuple[Break, str]] = {
     # life and death
     "another readiness": (
         lambda o: container(o)["readinessProbe"]["httpGet"].update(path="/ready"),
-        "has no readinessProbe that asks /health/ready",
+        "has no readinessProbe that asks /health/serving",
     ),
     "no time to end": (
         lambda o: pod(o).update(terminationGracePeriodSeconds=10),

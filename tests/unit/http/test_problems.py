@@ -94,8 +94,10 @@ async def test_readiness_names_the_check_that_is_red() -> None:
 
     async with client(sample_app(readiness=readiness, liveness=lambda: False)) as http:
         ready, live = await http.get("/health/ready"), await http.get("/health/live")
+        serving = await http.get("/health/serving")
     assert (ready.status_code, ready.json()["red"]) == (503, ["broker"])
     assert live.status_code == 503
+    assert serving.status_code == 200, "what people enter is stored and announced later"
 
 
 async def test_headers_that_a_person_sends_do_not_reach_the_log(http: httpx2.AsyncClient) -> None:

@@ -94,7 +94,8 @@ async def test_a_route_that_forgot_to_ask_for_a_caller_still_needs_a_token() -> 
 
 
 @pytest.mark.parametrize(
-    "path", ["/health/live", "/health/ready", "/metrics", "/openapi.json", "/asyncapi.json"]
+    "path",
+    ["/health/live", "/health/ready", "/health/serving", "/metrics", "/openapi.json", "/asyncapi.json"],
 )
 async def test_health_metrics_and_contracts_need_no_token(path: str) -> None:
     async with client(sample_app()) as http:
