@@ -257,6 +257,18 @@ async def test_two_people_answering_one_screening_keep_each_others_answers(
     assert (await referral_on(kith, page))["phq9"]["items"] == [3, 3, 1, 1, 1, 1, 1, 1, 0]
 
 
+async def test_a_printed_referral_holds_its_answers_and_no_forms(kith: World, sign_in: SignIn) -> None:
+    view = await kith.refer(screening={"phq9": {"items": SEVERE}, "cssrs": CALM})
+    page = await sign_in("clinician", clinic="riverside")
+    await page.goto(f"/intake/{view['id']}")
+    item = page.get_by_role("row", name="Little interest or pleasure in doing things")
+    await expect(item).to_be_hidden()
+    await page.emulate_media(media="print")
+    await expect(item).to_be_visible()
+    await expect(item).to_contain_text("nearly every day")
+    await expect(page.get_by_role("form", name="Enrol")).to_be_hidden()
+
+
 async def answer_in(form: Locator, question: str, said: str) -> None:
     await form.get_by_role("group", name=question).get_by_label(said).check()
 

@@ -9,7 +9,6 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from services.dashboard.calendar.hours import read_clinics
 from services.dashboard.domain.risk import Risk
 from services.dashboard.pages.desk import Carer, Desk
 from services.dashboard.pages.forms import posted
@@ -56,7 +55,7 @@ class Line:
 
 def router(desk: Desk) -> APIRouter:
     api = APIRouter(tags=["finding"])
-    clinics = read_clinics(desk.settings.clinics_file)
+    clinics = desk.clinics
 
     async def page(request: Request, viewer: Viewer, status: int = 200, **known: Any) -> HTMLResponse:
         nothing: dict[str, Any] = {"lines": None, "more": False, "wrong": "", "away": False}
