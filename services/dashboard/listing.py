@@ -30,7 +30,7 @@ class Question:
 
 
 def cursor(values: Sequence[Any]) -> str:
-    """The place of a row in its list, from what the list is ordered by; times as ISO 8601 text."""
+    """The place of a row in its list, by what the list is ordered by: texts, whole numbers, times as text."""
     return base64.urlsafe_b64encode(json.dumps(list(values)).encode()).decode().rstrip("=")
 
 

@@ -42,7 +42,7 @@ async def ended(dashboard: Dashboard, run: str) -> dict[str, object]:
         assert known["run"] == run
         return known["stage"] in ("done", "failed")
 
-    await eventually(has_ended, that="the rebuild ends")
+    await eventually(has_ended, within=60, pause=0.1, that="the rebuild ends")
     return known
 
 

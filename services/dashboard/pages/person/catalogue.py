@@ -41,4 +41,6 @@ def next_action(scene: Scene) -> tuple[str, str] | None:
         return words, f"/alerts/{row.alert_id}"
     if row.action in ("decide_referral", "complete_screening") and row.referral:
         return words, f"/intake/{row.referral.id}"
+    if row.action == "answer_flag":
+        return words, "#flags"
     return words, "#appointments" if row.action in ("see", "book", "prepare_ending") else "#plan"
