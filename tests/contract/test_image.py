@@ -1,5 +1,7 @@
 """One image holds every service: each imports only itself and `shared`, and finds the files it reads."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import grimp
@@ -56,3 +58,11 @@ def test_files_named_by_default_are_in_the_image() -> None:
 @pytest.mark.parametrize("image", [containers.KAFKA, containers.MONGO])
 def test_container_tests_use_the_images_of_the_compose_file(image: str) -> None:
     assert f"    image: {image}" in (ROOT / "docker-compose.yml").read_text().splitlines()
+
+
+def test_the_dockerfile_is_as_its_linter_wants_it() -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    found = subprocess.run(  # noqa: S603  (installed with the tests)
+        [linter, ROOT / "deploy/Dockerfile"], capture_output=True, text=True, check=False
+    )
+    assert (found.returncode, found.stdout) == (0, "")
