@@ -20,6 +20,7 @@ async def look_for(page: Page, text: str) -> None:
     await page.keyboard.type(text)
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="Find a person")).to_be_visible()
+    await expect(page.locator("#found")).to_be_focused()
 
 
 async def test_a_caller_is_found_by_keyboard_from_the_head_of_a_page_to_their_own(
