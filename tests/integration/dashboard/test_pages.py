@@ -32,7 +32,7 @@ async def test_a_form_sent_too_late_leads_back_to_the_page_it_stood_on(dashboard
         nobody.cookies.set("kith_token", "ended")
         sent = {**HTML, "Referer": "http://dashboard/people/pat_1?tab=story"}
         answer = await nobody.post("/sign-out", headers=sent)
-    assert answer.headers["location"] == "/sign-in?reason=ended&next=%2Fpeople%2Fpat_1%3Ftab%3Dstory"
+    assert answer.headers["location"] == "/sign-in?reason=unsent&next=%2Fpeople%2Fpat_1%3Ftab%3Dstory"
 
 
 @pytest.mark.parametrize(
