@@ -50,6 +50,8 @@ class Mongod:
             *("--setParameter", "transactionLifetimeLimitSeconds=3"),
             # zlib, the third by default, has a memory leak that needs no login in 6.0.5 (CVE-2025-14847)
             *("--networkMessageCompressors", "snappy,zstd"),
+            # A slow operation would be logged with what it looks for: names (intake's search, its writes).
+            *("--slowms", "60000", "--slowOpSampleRate", "0"),
             *("--wiredTigerCacheSizeGB", CACHE_GB, "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]

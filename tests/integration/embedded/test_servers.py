@@ -36,6 +36,18 @@ async def test_mongod_offers_no_zlib(mongod: Mongod) -> None:
     await database.close()
 
 
+async def test_a_slow_operation_is_not_logged_with_what_it_looked_for(
+    mongod: Mongod, database_name: str
+) -> None:
+    database = MongoDatabase(mongod.uri, database_name)
+    try:
+        await database["people"].insert_one({"_id": "1", "name": "Plantedname"})
+        await database["people"].find({"name": "Plantedname", "$where": "sleep(300) || true"}).to_list(None)
+    finally:
+        await database.close()
+    assert "Plantedname" not in mongod.log.read_text()
+
+
 async def test_mongod_keeps_its_data_when_killed_and_started_on_another_port(tmp_path: Path) -> None:
     first, second = (Mongod(tmp_path / "data", free_ports(1), tmp_path / "mongod.log") for _ in range(2))
     try:
