@@ -9,7 +9,11 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
-.PHONY: help demo up test test-containers bench chaos soak check format lock clean doctor
+# What runs on whichever servers there are: the suites of the services, and journeys through all of them.
+ON_SERVERS ?= $(addprefix integration/,messaging alerts care_plan intake scheduler dashboard http) \
+	e2e/test_a_crisis.py e2e/test_a_whole_course.py
+
+.PHONY: help demo up test test-containers compose bench chaos soak check format lock clean doctor
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -23,8 +27,12 @@ up: .venv/run doctor ## start the development stack and keep it running
 test: .venv/dev doctor ## run every test
 	@$(BIN)/python -m pytest $(ARGS)
 
-test-containers: .venv/dev ## the messaging tests on Apache Kafka and MongoDB in containers
-	@KITH_TEST_SERVERS=containers $(BIN)/python -m pytest -q tests/integration/messaging $(ARGS)
+test-containers: .venv/dev ## the same tests on Apache Kafka and MongoDB in containers, and the image
+	@KITH_TEST_SERVERS=containers $(BIN)/python -m pytest -q $(ON_SERVERS:%=tests/%) $(ARGS)
+	@$(BIN)/python -m pytest -q tests/integration/containers
+
+compose: ## Apache Kafka, MongoDB, all services and the page in containers
+	@$(PYTHON) -m deploy.compose secrets && docker compose up -d --build --wait
 
 bench: .venv/run .venv/rivals/installed doctor ## measure Kith against other ways to do it (ARGS="consume --quick")
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -34,7 +42,7 @@ check: .venv/dev doctor ## the whole gate: format, lint, types, import contracts
 	@echo "Types"; $(BIN)/mypy --no-error-summary
 	@echo "Import contracts"; $(BIN)/lint-imports --no-logo
 	@echo "Published contracts"; $(BIN)/python -m deploy.contracts --check
-	@echo "Tests"; $(BIN)/python -m pytest -q $(ARGS)
+	@echo "Tests"; $(BIN)/python -m pytest -q --ignore=tests/integration/containers $(ARGS)
 
 chaos: .venv/dev doctor ## faults under load, about nine minutes: nothing lost, doubled or stuck (ARGS=--all: every fault)
 	@$(BIN)/python -m tests.chaos $(ARGS)

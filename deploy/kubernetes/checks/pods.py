@@ -9,7 +9,11 @@ from shared.process import REQUESTS_SECONDS, SHUTDOWN_SECONDS
 USER = 10001
 """The image's (deploy/Dockerfile)."""
 
-PROBES = {"startupProbe": "/health/live", "livenessProbe": "/health/live", "readinessProbe": "/health/serving"}
+PROBES = {
+    "startupProbe": "/health/live",
+    "livenessProbe": "/health/live",
+    "readinessProbe": "/health/serving",
+}
 AMOUNTS = (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
 
 
