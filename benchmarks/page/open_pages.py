@@ -40,8 +40,8 @@ PACE = 0.8
 """Fetches of each region in a second, at least, and changes told to each page, while messages come:
 `regions.js` fetches once a second."""
 
-LEAST_REGIONS = 3
-"""Of a caseload's page: its groups, its people, the open crises."""
+LEAST_REGIONS = 1
+"""Of a caseload's page, where people change and no alert does: its groups and people."""
 
 TRAILING_SECONDS = 1.0
 """Charged as well: what waits for a page's next fetch is paid for."""

@@ -25,6 +25,7 @@ SPACING = 1.0
 REPORT_SECONDS = 0.1
 CHANGE, PERSON = b"event: change", b"data-patient="
 REGION = re.compile(r'<[^>]*\bdata-live-src="([^"]+)"[^>]*>')
+NARROWER = re.compile(r"data-live-(for|on)=")
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 
@@ -50,8 +51,8 @@ class Seen:
 
 
 def regions(markup: str) -> list[str]:
-    """Addresses of a page's regions; those of single people and alerts, which it does not have, left out."""
-    return [unescape(m[1]) for m in REGION.finditer(markup) if "data-live-for" not in m[0]]
+    """Addresses of the regions that people's changes concern; without single people, and alerts."""
+    return [unescape(m[1]) for m in REGION.finditer(markup) if not NARROWER.search(m[0])]
 
 
 @dataclass

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.dashboard.domain.alert import Alert
 from services.dashboard.domain.person import UNKNOWN
-from services.dashboard.store import ALERTS
+from services.dashboard.domain.risk import Risk
+from services.dashboard.store import ALERTS, PEOPLE
 from services.dashboard.web.viewer import Viewer
 from shared.mongo import Document, MongoDatabase
 
@@ -14,6 +15,10 @@ MOST = 100
 """Crises told by name; more are only counted."""
 
 COUNTED = 1_000
+HEARD_WITHIN = timedelta(seconds=10)
+"""A flag is on its way to its alert for so long."""
+
+FLAGGED = {Risk.CRISIS_HIGH: "high", Risk.CRISIS_MODERATE: "moderate", Risk.CRISIS_LOW: "low"}
 SEVERITIES = {"high": 0, "moderate": 1, "low": 2, "routine": 3}
 """The most urgent first; what has no name here stands with the moderate ones."""
 
@@ -51,9 +56,14 @@ def taken_at(now: datetime) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A crisis that nobody has. `key` changes when it climbs or becomes more severe: heard anew."""
+    """A crisis that nobody has: an alert, or a flag that no alert is known of.
 
-    alert_id: str
+    `key` changes when it climbs or becomes more severe: it is heard anew.
+    """
+
+    address: str
+    """The page where it is taken."""
+    what: str
     severity: str
     raised_at: datetime
     key: str
@@ -71,17 +81,42 @@ async def crises(database: MongoDatabase, viewer: Viewer, now: datetime) -> Cris
     """What a carer is alarmed of; `None` for roles without patients."""
     if not viewer.cares:
         return None
-    wanted: Document = {"kind": "crisis", "$and": [visible(viewer), open_at(now)]}
+    alerts: Document = {"kind": "crisis", "$and": [visible(viewer), open_at(now)]}
     shown = {"severity": 1, "raised_at": 1, "climbed.step": 1}
-    found = database[ALERTS].find(wanted, shown, sort=[("raised_at", -1)], limit=MOST)
-    alarms = [_alarm(row) for row in await found.to_list(None)]
+    found = database[ALERTS].find(alerts, shown, sort=[("raised_at", -1)], limit=MOST)
+    alarms = [_of_alert(row) for row in await found.to_list(None)]
+    flags = database[PEOPLE].find(unheard_at(now) | _clinic_of(viewer), {"risk": 1, "since": 1}, limit=MOST)
+    alarms += [_of_flag(row) for row in await flags.to_list(None)]
     alarms.sort(key=lambda alarm: SEVERITIES.get(alarm.severity, 1))
     count = len(alarms)
-    if count == MOST:
-        count = int(await database[ALERTS].count_documents(wanted, limit=COUNTED))
+    if count >= MOST:
+        count = int(await database[ALERTS].count_documents(alerts, limit=COUNTED))
     return Crises(alarms, count)
 
 
-def _alarm(row: Document) -> Alarm:
+def unheard_at(now: datetime) -> Document:
+    """People with a crisis flag of which no alert is known, although there was time for one."""
+    risks = [int(risk) for risk in FLAGGED]
+    return {"risk": {"$in": risks}, "action": "answer_flag", "since": {"$lte": now - HEARD_WITHIN}}
+
+
+def lapsed_at(now: datetime) -> Document:
+    """Crises whose lease ran out, and nobody said so yet."""
+    return {"kind": "crisis", "state": "acknowledged", "lease_until": {"$lte": now}}
+
+
+def _clinic_of(viewer: Viewer) -> Document:
+    return {} if viewer.only_clinic is None else {"clinic_id": {"$in": [viewer.only_clinic, UNKNOWN]}}
+
+
+def _of_alert(row: Document) -> Alarm:
     key = f"{row['_id']}.{row['severity']}.{len(row.get('climbed', ()))}"
-    return Alarm(row["_id"], row["severity"], row["raised_at"], key)
+    return Alarm(f"/alerts/{row['_id']}", "crisis alert", row["severity"], row["raised_at"], key)
+
+
+def _of_flag(row: Document) -> Alarm:
+    severity = FLAGGED[Risk(row["risk"])]
+    key = f"{row['_id']}.{severity}.{row['since'].isoformat()}"
+    return Alarm(
+        f"/people/{row['_id']}", "crisis flag, and no alert is known of it", severity, row["since"], key
+    )

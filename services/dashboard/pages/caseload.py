@@ -50,21 +50,13 @@ def router(desk: Desk) -> APIRouter:
     async def show_caseload(request: Request, viewer: Carer, query: Asked) -> HTMLResponse:
         """Everybody the viewer may see, riskiest first, filtered as the address says."""
         known = await _content(desk, query, viewer)
-        groups = await caseload.groups(desk.database, query, viewer)
-        return await desk.page(request, viewer, "caseload.html", title="Caseload", groups=groups, **known)
+        return await desk.page(request, viewer, "caseload.html", title="Caseload", **known)
 
     @api.get("/parts/caseload", response_class=HTMLResponse)
     async def show_part(request: Request, viewer: Carer, query: Asked) -> HTMLResponse:
-        """The table alone, drawn once for everybody of a clinic who looks at the same."""
+        """Groups and table alone, drawn once for everybody of a clinic who looks at the same."""
         draw = partial(_table, desk, viewer, query, request.url.path)
         return HTMLResponse(await desk.parts.text((viewer.clinic, query), draw), headers=HEADERS)
-
-    @api.get("/parts/groups", response_class=HTMLResponse)
-    async def show_groups(viewer: Carer, query: Asked) -> HTMLResponse:
-        """How many people are in each group."""
-        _check(query, viewer)
-        draw = partial(_groups, desk, viewer, query)
-        return HTMLResponse(await desk.parts.text((viewer.clinic, "groups", query), draw), headers=HEADERS)
 
     @api.get("/caseload.csv")
     async def export_caseload(viewer: Carer, query: Asked) -> Response:
@@ -81,13 +73,6 @@ async def _table(desk: Desk, viewer: Viewer, query: caseload.Query, path: str) -
     return desk.drawing.text("parts/caseload.html", path=path, viewer=None, **known)
 
 
-async def _groups(desk: Desk, viewer: Viewer, query: caseload.Query) -> str:
-    groups = await caseload.groups(desk.database, query, viewer)
-    return desk.drawing.text(
-        "parts/groups.html", path="/", viewer=None, query=query, groups=groups, counted=caseload.COUNTED
-    )
-
-
 def _check(query: caseload.Query, viewer: Viewer) -> None:
     try:
         caseload.matching(query, viewer)
@@ -102,16 +87,17 @@ def _unknown() -> Problem:
 async def _content(desk: Desk, query: caseload.Query, viewer: Viewer) -> dict[str, Any]:
     try:
         found = await caseload.page(desk.database, query, viewer)
+        groups = await caseload.groups(desk.database, query, viewer)
     except BadQuery:
         raise _unknown() from None
     return {
         "query": query,
+        "groups": groups,
         "rows": [_line(row) for row in found.rows],
         "next_href": query.address(after=found.next) if found.next else None,
         "total": found.total,
         "counted": caseload.COUNTED,
         "part_href": query.address("/parts/caseload"),
-        "groups_href": query.address("/parts/groups"),
         "csv_href": query.address("/caseload.csv", after=""),
     }
 

@@ -66,7 +66,7 @@ function connect() {
   source = new EventSource("/live");
   source.onopen = opened;
   source.onerror = () => again();
-  on("change", (data) => tell("change", [...(data.people ?? []), ...(data.alerts ?? [])]));
+  on("change", (data) => tell("change", data));
   on("beat", beat);
   on("goodbye", () => again(Math.random() * 500, true));
 }

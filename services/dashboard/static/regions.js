@@ -1,6 +1,6 @@
 // Regions: `<section id data-live-src="/parts/…">` is fetched again when something changed, at most once a second,
-// and swapped in place. `data-live-for="id id"` narrows what concerns it. Focus, scroll and what was unfolded stay;
-// while somebody types in a region it waits. `data-live-always`: also while nobody looks at the page.
+// and swapped in place. `data-live-for="id id"` narrows what concerns it, `data-live-on="alerts"` to alerts. Focus, scroll
+// and what was unfolded stay; while somebody types in a region it waits. `data-live-always`: also while nobody looks.
 
 import { saySignedOut } from "./status.js";
 
@@ -13,8 +13,10 @@ export function markAll(dress) {
   for (const region of regions()) mark(region, dress);
 }
 
-export function markFor(ids, dress) {
+export function markFor({ people = [], alerts = [] }, dress) {
+  const ids = [...people, ...alerts];
   for (const region of regions()) {
+    if (region.dataset.liveOn === "alerts" && alerts.length === 0) continue;
     const wanted = region.dataset.liveFor?.split(" ").filter(Boolean);
     if (!wanted || ids.length === 0 || ids.includes("*") || ids.some((id) => wanted.includes(id))) mark(region, dress);
   }

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 
 import orjson
 import structlog
 
+from services.dashboard.attention import lapsed_at, unheard_at
 from services.dashboard.domain.person import UNKNOWN
 from services.dashboard.store import ALERTS, PEOPLE
 from services.dashboard.web.viewer import Viewer
@@ -163,6 +164,17 @@ class Live:
             beat = {"now": now.isoformat(), "as_of": (now - timedelta(seconds=self.age)).isoformat()}
             for listener in list(self._listeners):
                 _put(listener, ("beat", orjson.dumps(beat)))
+            await self._look(now)
+
+    async def _look(self, now: datetime) -> None:
+        """What becomes alarming by the clock alone, with nothing announced: pages are to look at it again."""
+        quiet = ((PEOPLE, unheard_at(now)), (ALERTS, lapsed_at(now)))
+        with suppress(PyMongoError):
+            for collection, wanted in quiet:
+                async for row in self._database[collection].find(wanted, {"clinic_id": 1}, limit=QUEUED):
+                    self.changes += 1
+                    self._of(str(row["clinic_id"])).alerts.add(str(row["_id"]))
+                    self._stirred.set()
 
     async def _tell(self) -> None:
         while True:

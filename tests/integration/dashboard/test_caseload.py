@@ -86,6 +86,6 @@ async def test_a_cursor_made_by_hand_is_refused_in_words(dashboard: Dashboard, k
 
 async def test_the_tabs_of_an_address_that_no_link_made_are_refused(dashboard: Dashboard) -> None:
     async with dashboard.as_("coordinator") as asking:
-        assert (await asking.get("/parts/groups?sort=nonsense")).status_code == 422
-        shown = await asking.get("/parts/groups")
+        assert (await asking.get("/parts/caseload?sort=nonsense")).status_code == 422
+        shown = await asking.get("/parts/caseload")
     assert re.search(r"Waiting\b", shown.text)

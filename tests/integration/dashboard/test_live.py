@@ -11,6 +11,7 @@ import pytest
 
 from services.dashboard import attention
 from services.dashboard.domain.person import UNKNOWN
+from services.dashboard.web import live
 from services.dashboard.web.live import Listener, Live, audiences_of
 from services.dashboard.web.viewer import Viewer
 from shared.http.caller import Role
@@ -27,9 +28,9 @@ def viewer(*roles: Role, clinic: str = "riverside") -> Viewer:
 @asynccontextmanager
 async def listening(dashboard: Dashboard, *viewers: Viewer) -> AsyncIterator[list[Listener]]:
     """Pages that were told of the open stream, and of nothing since."""
-    live = Live(dashboard.database, dashboard.service.clock)
-    listeners = [live.listen(audiences_of(each)) for each in viewers]
-    running = asyncio.create_task(live.run(asyncio.Event()))
+    told = Live(dashboard.database, dashboard.service.clock)
+    listeners = [told.listen(audiences_of(each)) for each in viewers]
+    running = asyncio.create_task(told.run(asyncio.Event()))
     try:
         for listener in listeners:
             while b"*" not in (await asyncio.wait_for(listener.waiting.get(), 10))[1]:
@@ -119,3 +120,29 @@ async def test_an_alarm_ends_when_somebody_has_the_crisis_and_is_new_when_it_cli
     (alert,) = await dashboard.stored("alerts")
     assert await keys(alert["lease_until"] - timedelta(seconds=1)) == []
     assert await keys(alert["lease_until"]) == ["alr_pat_1.high.1"], "a lease that ran out holds nothing"
+
+
+async def test_a_flag_that_nobody_was_alerted_of_is_an_alarm_by_itself(dashboard: Dashboard) -> None:
+    (flag,) = history("pat_1")[-2]
+    await dashboard.take([flag])
+    (person,) = await dashboard.stored("people")
+
+    async def alarmed(seconds: int) -> list[str]:
+        now = person["since"] + timedelta(seconds=seconds)
+        found = await attention.crises(dashboard.database, viewer("coordinator"), now)
+        assert found is not None
+        return [alarm.address for alarm in found.alarms]
+
+    assert await alarmed(5) == [], "its alert may be on its way"
+    assert await alarmed(10) == ["/people/pat_1"]
+    await dashboard.take(history("pat_1")[-1][:1])
+    assert await alarmed(10) == ["/alerts/alr_pat_1"]
+
+
+async def test_what_becomes_alarming_by_the_clock_alone_is_looked_at_again(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "BEAT_SECONDS", 0.05)
+    await dashboard.take(history("pat_1")[-2])
+    async with listening(dashboard, viewer("coordinator")) as (page,):
+        assert (await heard(page, "change"))["alerts"] == ["pat_1"]
