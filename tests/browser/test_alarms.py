@@ -84,12 +84,14 @@ async def test_whoever_works_on_a_page_without_leaving_it_stays_signed_in(
 async def test_a_page_whose_sign_in_ended_says_so_and_a_form_sent_from_it_says_that_nobody_was_alerted(
     kith: World, sign_in: SignIn
 ) -> None:
-    page = await sign_in("coordinator", clinic="riverside")
+    listed = await sign_in("coordinator", clinic="riverside")
+    page = await listed.context.new_page()
     await page.goto("/intake/new")
-    await expect(page.locator("#live")).to_have_text("Live")
-    await page.context.clear_cookies()
+    await expect(listed.locator("#live")).to_have_text("Live")
+    await listed.context.clear_cookies()
     await kith.refer(clinician_id="cln_r04", person={"given_name": "Late", "family_name": "Change"})
-    await expect(page.locator("#live")).to_contain_text("Signed out")
+    await listed.bring_to_front()
+    await expect(listed.locator("#live")).to_contain_text("Signed out")
     await page.locator("main form").first.evaluate("form => { form.noValidate = true; form.requestSubmit() }")
     await expect(page.get_by_text("nobody was alerted")).to_be_visible()
     assert page.url.startswith(kith.stack.plan.url(PAGE) + "/sign-in?reason=unsent")
