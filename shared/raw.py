@@ -5,7 +5,7 @@ Beside `shared.mongo` the only module that knows BSON.
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from struct import unpack_from
 from typing import IO, Any
 
@@ -59,8 +59,9 @@ class RawServer:
         return str((await self._client.admin.command("buildInfo"))["version"])
 
     async def now(self) -> datetime:
+        """By the server's clock, in UTC: commands answer without a zone."""
         moment: datetime = (await self._client.admin.command("hello"))["localTime"]
-        return moment
+        return moment.replace(tzinfo=UTC)
 
     async def collections(self, database: str) -> list[str]:
         names = await self._client[database].list_collection_names(filter={"type": "collection"})

@@ -39,8 +39,11 @@ def backup(folder: Folder, data: DataFolder = DATA, prefix: Prefix = "kith_") ->
     uri = os.environ.get(MONGODB) or running_stack(data).mongodb
     manifest = _in_one_line(lambda: take(uri, folder.resolve(), prefix=prefix))
     out = console()
-    out.print(f"{manifest.documents:,} documents of {len(manifest.collections)} collections are in {folder}.")
-    out.print(f"Everything acknowledged before {manifest.taken_at.isoformat()} is in it. It holds names.")
+    out.print(
+        f"{manifest.documents:,} documents of {len(manifest.collections)} collections are in {folder}.\n"
+        f"Everything acknowledged before {manifest.taken_at.isoformat()} is in it. It holds names.",
+        soft_wrap=True,
+    )
 
 
 def restore(

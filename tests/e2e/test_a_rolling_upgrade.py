@@ -15,6 +15,7 @@ from deploy.embedded.plan import ROOT, Plan
 from deploy.embedded.ports import free_ports
 from deploy.embedded.processes import spawn
 from deploy.embedded.services import ServiceProcess
+from shared.messaging.topics import topics
 from shared.mongo import MongoDatabase
 from tests.support.eventually import eventually
 from tests.support.next_version import next_version
@@ -46,7 +47,11 @@ async def roll(kith: World, name: str, tree: Path) -> None:
 
 @asynccontextmanager
 async def another_replica(kith: World, name: str, tree: Path) -> AsyncIterator[None]:
-    """A second replica, of the version in `tree`, beside the stack's."""
+    """A second replica, of the version in `tree`, beside the stack's.
+
+    When it is gone the other takes its partitions over; only then the block is left. The embedded broker lets
+    nobody join a group any more that two members left at once.
+    """
     ports = replace(kith.stack.plan.ports, services={name: free_ports(1)})
     plan: Plan = replace(kith.stack.plan, ports=ports, chosen={name: {"instance": f"{name}-2"}})
     service = ServiceProcess(name, plan, kith.stack.mongod.uri, kith.stack.broker.address)
@@ -56,6 +61,14 @@ async def another_replica(kith: World, name: str, tree: Path) -> AsyncIterator[N
         yield
     finally:
         await asyncio.to_thread(service.stop)
+    await eventually(partial(reads_everything, kith, name), within=60, pause=0.2)
+
+
+async def reads_everything(kith: World, name: str) -> bool:
+    """Whether the stack's replica has every partition of every topic."""
+    wanted = sum(t.partitions_on(embedded=True) for t in topics().values() if name in t.consumers)
+    flow = await kith.desks.get(name, "/flow", role="engineer")
+    return len(flow["consumed"]) == wanted
 
 
 class Load:

@@ -54,6 +54,7 @@ async def rows(uri: str, database: str, collection: str = "things") -> list[Docu
 async def test_every_document_comes_back_as_it_was_and_leases_do_not(uri: str, tmp_path: Path) -> None:
     manifest = await take(uri, tmp_path / "backup", prefix="a_")
     assert manifest.documents == len(ROWS) * len(SERVICES)
+    assert manifest.taken_at.tzinfo is not None
     await restore(uri, tmp_path / "backup", prefix="b_")
     for service in SERVICES:
         assert await rows(uri, f"b_{service}") == ROWS
