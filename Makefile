@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 ON_SERVERS ?= $(addprefix integration/,messaging alerts care_plan intake scheduler dashboard http) \
 	e2e/test_a_crisis.py e2e/test_a_whole_course.py
 
-.PHONY: help demo up test test-containers compose bench chaos soak check format lock clean doctor
+.PHONY: help demo up test test-containers compose bench sbom chaos soak check format lock clean doctor
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -43,6 +43,9 @@ check: .venv/dev doctor ## the whole gate: format, lint, types, import contracts
 	@echo "Import contracts"; $(BIN)/lint-imports --no-logo
 	@echo "Published contracts"; $(BIN)/python -m deploy.contracts --check
 	@echo "Tests"; $(BIN)/python -m pytest -q --ignore=tests/integration/containers $(ARGS)
+
+sbom: .venv/dev ## bill of materials, licences, image lint, audit where an index of advisories is reachable
+	@$(BIN)/python -m deploy.supply_chain
 
 chaos: .venv/dev doctor ## faults under load, about nine minutes: nothing lost, doubled or stuck (ARGS=--all: every fault)
 	@$(BIN)/python -m tests.chaos $(ARGS)
