@@ -1,5 +1,6 @@
 """The caseload: riskiest first, with the next action named; as a page, a part of it, and a CSV file."""
 
+import asyncio
 import csv
 from collections.abc import AsyncIterator
 from functools import partial
@@ -86,8 +87,9 @@ def _unknown() -> Problem:
 
 async def _content(desk: Desk, query: caseload.Query, viewer: Viewer) -> dict[str, Any]:
     try:
-        found = await caseload.page(desk.database, query, viewer)
-        groups = await caseload.groups(desk.database, query, viewer)
+        found, groups = await asyncio.gather(
+            caseload.page(desk.database, query, viewer), caseload.groups(desk.database, query, viewer)
+        )
     except BadQuery:
         raise _unknown() from None
     return {
