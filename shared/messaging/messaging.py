@@ -30,6 +30,8 @@ AWAY = (KafkaError, OSError, TimeoutError)
 """What a broker that is not there looks like."""
 
 SAY_AGAIN_SECONDS = 5.0
+BEGIN_SECONDS = 120.0
+"""A consumer that is still on its way into its group then is taken for stuck, and all begins anew."""
 
 
 @dataclass
@@ -131,7 +133,8 @@ class Messaging:
                 cluster_id = await self._find_cluster()
                 await self._wait_for_topics()
                 try:
-                    await self._begin(cluster_id)
+                    async with asyncio.timeout(BEGIN_SECONDS):
+                        await self._begin(cluster_id)
                     await self._watch(cluster_id)
                 except Exception as error:
                     log.warning("Kafka traffic begins again", error=type(error).__name__)

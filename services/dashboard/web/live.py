@@ -10,7 +10,7 @@ from time import monotonic
 import orjson
 import structlog
 
-from services.dashboard.attention import lapsed_at, unheard_at
+from services.dashboard.attention import MOST, lapsed_at, unheard_at
 from services.dashboard.domain.person import UNKNOWN
 from services.dashboard.store import ALERTS, PEOPLE
 from services.dashboard.web.viewer import Viewer
@@ -171,7 +171,7 @@ class Live:
         quiet = ((PEOPLE, unheard_at(now)), (ALERTS, lapsed_at(now)))
         with suppress(PyMongoError):
             for collection, wanted in quiet:
-                async for row in self._database[collection].find(wanted, {"clinic_id": 1}, limit=QUEUED):
+                async for row in self._database[collection].find(wanted, {"clinic_id": 1}, limit=MOST):
                     self.changes += 1
                     self._of(str(row["clinic_id"])).alerts.add(str(row["_id"]))
                     self._stirred.set()

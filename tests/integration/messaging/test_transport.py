@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -11,8 +12,8 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 from cloudevents.core.formats.json import JSONFormat
 
 from deploy.embedded.broker import delete_topics
-from shared.messaging import lease, outbox
-from shared.messaging.consumer import Subscription
+from shared.messaging import lease, messaging, outbox
+from shared.messaging.consumer import Consumer, Subscription
 from shared.messaging.messaging import Messaging
 from shared.messaging.reactions import Reactions
 from shared.mongo import MongoDatabase
@@ -124,6 +125,27 @@ async def test_what_a_transaction_announces_arrives_in_order(
 
 async def _equal(database: MongoDatabase, expected: dict[str, list[int]]) -> bool:
     return await amounts(database) == expected
+
+
+async def test_a_consumer_that_hangs_on_its_way_into_its_group_begins_anew(
+    sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, hung = Consumer.begin, asyncio.Event()
+
+    async def hang_once(self: Consumer, *arguments: Any) -> None:
+        if not hung.is_set():
+            hung.set()
+            monkeypatch.setattr(messaging, "BEGIN_SECONDS", 60)
+            await asyncio.Event().wait()
+        await begin(self, *arguments)
+
+    monkeypatch.setattr(messaging, "BEGIN_SECONDS", 2)
+    monkeypatch.setattr(Consumer, "begin", hang_once)
+    async with receiving(receiver, broker.address):
+        await asyncio.wait_for(hung.wait(), 30)
+        async with sending(sender, broker.address):
+            await announce(sender, ["r1"])
+            await eventually(lambda: _equal(receiver, {"r1": [1]}), within=60)
 
 
 async def test_what_was_announced_before_the_broker_came_up_is_published_when_it_does(
