@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
+from zlib import crc32
 
 import structlog
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -25,6 +26,7 @@ from shared.settings import Settings
 log = structlog.get_logger()
 
 POLL_MS = 500
+SMALL_BATCH = 100
 SILENT_SECONDS = 15.0
 """A consumer that has not polled for this long, and is not at work, is taken for dead."""
 
@@ -34,7 +36,9 @@ class Subscription:
     """What one consumer group of a service reads and does.
 
     `own_group`: every replica reads everything (crisis flags). `hold_gaps`: see `Group`. `records`: at most
-    so many at once, where a message becomes far more than itself.
+    so many in a transaction, where a message becomes far more than itself. `abreast`: so many transactions
+    at a time, each about people of its own, so that one is decided while another is stored; only where two
+    people share no document.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Subscription:
     hold_gaps: bool = True
     own_group: bool = False
     records: int | None = None
+    abreast: int = 1
     on_dead_letter: Callable[[MessageDeadLettered, Any], Awaitable[None]] | None = None
 
 
@@ -63,6 +68,7 @@ class Consumer:
         self.topics = subscription.reactions.topics
         self._own_group = subscription.own_group
         self._records = min(settings.batch_records, subscription.records or settings.batch_records)
+        self._abreast = subscription.abreast
         self._settings, self._flow = settings, flow
         self._subscriber: Any = None
         self._epoch = ""
@@ -92,7 +98,7 @@ class Consumer:
             topics=self.topics,
             group=f"{self.group}{own}.{epoch[-8:]}",
             every_replica_reads_all=self._own_group,
-            records=self._records,
+            records=self._records * self._abreast,
             poll=self._poll,
             take=self._take,
             assigned=lambda: self._flow.note_assigned(self.name),
@@ -143,7 +149,7 @@ class Consumer:
 
     async def _take(self, records: Sequence[Record]) -> None:
         """Process a batch, for as long as it takes, then commit its offsets."""
-        await self._persist(records)
+        await asyncio.gather(*(self._persist(part) for part in apart(records, self._abreast)))
         offsets = next_offsets(records)
         self._flow.note_consumed(self.name, {(p.topic, p.partition): o for p, o in offsets.items()})
         self._rest()
@@ -206,3 +212,16 @@ class Consumer:
                 with suppress(IllegalStateError):  # another member's by now
                     done[place.topic, place.partition] = await kafka.position(place)
         return {f"{topic}/{partition}": offset for (topic, partition), offset in done.items()}
+
+
+def apart(records: Sequence[Record], parts: int) -> list[Sequence[Record]]:
+    """The records in at most so many parts, each person's in one of them and in their order.
+
+    What fits into one small transaction stays together: two of them would cost more than they save.
+    """
+    if parts == 1 or len(records) <= SMALL_BATCH:
+        return [records]
+    shares: list[list[Record]] = [[] for _ in range(parts)]
+    for record in records:
+        shares[crc32(record.key or b"") % parts].append(record)
+    return [share for share in shares if share]

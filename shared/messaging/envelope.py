@@ -11,6 +11,9 @@ from shared import tracing
 from shared.messaging.event import Event
 
 NAMESPACE = UUID("6f0ddc7a-54a9-4f2b-9d0f-4b1d6a1c7a10")
+VARIANT = {f"{n:x}": f"{n & 3 | 8:x}" for n in range(16)}
+"""RFC 9562: the first two bits of a UUID's 17th digit are 1 and 0."""
+
 MAX_BODY = 900_000
 """Bytes. Below the broker's request limit of 1 MiB, headers and framing included."""
 
@@ -93,7 +96,7 @@ def seal(
     topic = topic or event.topic
     about = event.about() or f"{subject}/{topic}/{sequence}"
     return Envelope(
-        id=_derived_id(about),
+        id=derived_id(about),
         type=type(event).__name__,
         source=source,
         subject=subject,
@@ -109,10 +112,10 @@ def seal(
     )
 
 
-def _derived_id(about: str) -> str:
-    """A UUID of version 5, in half the time of `uuid5`."""
-    name = sha1(NAMESPACE.bytes + about.encode(), usedforsecurity=False)
-    return str(UUID(bytes=name.digest()[:16], version=5))
+def derived_id(about: str) -> str:
+    """A UUID of version 5, in a quarter of the time of `uuid5`."""
+    h = sha1(NAMESPACE.bytes + about.encode(), usedforsecurity=False).hexdigest()
+    return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
 
 @dataclass(frozen=True, slots=True)

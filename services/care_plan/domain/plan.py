@@ -150,6 +150,7 @@ def derived_id(kind: str, *about: str | int) -> str:
     return f"{kind}_{blake2b(source.encode(), digest_size=16, person=b'care_plan').hexdigest()}"
 
 
+@lru_cache(maxsize=2048)
 def plan_id_of(referral_id: str) -> str:
     """One referral, one plan, however often it is announced."""
     return derived_id("pln", referral_id)

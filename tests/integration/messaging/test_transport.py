@@ -1,7 +1,7 @@
 """From one service's outbox through a real broker into another service's database."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,6 +14,8 @@ from cloudevents.core.formats.json import JSONFormat
 from deploy.embedded.broker import delete_topics
 from shared.messaging import lease, messaging, outbox
 from shared.messaging.consumer import Consumer, Subscription
+from shared.messaging.consumption import Consumption
+from shared.messaging.envelope import Record
 from shared.messaging.messaging import Messaging
 from shared.messaging.reactions import Reactions
 from shared.mongo import MongoDatabase
@@ -26,6 +28,7 @@ from tests.support.letters import (
     amounts,
     inbound,
     open_database,
+    reasons,
     when_intake_completed_count_it,
 )
 from tests.support.servers import AnyBroker, MakeBroker, kafka_settings
@@ -71,11 +74,10 @@ async def sending(database: MongoDatabase, kafka: str, instance: str = "i1") -> 
 
 @asynccontextmanager
 async def receiving(
-    database: MongoDatabase, kafka: str, instance: str = "c1", *, own_group: bool = False
+    database: MongoDatabase, kafka: str, instance: str = "c1", **options: Any
 ) -> AsyncIterator[Messaging]:
-    subscription = Subscription(
-        "work", Reactions({inbound(): when_intake_completed_count_it}), own_group=own_group
-    )
+    """`options`: of the subscription."""
+    subscription = Subscription("work", Reactions({inbound(): when_intake_completed_count_it}), **options)
     messaging = Messaging(
         "care_plan",
         settings=settings(kafka, instance),
@@ -121,6 +123,35 @@ async def test_what_a_transaction_announces_arrives_in_order(
         expected = {name: list(range(1, 13)) for name in names}
         await eventually(lambda: _equal(receiver, expected), within=30)
     assert await sender[outbox.COLLECTION].count_documents(outbox.PENDING) == 0
+
+
+async def test_a_backlog_is_taken_two_transactions_at_a_time_and_one_bad_message_harms_neither(
+    sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take, under_way, most = Consumption.take, 0, 0
+
+    async def watched(self: Consumption[Any], records: Sequence[Record], **options: Any) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await take(self, records, **options)
+        under_way -= 1
+
+    monkeypatch.setattr(Consumption, "take", watched)
+    names = [f"r{n}" for n in range(600)]
+    async with sending(sender, broker.address):
+        await announce(sender, names, count=2)
+        await announce(sender, ["bad"], count=13)
+        await eventually(lambda: _nothing_pending(sender), within=30)
+    async with receiving(receiver, broker.address, abreast=2):
+        expected = {name: [1, 2] for name in names} | {"bad": list(range(1, 13))}
+        await eventually(lambda: _equal(receiver, expected), within=30)
+        await eventually(lambda: _set_aside(receiver, ["failed_RuntimeError"]), within=10)
+    assert most == 2
+
+
+async def _set_aside(database: MongoDatabase, expected: list[str]) -> bool:
+    return await reasons(database) == expected
 
 
 async def _equal(database: MongoDatabase, expected: dict[str, list[int]]) -> bool:
