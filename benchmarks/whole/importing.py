@@ -11,6 +11,8 @@ from benchmarks.whole.referrals import rows
 
 ROWS_PER_REQUEST, AT_ONCE = 500, 2
 PATIENCE_SECONDS = 120.0
+TRIES, PAUSE_SECONDS = 30, 2.0
+"""A busy machine's intake may answer 503, which asks to be sent the same again: the rows count once."""
 
 
 class Refused(Exception):
@@ -30,7 +32,11 @@ async def send(task: dict[str, Any]) -> None:
 
 async def _send(client: httpx2.AsyncClient, turn: asyncio.Semaphore, url: str, body: bytes) -> None:
     async with turn:
-        answer = await client.post(f"{url}/referrals/bulk", content=body)
+        for _ in range(TRIES):
+            answer = await client.post(f"{url}/referrals/bulk", content=body)
+            if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+                break
+            await asyncio.sleep(PAUSE_SECONDS)
     if answer.status_code != httpx2.codes.OK or answer.json()["errors"]:
         raise Refused(f"{answer.status_code}: {answer.text[:300]}")
 

@@ -16,7 +16,7 @@ from benchmarks.scale import Scale
 from benchmarks.statistics import ratio
 from benchmarks.topics import Shortfall
 from benchmarks.whole.stack import plan_for, whole
-from deploy.embedded.plan import ROOT, SERVICES, Plan
+from deploy.embedded.plan import PAGE, ROOT, SERVICES, Plan
 from deploy.embedded.probing import attempts
 from deploy.embedded.processes import last_lines, spawn, stop
 from deploy.embedded.state import running_state
@@ -79,7 +79,7 @@ async def _started(plan: Plan, plans: int, number: int) -> Mapping[str, float]:
 
 
 def _command(plan: Plan) -> list[str]:
-    ports = [f"--{name.replace('_', '-')}-port={plan.ports.services[name]}" for name in SERVICES]
+    ports = [f"--{name.replace('_', '-')}-port={plan.ports.services[name]}" for name in (PAGE, *SERVICES)]
     servers = [f"--mongod-port={plan.ports.mongod}", f"--kafka-port={plan.ports.kafka}"]
     settings = [
         f"--set={name if service == '*' else f'{service}.{name}'}={value}"

@@ -17,7 +17,7 @@ from services.scheduler.events import ScheduleEvent
 from services.scheduler.excerpts import DuePart, due_part
 from services.scheduler.inbound import CarePlanStarted, PlanFact
 from shared.messaging.work import Work
-from shared.mongo import Document, Index, MongoDatabase, Txn
+from shared.mongo import Document, Index, MongoDatabase
 
 SCHEDULES = "schedules"
 ROSTERS = "rosters"
@@ -111,11 +111,8 @@ class SchedulerWork(Work):
         self.bookings.change(before, after)
         if self.bookings.changed and not self._booking:
             self._booking = True
-            self.also(self._write_bookings)
+            self.also(self.bookings.flush)
         self.schedules.save(after, events)
-
-    async def _write_bookings(self, txn: Txn) -> None:
-        await self.bookings.flush(txn)
 
 
 async def plans_booked(work: SchedulerWork, clinician_id: str, since: datetime, until: datetime) -> list[str]:

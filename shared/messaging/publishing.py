@@ -63,7 +63,7 @@ class Publisher:
         yield batch
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)  # what one batch announces of a patient is what hits
 def partition_of(key: str, partitions: int) -> int:
     """Where Kafka's default partitioner puts a key."""
     return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
+from weakref import proxy
 
 from pydantic import BaseModel
 
@@ -67,7 +68,7 @@ class Documents(Generic[M]):
     def __init__(
         self, work: "Work", collection: str, model: type[M], due: str | None, excerpt: Excerpt[M] | None
     ) -> None:
-        self._work = work
+        self._work: Work = proxy(work)  # a ring would keep all in hand until the garbage collector looks
         self._due = due
         self._excerpt = excerpt
         self._collection = collection
@@ -254,6 +255,7 @@ class Work:
             await self.outbox.flush(self.database, txn, now=self.now)
 
         await self.database.transaction(write)
+        self._also.clear()  # those who take part often hold this work
         for lane in self.outbox.lanes:
             self.database.announced[lane].beat()
         if self.due_at_once:

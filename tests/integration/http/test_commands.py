@@ -20,6 +20,7 @@ from shared.http.models import OpaqueId, Strict
 from shared.messaging.work import Work
 from shared.mongo import Document, Driver, MongoDatabase
 from tests.support.http_sample import HERE, bearer, client, sample_app
+from tests.support.letting_go import all_gone, no_collector
 from tests.support.servers import running_mongod
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
@@ -276,3 +277,13 @@ async def test_a_mongodb_that_dies_before_the_commit_is_answered_with_503_in_tim
             answer = await http.post("/dying")
         assert (answer.status_code, answer.json()["reason"]) == (503, "storage_unavailable")
         await database.close()
+
+
+async def test_all_that_a_request_had_in_hand_is_freed_when_it_is_answered(
+    http: httpx2.AsyncClient,
+) -> None:
+    key = {"Idempotency-Key": "k1"}
+    with no_collector():
+        assert (await http.post("/counters/c1/steps", json={"by": 2}, headers=key)).status_code == 200
+        assert (await http.get("/counters/c1")).json()["total"] == 2
+        await all_gone(CounterWork)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.messaging import dead_letters
-from shared.messaging.batch import HELD
+from shared.messaging.batch import HELD, Batch
 from shared.messaging.inbox import Inbox
 from shared.mongo import MongoDatabase, PyMongoError, is_duplicate_key
 from tests.support.letters import (
@@ -20,6 +20,7 @@ from tests.support.letters import (
     when_intake_completed_count_even_13,
     when_intake_completed_count_it,
 )
+from tests.support.letting_go import all_gone, no_collector
 
 
 async def test_a_message_delivered_three_times_has_one_effect(database: MongoDatabase) -> None:
@@ -263,3 +264,11 @@ async def test_a_batch_of_five_hundred_is_one_transaction(database: MongoDatabas
 async def _transactions(database: MongoDatabase) -> int:
     status = await database.client.admin.command("serverStatus")
     return int(status["transactions"]["totalCommitted"])
+
+
+async def test_all_that_a_batch_had_in_hand_is_freed_when_it_is_done(database: MongoDatabase) -> None:
+    with no_collector():
+        await counting(database).take([delivered(message(f"r{n}", 1)) for n in range(3)])
+        await all_gone(Batch)
+        await all_gone(Counting)
+    assert await amounts(database) == {f"r{n}": [1] for n in range(3)}

@@ -8,7 +8,17 @@ from services.scheduler.configured import Alignment
 from services.scheduler.domain.clinics import Clinics
 from services.scheduler.store import SCHEDULES, SchedulerWork
 from shared.messaging.work import Conflict
-from tests.integration.scheduler.conftest import START, Scheduler, about, attended, body, plans, started
+from tests.integration.scheduler.conftest import (
+    MORNING,
+    START,
+    Scheduler,
+    about,
+    attended,
+    body,
+    plans,
+    started,
+)
+from tests.support.letting_go import all_gone, no_collector
 from tests.unit.scheduler.builders import away, clinic
 
 
@@ -134,3 +144,10 @@ def alignment(scheduler: Scheduler, clinics: Clinics) -> Alignment:
         return SchedulerWork(scheduler.database, clinics, now=scheduler.clock.now())
 
     return Alignment(scheduler.database, clinics, open_work)
+
+
+async def test_courses_that_were_booked_and_fired_are_freed_at_once(scheduler: Scheduler) -> None:
+    with no_collector():
+        await scheduler.start(*plans(3), sessions=16)
+        assert await scheduler.tick(MORNING) == 3
+        await all_gone(SchedulerWork)
