@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from time import monotonic
 
@@ -16,7 +16,7 @@ from deploy.topics.rights import rights
 from shared.errors import SettingRefused
 from shared.messaging.connection import connection, require_not_refused
 from shared.mongo import refusal
-from shared.settings import Settings
+from shared.settings import KafkaSettings, Settings
 
 PAUSE_SECONDS, SAY_AGAIN_SECONDS = 0.5, 5.0
 REPLICATION = 1
@@ -33,7 +33,7 @@ async def prepare(signing_key: Path, jwks: Path) -> None:
     settings = Settings.load()
     ensure_keys(signing_key, jwks)
     await _until("MongoDB", lambda: _prepare_mongodb(settings.database_prefix))
-    await _until("Kafka", lambda: _prepare_kafka(settings))
+    await _until("Kafka", lambda: prepare_kafka(settings, _passwords("KAFKA")))
     _say("ready: replica set, users, rights, topics and keys are there")
 
 
@@ -52,8 +52,8 @@ async def _prepare_mongodb(prefix: str) -> None:
         await server.close()
 
 
-async def _prepare_kafka(settings: Settings) -> None:
-    passwords = _passwords("KAFKA")
+async def prepare_kafka(settings: KafkaSettings, passwords: Mapping[str, str]) -> None:
+    """Each service's user and its rights, and the topics. Raises `SettingRefused`, `KafkaError`, `OSError`."""
     try:
         await require_not_refused(connection(settings))
     except SettingRefused as refused:
