@@ -53,7 +53,7 @@ async def _prepare_mongodb(prefix: str) -> None:
 
 
 async def prepare_kafka(settings: KafkaSettings, passwords: Mapping[str, str]) -> None:
-    """Each service's user and its rights, and the topics. Raises `SettingRefused`, `KafkaError`, `OSError`."""
+    """Services' users, their rights, and the topics. Raises `SettingRefused`, `KafkaError`, `OSError`."""
     try:
         await require_not_refused(connection(settings))
     except SettingRefused as refused:
