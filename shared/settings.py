@@ -24,8 +24,9 @@ class KafkaSettings(BaseSettings):
 
     kafka: str = "localhost:9092"
     """Bootstrap servers, host:port, comma-separated."""
-    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
-    """SASL_SSL: SCRAM-SHA-512 over TLS. SSL: TLS, with a certificate of ours mutual TLS."""
+    kafka_security: Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
+    """SASL_SSL: SCRAM-SHA-512 over TLS. SSL: TLS, with a certificate of ours mutual TLS.
+    SASL_PLAINTEXT: SCRAM-SHA-512 without TLS."""
     kafka_plaintext_allowed: bool = False
     """Production over an unencrypted listener: only where the network itself encrypts (a service mesh)."""
     kafka_username: str = ""
@@ -38,35 +39,43 @@ class KafkaSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _reaches_kafka_safely(self) -> Self:
-        if self.kafka_security == "PLAINTEXT":
-            self._needs_no_secrets()
-        elif self.kafka_security == "SASL_SSL" and not (self.kafka_username and self.kafka_password):
-            raise ValueError("kafka_security is SASL_SSL: kafka_username and kafka_password must be set")
-        elif self.kafka_security == "SSL" and (self.kafka_username or self.kafka_password):
-            raise ValueError(
-                "kafka_username and kafka_password are used with SASL_SSL only: set kafka_security"
-            )
+        if not self._encrypts():
+            self._may_be_overheard()
+        if self.asks_for_password():
+            if not (self.kafka_username and self.kafka_password):
+                raise ValueError(
+                    f"kafka_security is {self.kafka_security}: kafka_username and kafka_password must be set"
+                )
+        elif self.kafka_username or self.kafka_password:
+            raise ValueError("kafka_username and kafka_password are used with SASL only: set kafka_security")
         if self.kafka_key_file is not None and self.kafka_certificate_file is None:
             raise ValueError("kafka_key_file is set: kafka_certificate_file must be set too")
         self.kafka_tls()
         return self
 
-    def _needs_no_secrets(self) -> None:
-        """Credentials that would not be used are a mistake somebody relies on."""
+    def asks_for_password(self) -> bool:
+        return self.kafka_security.startswith("SASL_")
+
+    def _encrypts(self) -> bool:
+        return self.kafka_security.endswith("SSL")
+
+    def _may_be_overheard(self) -> None:
+        """Files that would not be used are a mistake somebody relies on."""
         if self.environment == "production" and not self.kafka_plaintext_allowed:
             raise ValueError(
                 "kafka_security must be SASL_SSL or SSL in production"
                 " (kafka_plaintext_allowed=true where the network itself encrypts)"
             )
-        unused = ("username", "password", "ca_file", "certificate_file", "key_file")
+        unused = ("ca_file", "certificate_file", "key_file")
         if found := [f"kafka_{name}" for name in unused if getattr(self, f"kafka_{name}")]:
             raise ValueError(
-                f"kafka_security is PLAINTEXT and leaves {', '.join(found)} unused: set it to SASL_SSL or SSL"
+                f"kafka_security is {self.kafka_security} and leaves {', '.join(found)} unused:"
+                " set it to SASL_SSL or SSL"
             )
 
     def kafka_tls(self) -> ssl.SSLContext | None:
         """Raises `UnusableFile` (a `ValueError`) for a certificate or key that cannot be used."""
-        if self.kafka_security == "PLAINTEXT":
+        if not self._encrypts():
             return None
         return client_context(self.kafka_ca_file, self.kafka_certificate_file, self.kafka_key_file)
 

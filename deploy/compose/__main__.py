@@ -1,6 +1,7 @@
 """`python -m deploy.compose secrets`: passwords for docker-compose.yml. The rest runs in its containers.
 
-`… prepare` readies the servers, `… token --role clinician` prints a bearer token, `… demo` plays the demo.
+`… prepare` readies the servers, `… token --role clinician` prints a bearer token, `… demo` plays the demo,
+`… receiver` takes what the watchdog's clinic is paged.
 """
 
 import argparse
@@ -15,6 +16,8 @@ from deploy.embedded.keys import DEVELOPERS, development_token
 SIGNING_KEY, JWKS = Path("/signing/development.json"), Path("/keys/jwks.json")
 """Two volumes: the services are given the public half alone."""
 
+CLINICS, ON_CALL = Path("/config/clinics.json"), Path("/config/on_call.json")
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     asked = _parser().parse_args(arguments)
@@ -25,6 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.write(f"{asked.file}: {', '.join(new) or 'nothing was missing'}\n")
     elif asked.command == "prepare":
         _prepare(asked.demo)
+    elif asked.command == "receiver":
+        from deploy.compose.receiving import receive  # noqa: PLC0415  (as below)
+
+        asyncio.run(receive())
     else:
         from deploy.compose.demo import play  # noqa: PLC0415  (the play needs what a host may not have)
 
@@ -43,12 +50,14 @@ def _token(role: str, clinic: str) -> None:
 
 def _prepare(demo: bool) -> None:
     from deploy.compose.prepare import prepare  # noqa: PLC0415  (as above)
+    from deploy.compose.receiving import write_files  # noqa: PLC0415
     from shared.errors import SettingRefused  # noqa: PLC0415
 
+    write_files(CLINICS, ON_CALL)
     if demo:
         from deploy.compose.demo import set_the_stage  # noqa: PLC0415
 
-        set_the_stage()
+        set_the_stage(ON_CALL)
     try:
         asyncio.run(prepare(SIGNING_KEY, JWKS))
     except SettingRefused as refused:
@@ -62,8 +71,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     secrets = commands.add_parser("secrets", help="make the passwords that are missing; keeps those there")
     secrets.add_argument("--file", type=Path, default=Path(".env"))
-    prepare = commands.add_parser("prepare", help="replica set, users, topics, keys; safe to run again")
+    prepare = commands.add_parser(
+        "prepare", help="replica set, users, rights, topics, keys; safe to run again"
+    )
     prepare.add_argument("--demo", action="store_true", help="also the clock and the telephones of the demo")
+    commands.add_parser("receiver", help="the telephone of the watchdog's clinic")
     token = commands.add_parser("token", help="print a bearer token that the services accept")
     token.add_argument("--role", choices=sorted(DEVELOPERS), required=True)
     token.add_argument("--clinic", default="*", help="the one clinic its holder may see; by default all")

@@ -1,11 +1,11 @@
 """The demo inside the compose network: its clock is a volume, its telephones are here."""
 
-import os
 from pathlib import Path
 from time import monotonic
 
 from rich.console import Console
 
+from deploy.compose.receiving import EVERYWHERE, webhook_secret
 from deploy.demo.desks import Desks, development_tokens
 from deploy.demo.performance import Performance, cast, perform
 from deploy.demo.play import START
@@ -16,23 +16,17 @@ from shared.clock import step
 STAGE = Path("/clock")
 CLOCK = STAGE / "clock"
 HOST, PORT = "demo", 8080
-SECRET = "DEMO_WEBHOOK_SECRET"  # noqa: S105 (the name of a variable)
-EVERYWHERE = "0.0.0.0"  # noqa: S104 (of the container)
 
 
-def _receiver() -> Receiver:
-    return Receiver(PORT, HOST, os.environ[SECRET])
-
-
-def set_the_stage() -> None:
+def set_the_stage(on_call_file: Path) -> None:
     """The clock at the play's start, and people on call with telephones: before any service starts."""
     step(CLOCK, START)
-    _receiver().settings(ROOT / "deploy" / "config" / "on_call.json", STAGE)
+    Receiver(PORT, HOST).settings(on_call_file, STAGE)
 
 
 async def play(signing_key: Path, people: int, weeks: int, seed: int, referrals: Path | None) -> int:
     """The exit status: 0 when the books balance."""
-    receiver, begun = _receiver(), monotonic()
+    receiver, begun = Receiver(PORT, HOST, webhook_secret()), monotonic()
     lives = cast(referrals, people, seed, ROOT / "deploy" / "config" / "clinics.json")
     urls = {name: f"http://{name}:8000" for name in SERVICES}
     async with listening(receiver, EVERYWHERE), Desks(urls, development_tokens(signing_key)) as desks:

@@ -3,13 +3,10 @@
 import os
 import subprocess
 import sys
-from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from secrets import token_bytes
 
 from deploy.compose import passwords
-from deploy.compose.demo import SECRET
 from deploy.embedded.plan import ROOT, SERVICES
 
 PROJECT = "kith-demo"
@@ -25,7 +22,7 @@ class Compose:
     """`docker compose` on the demo's own project, with passwords of its own."""
 
     def __init__(self) -> None:
-        self._environment = os.environ | passwords.made() | {SECRET: _webhook_secret()}
+        self._environment = os.environ | passwords.made()
 
     def run(self, *arguments: str) -> int:
         files = [part for file in FILES for part in ("-f", str(ROOT / file))]
@@ -63,7 +60,3 @@ def _played(people: int, weeks: int, seed: int, referrals: Path | None) -> Seque
     inside = f"/referrals/{referrals.name}"
     shared = ("-v", f"{referrals.resolve()}:{inside}:ro")
     return ("run", "--rm", "--use-aliases", *terminal, *shared, "demo", *numbers, "--referrals", inside)
-
-
-def _webhook_secret() -> str:
-    return "whsec_" + b64encode(token_bytes(32)).decode()

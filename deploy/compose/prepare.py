@@ -1,9 +1,9 @@
-"""A replica set with its users, the topics and development keys; safe to run again and again."""
+"""A replica set, users and their rights, the topics, development keys; safe to run again and again."""
 
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from time import monotonic
 
@@ -12,14 +12,20 @@ from deploy.embedded.keys import ensure_keys
 from deploy.topics.alike import make_alike
 from deploy.topics.cluster import administering
 from deploy.topics.declared import shapes
+from deploy.topics.rights import rights
 from shared.errors import SettingRefused
 from shared.messaging.connection import connection, require_not_refused
 from shared.mongo import refusal
-from shared.settings import Settings
+from shared.settings import KafkaSettings, Settings
 
 PAUSE_SECONDS, SAY_AGAIN_SECONDS = 0.5, 5.0
 REPLICATION = 1
 """One broker, one copy: this is one machine."""
+
+KEPT = (
+    "Kafka knows another or none; its volume keeps the first one. docker compose down && docker volume rm"
+    " kith_kafka loses nothing: services fill a new log from their outboxes"
+)
 
 
 async def prepare(signing_key: Path, jwks: Path) -> None:
@@ -27,13 +33,13 @@ async def prepare(signing_key: Path, jwks: Path) -> None:
     settings = Settings.load()
     ensure_keys(signing_key, jwks)
     await _until("MongoDB", lambda: _prepare_mongodb(settings.database_prefix))
-    await _until("Kafka", lambda: _prepare_kafka(settings))
-    _say("ready: replica set, users, topics and keys are there")
+    await _until("Kafka", lambda: prepare_kafka(settings, _passwords("KAFKA")))
+    _say("ready: replica set, users, rights, topics and keys are there")
 
 
 async def _prepare_mongodb(prefix: str) -> None:
     server = administrator(os.environ["MONGO_ROOT_PASSWORD"])
-    passwords = {service: os.environ[f"{service.upper()}_MONGO_PASSWORD"] for service in SERVICES}
+    passwords = _passwords("MONGO")
     try:
         await initiate(server)
         await ensure_users(server, passwords, prefix)
@@ -46,12 +52,24 @@ async def _prepare_mongodb(prefix: str) -> None:
         await server.close()
 
 
-async def _prepare_kafka(settings: Settings) -> None:
-    await require_not_refused(connection(settings))
+async def prepare_kafka(settings: KafkaSettings, passwords: Mapping[str, str]) -> None:
+    """Services' users, their rights, and the topics. Raises `SettingRefused`, `KafkaError`, `OSError`."""
+    try:
+        await require_not_refused(connection(settings))
+    except SettingRefused as refused:
+        if "kafka_password" in refused.settings:
+            raise SettingRefused("KAFKA_ADMIN_PASSWORD", why=KEPT) from None
+        raise
     async with administering(settings) as cluster:
-        left = await make_alike(cluster, shapes(REPLICATION, min_insync=1), None)
+        await cluster.give_passwords(passwords)
+        left = await make_alike(cluster, shapes(REPLICATION, min_insync=1), rights())
     for difference in left:
         _say(f"{difference.where}: {difference.what} is {difference.found}, not {difference.wanted}")
+
+
+def _passwords(server: str) -> dict[str, str]:
+    """By service. Raises `KeyError`."""
+    return {service: os.environ[f"{service.upper()}_{server}_PASSWORD"] for service in SERVICES}
 
 
 async def _until(what: str, attempt: Callable[[], Awaitable[object]]) -> None:

@@ -58,7 +58,10 @@ class Receiver:
         }
 
     def _channel(self, contact: dict[str, Any]) -> dict[str, str]:
-        return {"kind": "webhook", "to": f"http://{self.host}:{self.port}/pages/{contact['id']}"}
+        return {"kind": "webhook", "to": self.address(contact["id"])}
+
+    def address(self, contact_id: str) -> str:
+        return f"http://{self.host}:{self.port}/pages/{contact_id}"
 
 
 @asynccontextmanager

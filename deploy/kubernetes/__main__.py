@@ -1,28 +1,33 @@
-"""`python -m deploy.kubernetes` checks every overlay; `write` puts topics and users into their files.
+"""`python -m deploy.kubernetes` checks every overlay; `write` makes the files that come from the code.
 
 `--crds FOLDER`: checks operators' resources as well, against the definitions (YAML) of the operators you run.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 import yaml  # type: ignore[import-untyped, unused-ignore]
 
+from deploy.embedded.plan import ROOT
 from deploy.kubernetes import operators, schemas
 from deploy.kubernetes.checks import problems
 from deploy.kubernetes.objects import Document, Objects
 from deploy.kubernetes.rendering import HERE, OVERLAYS, NoKubectl, NotRendered, documents, rendered
+from deploy.watchdog.clinic import with_clinic
 
 HEAD = "# Written by `python -m deploy.kubernetes write` from what the code declares.\n"
 
 
 def written() -> dict[Path, str]:
     """The files that come from the code."""
-    folder = HERE / "components" / "kafka"
+    components = HERE / "components"
+    clinics = json.loads((ROOT / "deploy" / "config" / "clinics.json").read_text())
     return {
-        folder / "topics.yaml": _yaml(operators.topic_resources()),
-        folder / "users.yaml": _yaml(operators.user_resources()),
+        components / "kafka" / "topics.yaml": _yaml(operators.topic_resources()),
+        components / "kafka" / "users.yaml": _yaml(operators.user_resources()),
+        components / "watchdog" / "clinics.json": json.dumps(with_clinic(clinics), indent=2) + "\n",
     }
 
 

@@ -1,7 +1,7 @@
 """The administrator's side of a Kafka cluster: what is there, and the few changes `apply` makes.
 
-aiokafka knows the requests about rights, and its admin client has no methods for them: they are sent
-through its client here and nowhere else.
+aiokafka's admin client has no methods for rights and passwords: those requests are sent through its
+client here and nowhere else.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from aiokafka.protocol.admin import CreateAclsRequest, DescribeAclsRequest
 
 from deploy.topics.declared import Shape
 from deploy.topics.rights import Right
+from deploy.topics.scram import GivePasswords
 from shared.messaging.connection import connection
 from shared.settings import KafkaSettings
 
@@ -120,6 +121,12 @@ class Cluster:
             )
             for code, why in answer.creation_responses:
                 _require(code, f"allowing {right.principal} to {right.operation} {right.name}", why)
+
+    async def give_passwords(self, passwords: Mapping[str, str]) -> None:
+        """User → password (SCRAM-SHA-512): new ones are made, others changed; who is connected stays so."""
+        answer = await self._ask(GivePasswords(passwords))
+        for user, code, why, _ in answer.results:
+            _require(code, f"giving {user} a password", why)
 
     async def _ask(self, request: Any) -> Any:
         client = self._admin._client

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deploy.watchdog.clinic import CLINIC
 from shared.auth import mint
 
 SUBJECT = "watchdog"
@@ -18,7 +19,7 @@ class WatchdogSettings(BaseSettings):
 
     intake_url: str = "http://intake:8000"
     alerts_url: str = "http://alerts:8000"
-    clinic: str = "watchdog"
+    clinic: str = CLINIC
     """Reserved: in clinics and on-call files, with test receivers and nobody else on its roster."""
 
     every_seconds: float = Field(default=60, ge=1)

@@ -22,7 +22,11 @@ PROBE_MS = 3000
 REFUSED: tuple[tuple[type[Exception], tuple[str, ...], str], ...] = (
     (SaslAuthenticationFailed, ("kafka_username", "kafka_password"), "Kafka refuses them"),
     (UnsupportedSaslMechanismError, ("kafka_security",), f"this listener of Kafka has no {MECHANISM}"),
-    (IllegalSaslStateError, ("kafka_security",), "this listener of Kafka knows no SASL; set it to SSL"),
+    (
+        IllegalSaslStateError,
+        ("kafka_security",),
+        "this listener of Kafka knows no SASL; set it to SSL or PLAINTEXT",
+    ),
     (ssl.SSLCertVerificationError, ("kafka_ca_file",), "does not vouch for the certificate of Kafka"),
 )
 """What no waiting mends: the error, the settings, and what is wrong with them."""
@@ -35,7 +39,7 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.kafka_security,
         "ssl_context": settings.kafka_tls(),
     }
-    if settings.kafka_security == "SASL_SSL":
+    if settings.asks_for_password():
         arguments |= {
             "sasl_mechanism": MECHANISM,
             "sasl_plain_username": settings.kafka_username,
@@ -47,12 +51,10 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
 def security(settings: KafkaSettings) -> BaseSecurity | None:
     """The same, as FastStream's broker wants it."""
     context = settings.kafka_tls()
-    if context is None:
-        return None
-    if settings.kafka_security == "SSL":
-        return BaseSecurity(ssl_context=context)
-    password = settings.kafka_password.get_secret_value()
-    return SASLScram512(settings.kafka_username, password, ssl_context=context)
+    if settings.asks_for_password():
+        password = settings.kafka_password.get_secret_value()
+        return SASLScram512(settings.kafka_username, password, ssl_context=context)
+    return None if context is None else BaseSecurity(ssl_context=context)
 
 
 async def require_not_refused(arguments: dict[str, Any]) -> None:

@@ -129,6 +129,12 @@ def settings(objects: Objects) -> Document:
     return data
 
 
+def clinics(objects: Objects) -> Document:
+    (found,) = (c["data"] for c in objects.of("ConfigMap") if "clinics.json" in c["data"])
+    data: Document = found
+    return data
+
+
 def acls(objects: Objects, user: str) -> list[Document]:
     listed: list[Document] = thing(objects, "KafkaUser", user)["spec"]["authorization"]["acls"]
     return listed
@@ -250,7 +256,40 @@ MISTAKES: dict[str, tuple[Break, str]] = {
     ),
     "nobody watching": (
         lambda o: first(o.of("PodMonitor"))["spec"]["podMetricsEndpoints"][0].update(port="metrics"),
-        "does not scrape",
+        "scrapes Deployment/intake",
+    ),
+    # the watchdog
+    "nobody watching the watchdog": (
+        lambda o: thing(o, "PodMonitor", "kith-watchdog")["spec"]["selector"].update(
+            matchLabels={"app.kubernetes.io/component": "dog"}
+        ),
+        "scrapes Deployment/watchdog",
+    ),
+    "two watchdogs": (
+        lambda o: thing(o, "Deployment", "watchdog")["spec"].update(strategy={"type": "RollingUpdate"}),
+        "two end each other's crises",
+    ),
+    "a watchdog without a clinic": (
+        lambda o: clinics(o).update({"clinics.json": '{"clinics": []}'}),
+        "has no clinic watchdog",
+    ),
+    "a heartbeat in the open": (
+        lambda o: container(o, "watchdog")["env"].append(
+            {"name": "KITH_WATCHDOG_HEARTBEAT_URL", "value": "https://beats.example.org/1"}
+        ),
+        "is given KITH_WATCHDOG_HEARTBEAT_URL in the open",
+    ),
+    "a watchdog without a token": (
+        lambda o: container(o, "watchdog")["env"].remove(variable(o, "watchdog", "KITH_WATCHDOG_TOKEN_FILE")),
+        "either token_file or development_key must be set",
+    ),
+    "a token that is not mounted": (
+        lambda o: pod(o, "watchdog")["volumes"].pop(1),
+        "KITH_WATCHDOG_TOKEN_FILE to read /etc/kith/watchdog/token, which is not mounted",
+    ),
+    "a watchdog that is let in nowhere": (
+        lambda o: thing(o, "NetworkPolicy", "from-watchdog")["spec"].update(ingress=[]),
+        "may not receive what watchdog may send it",
     ),
     # networks
     "everything allowed": (

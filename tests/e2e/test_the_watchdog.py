@@ -15,13 +15,12 @@ from fastapi import FastAPI, Response
 from deploy.embedded.plan import ROOT
 from deploy.embedded.ports import LOOPBACK, free_ports
 from deploy.embedded.processes import spawn
+from deploy.watchdog.clinic import CLINIC, with_clinic, with_roster
 from tests.integration.alerts.receivers import Hook, hook
 from tests.support.eventually import eventually
 from tests.support.http_wire import serving
 from tests.support.world import World, world
 from tests.unit.alerts.test_policy import SECRET
-
-CLINIC = "watchdog"
 
 
 @dataclass
@@ -44,27 +43,8 @@ def _with_a_test_clinic(folder: Path, receiver: Hook) -> tuple[str, str]:
     """Clinics and on-call files as shipped, and the reserved clinic with one test receiver."""
     clinics = json.loads((ROOT / "deploy/config/clinics.json").read_text())
     policy = json.loads((ROOT / "deploy/config/on_call.json").read_text())
-    clinics["clinics"].append(
-        {
-            "id": CLINIC,
-            "name": "Watchdog",
-            "zone": "UTC",
-            "hours": {"days": ["mon"], "opens": "09:00", "closes": "17:00"},
-            "slot_minutes": 60,
-            "holidays": {"country": "US"},
-            "clinicians": [{"id": "cln_watchdog", "leave": []}],
-        }
-    )
-    policy["clinics"][CLINIC] = [
-        {
-            "id": "con_watchdog",
-            "subject": "watchdog",
-            "roles": ["on_call", "backup", "supervisor", "coordinator"],
-            "channels": [{"kind": "webhook", "to": receiver.url}],
-        }
-    ]
     paths = folder / "clinics.json", folder / "on_call.json"
-    for path, content in zip(paths, (clinics, policy), strict=True):
+    for path, content in zip(paths, (with_clinic(clinics), with_roster(policy, receiver.url)), strict=True):
         path.write_text(json.dumps(content))
     return str(paths[0]), str(paths[1])
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from deploy.kubernetes.checks import environments, networks, pods, references, servers, upkeep
+from deploy.kubernetes.checks import environments, networks, pods, references, servers, upkeep, watching
 from deploy.kubernetes.objects import Objects
 
-CHECKS = (pods, environments, references, networks, upkeep, servers)
+CHECKS = (pods, environments, references, networks, upkeep, servers, watching)
 
 
 def problems(objects: Objects) -> Iterator[str]:

@@ -4,32 +4,35 @@ from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_settings import BaseSettings
 
 from deploy.kubernetes.objects import Container, Objects
+from deploy.watchdog.settings import WatchdogSettings
 from services.alerts.settings import AlertsSettings
 from services.dashboard.settings import DashboardSettings
 from shared.settings import PREFIX, KafkaSettings, Settings
 
-SETTINGS: dict[str, type[KafkaSettings]] = {
-    "intake": Settings,
-    "care_plan": Settings,
-    "scheduler": Settings,
-    "alerts": AlertsSettings,
-    "dashboard": DashboardSettings,
-    "": KafkaSettings,
+SETTINGS: dict[str, type[BaseSettings]] = {
+    "services.intake": Settings,
+    "services.care_plan": Settings,
+    "services.scheduler": Settings,
+    "services.alerts": AlertsSettings,
+    "services.dashboard": DashboardSettings,
+    "deploy.watchdog": WatchdogSettings,
+    "deploy.cli": KafkaSettings,
 }
-"""By service; commands that are no service need what reaches Kafka."""
+"""By module; commands need what reaches Kafka."""
 
 SECRET = "from-a-secret"  # noqa: S105 (stands for one)
-TELLING = ("PASSWORD", "SECRET", "TOKEN_KEY", "MONGODB")
+TELLING = ("PASSWORD", "SECRET", "TOKEN_KEY", "MONGODB", "HEARTBEAT_URL")
 READ_AT_START = "KAFKA_CA_FILE"
 """Is opened when settings are read, and is nowhere but in the cluster."""
 
 
 def problems(objects: Objects) -> Iterator[str]:
     for container in objects.containers():
-        if container.service not in SETTINGS:
-            yield f"{container.title} runs {container.module}, which is no service"
+        if container.module not in SETTINGS:
+            yield f"{container.title} runs {container.module}, whose settings nobody knows"
             continue
         environment = objects.environment(container)
         ours = {name: value for name, value in environment.items() if name.startswith(PREFIX)}
@@ -39,7 +42,11 @@ def problems(objects: Objects) -> Iterator[str]:
 
 
 def _known(container: Container) -> set[str]:
-    return {f"{PREFIX}{name}".upper() for name in SETTINGS[container.service].model_fields}
+    return {f"{_prefix(container)}{name}".upper() for name in SETTINGS[container.module].model_fields}
+
+
+def _prefix(container: Container) -> str:
+    return SETTINGS[container.module].model_config.get("env_prefix", "")
 
 
 def _unknown(container: Container, environment: dict[str, str | None]) -> Iterator[str]:
@@ -64,12 +71,12 @@ def _instance(container: Container) -> Iterator[str]:
 def _refused(container: Container, environment: dict[str, str | None]) -> Iterator[str]:
     """The settings class itself reads it, secrets and files of the cluster left aside."""
     read: dict[str, Any] = {
-        name.removeprefix(PREFIX).lower(): SECRET if value is None else value
+        name.removeprefix(_prefix(container)).lower(): SECRET if value is None else value
         for name, value in environment.items()
         if name != f"{PREFIX}{READ_AT_START}"
     }
     try:
-        SETTINGS[container.service](**read)
+        SETTINGS[container.module](**read)
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
             yield f"would not start: {'.'.join(str(part) for part in problem['loc'])} {problem['msg']}"

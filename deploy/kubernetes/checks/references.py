@@ -146,13 +146,14 @@ def _ports(objects: Objects) -> Iterator[str]:
 
 
 def _scraped(objects: Objects) -> Iterator[str]:
-    for monitor in objects.of("PodMonitor"):
-        scraped = objects.pods_selected(monitor["spec"]["selector"])
-        for container in objects.containers():
-            ports = {port["name"] for port in container.spec.get("ports", [])}
-            asked = {endpoint["port"] for endpoint in monitor["spec"]["podMetricsEndpoints"]}
-            if container.service and (container.workload not in scraped or not asked <= ports):
-                yield f"{titled(monitor)} does not scrape {titled(container.workload)}"
+    """Whoever opens a port has metrics there; none is asked twice."""
+    monitors = objects.of("PodMonitor")
+    for container in objects.containers() if monitors else ():
+        ports = {port["name"] for port in container.spec.get("ports", [])}
+        asking = [m for m in monitors if container.workload in objects.pods_selected(m["spec"]["selector"])]
+        asked = [e["port"] for monitor in asking for e in monitor["spec"]["podMetricsEndpoints"]]
+        if ports and (len(asked) != 1 or not ports.issuperset(asked)):
+            yield f"no PodMonitor, or more than one, scrapes {titled(container.workload)} at a port of its"
 
 
 def _ways_in(objects: Objects) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from importlib import import_module
 
 from deploy.contracts.export import SERVICES, subscriptions
+from deploy.kubernetes.checks import watching
 from deploy.kubernetes.objects import Container, Document, Objects, name_of, titled
 from deploy.kubernetes.operators import dashed
 from shared.messaging.topics import topic
@@ -17,7 +18,7 @@ GROUP = re.compile(r'group="([a-z_]+)\.([a-z]+)"')
 
 def problems(objects: Objects) -> Iterator[str]:
     yield from _every_service(objects)
-    for workload in objects.of("Deployment", "StatefulSet"):
+    for workload in _kept(objects):
         yield from (f"{titled(workload)} {problem}" for problem in _rolling(workload))
         yield from (f"{titled(workload)} {problem}" for problem in _spread(objects, workload))
     yield from _budgets(objects)
@@ -25,6 +26,12 @@ def problems(objects: Objects) -> Iterator[str]:
         yield from (f"{titled(scaled)} {problem}" for problem in _scaling(objects, scaled))
     for container in objects.containers():
         yield from (f"{container.title} {problem}" for problem in _pinned(objects, container))
+
+
+def _kept(objects: Objects) -> list[Document]:
+    """What must be there without a gap; of the watchdog there is one, which may be away for a moment."""
+    alone = [c.workload for c in objects.containers() if c.module == watching.MODULE]
+    return [workload for workload in objects.of("Deployment", "StatefulSet") if workload not in alone]
 
 
 def _every_service(objects: Objects) -> Iterator[str]:
@@ -75,7 +82,7 @@ def _budgets(objects: Objects) -> Iterator[str]:
             for budget in objects.of("PodDisruptionBudget")
             for workload in objects.pods_selected(budget["spec"]["selector"])
         ]
-        for workload in objects.of("Deployment", "StatefulSet"):
+        for workload in _kept(objects):
             if covered.count(titled(workload)) != 1:
                 yield f"{titled(workload)} has {covered.count(titled(workload))} disruption budgets"
 

@@ -1,6 +1,5 @@
 """Apache Kafka as in production: SCRAM over TLS, mutual TLS, an authorizer."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -66,8 +65,8 @@ async def secured_kafka(folder: Path) -> AsyncIterator[Secured]:
     container.with_command(["bash", "-f", "/etc/kafka/docker/run"])
     async with running(container):
         await _answers(kafka, container)
-        for who, password in kafka.passwords.items():
-            await asyncio.to_thread(_add_user, container, mutual, who, password)
+        async with administering(KafkaSettings(**kafka.with_certificate("admin"))) as cluster:
+            await cluster.give_passwords(kafka.passwords)
         yield kafka
 
 
@@ -101,10 +100,6 @@ def _write_secrets(folder: Path) -> None:
     _write_pair(folder / "stranger.pem", trustme.CA().issue_cert("stranger", common_name="intake"))
     login = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
     (folder / "jaas.conf").write_text(f"KafkaServer {{ {login} }};\n")
-    (folder / "admin.properties").write_text(
-        f"security.protocol=SSL\nssl.keystore.type=PEM\nssl.keystore.location={SECRETS}/admin.pem\n"
-        f"ssl.truststore.type=PEM\nssl.truststore.location={SECRETS}/ca.pem\n"
-    )
 
 
 def _write_pair(path: Path, cert: trustme.LeafCert) -> None:
@@ -127,16 +122,3 @@ async def _answers(kafka: Secured, container: DockerContainer) -> None:
             continue
         return
     raise NotReady(f"{KAFKA} did not answer within {READY_SECONDS:g} s\n{said(container)}")
-
-
-def _add_user(container: DockerContainer, mutual: int, who: str, password: str) -> None:
-    """SCRAM credentials are kept by Kafka itself; its own tool puts them there."""
-    code, output = container.exec(
-        [
-            "/opt/kafka/bin/kafka-configs.sh",
-            *("--bootstrap-server", f"localhost:{mutual}", "--command-config", f"{SECRETS}/admin.properties"),
-            *("--alter", "--entity-type", "users", "--entity-name", who),
-            *("--add-config", f"SCRAM-SHA-512=[password={password}]"),
-        ]
-    )
-    assert code == 0, output.decode(errors="replace")

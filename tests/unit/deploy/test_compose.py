@@ -9,12 +9,17 @@ import pytest
 import yaml
 
 from deploy.compose import passwords
+from deploy.compose.receiving import write_files
 from deploy.compose.servers import SERVICES
+from deploy.topics.rights import rights
+from deploy.watchdog.clinic import CLINIC
+from services.alerts.app import build_channels, read_on_call
+from services.alerts.settings import AlertsSettings
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docker-compose.yml").read_text()
 EXAMPLE = passwords.EXAMPLE.read_text()
-OURS = (*SERVICES, "setup")
+OURS = (*SERVICES, "setup", "watchdog", "receiver")
 
 
 def services() -> dict[str, Any]:
@@ -51,7 +56,7 @@ def test_no_password_has_a_default(name: str) -> None:
     assert f"{name}=\n" in EXAMPLE
     used = re.findall(rf"\$\{{{name}([^}}]*)\}}", TEXT)
     assert used
-    assert all(rest.startswith(":?") for rest in used)
+    assert set(used) == {":?run python3 -m deploy.compose secrets"}, "whoever lacks it is told what makes it"
 
 
 def test_the_example_file_names_every_variable() -> None:
@@ -62,8 +67,65 @@ def test_the_example_file_names_every_variable() -> None:
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_service_has_its_own_user_and_its_own_database(service: str) -> None:
     uri = services()[service]["environment"]["KITH_MONGODB"]
-    assert uri.startswith(f"mongodb://{service}:${{{service.upper()}_MONGO_PASSWORD:?}}@mongo:27017/")
+    assert re.match(
+        rf"mongodb://{service}:\$\{{{service.upper()}_MONGO_PASSWORD:\?[^}}]+\}}@mongo:27017/", uri
+    )
     assert uri.endswith(f"authSource=kith_{service}")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_has_its_own_user_in_kafka(service: str) -> None:
+    given = services()[service]["environment"]
+    assert given["KITH_KAFKA_SECURITY"] == "SASL_PLAINTEXT"
+    assert given["KITH_KAFKA_USERNAME"] == service
+    assert given["KITH_KAFKA_PASSWORD"].startswith(f"${{{service.upper()}_KAFKA_PASSWORD:?")
+
+
+def test_the_users_of_kafka_are_those_whose_rights_are_declared() -> None:
+    assert {right.principal for right in rights()} == {f"User:{service}" for service in SERVICES}
+
+
+@pytest.mark.parametrize("name", ["KAFKA_ADMIN_PASSWORD", "MONGO_ROOT_PASSWORD"])
+def test_only_its_server_and_the_setup_are_given_an_administrators_password(name: str) -> None:
+    given = {service for service, declared in services().items() if name in str(declared.get("environment"))}
+    assert given == {"setup", name.partition("_")[0].lower()}
+
+
+def test_kafka_listens_to_nobody_it_does_not_know() -> None:
+    kafka = services()["kafka"]["environment"]
+    protocols = dict(pair.split(":") for pair in kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    reached = {
+        protocols[name]
+        for name, host in (place.split("://") for place in kafka["KAFKA_LISTENERS"].split(","))
+        if not host.startswith("localhost:")
+    }
+    assert reached == {"SASL_PLAINTEXT"}
+    assert kafka["KAFKA_SASL_ENABLED_MECHANISMS"] == "SCRAM-SHA-512"
+    assert "KAFKA_ALLOW_EVERYONE_IF_NO_ACL_FOUND" not in kafka
+
+
+def test_the_watchdogs_clinic_is_in_both_files_with_one_receiver(tmp_path: Path) -> None:
+    clinics, on_call = tmp_path / "clinics.json", tmp_path / "on_call.json"
+    write_files(clinics, on_call)
+    environment = services()["alerts"]["environment"]
+    secret = environment["KITH_WEBHOOK_SECRET"].partition("$")[0] + passwords.made()["WEBHOOK_SECRET"]
+    settings = AlertsSettings(
+        environment="development",
+        jwks="jwks.json",
+        clinics_file=clinics,
+        on_call_file=on_call,
+        webhook_secret=secret,
+        allow_private_webhooks=True,
+    )
+    roster = read_on_call(settings).policy.clinics[CLINIC]
+    assert [contact.address("webhook") for contact in roster] == ["http://receiver:8080/pages/con_watchdog"]
+    assert set(build_channels(settings, read_on_call(settings).policy)) == {"webhook"}
+
+
+def test_prometheus_scrapes_every_process_of_ours() -> None:
+    scraped = yaml.safe_load((ROOT / "deploy/observability/prometheus.yml").read_text())["scrape_configs"]
+    targets = {t for job in scraped for group in job["static_configs"] for t in group["targets"]}
+    assert targets == {f"{service}:8000" for service in (*SERVICES, "watchdog")}
 
 
 @pytest.mark.parametrize("service", OURS)
@@ -91,6 +153,8 @@ def test_services_wait_for_the_setup_and_that_for_healthy_servers() -> None:
 def test_what_is_not_needed_to_run_has_a_profile() -> None:
     profiles = {name: declared.get("profiles") for name, declared in services().items()}
     assert {name: given for name, given in profiles.items() if given} == {
+        "watchdog": ["watchdog"],
+        "receiver": ["watchdog"],
         "mail": ["mail"],
         "prometheus": ["observability"],
         "grafana": ["observability"],

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 import trustme
+from faststream.security import SASLScram512
 from pydantic import ValidationError
 
-from shared.messaging.connection import connection
+from shared.messaging.connection import connection, security
 from shared.process import to_mend
 from shared.settings import Settings
 
@@ -45,7 +46,13 @@ def test_production_refuses_an_unencrypted_kafka_unless_it_is_allowed_by_name() 
         ({"kafka_security": "SASL_SSL"}, "kafka_username and kafka_password must be set"),
         ({"kafka_security": "SASL_SSL", "kafka_username": "u"}, "kafka_username and kafka_password"),
         ({"kafka_security": "SSL", "kafka_username": "u"}, "set kafka_security"),
-        ({"environment": "development", "kafka_password": "p"}, "kafka_password unused"),
+        ({"kafka_security": "SASL_PLAINTEXT"}, "kafka_security must be SASL_SSL or SSL in production"),
+        ({"environment": "development", "kafka_password": "p"}, "set kafka_security"),
+        (
+            {"environment": "development", "kafka_security": "SASL_PLAINTEXT"},
+            "kafka_security is SASL_PLAINTEXT: kafka_username and kafka_password must be set",
+        ),
+        ({"environment": "development", "kafka_ca_file": "ca.pem"}, "leaves kafka_ca_file unused"),
         ({"kafka_security": "SSL", "kafka_key_file": "key.pem"}, "kafka_certificate_file must be set"),
         ({"kafka_security": "SSL", "kafka_ca_file": "/nowhere/ca.pem"}, "kafka_ca_file: cannot be read"),
         ({"kafka_security": "SSL", "kafka_ca_file": __file__}, "kafka_ca_file: no PEM certificates"),
@@ -77,3 +84,17 @@ def test_clients_are_given_the_certificates_and_the_password(files: dict[str, st
     assert given["bootstrap_servers"] == "one:9093,two:9093"
     assert (given["sasl_mechanism"], given["sasl_plain_password"]) == ("SCRAM-SHA-512", "word")
     assert given["ssl_context"].check_hostname
+
+
+def test_a_password_without_tls_is_given_to_clients_and_to_faststream_alike() -> None:
+    known = settings(
+        environment="development",
+        kafka_security="SASL_PLAINTEXT",
+        kafka_username="intake",
+        kafka_password="word",
+    )
+    given, told = connection(known), security(known)
+    assert (given["security_protocol"], given["ssl_context"]) == ("SASL_PLAINTEXT", None)
+    assert given["sasl_plain_password"] == "word"
+    assert isinstance(told, SASLScram512)
+    assert not told.use_ssl
