@@ -25,7 +25,7 @@ def people(history: History) -> Iterator[Violation]:
     shown = {row["_id"] for row in history.documents[f"{PAGE}.people"]}
     for id in sorted(known - shown):
         yield Violation("person_missing", (id,), "an owner knows them, the page does not")
-    for id in sorted(shown - known):
+    for id in sorted(shown - known - history.strangers):
         yield Violation("person_invented", (id,), "the page shows them, no owner knows them")
 
 

@@ -94,7 +94,7 @@ def _owned_alerts(history: History) -> Iterator[tuple[Place, Any]]:
 def _shown(history: History) -> Iterator[tuple[Place, Any]]:
     for row in history.documents[f"{PAGE}.people"]:
         id = row["_id"]
-        for referral in row["referrals"]:
+        for referral in row["referrals"] if id not in history.strangers else ():
             yield ("referral", referral["id"]), (id, referral["state"])
         for course in row["courses"]:
             yield ("course", course["id"]), _course(id, course)
