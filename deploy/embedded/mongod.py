@@ -18,11 +18,15 @@ CACHE_GB = "1"
 
 @dataclass
 class Mongod:
-    """`folder` keeps the data between runs; `log` takes what the server prints."""
+    """`folder` keeps the data between runs; `log` takes what the server prints.
+
+    `options` are arguments besides ours.
+    """
 
     folder: Path
     port: int
     log: Path
+    options: tuple[str, ...] = ()
     process: Process | None = field(default=None, repr=False)
 
     name = "mongod"
@@ -54,6 +58,7 @@ class Mongod:
             *("--slowms", "60000", "--slowOpSampleRate", "0"),
             *("--wiredTigerCacheSizeGB", CACHE_GB, "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *self.options,
         ]
         self.process = spawn(
             command, folder=self.folder, log=self.log.resolve(), environment=dict(os.environ)

@@ -68,7 +68,7 @@ def build(settings: DashboardSettings) -> Service:
         events=[],
         tickers=[],
         books=_books,
-        background=[live.run],
+        background=[live.run, rebuilding.finish_what_was_left],
         follow=live.follow,
         middleware=[partial(Gate, drawing=drawing, idle_minutes=settings.idle_minutes, secure=secure)],
     )

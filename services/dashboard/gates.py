@@ -1,8 +1,10 @@
 """Gates that everybody who writes the read model passes, so that nobody writes while it is replaced.
 
 Time is the database server's. Whoever closes them keeps them closed by asking again; they open by themselves
-once that ends.
+once that ends, unless they are bolted: then somebody has to open them.
 """
+
+from datetime import UTC, datetime
 
 from shared.messaging.work import Conflict
 from shared.mongo import Document, MongoDatabase, Txn
@@ -12,6 +14,7 @@ GATE_COUNT = 16
 """Replicas pass through different gates, so that they do not wait for one another."""
 
 CLOSED_MS = 30_000
+FOR_GOOD = datetime(9999, 1, 1, tzinfo=UTC)
 CLOSED: Document = {"$expr": {"$gt": ["$closed_until", "$$NOW"]}}
 
 
@@ -35,6 +38,13 @@ async def keep_closed(database: MongoDatabase, by: str) -> bool:
     return int(found.matched_count) == GATE_COUNT
 
 
+async def bolt(database: MongoDatabase, by: str) -> bool:
+    """Keep them closed until `open_again`, whatever becomes of us; `False` as for `keep_closed`."""
+    bolted: Document = {"$set": {"closed_until": FOR_GOOD}}
+    found = await database[GATES].update_many({"closed_by": by, **CLOSED}, bolted)
+    return int(found.matched_count) == GATE_COUNT
+
+
 async def open_again(database: MongoDatabase, by: str) -> None:
     """Those that others closed meanwhile stay closed."""
     change: Document = {"$unset": {"closed_until": "", "closed_by": ""}}
@@ -42,4 +52,6 @@ async def open_again(database: MongoDatabase, by: str) -> None:
 
 
 def _closing(by: str) -> list[Document]:
-    return [{"$set": {"closed_until": {"$add": ["$$NOW", CLOSED_MS]}, "closed_by": {"$literal": by}}}]
+    """A beat that comes after the bolt does not draw it."""
+    until: Document = {"$max": ["$closed_until", {"$add": ["$$NOW", CLOSED_MS]}]}
+    return [{"$set": {"closed_until": until, "closed_by": {"$literal": by}}}]

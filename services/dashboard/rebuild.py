@@ -4,18 +4,22 @@ A second set of collections is filled from the beginning of the log. When it has
 nobody writes for a moment (`gates`): the rest is read, so that the new set is nowhere behind, and takes the
 place of the old one. Checksums are compared person by person where both are at the same place; what the new
 set was further with is left out, and comes to the replicas as duplicates.
+
+Once replacing has begun it is finished, by another process if need be, and nobody writes before it is: what
+is half of two read models would count again what the new half knows already.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 
 import structlog
 
 from services.dashboard import gates, store, tally
-from services.dashboard.runs import Failed, Progress, Runs, beating
+from services.dashboard.runs import REPLACING, Failed, Progress, Runs, beating
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.store import READ_MODEL, ReadWork
 from services.dashboard.subscribers import PEOPLE
@@ -26,7 +30,7 @@ from shared.messaging.batch import HELD, Group
 from shared.messaging.consumption import Consumption
 from shared.messaging.inbox import COLLECTION as INBOX
 from shared.messaging.log import Log, reading
-from shared.mongo import Document, MongoDatabase, is_transient
+from shared.mongo import Document, MongoDatabase, PyMongoError
 
 log = structlog.get_logger()
 
@@ -36,7 +40,8 @@ BATCH = 500
 PASSES = 20
 """Readings to the end before the gates are closed, for traffic that does not let up."""
 
-ATTEMPTS = 5
+LOOK_SECONDS = 2.0
+"""How often a replica looks for a replacement that somebody left."""
 
 
 @dataclass
@@ -68,13 +73,47 @@ class Rebuild:
             problem = str(error) if isinstance(error, Failed) else type(error).__name__
             log.warning("rebuild failed, the old read model stays", stage=progress.stage, problem=problem)
             progress.stage, progress.problem = "failed", problem
-        else:
-            progress.stage = "done"
-            log.info("read model rebuilt", people=progress.people, equal=progress.equal)
         finally:
             progress.seconds = monotonic() - begun
-            await self.runs.end(progress)
+            await self._end(progress)
             await second.close()
+
+    async def _end(self, progress: Progress) -> None:
+        """What is left while it replaces, anybody may take over at once."""
+        try:
+            if progress.stage == REPLACING:
+                await self._put_in_place(progress)
+        except PyMongoError as error:
+            log.warning("broken off while replacing, and gone on with soon", problem=type(error).__name__)
+        finally:
+            await self.runs.end(progress)
+
+    async def _put_in_place(self, progress: Progress) -> None:
+        """Where the gates cannot be bolted nothing was replaced yet, and somebody may have written since."""
+        if await gates.bolt(self.database, progress.run):
+            await self.database.replace_collections(REPLACED, progress.prefix)
+            ended, problem = "done", None
+        else:
+            ended, problem = "failed", "somebody may have written meanwhile: rebuild again"
+        await self.database.drop_collections(progress.prefix)
+        await gates.open_again(self.database, progress.run)  # last: whoever has to do this again bolts them
+        progress.stage, progress.problem = ended, problem
+        log.info(
+            "rebuild is over", stage=ended, problem=problem, people=progress.people, equal=progress.equal
+        )
+
+    async def finish_what_was_left(self, stopping: asyncio.Event) -> None:
+        """Put in place what somebody had begun to, who died over it. Runs until `stopping`."""
+        predecessor = True  # whoever had our name before us is gone
+        while not stopping.is_set():
+            try:
+                left = await self.runs.take_over(ours=predecessor and not self._tasks)
+                predecessor = False
+                if left is not None:
+                    await self._end(left)
+            except PyMongoError as error:
+                log.warning("cannot see what a rebuild left", problem=type(error).__name__)
+            await _sleep(stopping, LOOK_SECONDS)
 
 
 class _Run:
@@ -96,16 +135,18 @@ class _Run:
         self._closed = self._lost = False
 
     async def whole(self) -> None:
+        """Until it may be put in place, with the gates closed."""
         await self._first.drop_collections(LEFTOVERS)
         try:
             async with beating(self._beat):
                 await _prepare(self._second)
                 async with reading(self._settings, PEOPLE.topics) as source:
                     await self._fill(source)
-                    await self._replace(source)
-        finally:
+                    await self._meet(source)
+        except BaseException:
             await gates.open_again(self._first, self._progress.run)
             await self._first.drop_collections(self._progress.prefix)
+            raise
 
     async def _beat(self) -> None:
         kept = await self._runs.keep(self._progress)
@@ -149,7 +190,7 @@ class _Run:
         await self._taking.sweep()
         return count
 
-    async def _replace(self, source: Log) -> None:
+    async def _meet(self, source: Log) -> None:
         """Raises `Failed` while the old set is whole. The gates stay closed."""
         await self._say("meeting")
         await gates.close(self._first, self._progress.run)
@@ -159,10 +200,7 @@ class _Run:
         _refuse_behind(ours, theirs)
         self._refuse_letters(await letters_lacking(self._first, self._second))
         await self._compare(ours, theirs)
-        await self._say("replacing")
-        if not await gates.keep_closed(self._first, self._progress.run):
-            raise Failed("somebody may have written meanwhile: rebuild again")
-        await self._put_in_place()
+        await self._say(REPLACING)
 
     async def _compare(self, ours: Places, theirs: Places) -> None:
         await self._new.catch_up(ours)
@@ -173,18 +211,6 @@ class _Run:
         self._progress.equal, self._progress.newer = before == after, len(newer)
         self._progress.people = int(await self._second[store.PEOPLE].count_documents({}))
 
-    async def _put_in_place(self) -> None:
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                await self._first.replace_collections(REPLACED, self._progress.prefix)
-            except Exception as error:
-                if attempt == ATTEMPTS or not is_transient(error):
-                    why = type(error).__name__
-                    raise Failed(f"broken off while replacing ({why}): rebuild again") from error
-                await asyncio.sleep(0.5)
-            else:
-                return
-
     def _refuse_letters(self, lacking: Mapping[str, str]) -> None:
         """They would go with the second set, and what they should have changed with them."""
         if lacking:
@@ -192,6 +218,12 @@ class _Run:
             raise Failed(
                 f"{len(lacking)} messages could not be processed that are no dead letters yet: {reasons}"
             )
+
+
+async def _sleep(stopping: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
 
 
 def _refuse_behind(ours: Places, theirs: Places) -> None:

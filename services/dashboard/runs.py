@@ -17,7 +17,11 @@ RUNS, ONE = "rebuilds", "rebuild"
 LEASE_MS = 30_000
 BEAT_SECONDS = 1.0
 ENDED = ("idle", "done", "failed")
+REPLACING = "replacing"
+"""The stage that is finished by others when whoever began it is gone."""
+
 OVER = datetime(1970, 1, 1, tzinfo=UTC)
+LEFT: Document = {"$expr": {"$lt": ["$until", "$$NOW"]}}
 
 
 class Failed(Exception):
@@ -59,18 +63,35 @@ class Runs:
         progress = Progress(run=uuid4().hex[:12], owner=self._owner, stage="reading")
         with suppress(DuplicateKeyError):  # it is there, as it is but the first time
             await self._database[RUNS].insert_one({"_id": ONE, **Progress().model_dump(), "until": OVER})
-        free = {"_id": ONE, "$expr": {"$lt": ["$until", "$$NOW"]}}
+        free = {"_id": ONE, "stage": {"$ne": REPLACING}, **LEFT}
         taken = await self._database[RUNS].update_one(free, _leased(progress))
         return progress if taken.matched_count else None
 
+    async def take_over(self, *, ours: bool) -> Progress | None:
+        """A run that was left while it replaced, ours from now on.
+
+        `ours`: also one of this replica's name, of a process that is gone.
+        """
+        row = await self._database[RUNS].find_one({"_id": ONE, "stage": REPLACING})
+        if row is None:
+            return None
+        progress = Progress.model_validate(row).model_copy(update={"owner": self._owner})
+        left = {"$or": [LEFT, {"owner": self._owner}]} if ours else LEFT
+        found = {"_id": ONE, "run": progress.run, "stage": REPLACING, **left}
+        taken = await self._database[RUNS].update_one(found, _leased(progress))
+        return progress if taken.matched_count else None
+
     async def show(self) -> Progress:
-        """The latest run, also of another replica. One whose replica went away has failed."""
+        """The latest run, also of another replica.
+
+        One whose replica went away has failed, unless it was replacing: others finish that.
+        """
         alive = {"$set": {"alive": {"$gt": ["$until", "$$NOW"]}}}
         rows = await self._database.aggregate(RUNS, [{"$match": {"_id": ONE}}, alive])
         if not rows:
             return Progress()
         progress = Progress.model_validate(rows[0])
-        if progress.stage not in ENDED and not rows[0]["alive"]:
+        if progress.stage not in (*ENDED, REPLACING) and not rows[0]["alive"]:
             problem = f"its replica went away while {progress.stage}: rebuild again"
             return progress.model_copy(update={"stage": "failed", "problem": problem})
         return progress
@@ -83,7 +104,8 @@ class Runs:
 
     async def end(self, progress: Progress) -> None:
         change = {"$set": {**progress.model_dump(), "until": OVER}}
-        await self._database[RUNS].update_one({"_id": ONE, "run": progress.run}, change)
+        ours = {"_id": ONE, "run": progress.run, "owner": self._owner}
+        await self._database[RUNS].update_one(ours, change)
 
 
 def _leased(progress: Progress) -> list[Document]:

@@ -19,7 +19,8 @@ from tests.chaos.ledger import Entry, Known, last_words
 from tests.chaos.receivers import Page
 from tests.chaos.tap import Published
 
-SERVICES = ("intake", "care_plan", "scheduler", "alerts")
+PAGE = "dashboard"
+SERVICES = ("intake", "care_plan", "scheduler", "alerts", PAGE)
 PREFIX = "kith_"
 
 Row = dict[str, Any]
@@ -29,7 +30,11 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     "care_plan": ("plans", "crises"),
     "scheduler": ("schedules", "bookings"),
     "alerts": ("alerts", "deliveries"),
+    PAGE: ("people", "alerts", "story", "rebuilds"),
 }
+LONG = {"story": {"at": 0, "source": 0, "caused_by": 0, "said": 0}}
+"""What is left out of collections that grow with every message."""
+
 EVERYWHERE = ("inbox", "held", "dead_letters", "idempotency")
 
 
@@ -122,7 +127,9 @@ class Reader:
             for service in SERVICES:
                 database = client[f"{PREFIX}{service}"]
                 for collection in (*COLLECTIONS[service], *EVERYWHERE):
-                    history.documents[f"{service}.{collection}"] = list(database[collection].find({}))
+                    history.documents[f"{service}.{collection}"] = list(
+                        database[collection].find({}, LONG.get(collection))
+                    )
                 history.documents[f"{service}.pending"] = list(
                     database["outbox"].find({"pending": True}, {"events.body": 0})
                 )
@@ -180,8 +187,13 @@ def consumers_of(topic: str) -> tuple[str, ...]:
     return tuple(consumer for consumer in topics()[topic].consumers if consumer in SERVICES)
 
 
-def streams(events: Iterable[Announced]) -> dict[tuple[str, str], int]:
-    """(topic, subject) → the last sequence announced."""
+def place_in_story(topic: str, subject: str, sequence: int) -> str:
+    """The id under which the page keeps what a message told."""
+    return f"{topic}/{subject}/{sequence}"
+
+
+def streams(events: Iterable[Announced | Published]) -> dict[tuple[str, str], int]:
+    """(topic, subject) → the last sequence announced, or in the log."""
     last: dict[tuple[str, str], int] = defaultdict(int)
     for event in events:
         stream = (event.topic, event.subject)

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from shared import mongo
 from shared.messaging.consumer import Consumer
 from shared.messaging.inbox import Arrival, Position
 from shared.messaging.kafka import next_offsets
-from shared.mongo import MongoDatabase
 
 
 def turn_inbox_off() -> None:
@@ -19,14 +20,20 @@ def turn_inbox_off() -> None:
 
 
 def weaken_writes() -> None:
-    """Acknowledged before they are on disk."""
+    """Acknowledged before they are on disk. All of them: who waited for one would have the rest flushed."""
 
-    async def transaction(self: MongoDatabase, work: Callable[[Any], Awaitable[None]]) -> None:
+    async def transaction(self: mongo.MongoDatabase, work: Callable[[Any], Awaitable[None]]) -> None:
         starting = self.client.start_session()
         async with await starting if self.driver == "motor" else starting as txn:
-            await txn.with_transaction(work, write_concern=WriteConcern(w=1, j=False))
+            weak = WriteConcern(w=1, j=False)
+            await txn.with_transaction(work, read_concern=ReadConcern("snapshot"), write_concern=weak)
 
-    MongoDatabase.transaction = transaction  # type: ignore[method-assign]
+    def hurried(client: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda uri, **options: client(uri, **options | {"w": 1, "journal": False})
+
+    mongo.MongoDatabase.transaction = transaction  # type: ignore[method-assign]
+    mongo.AsyncIOMotorClient = hurried(mongo.AsyncIOMotorClient)
+    mongo.AsyncMongoClient = hurried(mongo.AsyncMongoClient)
 
 
 def commit_offsets_first() -> None:

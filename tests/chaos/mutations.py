@@ -11,7 +11,7 @@ OF_SERVICES = ("inbox-off", "weak-writes", "offset-first")
 MUTATIONS: dict[str, list[tuple[str, ...]]] = {
     CONSTANT_CLUSTER_ID: [("kill broker",)],
     "inbox-off": [("messages duplicated",), ("kill broker",)],
-    "weak-writes": [("kill mongod",)] * 6,
+    "weak-writes": [("kill mongod",)] * 12,
     "offset-first": [("die before commit: care_plan",)] * 3,
 }
 """Mutation → the faults under which it does harm."""

@@ -1,7 +1,8 @@
 """Take one guarantee away at a time: whatever the suite does not notice then, it cannot vouch for.
 
-The same faults are played first with every guarantee in place and the same patience. Where that shows harm,
-the machine is too slow to prove anything.
+The faults under which it does harm are played until harm is seen, and then the same once more with every
+guarantee in place and the same patience. Where that shows harm as well, the machine is too slow to prove
+anything.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ from tests.chaos.checks import Violation
 from tests.chaos.figures import WindowResult
 from tests.chaos.mutations import MUTATIONS
 from tests.chaos.side_by_side import Compared, Comparison, side_by_side
-from tests.chaos.timeline import windows
+from tests.chaos.timeline import Window, windows
 
 PROOF_SECONDS = 240.0
 """For one mutation, and for its control."""
@@ -38,20 +39,26 @@ async def prove(folder: Path, seed: int, mutations: Sequence[str], console: Cons
 
 
 async def _proved(folder: Path, seed: int, mutation: str) -> tuple[bool, str]:
-    control = await _played(folder, seed, mutation, None)
+    plan = windows(MUTATIONS[mutation])
+    mutant = await _played(folder, seed, plan, mutation)
+    found, struck = harm(mutant.hurt), sum(result.hits for result in mutant.hurt)
+    if not found:
+        return False, f"{struck} faults struck: [bold red]not noticed[/]"
+    control = await _played(folder, seed, plan[: len(mutant.hurt)], None)
     if (why := failing(control)) is not None:
         return False, f"[bold red]no control[/]: with every guarantee in place, {why}"
-    mutant = await _played(folder, seed, mutation, mutation)
-    found, struck = harm(mutant.hurt), sum(result.hits for result in mutant.hurt)
-    verdict = "; ".join(violation.line for violation in found) or "[bold red]not noticed[/]"
-    return bool(found), f"{struck} faults struck: {verdict}"
+    return True, f"{struck} faults struck: {'; '.join(violation.line for violation in found)}"
 
 
-async def _played(folder: Path, seed: int, name: str, mutation: str | None) -> Compared:
-    """The faults under which `name` does harm, with that guarantee or without it."""
-    plan, until = windows(MUTATIONS[name]), monotonic() + PROOF_SECONDS
-    asked = Comparison(folder, seed, plan, until, mutation, patience=PATIENCE_SECONDS)
-    return await side_by_side(asked, _silent, _silent)
+async def _played(folder: Path, seed: int, plan: Sequence[Window], mutation: str | None) -> Compared:
+    """With every guarantee, or without one of them; no longer than until harm is seen."""
+    until, seen = monotonic() + PROOF_SECONDS, list[WindowResult]()
+
+    def enough(last: WindowResult) -> bool:
+        return bool(last.hits and harm(seen))
+
+    asked = Comparison(folder, seed, plan, until, mutation, patience=PATIENCE_SECONDS, enough=enough)
+    return await side_by_side(asked, _silent, seen.append)
 
 
 def failing(control: Compared) -> str | None:

@@ -46,6 +46,9 @@ class Comparison:
     patience: float | None = None
     """Seconds that the disturbed stack may take to settle, if others than usual."""
 
+    enough: Callable[[WindowResult], bool] = lambda _: False
+    """Whether a window showed what was to be seen, so that no other is played."""
+
 
 @dataclass
 class Compared:
@@ -190,7 +193,7 @@ async def _in_time(run: Run, window: Window, lead: Lead, until: float) -> Window
 
 
 async def _strike(run: Run, asked: Comparison, lead: Lead, compared: Compared, told: Told) -> None:
-    """Until all is played, the time is up, or somebody is stuck."""
+    """Until all is played, enough was seen, the time is up, or somebody is stuck."""
     for window in asked.plan:
         longest = max((result.took for result in compared.hurt[-RECENT:]), default=0.0)
         if not is_time_left(asked.until - monotonic(), longest):
@@ -205,7 +208,7 @@ async def _strike(run: Run, asked: Comparison, lead: Lead, compared: Compared, t
             return
         compared.hurt.append(result)
         told(result)
-        if result.is_stuck:
+        if result.is_stuck or asked.enough(result):
             return
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.embedded.mongod import REPLICA_SET
-from deploy.embedded.plan import ROOT, SERVICES, Plan, Ports
+from deploy.embedded.plan import PAGE, ROOT, SERVICES, Plan, Ports
 from deploy.embedded.ports import LOOPBACK
 from deploy.embedded.processes import Process, spawn, stop
 from deploy.embedded.services import ServiceProcess
@@ -25,10 +25,14 @@ REPLICAS = {
     "scheduler": "scheduler",
     "alerts": "alerts",
     "alerts-2": "alerts",
+    PAGE: PAGE,
 }
 """Replica → service."""
 
 PORTS_OF_A_STACK = 2 + 3 * (len(REPLICAS) + 1)
+SELDOM_FLUSHES = ("--journalCommitInterval", "500")
+"""As seldom as mongod can be told to write what nobody waits for: a kill loses that."""
+
 GUEST = "scheduler-2"
 """A replica that comes and goes."""
 
@@ -82,6 +86,7 @@ class ChaosStack(Stack):
         mutation: str | None = None,
     ) -> None:
         super().__init__(plan, say)
+        self.mongod.options = SELDOM_FLUSHES
         if mutation == CONSTANT_CLUSTER_ID:
             self.broker = ForgetfulBroker(plan.data / "broker", plan.ports.kafka, plan.logs / "kafka.log")
         self.links: dict[str, Links] = {}
@@ -91,7 +96,7 @@ class ChaosStack(Stack):
             self.replicas[name] = self._replica(name, service, first_port + 3 * place, mutation)
             if not replicated:  # nothing is to fail, so nothing stands between it and the servers
                 self.replicas[name].mongodb, self.replicas[name].kafka = self.mongod.uri, self.broker.address
-        chosen = REPLICAS if replicated else SERVICES
+        chosen = REPLICAS if replicated else (*SERVICES, PAGE)
         self.services = {name: self.replicas[name] for name in chosen}
 
     def _replica(self, name: str, service: str, port: int, mutation: str | None) -> Replica:
@@ -130,8 +135,8 @@ async def stacked(
 ) -> AsyncIterator[ChaosStack]:
     """A stack that is ready inside the block and gone after it, on `PORTS_OF_A_STACK` free ports."""
     first = first_port
-    ports = Ports({name: first + 2 + 3 * place for place, name in enumerate(SERVICES)}, first, first + 1)
-    plan = Plan(folder, ports, clock_file, chosen)
+    ports = Ports(_first_replicas(first + 2), first, first + 1)
+    plan = Plan(folder, ports, clock_file, chosen, page=True)
     with locked(folder):
         stack = ChaosStack(plan, say, first + 2, replicated=replicated, mutation=mutation)
         await stack.open_links()
@@ -143,3 +148,8 @@ async def stacked(
             if stack.guest.process is not None:
                 stop(stack.guest.process, within=3)
             await stack.close_links()
+
+
+def _first_replicas(first_port: int) -> dict[str, int]:
+    """Where each service answers: at the first of its replicas, whose name it has."""
+    return {name: first_port + 3 * place for place, name in enumerate(REPLICAS) if name in (*SERVICES, PAGE)}

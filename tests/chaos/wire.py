@@ -119,6 +119,11 @@ def transaction_of(frame: bytes) -> bytes:
     return session + frame.partition(b"txnNumber\x00")[2][:NUMBER_BYTES]
 
 
+def is_rename(frame: bytes) -> bool:
+    """A collection takes another one's name."""
+    return b"renameCollection\x00" in frame
+
+
 def is_relay_mark(frame: bytes) -> bool:
     """The relay's note that a batch is published: an update of the outbox that takes `pending` away."""
     return b"update\x00\x07\x00\x00\x00outbox\x00" in frame and b"$unset" in frame

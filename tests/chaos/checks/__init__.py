@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from tests.chaos.checks import crises, doubles, losses, order, timers
+from tests.chaos.checks import crises, doubles, losses, order, read_model, shown, timers
 from tests.chaos.checks.violation import Kind, Violation
 from tests.chaos.history import History
 
@@ -30,6 +30,13 @@ CHECKS: tuple[Check, ...] = (
     timers.wall_times,
     crises.crises,
     crises.strangers,
+    read_model.people,
+    read_model.doubles,
+    read_model.story,
+    read_model.positions,
+    read_model.order,
+    read_model.rebuilds,
+    shown.shown,
 )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.chaos.checks.violation import Violation
-from tests.chaos.history import History
+from tests.chaos.history import PAGE, History, Row
 
 State = dict[str, dict[str, Any]]
 """Part → whom or what → how it stands."""
@@ -51,7 +51,50 @@ def state(history: History, numbers: dict[str, int]) -> State:
         "appointments": schedules,
         "alerts": dict(alerts),
         "announced": dict(counts),
+        "shown": _shown(history, numbers),
     }
+
+
+def _shown(history: History, numbers: dict[str, int]) -> dict[str, Any]:
+    """The page's read model, person by person.
+
+    Left out is what two runs of the same seed may differ in: ids and what is sorted by them (of two equally
+    urgent alerts the one whose action is named), who was told (`NOT_COUNTED`), and moments: a lease or a
+    session that moved is announced again in another moment of the day.
+    """
+    told = Counter(
+        row["patient_id"]
+        for row in history.documents[f"{PAGE}.story"]
+        if row["type"] not in NOT_COUNTED and row["_id"].split("/")[1] not in history.strangers
+    )
+    return {
+        f"person {numbers.get(row['_id'], '?')}": [
+            row["phase"],
+            row["risk"],
+            sorted(referral["state"] for referral in row["referrals"]),
+            [_course(course) for course in sorted(row["courses"], key=lambda course: course["episode"])],
+            sorted(flag["severity"] for flag in row["flags"]),
+            sorted(" ".join((alert["kind"], alert["severity"], alert["state"])) for alert in row["alerts"]),
+            told[row["_id"]],
+        ]
+        for row in history.documents[f"{PAGE}.people"]
+        if row["_id"] not in history.strangers
+    }
+
+
+def _course(row: Row) -> list[Any]:
+    return [
+        [entered["phase"] for entered in row["phases"]],
+        row["attended"],
+        row["missed_in_a_row"],
+        row["sessions"],
+        row["focus"],
+        row["maintenance"],
+        row["hold"] and row["hold"]["reason"],
+        [(measure["instrument"], measure["total"]) for measure in row["measures"]],
+        sorted(mark["kind"] for mark in row["marks"]),
+        dict(sorted(Counter(appointment["status"] for appointment in row["appointments"]).items())),
+    ]
 
 
 Known = dict[tuple[str, str], Any]

@@ -2,7 +2,7 @@
 
 from random import Random
 
-from tests.chaos.faults import clocks, messages, network, points, processes, receivers, storage
+from tests.chaos.faults import clocks, messages, network, page, points, processes, receivers, storage
 from tests.chaos.faults.base import Act, Fault, Scene, nothing
 
 __all__ = ["FAMILIES", "FAULTS", "Act", "Fault", "Scene", "nothing", "pairs"]
@@ -28,6 +28,7 @@ FAMILIES: list[list[Fault]] = [
     processes.RESTARTED,
     processes.MONGOD,
     processes.BROKER,
+    page.ALL,
     points.COMMIT,
     points.RELAY,
     points.PAGE,

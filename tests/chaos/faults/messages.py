@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
+import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
@@ -97,9 +98,11 @@ async def reorder(scene: Scene) -> None:
             await writer.again(record)
         key = f"chaos-{uuid4().hex[:12]}".encode()
         if (record := _first(scene, b"ReferralReceived")) is not None:
+            nobody = {"patient_id": key.decode(), "referral_id": key.decode()}
+            value = orjson.dumps(orjson.loads(record.value) | nobody)
             for sequence in (2, 1):
                 headers = renamed(record.headers, key, sequence)
-                await writer.write(record, value=record.value, headers=headers, key=key, torn=False)
+                await writer.write(record, value=value, headers=headers, key=key, torn=False)
 
 
 async def tear(scene: Scene) -> None:

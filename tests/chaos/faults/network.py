@@ -24,7 +24,7 @@ async def _heal(scene: Scene, *, replicas: tuple[str, ...], link: Link) -> None:
         getattr(scene.stack.links[replica], link).heal()
 
 
-def _link(service: str, link: Link, mode: Mode, *, hold: float = HOLD_SECONDS) -> Fault:
+def between(service: str, link: Link, mode: Mode, *, hold: float = HOLD_SECONDS) -> Fault:
     """All replicas of a service are cut off from the server in the same way."""
     replicas = tuple(replica for replica, of in REPLICAS.items() if of == service)
     fail = partial(_fail, replicas=replicas, link=link, mode=mode)
@@ -51,17 +51,17 @@ DEAD_LETTER_TOPIC = Fault(
 )
 
 TO_MONGOD = [
-    _link("intake", "mongod", "half_open"),
-    _link("care_plan", "mongod", "frozen"),
-    _link("care_plan", "mongod", "cut", hold=2.0),
-    _link("scheduler", "mongod", "frozen"),
-    _link("alerts", "mongod", "frozen"),
-    _link("alerts", "mongod", "delay", hold=3.0),
+    between("intake", "mongod", "half_open"),
+    between("care_plan", "mongod", "frozen"),
+    between("care_plan", "mongod", "cut", hold=2.0),
+    between("scheduler", "mongod", "frozen"),
+    between("alerts", "mongod", "frozen"),
+    between("alerts", "mongod", "delay", hold=3.0),
 ]
 TO_BROKER = [
-    _link("intake", "broker", "frozen"),
-    _link("care_plan", "broker", "frozen"),
-    _link("scheduler", "broker", "half_open"),
-    _link("alerts", "broker", "frozen"),
-    _link("alerts", "broker", "blackhole"),
+    between("intake", "broker", "frozen"),
+    between("care_plan", "broker", "frozen"),
+    between("scheduler", "broker", "half_open"),
+    between("alerts", "broker", "frozen"),
+    between("alerts", "broker", "blackhole"),
 ]

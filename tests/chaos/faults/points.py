@@ -30,7 +30,7 @@ def _proxy(scene: Scene, replica: str, link: Link) -> Proxy:
     return links.mongod if link == "mongod" else links.broker
 
 
-async def _wait_in(
+async def wait_in(
     scene: Scene, *, replicas: tuple[str, ...], link: Link, sign: Callable[[], Fits], swallow: bool
 ) -> None:
     """Kill whichever of the replicas comes by first."""
@@ -58,14 +58,14 @@ async def _come_by(fallen: asyncio.Event) -> None:
         raise PointNotReached from None
 
 
-def _point(name: str, replicas: tuple[str, ...], link: Link, fits: Fits, *, swallow: bool = True) -> Fault:
-    act = partial(_wait_in, replicas=replicas, link=link, sign=lambda: fits, swallow=swallow)
+def point(name: str, replicas: tuple[str, ...], link: Link, fits: Fits, *, swallow: bool = True) -> Fault:
+    act = partial(wait_in, replicas=replicas, link=link, sign=lambda: fits, swallow=swallow)
     return Fault(name, act, moment="step")
 
 
 async def _die_before_paging(scene: Scene) -> None:
     """A page is decided and committed; whoever did that dies before the commit's answer arrives."""
-    await _wait_in(scene, replicas=ALERTS, link="mongod", sign=PageCommit, swallow=False)
+    await wait_in(scene, replicas=ALERTS, link="mongod", sign=PageCommit, swallow=False)
 
 
 async def _die_when_paging(scene: Scene) -> None:
@@ -86,18 +86,18 @@ async def _die_when_paging(scene: Scene) -> None:
 
 
 COMMIT = [
-    _point("die before commit: care_plan", PLANS, "mongod", is_transaction_commit),
-    _point("die after commit: care_plan", PLANS, "mongod", is_transaction_commit, swallow=False),
-    _point("die before commit: scheduler", ("scheduler",), "mongod", is_transaction_commit),
+    point("die before commit: care_plan", PLANS, "mongod", is_transaction_commit),
+    point("die after commit: care_plan", PLANS, "mongod", is_transaction_commit, swallow=False),
+    point("die before commit: scheduler", ("scheduler",), "mongod", is_transaction_commit),
 ]
 RELAY = [
-    _point("die between commit and publish: intake", ("intake",), "broker", is_produce),
-    _point("die between commit and publish: care_plan", PLANS, "broker", is_produce),
-    _point("die between publish and mark: intake", ("intake",), "mongod", is_relay_mark),
-    _point("die between publish and mark: care_plan", PLANS, "mongod", is_relay_mark),
+    point("die between commit and publish: intake", ("intake",), "broker", is_produce),
+    point("die between commit and publish: care_plan", PLANS, "broker", is_produce),
+    point("die between publish and mark: intake", ("intake",), "mongod", is_relay_mark),
+    point("die between publish and mark: care_plan", PLANS, "mongod", is_relay_mark),
 ]
 PAGE = [
-    _point("die before offset commit: alerts", ALERTS, "broker", is_offset_commit),
+    point("die before offset commit: alerts", ALERTS, "broker", is_offset_commit),
     Fault("die between commit and page: alerts", _die_before_paging, moment="step"),
     Fault("die between page and record: alerts", _die_when_paging, moment="step"),
 ]

@@ -4,6 +4,7 @@ import signal
 from contextlib import suppress
 from functools import partial
 
+from deploy.embedded.plan import PAGE
 from deploy.embedded.probing import attempts
 from deploy.embedded.stack import Supervised
 from tests.chaos.faults.base import Fault, Moment, PointNotReached, Scene
@@ -77,8 +78,9 @@ async def _leave(scene: Scene) -> None:
 
 JOINS = Fault("replica joins and leaves", _join, _leave, hold=GUEST_STAYS_SECONDS, moment="step")
 
-KILLED = [killed(name) for name in REPLICAS]
-FROZEN = [frozen(name, STOPPED_SECONDS) for name in REPLICAS]
-RESTARTED = [restarted(name) for name in REPLICAS]
+OF_CARE = [name for name in REPLICAS if name != PAGE]
+KILLED = [killed(name) for name in OF_CARE]
+FROZEN = [frozen(name, STOPPED_SECONDS) for name in OF_CARE]
+RESTARTED = [restarted(name) for name in OF_CARE]
 MONGOD = [killed("mongod"), frozen("mongod", SERVER_STOPPED_SECONDS), restarted("mongod")]
 BROKER = [killed("broker"), frozen("broker", SERVER_STOPPED_SECONDS)]

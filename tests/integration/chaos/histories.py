@@ -10,6 +10,7 @@ from tests.chaos.history import Announced, History, Planted, Row, consumers_of
 from tests.chaos.ledger import Entry
 from tests.chaos.receivers import Page
 from tests.chaos.tap import Published
+from tests.integration.chaos.read_models import read_model
 
 NOW = datetime(2026, 11, 10, 23, 30, tzinfo=UTC)
 EPOCH, EARLIER = "kith-epoch-2", "kith-epoch-1"
@@ -106,13 +107,19 @@ def _pages() -> list[Page]:
     return [replace(page, answered=False, at=2.5), page, *torn]
 
 
-def _torn(n: int, planted: Planted, delivery: Row, crisis: Row) -> tuple[Row, Row, Row]:
-    """What becomes of a torn crisis message: an alert, a page, a letter."""
-    patient = {"patient_id": planted.key if planted.enveloped else "unknown"}
-    alert = {"_id": f"alr_torn_{n}", **patient, **crisis, "evidence": [{"id": f"letter_{n}"}]}
-    page = delivery | {"_id": f"dlv_torn_{n}", "alert_ids": [alert["_id"]], "attempts": 1, **patient}
+def _letter(service: str, planted: Planted) -> Row:
+    """What a group that reads its topic keeps of a torn message."""
     place = {"topic": planted.topic, "partition": 0, "offset": planted.offset, "epoch": EPOCH}
-    return alert, page, {"_id": f"letter_{n}", **place, "reason": "not_json"}
+    return {"_id": f"letter_{service}_{planted.offset}", **place, "reason": "not_json"}
+
+
+def _torn(n: int, planted: Planted, delivery: Row, crisis: Row) -> tuple[Row, Row]:
+    """What becomes of a torn crisis message: an alert, by everybody who set it aside, and a page."""
+    patient = {"patient_id": planted.key if planted.enveloped else "unknown"}
+    evidence = [{"id": _letter(service, planted)["_id"]} for service in consumers_of(planted.topic)]
+    alert = {"_id": f"alr_torn_{n}", **patient, **crisis, "evidence": evidence}
+    page = delivery | {"_id": f"dlv_torn_{n}", "alert_ids": [alert["_id"]], "attempts": 1, **patient}
+    return alert, page
 
 
 def _documents(announced: list[Announced]) -> dict[str, list[dict[str, Any]]]:
@@ -137,17 +144,20 @@ def _documents(announced: list[Announced]) -> dict[str, list[dict[str, Any]]]:
         "intake.referrals": [{"_id": REFERRAL, "stage": {"status": "completed"}, **person}],
         "care_plan.plans": [{"_id": PLAN, "referral_id": REFERRAL, "episode": 1, "origin": "intake",
                              "attended": 1, "phase": {"name": "initial"}, "contract": {"sessions": 16},
-                             **person}],
+                             "clinician_id": "cln_r01", "focus": ["grief"], **person}],
         "scheduler.schedules": [{"_id": PLAN, "clinician_id": "cln_r01", "started_at": NOW,
                                  "appointments": [appointment, other], "timers": [], **person}],
         "alerts.alerts": [{"_id": ALERT, **crisis, "evidence": [{"id": "flag_1"}], **person},
-                          *(alert for alert, _, _ in torn)],
-        "alerts.deliveries": [delivery, *(delivery for _, delivery, _ in torn)],
-        "alerts.dead_letters": [letter for _, _, letter in torn],
+                          *(alert for alert, _ in torn)],
+        "alerts.deliveries": [delivery, *(delivery for _, delivery in torn)],
         "intake.idempotency": [{"_id": "dev:POST /referrals:k-refer"}],
         "care_plan.idempotency": [{"_id": "dev:POST /plans/{plan_id}/sessions:k-session"}],
         "alerts.idempotency": [{"_id": "dev:POST /alerts/{alert_id}/acknowledge:k-acknowledge"}],
     }  # fmt: skip
+    for planted in (TORN, NAMELESS):
+        for consumer in consumers_of(planted.topic):
+            rows.setdefault(f"{consumer}.dead_letters", []).append(_letter(consumer, planted))
+    rows |= read_model(announced, rows)
     for what in announced:
         for consumer in consumers_of(what.topic):
             inbox = rows.setdefault(f"{consumer}.inbox", [])

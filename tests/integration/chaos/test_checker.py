@@ -9,10 +9,11 @@ import pytest
 
 from tests.chaos.checks import Kind, check
 from tests.chaos.checks.state import differences, state
-from tests.chaos.history import History
+from tests.chaos.history import Announced, History
 from tests.chaos.ledger import Entry
 from tests.integration.chaos import histories
 from tests.integration.chaos.histories import ALERT, DELIVERY, EPOCH, NOW, PLAN, REFERRAL, SESSION, clean
+from tests.integration.chaos.read_models import told_in_the_story
 
 Plant = Callable[[History], None]
 
@@ -39,7 +40,25 @@ def _record_gone(history: History) -> None:
 
 
 def _nobody_asked(history: History) -> None:
-    rows(history, "intake.referrals").append({"_id": "ref_9", "patient_id": "pat_9"})
+    refer_somebody_else(history)
+
+
+def refer_somebody_else(history: History) -> None:
+    """A referral that nothing was announced of, and that the page shows all the same."""
+    rows(history, "intake.referrals").append(
+        {"_id": "ref_9", "patient_id": "pat_9", "stage": {"status": "received"}}
+    )
+    referral = {"id": "ref_9", "state": "received"}
+    empty: dict[str, list[Any]] = {"courses": [], "flags": [], "alerts": []}
+    rows(history, "dashboard.people").append({"_id": "pat_9", "risk": 9, "referrals": [referral], **empty})
+
+
+def show(history: History, event: Announced) -> None:
+    """The page has read it, and tells it."""
+    rows(history, "dashboard.story").append(told_in_the_story(event))
+    inbox, stream = rows(history, "dashboard.inbox"), f"{event.topic}|{event.subject}"
+    inbox[:] = [row for row in inbox if row["_id"] != stream]
+    inbox.append({"_id": stream, "sequence": event.sequence})
 
 
 def _not_published(history: History) -> None:
@@ -190,6 +209,8 @@ def join(history: History, asked_at: float) -> None:
     rows(history, "care_plan.idempotency").append({"_id": "dev:POST /plans/{plan_id}/crisis-flag:k-flag"})
     rows(history, "alerts.inbox").append({"_id": f"care-plan.crisis-flags|{PLAN}", "sequence": 1})
     rows(history, "alerts.alerts")[0]["evidence"].append({"id": "flag_2"})
+    show(history, history.announced[-1])
+    shown_person(history)["flags"].append({"id": "flag_2", "severity": "moderate"})
 
 
 def _joined_and_not_paged_again(history: History) -> None:
@@ -243,6 +264,101 @@ def _letter_too_many(history: History) -> None:
     rows(history, "scheduler.dead_letters").append({**letter, "_id": "letter_9", "offset": 9})
 
 
+def _letter_of_the_page_gone(history: History) -> None:
+    rows(history, "dashboard.dead_letters").clear()
+
+
+def shown_person(history: History) -> dict[str, Any]:
+    return next(row for row in rows(history, "dashboard.people") if row["_id"] == histories.PATIENT)
+
+
+def shown_course(history: History) -> dict[str, Any]:
+    course: dict[str, Any] = shown_person(history)["courses"][0]
+    return course
+
+
+def _nobody_shown(history: History) -> None:
+    rows(history, "dashboard.people").clear()
+
+
+def _somebody_else_shown(history: History) -> None:
+    rows(history, "dashboard.people").append({**shown_person(history), "_id": "pat_9"})
+
+
+def _course_of_two_people(history: History) -> None:
+    other = next(row for row in rows(history, "dashboard.people") if row["_id"] != histories.PATIENT)
+    other["courses"].append(shown_course(history))
+
+
+def _appointment_shown_twice(history: History) -> None:
+    shown_course(history)["appointments"].append(shown_course(history)["appointments"][0])
+
+
+def _told_twice(history: History) -> None:
+    rows(history, "dashboard.story").append(
+        {**rows(history, "dashboard.story")[0], "_id": "intake.referrals/ref_1/9"}
+    )
+
+
+def _referral_not_shown(history: History) -> None:
+    shown_person(history)["referrals"].clear()
+
+
+def _flag_not_shown(history: History) -> None:
+    shown_person(history)["flags"].clear()
+
+
+def _shown_in_another_phase(history: History) -> None:
+    shown_course(history)["phases"].append({"phase": "middle"})
+
+
+def _shown_as_planned(history: History) -> None:
+    shown_course(history)["appointments"][0]["status"] = "planned"
+
+
+def _alert_shown_as_open(history: History) -> None:
+    rows(history, "dashboard.alerts")[0]["state"] = "open"
+
+
+def _crisis_not_shown_on_the_person(history: History) -> None:
+    shown_person(history)["alerts"] = []
+
+
+def _crisis_not_first_in_the_caseload(history: History) -> None:
+    shown_person(history)["risk"] = 12
+
+
+def _rebuilt_otherwise(history: History) -> None:
+    sums = {"checksum_before": "1", "checksum_after": "2"}
+    rows(history, "dashboard.rebuilds").append({"run": "r1", "stage": "done", "equal": False, **sums})
+
+
+def _not_told(history: History) -> None:
+    del rows(history, "dashboard.story")[3]
+
+
+def _told_without_being_announced(history: History) -> None:
+    told = rows(history, "dashboard.story")
+    told.append({**told[0], "_id": "intake.referrals/ref_9/1", "message_id": "another"})
+
+
+def _told_otherwise(history: History) -> None:
+    rows(history, "dashboard.story")[1]["type"] = "IntakeDeclined"
+
+
+def _page_left_behind(history: History) -> None:
+    next(row for row in rows(history, "dashboard.inbox") if PLAN in row["_id"])["sequence"] -= 1
+
+
+def _page_ahead_of_the_log(history: History) -> None:
+    rows(history, "dashboard.inbox").append({"_id": "care-plan.plans|pln_9", "sequence": 1})
+
+
+def _shown_out_of_order(history: History) -> None:
+    told = rows(history, "dashboard.alerts")[0]["told"]
+    told.insert(0, {"delivery_id": "dlv_9"})
+
+
 PLANTED: list[tuple[Kind, Plant]] = [
     ("acknowledged_request_lost", _answer_gone),
     ("acknowledged_request_lost", _record_gone),
@@ -287,6 +403,26 @@ PLANTED: list[tuple[Kind, Plant]] = [
     ("crisis_not_paged", _joined_at_once_and_paged_for_one),
     ("dead_letter_missing", _letter_gone),
     ("dead_letter_unexpected", _letter_too_many),
+    ("dead_letter_missing", _letter_of_the_page_gone),
+    ("person_missing", _nobody_shown),
+    ("person_invented", _somebody_else_shown),
+    ("shown_twice", _course_of_two_people),
+    ("shown_twice", _appointment_shown_twice),
+    ("shown_twice", _told_twice),
+    ("shown_wrong", _referral_not_shown),
+    ("shown_wrong", _flag_not_shown),
+    ("shown_wrong", _shown_in_another_phase),
+    ("shown_wrong", _shown_as_planned),
+    ("shown_wrong", _alert_shown_as_open),
+    ("shown_wrong", _crisis_not_shown_on_the_person),
+    ("shown_wrong", _crisis_not_first_in_the_caseload),
+    ("shown_wrong", _rebuilt_otherwise),
+    ("story_incomplete", _not_told),
+    ("story_invented", _told_without_being_announced),
+    ("story_invented", _told_otherwise),
+    ("position_wrong", _page_left_behind),
+    ("position_wrong", _page_ahead_of_the_log),
+    ("order_broken", _shown_out_of_order),
 ]
 
 BY_THE_RUN: set[Kind] = {"stuck", "not_ready", "state_differs"}
@@ -336,7 +472,7 @@ def test_a_request_that_stayed_unknown_may_have_had_its_effect() -> None:
     history = clean()
     unknown = [Entry("unknown", "k-9", "intake", "POST", "/referrals", 1, "", 1.0)]
     history.entries += unknown
-    rows(history, "intake.referrals").append({"_id": "ref_9", "patient_id": "pat_9"})
+    refer_somebody_else(history)
     assert check(history) == []
 
 
@@ -349,6 +485,14 @@ def test_two_states_differ_where_one_person_stands_elsewhere() -> None:
     assert found.ids == ("plans", "person 1 episode 1")
     assert REFERRAL not in found.evidence
     assert list(differences(state(clean(), numbers), state(undisturbed, numbers))) == []
+
+
+def test_two_states_differ_where_the_page_shows_somebody_otherwise() -> None:
+    numbers = {histories.PATIENT: 1}
+    undisturbed, other = clean(), clean()
+    shown_course(other)["missed_in_a_row"] = 1
+    (found,) = differences(state(other, numbers), state(undisturbed, numbers))
+    assert found.ids == ("shown", "person 1")
 
 
 def test_violations_name_ids_and_numbers() -> None:

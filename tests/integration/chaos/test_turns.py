@@ -1,7 +1,10 @@
 """In which order faults strike, and what a run says of those it had no time for."""
 
 import math
+from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
 
 from tests.chaos.checks import Violation
 from tests.chaos.faults import FAMILIES, FAULTS
@@ -9,8 +12,16 @@ from tests.chaos.figures import NEVER_REACHED, WindowResult
 from tests.chaos.options import SHORT_MINUTES, SOAK_MINUTES, minutes, options
 from tests.chaos.prove import failing, harm
 from tests.chaos.report import not_reached, summary
-from tests.chaos.side_by_side import AHEAD, OVERTIME_SECONDS, Compared, Lead, is_time_left
-from tests.chaos.timeline import AUTUMN, CHANGES, SPRING, windows
+from tests.chaos.side_by_side import (
+    AHEAD,
+    OVERTIME_SECONDS,
+    Compared,
+    Comparison,
+    Lead,
+    _strike,
+    is_time_left,
+)
+from tests.chaos.timeline import AUTUMN, CHANGES, SPRING, Window, windows
 from tests.chaos.turns import every_fault, in_turn, kind
 
 SEED, PAIRS = 7, 4
@@ -90,6 +101,23 @@ async def test_the_undisturbed_run_plays_no_more_than_is_asked_for() -> None:
     assert await lead.may_go_on()
     lead.end()
     assert not await lead.may_go_on()
+
+
+@dataclass
+class Plays:
+    """As much of a run as striking needs: every window is played and strikes."""
+
+    async def window(self, window: Window, **_: object) -> WindowResult:
+        return WindowResult(window.number, window.faults, "", hits=1)
+
+
+async def test_nothing_more_is_struck_when_enough_was_seen() -> None:
+    plan, lead, compared = windows([("kill mongod",)] * 4), Lead(), Compared()
+    for _ in plan:
+        lead.tell({})
+    asked = Comparison(Path(), SEED, plan, math.inf, enough=lambda result: result.number == 2)
+    await _strike(cast(Any, Plays()), asked, lead, compared, lambda _: None)
+    assert [result.number for result in compared.hurt] == [0, 1, 2]
 
 
 def test_a_run_without_a_word_about_its_length_is_the_short_form() -> None:

@@ -1,7 +1,7 @@
 """The read model is dropped and built anew, while the old one serves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import chain, count
@@ -11,11 +11,12 @@ from aiokafka import AIOKafkaProducer
 
 from services.dashboard import gates
 from services.dashboard.app import build
-from services.dashboard.runs import OVER, RUNS, Runs
+from services.dashboard.runs import OVER, REPLACING, RUNS, Runs
 from services.dashboard.tally import checksum
 from shared.messaging.envelope import Envelope
 from shared.messaging.publishing import Publisher
 from shared.messaging.work import Conflict
+from shared.mongo import MongoDatabase, PyMongoError
 from tests.integration.dashboard.conftest import Dashboard
 from tests.support.courses import history
 from tests.support.eventually import eventually
@@ -249,6 +250,99 @@ async def test_a_rebuild_whose_replica_went_away_has_failed_and_another_one_may_
     assert "went away" in str(found.problem)
     assert (await rebuilt(dashboard))["run"] != lost.run
     assert not await runs.keep(lost), "who comes back finds that it is not theirs any more"
+
+
+async def half_of_them(database: MongoDatabase, names: Sequence[str], prefix: str) -> None:
+    """As far as a process came that died over it."""
+    for name in names[:2]:
+        await database.db[prefix + name].rename(name, dropTarget=True)
+    raise PyMongoError
+
+
+async def left_half_way(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The run that was begun and is not finished."""
+    monkeypatch.setattr(MongoDatabase, "replace_collections", half_of_them)
+    async with dashboard.as_("engineer") as engineer:
+        run: str = (await engineer.post("/rebuild")).json()["run"]
+
+    async def is_left() -> bool:
+        return await dashboard.database[RUNS].find_one({"stage": REPLACING, "until": OVER}) is not None
+
+    await eventually(is_left, within=60, pause=0.1, that="replacing is left half way")
+    monkeypatch.undo()
+    return run
+
+
+@asynccontextmanager
+async def another_process(dashboard: Dashboard) -> AsyncIterator[None]:
+    """What a replica does by itself; it need not be the one that was asked."""
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(run(stop)) for run in dashboard.service.background]
+    yield
+    stop.set()
+    await asyncio.wait(tasks, timeout=5)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_a_read_model_that_was_left_half_replaced_is_finished_and_nothing_counts_twice(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = everything("pat_1", "pat_2")
+    await dashboard.publish(messages)
+    await dashboard.take(messages[:-3])
+    run = await left_half_way(dashboard, monkeypatch)
+    with pytest.raises(Conflict):
+        await dashboard.take(messages[-3:])
+    async with another_process(dashboard):
+        known = await ended(dashboard, run)
+    assert (known["stage"], known["equal"]) == ("done", True), known
+    assert await leftovers(dashboard) == []
+    await dashboard.take(messages[-3:])
+    after = await checksum(dashboard.database)
+    await rebuilt(dashboard)
+    assert await checksum(dashboard.database) == after
+
+
+async def test_no_rebuild_is_begun_over_one_that_was_left_half_replaced(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    messages = everything("pat_1")
+    await dashboard.publish(messages)
+    await dashboard.take(messages)
+    run = await left_half_way(dashboard, monkeypatch)
+    async with dashboard.as_("engineer") as engineer:
+        again = await engineer.post("/rebuild")
+    assert (again.status_code, again.json()["run"], again.json()["stage"]) == (200, run, REPLACING)
+
+
+async def test_what_was_left_before_anything_was_replaced_stays_as_it_was(dashboard: Dashboard) -> None:
+    messages = everything("pat_1")
+    await dashboard.take(messages)
+    before = await checksum(dashboard.database)
+    lost = await Runs(dashboard.database, dashboard.service.settings.instance).begin()
+    assert lost is not None
+    await dashboard.database[RUNS].update_one({}, {"$set": {"stage": REPLACING}})
+    await dashboard.database.db[f"{lost.prefix}people"].insert_one({"_id": "nobody"})
+    async with another_process(dashboard):
+        known = await ended(dashboard, lost.run)
+    assert (known["stage"], known["problem"]) == (
+        "failed",
+        "somebody may have written meanwhile: rebuild again",
+    )
+    assert await checksum(dashboard.database) == before
+
+
+async def test_a_beat_that_comes_late_does_not_draw_the_bolt(dashboard: Dashboard) -> None:
+    database = dashboard.database
+    await gates.close(database, "one")
+    assert await gates.bolt(database, "one")
+    assert await gates.keep_closed(database, "one")
+    untils = [row["closed_until"] for row in await dashboard.stored(gates.GATES)]
+    assert untils == [gates.FOR_GOOD] * gates.GATE_COUNT
+    await gates.open_again(database, "one")
+    assert not await gates.bolt(database, "one")
 
 
 async def test_only_engineers_rebuild(dashboard: Dashboard) -> None:
