@@ -1,6 +1,5 @@
 """The dead man's switch: a heartbeat only while a crisis would reach somebody."""
 
-import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -15,13 +14,14 @@ from fastapi import FastAPI, Response
 from deploy.embedded.plan import ROOT
 from deploy.embedded.ports import LOOPBACK, free_ports
 from deploy.embedded.processes import spawn
+from deploy.watchdog.reserved import CLINIC, with_reserved_clinic
 from tests.integration.alerts.receivers import Hook, hook
 from tests.support.eventually import eventually
 from tests.support.http_wire import serving
 from tests.support.world import World, world
 from tests.unit.alerts.test_policy import SECRET
 
-CLINIC = "watchdog"
+CONFIG = ROOT / "deploy" / "config"
 
 
 @dataclass
@@ -38,35 +38,6 @@ class Watched:
             text = (await client.get(self.metrics)).text
         rows = [line for line in text.splitlines() if line.startswith("kith_watchdog_rounds_total{")]
         return {row.split('"')[1]: float(row.rsplit(" ", 1)[1]) for row in rows}
-
-
-def _with_a_test_clinic(folder: Path, receiver: Hook) -> tuple[str, str]:
-    """Clinics and on-call files as shipped, and the reserved clinic with one test receiver."""
-    clinics = json.loads((ROOT / "deploy/config/clinics.json").read_text())
-    policy = json.loads((ROOT / "deploy/config/on_call.json").read_text())
-    clinics["clinics"].append(
-        {
-            "id": CLINIC,
-            "name": "Watchdog",
-            "zone": "UTC",
-            "hours": {"days": ["mon"], "opens": "09:00", "closes": "17:00"},
-            "slot_minutes": 60,
-            "holidays": {"country": "US"},
-            "clinicians": [{"id": "cln_watchdog", "leave": []}],
-        }
-    )
-    policy["clinics"][CLINIC] = [
-        {
-            "id": "con_watchdog",
-            "subject": "watchdog",
-            "roles": ["on_call", "backup", "supervisor", "coordinator"],
-            "channels": [{"kind": "webhook", "to": receiver.url}],
-        }
-    ]
-    paths = folder / "clinics.json", folder / "on_call.json"
-    for path, content in zip(paths, (clinics, policy), strict=True):
-        path.write_text(json.dumps(content))
-    return str(paths[0]), str(paths[1])
 
 
 @asynccontextmanager
@@ -87,9 +58,11 @@ async def _heartbeats() -> AsyncIterator[tuple[str, list[str]]]:
 async def watched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Watched]:
     folder = tmp_path_factory.mktemp("watched")
     async with hook() as receiver, _heartbeats() as (address, beats):
-        clinics, on_call = _with_a_test_clinic(folder, receiver)
-        alerts = {"on_call_file": on_call, "webhook_secret": SECRET, "allow_private_webhooks": "true"}
-        async with world(folder / "kith", everywhere={"clinics_file": clinics}, alerts=alerts) as kith:
+        clinics, on_call = with_reserved_clinic(
+            CONFIG / "clinics.json", CONFIG / "on_call.json", folder, receiver.url
+        )
+        alerts = {"on_call_file": str(on_call), "webhook_secret": SECRET, "allow_private_webhooks": "true"}
+        async with world(folder / "kith", everywhere={"clinics_file": str(clinics)}, alerts=alerts) as kith:
             port = free_ports(1)
             environment = os.environ | {
                 "KITH_WATCHDOG_INTAKE_URL": kith.stack.services["intake"].address,
