@@ -18,6 +18,7 @@ from benchmarks.topics import Shortfall
 
 NAMES = {
     "consume": "consume.run",
+    "scaling": "scaling.run",
     "course": "whole.course",
     "crisis": "whole.crisis",
     "crisis_load": "whole.crisis_load",

@@ -16,7 +16,7 @@ from deploy.embedded.keys import DEVELOPERS, development_token
 SIGNING_KEY, JWKS = Path("/signing/development.json"), Path("/keys/jwks.json")
 """Two volumes: the services are given the public half alone."""
 
-CLINICS, ON_CALL = Path("/config/clinics.json"), Path("/config/on_call.json")
+CONFIG = Path("/config")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -50,14 +50,15 @@ def _token(role: str, clinic: str) -> None:
 
 def _prepare(demo: bool) -> None:
     from deploy.compose.prepare import prepare  # noqa: PLC0415  (as above)
-    from deploy.compose.receiving import write_files  # noqa: PLC0415
+    from deploy.compose.receiving import telephone  # noqa: PLC0415
+    from deploy.watchdog.clinic import write_files  # noqa: PLC0415
     from shared.errors import SettingRefused  # noqa: PLC0415
 
-    write_files(CLINICS, ON_CALL)
+    _, on_call = write_files(CONFIG, telephone())
     if demo:
         from deploy.compose.demo import set_the_stage  # noqa: PLC0415
 
-        set_the_stage(ON_CALL)
+        set_the_stage(on_call)
     try:
         asyncio.run(prepare(SIGNING_KEY, JWKS))
     except SettingRefused as refused:

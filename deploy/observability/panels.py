@@ -20,9 +20,25 @@ def quantile(share: float, metric: str, by: str) -> str:
     return f"histogram_quantile({share}, sum by ({by}, le) (rate({metric}_bucket[$__rate_interval])))"
 
 
+RARE = "15m"
+"""What happens a few times an hour leaves no line over the few seconds of `$__rate_interval`."""
+
+
+def rare_quantile(share: float, metric: str, by: str, chosen: str = "") -> str:
+    return f"histogram_quantile({share}, sum by ({by}, le) (increase({metric}_bucket{{{chosen}}}[{RARE}])))"
+
+
 def rate(metric: str, by: str, chosen: str = "") -> str:
     return f"sum by ({by}) (rate({metric}{{{chosen}}}[$__rate_interval]))"
 
+
+def or_zero(query: str, of: str) -> str:
+    """Errors that never happened have no series: a line at 0 for each of `of` says that somebody looks."""
+    return f"{query} or 0 * {of}"
+
+
+EVERY_SERVICE = "max by (service) (kith_ready)"
+ALL_REQUESTS = rate("kith_http_request_seconds_count", "service")
 
 SIGNALS = [
     Panel("Up and ready", "short", {"{{service}} {{check}}": "min by (service, check) (kith_ready)"}),
@@ -46,20 +62,32 @@ SIGNALS = [
         "Errors: answers of 5xx",
         "percentunit",
         {
-            "{{service}}": rate("kith_http_request_seconds_count", "service", 'status=~"5.."')
-            + " / "
-            + rate("kith_http_request_seconds_count", "service")
+            "{{service}}": "({}) / {}".format(
+                or_zero(rate("kith_http_request_seconds_count", "service", 'status=~"5.."'), ALL_REQUESTS),
+                ALL_REQUESTS,
+            )
         },
         0.01,
     ),
     Panel(
         "Errors: tried again",
         "ops",
-        {"{{service}} {{what}} {{error}}": rate("kith_retries_total", "service, what, error")},
+        {
+            "{{service}} {{what}} {{error}}": or_zero(
+                rate("kith_retries_total", "service, what, error"), EVERY_SERVICE
+            )
+        },
         0.1,
     ),
     Panel(
-        "Errors: set aside", "ops", {"{{group}} {{reason}}": rate("kith_dead_letters_total", "group, reason")}
+        "Errors: set aside since the start",
+        "short",
+        {
+            "{{group}} {{reason}}": or_zero(
+                "sum by (group, reason) (kith_dead_letters_total)", "max by (group) (kith_consumer_lag)"
+            )
+        },
+        says="A count, not a rate: a rate does not see the first of its kind.",
     ),
     Panel(
         "Saturation: event loop, 95 %",
@@ -93,46 +121,53 @@ SIGNALS = [
     ),
 ]
 
+REAL = 'kind="crisis"'
+"""A person's: the watchdog answers its own at once."""
+
 CRISIS = [
     Panel(
-        "Flag to first attempt and first page delivered, slowest",
+        "Flag to first attempt and first page, slowest of 15 min",
         "s",
-        {"{{stage}}": quantile(1, "kith_crisis_time_to_page_seconds", "stage")},
+        {"{{stage}}": rare_quantile(1, "kith_crisis_time_to_page_seconds", "stage")},
         30,
         "Points lead to traces.",
     ),
     Panel("Crises nobody has taken", "short", {"crises": "max(kith_crises_unacknowledged)"}),
     Panel("The oldest of them", "s", {"open for": "max(kith_crisis_oldest_unacknowledged_seconds)"}, 1200),
     Panel(
-        "Flag to page of the synthetic crisis, 90 %",
+        "Flag to page of the synthetic crisis, 90 % of 15 min",
         "s",
         {
-            "{{job}}": quantile(0.9, "kith_watchdog_time_to_page_seconds", "job"),
+            "{{job}}": rare_quantile(0.9, "kith_watchdog_time_to_page_seconds", "job"),
         },
         15,
     ),
     Panel(
         "Since the watchdog last succeeded",
         "s",
-        {"seconds": "time() - max(kith_watchdog_last_success_timestamp_seconds)"},
+        {"seconds": "clamp_max(time() - max(kith_watchdog_last_success_timestamp_seconds), 600)"},
         180,
+        "Ten minutes stand for longer, and for never.",
     ),
-    Panel("Watchdog's rounds", "ops", {"{{outcome}}": rate("kith_watchdog_rounds_total", "outcome")}),
     Panel(
-        "Acknowledged after, half and 95 %",
+        "Watchdog's rounds since the start",
+        "short",
+        {"{{outcome}}": "max by (outcome) (kith_watchdog_rounds_total)"},
+    ),
+    Panel(
+        "Crises acknowledged after, half and 95 % of 15 min",
         "s",
         {
-            "{{severity}} half": quantile(0.5, "kith_acknowledgement_seconds", "severity"),
-            "{{severity}} 95 %": quantile(0.95, "kith_acknowledgement_seconds", "severity"),
+            "{{severity}} half": rare_quantile(0.5, "kith_acknowledgement_seconds", "severity", REAL),
+            "{{severity}} 95 %": rare_quantile(0.95, "kith_acknowledgement_seconds", "severity", REAL),
         },
     ),
     Panel(
-        "Acknowledged in time or not, crises",
-        "ops",
+        "Crises acknowledged in time or not, of 15 min",
+        "short",
         {
-            "{{severity}} in time: {{in_time}}": rate(
-                "kith_acknowledgement_seconds_count", "severity, in_time", 'kind="crisis"'
-            )
+            "{{severity}} in time: {{in_time}}": "sum by (severity, in_time) "
+            f"(increase(kith_acknowledgement_seconds_count{{{REAL}}}[{RARE}]))"
         },
     ),
     Panel(
@@ -189,7 +224,13 @@ FLOW = [
         {"{{service}} crisis: {{crisis}}": "max by (service, crisis) (kith_dead_letters_open)"},
         0,
     ),
-    Panel("Books: difference", "short", {"{{kind}}": "kith:books_difference"}, 0),
+    Panel(
+        "Books: difference",
+        "short",
+        {"{{kind}}": "kith:books_difference"},
+        0,
+        "Where all services have counted at the same moment.",
+    ),
     Panel(
         "Books counted ago",
         "s",
@@ -199,7 +240,11 @@ FLOW = [
     Panel(
         "Decided not to act",
         "ops",
-        {"{{service}} {{decision}} {{reason}}": rate("kith_decisions_total", "service, decision, reason")},
+        {
+            "{{service}} {{decision}} {{reason}}": or_zero(
+                rate("kith_decisions_total", "service, decision, reason"), EVERY_SERVICE
+            )
+        },
     ),
 ]
 

@@ -1,8 +1,30 @@
 """The reserved clinic, for the two files that name clinics: nobody is on its roster but a test receiver."""
 
+import json
+from pathlib import Path
 from typing import Any
 
+from deploy.embedded.plan import ROOT
+
 CLINIC, CONTACT = "watchdog", "con_watchdog"
+SHIPPED = ROOT / "deploy" / "config"
+
+
+def write_files(folder: Path, receiver: str) -> tuple[Path, Path]:
+    """Clinics and on-call files as shipped, and the reserved clinic, which pages `receiver`, a URL."""
+    clinics = json.loads((SHIPPED / "clinics.json").read_text())
+    policy = json.loads((SHIPPED / "on_call.json").read_text())
+    return (
+        _write(folder / "clinics.json", with_clinic(clinics)),
+        _write(folder / "on_call.json", with_roster(policy, receiver)),
+    )
+
+
+def _write(path: Path, content: dict[str, Any]) -> Path:
+    """A service that starts meanwhile reads the old or the new, nothing between."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(content))
+    return draft.replace(path)
 
 
 def with_clinic(clinics: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import httpx2
 
 from deploy.demo.desks import Answered, Desks
 from tests.chaos.ledger import KEPT, KEPT_OF_REQUEST, Entry, Ledger, Outcome, now, said
+from tests.support.replicas import as_services
 
 PATIENCE_SECONDS = 120.0
 ANSWER_SECONDS = 5.0
@@ -117,29 +118,7 @@ class LedgerDesks(Desks):
 
     async def flows(self) -> list[dict[str, Any]]:
         """`GET /flow` of every replica, as one answer per service. Raises `ConnectionError`."""
-        merged: dict[str, dict[str, Any]] = {}
-        for flow in await super().flows():
-            service = flow["service"]
-            merged[service] = joined(merged[service], flow) if service in merged else flow
-        return list(merged.values())
-
-
-def joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Two replicas of a service as if they were one: what either does is done."""
-    dues = [flow["due"] for flow in (one, other) if flow["due"]]
-    return one | {
-        "busy": one["busy"] or other["busy"] or one["epoch"] != other["epoch"],
-        "outbox_pending": max(one["outbox_pending"], other["outbox_pending"]),
-        "held": max(one["held"], other["held"]),
-        "lag": one["lag"] + other["lag"],
-        "due": min(dues, key=datetime.fromisoformat, default=None),
-        "published": farthest(one["published"], other["published"]),
-        "consumed": farthest(one["consumed"], other["consumed"]),
-    }
-
-
-def farthest(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
-    return {place: max(one.get(place, 0), other.get(place, 0)) for place in {*one, *other}}
+        return as_services(await super().flows())
 
 
 def request_id(key: str) -> str:

@@ -1,31 +1,31 @@
 """This version and the next side by side, there and back, under load: nothing is lost or doubled."""
 
 import asyncio
-import itertools
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from deploy import books
 from deploy.embedded.plan import ROOT, Plan
 from deploy.embedded.ports import free_ports
 from deploy.embedded.processes import spawn
 from deploy.embedded.services import ServiceProcess
 from shared.messaging.topics import topics
-from shared.mongo import MongoDatabase
 from tests.support.eventually import eventually
 from tests.support.next_version import next_version
-from tests.support.world import CALM, LOW_MOOD, World, world
-
-AT_LEAST = 3
-"""Announcements of a version before the next step."""
-
-PACE = 0.5
-"""Seconds between referrals."""
+from tests.support.upgrading import (
+    Started,
+    counting,
+    everybody_has_a_course,
+    letters,
+    nothing_is_set_aside,
+    referred,
+    replay,
+)
+from tests.support.world import World, world
 
 
 def start_from(tree: Path, service: ServiceProcess) -> None:
@@ -71,98 +71,22 @@ async def reads_everything(kith: World, name: str) -> bool:
     return len(flow["consumed"]) == wanted
 
 
-class Load:
-    """Referrals at a steady pace, until told."""
-
-    def __init__(self, kith: World) -> None:
-        self._kith, self.people = kith, 0
-        self._enough = asyncio.Event()
-        self._working = asyncio.create_task(self._run())
-
-    async def end(self) -> None:
-        self._enough.set()
-        await self._working
-
-    async def _run(self) -> None:
-        for number in itertools.count():
-            if self._enough.is_set():
-                return
-            await self._kith.desks.send("intake", "POST", "/referrals", _form(number), key=f"person {number}")
-            self.people = number + 1
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._enough.wait(), PACE)
-
-
-@asynccontextmanager
-async def referred(kith: World) -> AsyncIterator[Load]:
-    load = Load(kith)
-    try:
-        yield load
-    finally:
-        await load.end()
-
-
-def _form(number: int) -> dict[str, object]:
-    return {
-        "clinic_id": "riverside",
-        "person": {"given_name": "Zuzanna", "family_name": f"Brzęczyszczykiewicz {number}"},
-        "age": 41,
-        "consent": True,
-        "screening": {"phq9": {"items": LOW_MOOD}, "cssrs": CALM},
-    }
-
-
-class Started:
-    """How many plans' starts were announced, by schema version."""
-
-    def __init__(self, database: MongoDatabase) -> None:
-        self._database = database
-
-    async def count(self, version: int) -> int:
-        chosen = {"events.type": "CarePlanStarted", "events.schema_version": version}
-        rows = await self._database.aggregate(
-            "outbox", [{"$unwind": "$events"}, {"$match": chosen}, {"$count": "events"}]
-        )
-        return int(rows[0]["events"]) if rows else 0
-
-    async def more(self, version: int) -> None:
-        """Wait until some more were announced in this version."""
-        target = await self.count(version) + AT_LEAST
-
-        async def enough() -> bool:
-            return await self.count(version) >= target
-
-        await eventually(enough, within=120, pause=0.2, that=f"plans started in version {version}")
-
-
-@asynccontextmanager
-async def counting(kith: World) -> AsyncIterator[Started]:
-    database = MongoDatabase(kith.stack.mongod.uri, "kith_care_plan")
-    try:
-        yield Started(database)
-    finally:
-        await database.close()
-
-
-async def letters(kith: World) -> list[dict[str, str]]:
-    """The scheduler's open dead letters."""
-    answer = await kith.desks.get("scheduler", "/dead-letters", role="engineer", limit=200)
-    found: list[dict[str, str]] = answer["items"]
-    return found
-
-
 async def test_versions_side_by_side_there_and_back_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     tree = await asyncio.to_thread(next_version, tmp_path / "next")
-    async with world(tmp_path / "stack") as kith, referred(kith) as load, counting(kith) as started:
+    async with (
+        world(tmp_path / "stack") as kith,
+        referred(kith.desks) as load,
+        counting(kith.stack.mongod.uri) as started,
+    ):
         await there(kith, started, tree)
         await back_in_the_wrong_order(kith, started)
         await there_again(kith, started, tree)
         await load.end()
         await kith.time.settle()
-        await replay(kith)
+        await replay(kith.desks)
         await kith.time.settle()
-        assert await letters(kith) == []
-        await everybody_has_a_course(kith, load.people)
+        await nothing_is_set_aside(kith.desks)
+        await everybody_has_a_course(kith.desks, load.people)
 
 
 async def there(kith: World, started: Started, tree: Path) -> None:
@@ -179,7 +103,7 @@ async def back_in_the_wrong_order(kith: World, started: Started) -> None:
     """The reader meets what it does not know, and sets it aside."""
     await roll(kith, "scheduler", ROOT)
     await started.more(2)
-    await eventually(partial(letters, kith), within=120, pause=0.2, that="something is set aside")
+    await eventually(partial(letters, kith.desks), within=120, pause=0.2, that="something is set aside")
     async with another_replica(kith, "care_plan", ROOT):
         await started.more(1)
     await roll(kith, "care_plan", ROOT)
@@ -190,21 +114,3 @@ async def there_again(kith: World, started: Started, tree: Path) -> None:
     await roll(kith, "scheduler", tree)
     await roll(kith, "care_plan", tree)
     await started.more(2)
-
-
-async def replay(kith: World) -> None:
-    found = await letters(kith)
-    assert {letter["reason"] for letter in found} == {"newer_schema"}
-    for letter in found:
-        path = f"/dead-letters/{letter['id']}/replay"
-        answer = await kith.desks.send("scheduler", "POST", path, role="engineer")
-        assert answer["outcome"] == "processed"
-
-
-async def everybody_has_a_course(kith: World, people: int) -> None:
-    plans = await kith.desks.all_pages("care_plan", "/plans")
-    assert len(plans) == len({plan["patient_id"] for plan in plans}) == people
-    for plan in plans:
-        assert len(await kith.appointments(plan["id"])) == plan["sessions"], plan["id"]
-    answers = [await kith.desks.get(service, "/books", role="engineer") for service in kith.stack.services]
-    assert [line for line in books.join(books.entries(answers)) if not line.balanced] == []

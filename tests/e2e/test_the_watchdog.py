@@ -1,6 +1,5 @@
 """The dead man's switch: a heartbeat only while a crisis would reach somebody."""
 
-import json
 import os
 import sys
 from collections.abc import AsyncIterator
@@ -15,7 +14,7 @@ from fastapi import FastAPI, Response
 from deploy.embedded.plan import ROOT
 from deploy.embedded.ports import LOOPBACK, free_ports
 from deploy.embedded.processes import spawn
-from deploy.watchdog.clinic import CLINIC, with_clinic, with_roster
+from deploy.watchdog.clinic import CLINIC, write_files
 from tests.integration.alerts.receivers import Hook, hook
 from tests.support.eventually import eventually
 from tests.support.http_wire import serving
@@ -39,16 +38,6 @@ class Watched:
         return {row.split('"')[1]: float(row.rsplit(" ", 1)[1]) for row in rows}
 
 
-def _with_a_test_clinic(folder: Path, receiver: Hook) -> tuple[str, str]:
-    """Clinics and on-call files as shipped, and the reserved clinic with one test receiver."""
-    clinics = json.loads((ROOT / "deploy/config/clinics.json").read_text())
-    policy = json.loads((ROOT / "deploy/config/on_call.json").read_text())
-    paths = folder / "clinics.json", folder / "on_call.json"
-    for path, content in zip(paths, (with_clinic(clinics), with_roster(policy, receiver.url)), strict=True):
-        path.write_text(json.dumps(content))
-    return str(paths[0]), str(paths[1])
-
-
 @asynccontextmanager
 async def _heartbeats() -> AsyncIterator[tuple[str, list[str]]]:
     beats: list[str] = []
@@ -67,9 +56,9 @@ async def _heartbeats() -> AsyncIterator[tuple[str, list[str]]]:
 async def watched(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Watched]:
     folder = tmp_path_factory.mktemp("watched")
     async with hook() as receiver, _heartbeats() as (address, beats):
-        clinics, on_call = _with_a_test_clinic(folder, receiver)
-        alerts = {"on_call_file": on_call, "webhook_secret": SECRET, "allow_private_webhooks": "true"}
-        async with world(folder / "kith", everywhere={"clinics_file": clinics}, alerts=alerts) as kith:
+        clinics, on_call = write_files(folder, receiver.url)
+        alerts = {"on_call_file": str(on_call), "webhook_secret": SECRET, "allow_private_webhooks": "true"}
+        async with world(folder / "kith", everywhere={"clinics_file": str(clinics)}, alerts=alerts) as kith:
             port = free_ports(1)
             environment = os.environ | {
                 "KITH_WATCHDOG_INTAKE_URL": kith.stack.services["intake"].address,

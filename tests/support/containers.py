@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import docker
 from docker.errors import DockerException, ImageNotFound
 from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
 
 from deploy.embedded.servers import NotReady, attempts, create_topics, free_ports
 from shared.messaging.topics import topics
@@ -15,6 +16,11 @@ from shared.mongo import MongoDatabase, PyMongoError
 
 KAFKA, MONGO = "apache/kafka:4.1.0", "mongo:8.0"
 READY_SECONDS = 90.0
+
+KAFKA_INSIDE = "kafka:9094"
+"""Where a broker is for containers on its network."""
+
+MONGODB_INSIDE = "mongodb://mongo:27017/?directConnection=true"
 
 
 def missing() -> str:
@@ -38,11 +44,11 @@ class ApacheKafka:
 
 
 @asynccontextmanager
-async def apache_kafka() -> AsyncIterator[ApacheKafka]:
+async def apache_kafka(network: Network | None = None) -> AsyncIterator[ApacheKafka]:
     port = free_ports(1)
     address = f"127.0.0.1:{port}"
-    container = DockerContainer(KAFKA).with_bind_ports(9092, port)
-    container.with_env("KAFKA_ADVERTISED_LISTENERS", f"PLAINTEXT://{address}")
+    container = _joining(network, DockerContainer(KAFKA).with_bind_ports(9092, port), "kafka")
+    container.with_env("KAFKA_ADVERTISED_LISTENERS", f"PLAINTEXT://{address},INSIDE://{KAFKA_INSIDE}")
     for name, value in KAFKA_SETTINGS.items():
         container.with_env(f"KAFKA_{name}", value)
     container.with_command(["bash", "-f", "/etc/kafka/docker/run"])  # as in docker-compose.yml
@@ -61,9 +67,9 @@ async def apache_kafka() -> AsyncIterator[ApacheKafka]:
 KAFKA_SETTINGS = {
     "NODE_ID": "1",
     "PROCESS_ROLES": "broker,controller",
-    "LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
+    "LISTENERS": "PLAINTEXT://:9092,INSIDE://:9094,CONTROLLER://:9093",
     "CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-    "LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+    "LISTENER_SECURITY_PROTOCOL_MAP": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,INSIDE:PLAINTEXT",
     "CONTROLLER_QUORUM_VOTERS": "1@localhost:9093",
     "OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
     "TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",
@@ -74,15 +80,20 @@ KAFKA_SETTINGS = {
 
 
 @asynccontextmanager
-async def mongodb() -> AsyncIterator[str]:
+async def mongodb(network: Network | None = None) -> AsyncIterator[str]:
     """The URI of a replica set of one."""
     port = free_ports(1)
-    container = DockerContainer(MONGO).with_bind_ports(27017, port)
+    container = _joining(network, DockerContainer(MONGO).with_bind_ports(27017, port), "mongo")
     container.with_command(["--replSet", "rs0", "--setParameter", "transactionLifetimeLimitSeconds=3"])
     async with running(container):
         uri = f"mongodb://127.0.0.1:{port}/?directConnection=true"
         await _become_primary(uri, lambda: said(container))
         yield uri
+
+
+def _joining(network: Network | None, container: DockerContainer, name: str) -> DockerContainer:
+    """On the network, where there is one, as `name`."""
+    return container if network is None else container.with_network(network).with_network_aliases(name)
 
 
 async def _become_primary(uri: str, said: Callable[[], str]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.integration.containers.building import build_image
 from tests.integration.containers.secured import Secured, secured_kafka
 from tests.support.containers import missing
 
@@ -13,6 +14,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if here and (why := missing()):
         for item in here:
             item.add_marker(pytest.mark.skip(reason=why))
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    return build_image()
 
 
 @pytest.fixture(scope="session")

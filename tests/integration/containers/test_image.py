@@ -1,40 +1,15 @@
 """The image as it runs: each service alone, no root, nothing to build with, nothing to write on."""
 
 import json
-import subprocess
-from pathlib import Path
 
 import pytest
 
 from deploy.embedded.plan import PAGE, SERVICES
+from tests.integration.containers.building import docker
 
-ROOT = Path(__file__).parents[3]
-IMAGE = "kith:test"
-BUILD_SECONDS, RUN_SECONDS = 900, 120
 TOOLS = ("pip", "pip3", "gcc", "cc", "make", "git", "curl", "wget")
 
 OURS = "[m for m in sys.modules if m.split('.')[0] in ('services', 'shared', 'deploy')]"
-
-
-def docker(*arguments: str, within: float = RUN_SECONDS) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(  # noqa: S603  (a fixed program, our own arguments)
-        ["docker", *arguments],  # noqa: S607  (wherever the engine's client is)
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=within,
-        check=False,
-    )
-
-
-@pytest.fixture(scope="session")
-def image() -> str:
-    """Built as CI builds it; layers that are there already are used."""
-    built = docker(
-        *("build", "--network", "host", "-t", IMAGE, "-f", "deploy/Dockerfile", "."), within=BUILD_SECONDS
-    )
-    assert built.returncode == 0, built.stdout[-2000:] + built.stderr[-2000:]
-    return IMAGE
 
 
 def python(image: str, code: str) -> str:

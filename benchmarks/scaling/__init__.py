@@ -1,0 +1,1 @@
+"""The care_plan service on more partitions and with a second replica: what an event costs then."""

@@ -1,0 +1,136 @@
+"""The benchmark `scaling`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks import rounds
+from benchmarks.consume import verifying
+from benchmarks.consume.intakes import envelopes
+from benchmarks.lab import Lab, laboratory
+from benchmarks.machine import machine
+from benchmarks.results import Ratio, Result, Side
+from benchmarks.scale import Scale
+from benchmarks.scaling.partitions import declared
+from benchmarks.scaling.replicas import Replica, standing_still, working
+from benchmarks.statistics import Figure, ratio
+from benchmarks.topics import Shortfall, produce
+from benchmarks.watching import Course, Watch
+from deploy.embedded.servers import Broker
+from shared.messaging.envelope import Envelope
+from shared.mongo import MongoDatabase
+
+NAME, TITLE = "scaling", "What an event costs on more partitions, and with a second replica"
+COST, RATE = "all µs", "events/s"
+NOTE = "care_plan as it ships; in its group before the backlog is there"
+SECOND_REPLICA, MORE_PARTITIONS = 1.3, 1.2
+TWO_CORES = (
+    "all processes share two cores, which one replica and its servers keep busy: a second replica cannot be "
+    "faster here. What can be seen is whether an event costs the same"
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    partitions: int
+    replicas: int
+
+    @property
+    def name(self) -> str:
+        partitions = f"{self.partitions} partition{'s' if self.partitions > 1 else ''}"
+        return f"{partitions}, {'two replicas' if self.replicas > 1 else 'one replica'}"
+
+
+ONE, THREE, TWELVE = (Shape(partitions, 1) for partitions in (1, 3, 12))
+ONE_SPARE, THREE_BOTH, TWELVE_BOTH = (Shape(partitions, 2) for partitions in (1, 3, 12))
+SHAPES = (ONE, THREE, TWELVE, ONE_SPARE, THREE_BOTH, TWELVE_BOTH)
+
+GOALS: tuple[tuple[Shape, Shape, float | None], ...] = (
+    (THREE, ONE, None),
+    (TWELVE, ONE, MORE_PARTITIONS),
+    (ONE_SPARE, ONE, None),
+    (THREE_BOTH, THREE, SECOND_REPLICA),
+    (TWELVE_BOTH, TWELVE, SECOND_REPLICA),
+)
+
+
+async def run(scale: Scale, say: Callable[[str], None]) -> Result:
+    backlog = envelopes(scale.pick(quick=3_000, normal=20_000))
+    async with laboratory() as lab:
+        sides = {shape.name: (NOTE, partial(measure, lab, shape, backlog)) for shape in SHAPES}
+        found = await rounds.alternate(sides, scale.rounds, say)
+    return Result(
+        NAME,
+        TITLE,
+        COST,
+        "processor time of service, mongod and broker per event",
+        list(found.values()),
+        [*_costs(found), *_rates(found)],
+        {"backlog": f"{len(backlog)} completed intakes", "two cores": TWO_CORES} | machine(),
+        ours=len(SHAPES),
+    )
+
+
+def _costs(found: Mapping[str, Side]) -> list[Ratio]:
+    return [
+        Ratio(f"cost: {a.name} / {b.name}", _ratio(found, a, b, COST), "lower", goal) for a, b, goal in GOALS
+    ]
+
+
+def _rates(found: Mapping[str, Side]) -> list[Ratio]:
+    """Told, not judged."""
+    return [Ratio(f"rate: {a.name} / {b.name}", _ratio(found, a, b, RATE), "higher") for a, b, _ in GOALS]
+
+
+def _ratio(found: Mapping[str, Side], one: Shape, other: Shape, measure: str) -> Figure:
+    return ratio(found[one.name].of(measure), found[other.name].of(measure))
+
+
+async def measure(lab: Lab, shape: Shape, backlog: Sequence[Envelope], number: int) -> Mapping[str, float]:
+    """Replicas join, the backlog comes, they work it off; effects are counted from outside."""
+    label = f"bench_scaling_{shape.partitions}_{shape.replicas}_{number}"
+    with declared(shape.partitions):
+        async with (
+            lab.broker() as broker,
+            lab.database(f"{label}_care_plan") as database,
+            working(lab, broker, label, shape.replicas, shape.partitions) as replicas,
+        ):
+            with standing_still(replicas):
+                await produce(broker.address, backlog)
+            watch = _watch(lab, broker, database, replicas, len(backlog))
+            try:
+                await watch.until_done(replicas[0].running)
+                last = await _verified(broker, database, backlog)
+            except Shortfall as shortfall:
+                raise Shortfall(f"{shape.name}: {shortfall}\n{lab.last_words()}") from None
+    return _measures(watch.course, last)
+
+
+def _watch(
+    lab: Lab, broker: Broker, database: MongoDatabase, replicas: Sequence[Replica], total: int
+) -> Watch:
+    async def stored() -> int:
+        return int(await database["plans"].estimated_document_count())
+
+    clients = {f"client {place}": replica.running for place, replica in enumerate(replicas, start=1)}
+    return Watch(stored, total, clients | {"mongod": lab.mongod.process, "broker": broker.process})
+
+
+async def _verified(broker: Broker, database: MongoDatabase, backlog: Sequence[Envelope]) -> float:
+    """When the last announcement was made. Raises `Shortfall`."""
+    referrals = {envelope.subject for envelope in backlog}
+    seen = await verifying.announced(broker.address, referrals)
+    await verifying.nothing_pending(database)
+    await verifying.plans_stored(database, referrals)
+    group = f"care_plan.plans.{broker.cluster_id[-8:]}"
+    await verifying.acknowledged(broker.address, group, len(backlog))
+    return max(message.at for message in seen)
+
+
+def _measures(course: Course, last: float) -> dict[str, float]:
+    """The replicas' costs as one."""
+    found = course.measures(course.span(last))
+    rate = found.pop(RATE)
+    servers = {name: found.pop(name) for name in ("mongod µs", "broker µs")}
+    costs = {"client µs": sum(found.values())} | servers
+    return {RATE: rate} | costs | {COST: sum(costs.values())}
