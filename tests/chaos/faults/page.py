@@ -40,6 +40,9 @@ async def _ask(scene: Scene, method: str) -> tuple[int, dict[str, Any]]:
 async def _begin(scene: Scene) -> None:
     """A rebuild of our own: one whose replica died is under way until its lease has run out.
 
+    It is refused where the broker lost its log and with it what the suite had written there: that is in no
+    outbox, and a read model of such a log would lack it.
+
     Raises `PointNotReached`.
     """
     async for _ in attempts(LEASE_SECONDS, pause=0.5):
@@ -63,7 +66,9 @@ async def _rebuild(scene: Scene) -> None:
 async def _die_at(scene: Scene, *, sign: Callable[[], points.Fits]) -> None:
     """The page dies at a request of the rebuild that is begun here. Raises `PointNotReached`."""
     await _begin(scene)
-    await points.wait_in(scene, replicas=(PAGE,), link="mongod", sign=sign, swallow=True)
+    await points.wait_in(
+        scene, replicas=(PAGE,), link="mongod", sign=sign, swallow=True, within=REBUILD_SECONDS
+    )
 
 
 class _Renames:

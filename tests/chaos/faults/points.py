@@ -31,9 +31,15 @@ def _proxy(scene: Scene, replica: str, link: Link) -> Proxy:
 
 
 async def wait_in(
-    scene: Scene, *, replicas: tuple[str, ...], link: Link, sign: Callable[[], Fits], swallow: bool
+    scene: Scene,
+    *,
+    replicas: tuple[str, ...],
+    link: Link,
+    sign: Callable[[], Fits],
+    swallow: bool,
+    within: float = WAIT_SECONDS,
 ) -> None:
-    """Kill whichever of the replicas comes by first."""
+    """Kill whichever of the replicas comes by first. Raises `PointNotReached`."""
     fallen = asyncio.Event()
 
     def fell(replica: str) -> None:
@@ -44,15 +50,15 @@ async def wait_in(
     for replica in replicas:
         _proxy(scene, replica, link).trip = Trip(sign(), partial(fell, replica), swallow)
     try:
-        await _come_by(fallen)
+        await _come_by(fallen, within)
     finally:
         for replica in replicas:
             _proxy(scene, replica, link).trip = None
 
 
-async def _come_by(fallen: asyncio.Event) -> None:
+async def _come_by(fallen: asyncio.Event, within: float = WAIT_SECONDS) -> None:
     try:
-        async with asyncio.timeout(WAIT_SECONDS):
+        async with asyncio.timeout(within):
             await fallen.wait()
     except TimeoutError:
         raise PointNotReached from None
