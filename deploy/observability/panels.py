@@ -37,6 +37,7 @@ def or_zero(query: str, of: str) -> str:
     return f"{query} or 0 * {of}"
 
 
+COUNTED = "A count, not a rate: a rate does not see the first of its kind."
 EVERY_SERVICE = "max by (service) (kith_ready)"
 ALL_REQUESTS = rate("kith_http_request_seconds_count", "service")
 
@@ -70,14 +71,14 @@ SIGNALS = [
         0.01,
     ),
     Panel(
-        "Errors: tried again",
-        "ops",
+        "Errors: tried again since the start",
+        "short",
         {
             "{{service}} {{what}} {{error}}": or_zero(
-                rate("kith_retries_total", "service, what, error"), EVERY_SERVICE
+                "sum by (service, what, error) (kith_retries_total)", EVERY_SERVICE
             )
         },
-        0.1,
+        says=COUNTED,
     ),
     Panel(
         "Errors: set aside since the start",
@@ -87,7 +88,7 @@ SIGNALS = [
                 "sum by (group, reason) (kith_dead_letters_total)", "max by (group) (kith_consumer_lag)"
             )
         },
-        says="A count, not a rate: a rate does not see the first of its kind.",
+        says=COUNTED,
     ),
     Panel(
         "Saturation: event loop, 95 %",

@@ -64,7 +64,7 @@ def _panel(panel: Panel, lines: Sequence[Line], span: Span) -> list[str]:
     if not lines:
         return [*parts, _text(WIDE / 2, TOP + PLOT / 2, "No data", anchor="middle", colour=PALE, size=15)]
     plot = Plot(panel, lines, span)
-    return [*parts, *plot.axes(), *plot.limit(), *plot.curves(), *_legend(lines)]
+    return [*parts, *plot.axes(), *plot.curves(), *plot.limit(), *_legend(lines)]
 
 
 class Plot:
@@ -109,7 +109,7 @@ class Plot:
             return [_text(WIDE - RIGHT, TOP - 4, f"{told} ↑", anchor="end", colour=LIMIT, size=11)]
         return [
             f"<path d='M{LEFT} {y:.1f}H{WIDE - RIGHT}' stroke='{LIMIT}' stroke-dasharray='6 4'/>",
-            _text(WIDE - RIGHT, y - 4, told, anchor="end", colour=LIMIT, size=11),
+            _text(WIDE - RIGHT, y - 4, told, anchor="end", colour=LIMIT, size=11, halo=True),
         ]
 
     def curves(self) -> list[str]:
@@ -172,10 +172,13 @@ def _text(
     weight: int = 400,
     anchor: str = "start",
     colour: str = INK,
+    halo: bool = False,
 ) -> str:
+    """`halo`: readable over lines."""
+    apart = f" paint-order='stroke' stroke='{PAPER}' stroke-width='4'" if halo else ""
     return (
         f"<text x='{x:.1f}' y='{y:.1f}' {FONT} font-size='{size}' font-weight='{weight}' "
-        f"text-anchor='{anchor}' fill='{colour}'>{escape(text)}</text>"
+        f"text-anchor='{anchor}' fill='{colour}'{apart}>{escape(text)}</text>"
     )
 
 
