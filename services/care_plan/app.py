@@ -48,7 +48,7 @@ def build(settings: Settings) -> Service:
         database=database,
         clock=clock,
         open_work=open_work,
-        subscriptions=[Subscription(name="plans", reactions=PLANS, abreast=2)],
+        subscriptions=[Subscription(name="plans", reactions=PLANS, abreast=3)],
         routers=routers(Commands(database, open_work)),
         indexes=INDEXES,
         collections=COLLECTIONS,
