@@ -9,10 +9,10 @@ import pytest
 import yaml
 
 from deploy.compose import passwords
-from deploy.compose.receiving import write_files
+from deploy.compose.receiving import telephone
 from deploy.compose.servers import SERVICES
 from deploy.topics.rights import rights
-from deploy.watchdog.clinic import CLINIC
+from deploy.watchdog.clinic import CLINIC, write_files
 from services.alerts.app import build_channels, read_on_call
 from services.alerts.settings import AlertsSettings
 
@@ -105,8 +105,7 @@ def test_kafka_listens_to_nobody_it_does_not_know() -> None:
 
 
 def test_the_watchdogs_clinic_is_in_both_files_with_one_receiver(tmp_path: Path) -> None:
-    clinics, on_call = tmp_path / "clinics.json", tmp_path / "on_call.json"
-    write_files(clinics, on_call)
+    clinics, on_call = write_files(tmp_path, telephone())
     environment = services()["alerts"]["environment"]
     secret = environment["KITH_WEBHOOK_SECRET"].partition("$")[0] + passwords.made()["WEBHOOK_SECRET"]
     settings = AlertsSettings(
