@@ -26,8 +26,8 @@ COST, RATE = "all µs", "events/s"
 NOTE = "care_plan as it ships; in its group before the backlog is there"
 SECOND_REPLICA, MORE_PARTITIONS = 1.3, 1.2
 TWO_CORES = (
-    "all processes share two cores, which one replica and its servers keep busy: a second replica cannot be "
-    "faster here. What can be seen is whether an event costs the same"
+    "service, mongod and broker share two cores, so the rate can grow little whatever the service does. "
+    "What can be seen is whether an event costs the same"
 )
 
 
@@ -132,8 +132,8 @@ async def _verified(broker: Broker, database: MongoDatabase, backlog: Sequence[E
 def announced_once(seen: Sequence[Seen], referrals: Collection[str]) -> None:
     """One announcement for each plan. Raises `Shortfall`.
 
-    Publication is at least once: of two replicas that stood still, either may publish what the other has begun
-    with. That comes under one id, and whoever reads it drops it.
+    Publication is at least once: of two replicas that stood still, either may publish what the other has
+    begun with. That comes under one id, and whoever reads it drops it.
     """
     subjects = {message.id: message.subject for message in seen}
     verifying.same("announcements", list(subjects.values()), {plan_id(id) for id in referrals})
