@@ -4,11 +4,14 @@ Motor is the default; `driver="pymongo"` takes PyMongo's own async client instea
 fixes end on 14 May 2027). The differences between the two end here.
 """
 
+import asyncio
+import random
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
+from time import monotonic
 from typing import Any, Literal
 
 from bson import ObjectId
@@ -25,7 +28,7 @@ from pymongo.errors import (
     OperationFailure,
     PyMongoError,
     ServerSelectionTimeoutError,
-    WTimeoutError,
+    WriteConcernError,
 )
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -61,6 +64,10 @@ Txn = Any
 DUPLICATE_KEY = 11000
 UNAUTHORIZED, AUTHENTICATION_FAILED = 13, 18
 NAMESPACE_EXISTS = 48
+TRANSACTION_TOO_OLD = 290
+
+PERSIST_SECONDS = 30.0
+"""How long a transaction is tried again, and its commit asked for."""
 
 
 class StandaloneServerError(RuntimeError):
@@ -94,10 +101,12 @@ def is_transient(error: BaseException) -> bool:
         | ConnectionFailure
         | NetworkTimeout
         | ServerSelectionTimeoutError
-        | WTimeoutError
+        | WriteConcernError
         | ExecutionTimeout,
     ):
         return True
+    if isinstance(error, OperationFailure) and error.code == TRANSACTION_TOO_OLD:
+        return True  # ended by the server in the middle of an operation: no label says so
     return isinstance(error, PyMongoError) and (
         error.has_error_label("TransientTransactionError")
         or error.has_error_label("UnknownTransactionCommitResult")
@@ -226,15 +235,44 @@ class MongoDatabase:
                         raise
 
     async def transaction(self, work: Callable[[Txn], Awaitable[None]]) -> None:
-        """Run `work` in one transaction, again if MongoDB asks for it: so database writes only."""
+        """Run `work` in one transaction, again if MongoDB asks for it: so database writes only.
+
+        In place of the drivers' `with_transaction`: Motor's commits where it never asks again, so a commit
+        whose answer got lost would be an error although it may have been done. After `PERSIST_SECONDS`
+        the last error is raised.
+        """
         starting = self.client.start_session()
         txn = await starting if self.driver == "motor" else starting
+        until, pause = monotonic() + PERSIST_SECONDS, 0.005
         async with txn:
-            await txn.with_transaction(
-                work,
-                read_concern=ReadConcern("snapshot"),
-                write_concern=WriteConcern(w="majority", j=True),
-            )
+            while True:
+                try:
+                    await self._attempt(work, txn, until)
+                except PyMongoError as error:
+                    if txn.in_transaction:
+                        await txn.abort_transaction()
+                    if monotonic() > until or not error.has_error_label("TransientTransactionError"):
+                        raise
+                else:
+                    return
+                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 (spreads those who met)
+                pause = min(pause * 1.5, 0.5)
+
+    async def _attempt(self, work: Callable[[Txn], Awaitable[None]], txn: Txn, until: float) -> None:
+        starting = txn.start_transaction(
+            read_concern=ReadConcern("snapshot"), write_concern=WriteConcern(w="majority", j=True)
+        )
+        if self.driver == "pymongo":
+            await starting
+        await work(txn)
+        while True:
+            try:
+                await txn.commit_transaction()
+            except PyMongoError as error:
+                if monotonic() > until or not error.has_error_label("UnknownTransactionCommitResult"):
+                    raise
+            else:
+                return
 
     async def write_all(self, collection: str, operations: Sequence[Any], txn: Txn) -> int:
         """Write in one transaction; how many documents the updates and replacements met.

@@ -66,8 +66,8 @@ async def any_broker(folder: Path) -> AsyncIterator[AnyBroker]:
 
 
 @asynccontextmanager
-async def running_mongod(folder: Path) -> AsyncIterator[Mongod]:
-    mongod = Mongod(folder / "mongod", free_ports(1), folder / "mongod.log")
+async def running_mongod(folder: Path, *options: str) -> AsyncIterator[Mongod]:
+    mongod = Mongod(folder / "mongod", free_ports(1), folder / "mongod.log", options)
     mongod.start()
     try:
         await mongod.ready()
