@@ -69,7 +69,7 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
     @heard.post("/referrals/bulk", response_model=BulkResult, openapi_extra={"x-max-body-bytes": MAX_BYTES})
     async def import_referrals(call: Referrer, form: BulkForm) -> Response:
         """Import up to 500 rows in one transaction; idempotent by the rows' external ids."""
-        rows = entries(form, call.caller)
+        rows = await entries(form, call.caller)
         return await commands.run(
             call,
             lambda work: load_entries(work, rows),
