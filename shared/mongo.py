@@ -69,6 +69,8 @@ TRANSACTION_TOO_OLD = 290
 PERSIST_SECONDS = 30.0
 """How long a transaction is tried again, and its commit asked for."""
 
+COMMIT_PAUSE = 0.02
+
 
 class StandaloneServerError(RuntimeError):
     """The server is no replica set, so it has no transactions."""
@@ -271,6 +273,7 @@ class MongoDatabase:
             except PyMongoError as error:
                 if monotonic() > until or not error.has_error_label("UnknownTransactionCommitResult"):
                     raise
+                await asyncio.sleep(COMMIT_PAUSE)  # a server on its way out says so at once
             else:
                 return
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from deploy.embedded.plan import ROOT
 
-CLINIC, CONTACT = "watchdog", "con_watchdog"
+CLINIC, CONTACT, SUBJECT = "watchdog", "con_watchdog", "watchdog"
 SHIPPED = ROOT / "deploy" / "config"
 
 
@@ -46,7 +46,7 @@ def with_roster(policy: dict[str, Any], receiver: str) -> dict[str, Any]:
     """The content of an on-call file, and in it the reserved clinic's roster: a webhook at `receiver`."""
     contact = {
         "id": CONTACT,
-        "subject": "watchdog",
+        "subject": SUBJECT,
         "roles": ["on_call", "backup", "supervisor", "coordinator"],
         "channels": [{"kind": "webhook", "to": receiver}],
     }

@@ -8,10 +8,8 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from deploy.watchdog.clinic import CLINIC
+from deploy.watchdog.clinic import CLINIC, SUBJECT
 from shared.auth import mint
-
-SUBJECT = "watchdog"
 
 
 class WatchdogSettings(BaseSettings):
