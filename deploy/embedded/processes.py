@@ -12,8 +12,12 @@ TETHER = Path(__file__).with_name("tether.py")
 Process = subprocess.Popen[bytes]
 
 
-def spawn(command: Sequence[str], *, folder: Path, log: Path, environment: Mapping[str, str]) -> Process:
+def spawn(
+    command: Sequence[str], *, folder: Path, log: Path, environment: Mapping[str, str], niceness: int = 0
+) -> Process:
     """Start `command` in `folder`, its output appended to `log`; it is killed when this process dies.
+
+    With a `niceness` (1 to 19) it gets a smaller share of a processor that others want, too.
 
     It gets a process group of its own, so that a terminal's Ctrl-C reaches only the supervisor, which
     stops the others in order. Call from the main thread: the tie is to the thread that starts it.
@@ -21,7 +25,7 @@ def spawn(command: Sequence[str], *, folder: Path, log: Path, environment: Mappi
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603  (commands are put together here, never from outside)
-            [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), *command],
+            [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), str(niceness), *command],
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,

@@ -10,6 +10,8 @@ from deploy.embedded.probing import NotReady, attempts
 from deploy.embedded.processes import Process, last_lines, spawn, stop
 
 PROBE_SECONDS, PROBE_PAUSE = 2.0, 0.1
+NICENESS = {"care_plan": 10, "scheduler": 10}
+"""On one machine these work off whatever was imported; no page for a crisis waits for them."""
 
 
 @dataclass
@@ -35,7 +37,8 @@ class ServiceProcess:
     def start(self) -> None:
         environment = self.plan.environment(self.name, mongodb=self.mongodb, kafka=self.kafka)
         command = [sys.executable, "-m", f"services.{self.name}"]
-        self.process = spawn(command, folder=ROOT, log=self.log, environment=environment)
+        niceness = NICENESS.get(self.name, 0)
+        self.process = spawn(command, folder=ROOT, log=self.log, environment=environment, niceness=niceness)
 
     async def ready(self, within: float = 90.0) -> None:
         """Wait until `/health/ready` says so. Raises `NotReady`, with the log's end when it ended."""

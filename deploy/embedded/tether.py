@@ -1,24 +1,35 @@
 """Runs a command that dies with its parent, however the parent ends.
 
-`python -I tether.py PARENT_PID COMMAND ARGUMENT…` replaces itself by the command. The kernel's parent-death
-signal survives that; a preparing function between fork and exec is not safe in a process with threads.
+`python -I tether.py PARENT_PID NICENESS COMMAND ARGUMENT…` replaces itself by the command. The kernel's
+parent-death signal survives that; a preparing function between fork and exec is not safe in a process with
+threads.
 """
 
 import ctypes
 import os
 import signal
 import sys
+from contextlib import suppress
 
 PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    parent, command = int(sys.argv[1]), sys.argv[2:]
+    parent, niceness, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             sys.exit("the parent was gone before the command started")
+    if niceness:
+        _give_way(niceness)
     os.execv(command[0], command)  # noqa: S606  (replaces this process; no shell is wanted)
+
+
+def _give_way(niceness: int) -> None:
+    """Where Linux groups by session, niceness counts within a group only; the group has one of its own."""
+    os.nice(niceness)
+    with suppress(OSError), open("/proc/self/autogroup", "w") as group:
+        group.write(str(niceness))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
     async def import_referrals(call: Referrer, form: BulkForm) -> Response:
         """Import up to 500 rows in one transaction; idempotent by the rows' external ids."""
         rows = await entries(form, call.caller)
-        return await commands.run(
+        return await commands.run_in_turns(
             call,
             lambda work: load_entries(work, rows),
             lambda work: import_rows(work, desk, call.caller, rows),

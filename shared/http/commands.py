@@ -67,6 +67,16 @@ class Commands(Generic[W]):
         Raises `ChangedMeanwhile` after ten conflicts, `Problem` 409 when the key was used for something
         else and 503 when MongoDB takes longer than the deadline, and whatever `load` and `decide` raise.
         """
+
+        async def decided(work: W) -> Reply:
+            return decide(work)
+
+        return await self.run_in_turns(call, load, decided)
+
+    async def run_in_turns(
+        self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Awaitable[Reply]]
+    ) -> Response:
+        """As `run`, for a decision so long that others must have their turn meanwhile."""
         return await self._within(
             self._run(call, load, decide),
             "It may or may not have been done: send it again with the same Idempotency-Key.",
@@ -89,7 +99,7 @@ class Commands(Generic[W]):
             raise Problem(503, "storage_unavailable", otherwise, headers={"Retry-After": "2"}) from None
 
     async def _run(
-        self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Reply]
+        self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Awaitable[Reply]]
     ) -> Response:
         """Nearly every key is new, so what is stored under it is only read when something is in the way:
         its insert finds it there, or the decision is refused because it was made before.
@@ -101,7 +111,7 @@ class Commands(Generic[W]):
             work.cause = _cause(call)
             try:
                 await load(work)
-                response = _response(decide(work))
+                response = _response(await decide(work))
             except Exception:
                 if not attempt and (earlier := await self._earlier(call)) is not None:
                     return earlier

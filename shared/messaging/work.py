@@ -18,6 +18,9 @@ from shared.messaging.envelope import Cause, Envelope, seal
 from shared.messaging.event import Event
 from shared.messaging.outbox import Outbox
 from shared.mongo import Document, InsertOne, MongoDatabase, ReplaceOne, Txn, UpdateOne
+from shared.turns import in_turns
+
+WRITES_AT_A_TURN = 25
 
 
 class Conflict(Exception):
@@ -135,7 +138,7 @@ class Documents(Generic[M]):
         if not changed:
             return
         write = self._write_part if self._excerpt else self._write_whole
-        operations = [write(id, held) for id, held in changed]
+        operations = [write(id, held) async for id, held in in_turns(changed, WRITES_AT_A_TURN)]
         met = await self._work.database.write_all(self._collection, operations, txn)
         if met != sum(held.version > 0 for _, held in changed):
             raise Conflict(self._collection)

@@ -67,6 +67,9 @@ async def sign_in(kith: World, browser: Browser) -> AsyncIterator[SignIn]:
             lambda message: said.append(message.text) if "Content Security" in message.text else None,
         )
         await fill_in(page, role, subject, clinic)
+        if options.get("java_script_enabled", True):
+            # A page is there before its scripts, and only they hear keys: this is the last that they begin.
+            await expect(page.locator("#live")).not_to_have_attribute("data-state", "still")
         return page
 
     yield signed_in

@@ -56,6 +56,24 @@ async def test_a_process_that_will_not_stop_is_killed_in_time(tmp_path: Path) ->
     assert process.returncode == -signal.SIGKILL
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="sessions share the processor in groups only there")
+async def test_whoever_gives_way_does_so_across_sessions(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    asked = spawn(["/bin/sleep", "60"], folder=tmp_path, log=log, environment=os.environ, niceness=10)
+    usual = spawn(["/bin/sleep", "60"], folder=tmp_path, log=log, environment=os.environ)
+    for process, niceness in ((asked, 10), (usual, 0)):
+        await eventually(lambda id=process.pid: command_of(id) == "/bin/sleep 60")
+        assert os.getpriority(os.PRIO_PROCESS, process.pid) == niceness
+        assert _group(process.pid).endswith(f"nice {niceness}\n")
+        stop(process, within=5.0)
+
+
+def _group(pid: int) -> str:
+    """What its session's share is like; the process's own where this kernel has no such groups."""
+    path = Path(f"/proc/{pid}/autogroup")
+    return path.read_text() if path.exists() else f"nice {os.getpriority(os.PRIO_PROCESS, pid)}\n"
+
+
 def _state(folder: Path, pid: int, command: str) -> StackState:
     return StackState(
         pid=1,

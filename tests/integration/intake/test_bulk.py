@@ -1,9 +1,12 @@
 """Bulk import: one transaction, a result per row, the same file twice makes nothing twice."""
 
+import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from services.intake import bulk
 from services.intake.importing import RowError, document, rows
 from tests.integration.intake.conftest import Intake
 from tests.integration.intake.forms import MODERATE, answers
@@ -135,3 +138,26 @@ async def test_the_published_answers_import_whole_and_twice_makes_nothing_twice(
     entries = {(entry.kind, entry.column): entry.count for entry in await intake.service.books()}
     assert (entries["referral", "expected"], entries["referral", "open"]) == (2772, 2772)
     assert entries["crisis_flag", "expected"] == 107
+
+
+async def test_whoever_else_is_ready_goes_between_the_rows_of_a_large_import(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn, decided, take = 0, Counter[int](), bulk.take
+
+    async def somebody_else() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def noted(*what: Any, **more: Any) -> Any:
+        decided[turn] += 1
+        return take(*what, **more)
+
+    monkeypatch.setattr(bulk, "take", noted)
+    others = asyncio.create_task(somebody_else())
+    body = await sent(intake, *(row(number) for number in range(1, bulk.MAX_ROWS + 1)))
+    others.cancel()
+    assert body["created"] == decided.total() == bulk.MAX_ROWS
+    assert max(decided.values()) == bulk.ROWS_AT_A_TURN
