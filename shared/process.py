@@ -45,6 +45,9 @@ REQUESTS_SECONDS, SHUTDOWN_SECONDS = 2, 7
 GARBAGE_THRESHOLD = 50_000
 """Batches make many short-lived objects; Python's default looks for cycles a hundred times a batch."""
 
+SWITCH_SECONDS = 0.001
+"""How long an answer of MongoDB's, read in the driver's thread, waits for an event loop that is busy."""
+
 
 class Process:
     """A running service."""
@@ -251,6 +254,7 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
     gc.collect()
     gc.freeze()  # what is built once is never looked at again
     gc.set_threshold(GARBAGE_THRESHOLD, 2, 2)
+    sys.setswitchinterval(SWITCH_SECONDS)
     refused = uvloop.run(_serve(service))
     tracing.shut_down()
     if refused is not None:
