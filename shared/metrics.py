@@ -23,7 +23,11 @@ MESSAGE_SECONDS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 3600),
 )
 RETRIES = Counter("kith_retries", "Work that failed for now and is tried again", ["service", "what", "error"])
-REQUESTS = Histogram("kith_http_request_seconds", "HTTP requests", ["service", "method", "route", "status"])
+REQUESTS = Histogram(
+    "kith_http_request_seconds",
+    "HTTP requests until the answer began",
+    ["service", "method", "route", "status"],
+)
 IN_FLIGHT = Gauge("kith_http_requests_in_flight", "HTTP requests under way", ["service"])
 LOOP_LAG = Histogram(
     "kith_event_loop_lag_seconds",

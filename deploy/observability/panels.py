@@ -16,8 +16,9 @@ class Panel:
     says: str = ""
 
 
-def quantile(share: float, metric: str, by: str) -> str:
-    return f"histogram_quantile({share}, sum by ({by}, le) (rate({metric}_bucket[$__rate_interval])))"
+def quantile(share: float, metric: str, by: str, chosen: str = "") -> str:
+    buckets = f"{metric}_bucket{{{chosen}}}" if chosen else f"{metric}_bucket"
+    return f"histogram_quantile({share}, sum by ({by}, le) (rate({buckets}[$__rate_interval])))"
 
 
 RARE = "15m"
@@ -39,16 +40,19 @@ def or_zero(query: str, of: str) -> str:
 
 COUNTED = "A count, not a rate: a rate does not see the first of its kind."
 EVERY_SERVICE = "max by (service) (kith_ready)"
-ALL_REQUESTS = rate("kith_http_request_seconds_count", "service")
+ASKED = 'route!~"/health/.*|/metrics"'
+"""Requests of people and services: probes and scrapes are neither traffic nor errors."""
+
+ALL_REQUESTS = rate("kith_http_request_seconds_count", "service", ASKED)
 
 SIGNALS = [
     Panel("Up and ready", "short", {"{{service}} {{check}}": "min by (service, check) (kith_ready)"}),
-    Panel("Traffic: requests", "reqps", {"{{service}}": rate("kith_http_request_seconds_count", "service")}),
+    Panel("Traffic: requests", "reqps", {"{{service}}": ALL_REQUESTS}),
     Panel("Traffic: messages taken in", "ops", {"{{group}}": rate("kith_consumed_messages_total", "group")}),
     Panel(
         "Latency: requests, 95 %",
         "s",
-        {"{{service}}": quantile(0.95, "kith_http_request_seconds", "service")},
+        {"{{service}}": quantile(0.95, "kith_http_request_seconds", "service", ASKED)},
         1,
         "Points lead to traces.",
     ),
@@ -64,7 +68,10 @@ SIGNALS = [
         "percentunit",
         {
             "{{service}}": "({}) / {}".format(
-                or_zero(rate("kith_http_request_seconds_count", "service", 'status=~"5.."'), ALL_REQUESTS),
+                or_zero(
+                    rate("kith_http_request_seconds_count", "service", f'status=~"5..", {ASKED}'),
+                    ALL_REQUESTS,
+                ),
                 ALL_REQUESTS,
             )
         },
@@ -239,13 +246,14 @@ FLOW = [
         7200,
     ),
     Panel(
-        "Decided not to act",
-        "ops",
+        "Decided not to act, since the start",
+        "short",
         {
             "{{service}} {{decision}} {{reason}}": or_zero(
-                rate("kith_decisions_total", "service, decision, reason"), EVERY_SERVICE
+                "sum by (service, decision, reason) (kith_decisions_total)", EVERY_SERVICE
             )
         },
+        says=COUNTED,
     ),
 ]
 

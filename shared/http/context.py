@@ -48,7 +48,9 @@ class Context:
                 await self._answered(scope, receive, answer)
             finally:
                 self._in_flight.dec()
-                self._count(scope["method"], arrival.route, answer.status, perf_counter() - began)
+                self._count(
+                    scope["method"], arrival.route, answer.status, (answer.began or perf_counter()) - began
+                )
                 if span is not None:
                     _end(span, arrival, answer.status)
 
@@ -61,7 +63,7 @@ class Context:
             await problem.response()(scope, receive, answer)
         except Exception as error:
             log.error("request failed", error=type(error).__name__, places=_places(error))
-            if not answer.started:
+            if answer.began is None:
                 await unexpected().response()(scope, receive, answer)
 
     def _count(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -76,12 +78,12 @@ class _Answer:
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._request_id = request_id
-        self.started = False
+        self.began: float | None = None
         self.status = 500
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self.started, self.status = True, message["status"]
+            self.began, self.status = perf_counter(), message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self._request_id
             headers["X-Content-Type-Options"] = "nosniff"
