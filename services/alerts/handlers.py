@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
+from pydantic import ValidationError
+
 from services.alerts import inbound
 from services.alerts.domain import concerns, crisis, settling
 from services.alerts.domain.acknowledgement import settle
@@ -14,6 +16,9 @@ from services.alerts.store import AlertsWork
 from shared.messaging.dead_letters import MessageDeadLettered
 
 # Crisis
+
+UNREADABLE = "unreadable-"
+"""Before the id of a person of whose crises the stored documents cannot be read."""
 
 
 def when_crisis_flag_raised_open_or_join_crisis(fact: inbound.CrisisFlag, work: AlertsWork) -> None:
@@ -30,10 +35,18 @@ def when_crisis_flag_raised_open_or_join_crisis(fact: inbound.CrisisFlag, work: 
 
 
 async def when_crisis_message_set_aside_page_by_ids(letter: MessageDeadLettered, work: AlertsWork) -> None:
-    """Fail towards alarm: a crisis message nobody could read is a crisis, moderate until a human looks."""
-    await work.load_people([letter.patient_id])
-    clinic_id = await work.clinic_of(letter.patient_id)
-    _take_crisis(work, _unreadable(letter.dead_letter_id, letter.patient_id, clinic_id, work))
+    """Fail towards alarm: a crisis message nobody could read is a crisis, moderate until a human looks.
+
+    If it is what is stored of the person's crises that cannot be read, a crisis beside it names the person.
+    """
+    patient_id = letter.patient_id
+    clinic_id = await work.clinic_of(patient_id)
+    try:
+        await work.load_crises([patient_id])
+    except ValidationError:
+        patient_id = f"{UNREADABLE}{patient_id}"
+        await work.load_crises([patient_id])
+    _take_crisis(work, _unreadable(letter.dead_letter_id, patient_id, clinic_id, work))
 
 
 def _unreadable(dead_letter_id: str, patient_id: str, clinic_id: str, work: AlertsWork) -> Report:

@@ -99,22 +99,29 @@ class AlertsWork(Work):
     async def prefetch(self, facts: "list[Any]") -> None:
         """The live alerts of everybody in the batch, their crises, and the open dead letter alerts."""
         letters = [fact for fact in facts if isinstance(fact, inbound.DeadLetter)]
-        people = {fact.patient_id for fact in facts if not isinstance(fact, inbound.DeadLetter)}
-        people |= {letter.patient_id for letter in letters if letter.crisis}
-        await self.load_people(people)
+        flags = [fact for fact in facts if isinstance(fact, inbound.CrisisFlag)]
+        in_danger = [*flags, *(letter for letter in letters if letter.crisis)]
+        await self.load_crises(fact.patient_id for fact in in_danger)
+        await self.load_people(
+            fact.patient_id for fact in facts if not isinstance(fact, inbound.DeadLetter | inbound.CrisisFlag)
+        )
         await self.load_about({concerns.dead_letters(letter.service, letter.reason) for letter in letters})
 
+    async def load_crises(self, patient_ids: Iterable[str]) -> None:
+        """Of these people nothing else: no other alert, readable or not, keeps a flag from being taken."""
+        await self.histories.load(sorted(set(patient_ids)))
+        await self.alerts.load(h.open for h in self.histories if h.open is not None)
+
     async def load_people(self, patient_ids: Iterable[str]) -> None:
+        """Their crises and all else that is live about them."""
         ids = sorted(set(patient_ids))
         if not ids:
             return
-        await self.histories.load(ids)
+        await self.load_crises(ids)
         for alert in await self.alerts.find(
             {"patient_id": {"$in": ids}, **LIVE, "kind": {"$ne": "dead_letter"}}
         ):
             self._note(alert)
-        missing = [h.open for h in self.histories if h.open is not None and self.alerts.get(h.open) is None]
-        await self.alerts.load(missing)
 
     async def load_about(self, abouts: Iterable[str]) -> None:
         wanted = sorted(set(abouts))

@@ -22,6 +22,16 @@ FLAGGED = {Risk.CRISIS_HIGH: "high", Risk.CRISIS_MODERATE: "moderate", Risk.CRIS
 SEVERITIES = {"high": 0, "moderate": 1, "low": 2, "routine": 3}
 """The most urgent first; what has no name here stands with the moderate ones."""
 
+URGENCY: Document = {
+    "$switch": {
+        "branches": [
+            {"case": {"$eq": ["$severity", name]}, "then": urgency} for name, urgency in SEVERITIES.items()
+        ],
+        "default": SEVERITIES["moderate"],
+    }
+}
+"""The same where MongoDB chooses those that are told."""
+
 
 def visible(viewer: Viewer) -> Document:
     """As the alerts service has it: engineers see dead letters alone, carers the rest of their clinic,
@@ -82,12 +92,20 @@ async def crises(database: MongoDatabase, viewer: Viewer, now: datetime) -> Cris
     if not viewer.cares:
         return None
     alerts: Document = {"kind": "crisis", "$and": [visible(viewer), open_at(now)]}
-    shown = {"severity": 1, "raised_at": 1, "climbed.step": 1}
-    found = database[ALERTS].find(alerts, shown, sort=[("raised_at", -1)], limit=MOST)
-    alarms = [_of_alert(row) for row in await found.to_list(None)]
-    flags = database[PEOPLE].find(unheard_at(now) | _clinic_of(viewer), {"risk": 1, "since": 1}, limit=MOST)
+    found = await database.aggregate(
+        ALERTS,
+        [
+            {"$match": alerts},
+            {"$project": {"severity": 1, "raised_at": 1, "climbed.step": 1, "urgency": URGENCY}},
+            {"$sort": {"urgency": 1, "raised_at": -1}},
+            {"$limit": MOST},
+        ],
+    )
+    alarms = [_of_alert(row) for row in found]
+    unheard, shown = unheard_at(now) | _clinic_of(viewer), {"risk": 1, "since": 1}
+    flags = database[PEOPLE].find(unheard, shown, sort=[("risk", 1)], limit=MOST)
     alarms += [_of_flag(row) for row in await flags.to_list(None)]
-    alarms.sort(key=lambda alarm: SEVERITIES.get(alarm.severity, 1))
+    alarms.sort(key=lambda alarm: SEVERITIES.get(alarm.severity, SEVERITIES["moderate"]))
     count = len(alarms)
     if count >= MOST:
         count = int(await database[ALERTS].count_documents(alerts, limit=COUNTED))

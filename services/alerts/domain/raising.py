@@ -1,6 +1,7 @@
 """Raising an alert, and what joins an open one."""
 
 from datetime import datetime
+from functools import partial
 
 from services.alerts.domain import digest, escalation
 from services.alerts.domain.alert import NOT_PAGED, Alert, Evidence, Outcome, heading, rank
@@ -66,7 +67,24 @@ def _severity_raised(alert: Alert, evidence: Evidence, on_call: OnCall, now: dat
     taken = alert.state != "open" or alert.lane == "digest"
     step = NOT_PAGED if taken else max(NOT_PAGED, alert.step - 1)
     alert = alert.model_copy(update={"severity": evidence.severity, "step": step, "informational": False})
-    return escalation.start(_untaken(alert), on_call, now, "severity_raised")
+    start = partial(escalation.start, on_call=on_call, now=now, reason="severity_raised")
+    return _passed_steps_too(_untaken(alert), on_call, now).then(start)
+
+
+def _passed_steps_too(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
+    """Ladders differ: who stands on this one's steps below the next was perhaps not paged by the other."""
+    out, ladder = Outcome(alert), on_call.ladder(alert)
+    if ladder.when != "at_once":
+        return out
+    following = ladder.steps[min(alert.step + 1, len(ladder.steps) - 1)]
+    paged = on_call.contacts(alert, following.roles)
+    for index, step in enumerate(ladder.steps[: alert.step + 1]):
+        if contacts := [c for c in on_call.contacts(alert, step.roles) if c not in paged]:
+            again = partial(
+                tell, contacts=contacts, now=now, reason="severity_raised", reach=step.reach, step=index
+            )
+            out = out.then(again)
+    return out
 
 
 def _crisis_evidence(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> Outcome:
@@ -74,7 +92,7 @@ def _crisis_evidence(alert: Alert, evidence: Evidence, on_call: OnCall, now: dat
     if alert.state == "assessed":
         alert = _untaken(alert).model_copy(update={"step": NOT_PAGED})
         return escalation.start(alert, on_call, now, "new_evidence")
-    if alert.state == "open" and alert.step == NOT_PAGED:
+    if alert.state == "open" and alert.step == NOT_PAGED:  # its first page is due when clinic hours begin
         return Outcome(alert.decided(now, "wait", "outside_clinic_hours"))
     if alert.state == "open" and evidence.source == "dead_letter":
         return Outcome(alert.decided(now, "skip", "joined_open_alert"))
@@ -82,9 +100,11 @@ def _crisis_evidence(alert: Alert, evidence: Evidence, on_call: OnCall, now: dat
 
 
 def _present_step_again(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
-    step = on_call.ladder(alert).steps[alert.step]
+    """Or the first, where somebody took it before anybody was paged."""
+    index = max(alert.step, 0)
+    step = on_call.ladder(alert).steps[index]
     contacts = on_call.contacts(alert, step.roles)
-    return tell(alert, contacts, now, reason, reach=step.reach, step=alert.step)
+    return tell(alert, contacts, now, reason, reach=step.reach, step=index)
 
 
 def _untaken(alert: Alert) -> Alert:

@@ -230,6 +230,31 @@ async def test_one_alert_nobody_can_read_does_not_hold_up_the_others(alerts: Ale
     assert said["evidence"][0]["id"] == spoilt["_id"]
 
 
+async def test_a_routine_alert_nobody_can_read_keeps_no_flag_from_being_taken(alerts: Alerts) -> None:
+    await alerts.flag("moderate", patient="pat_1", flag_id="flg_1")
+    await alerts.database["alerts"].insert_one(
+        {"_id": "alr_spoilt", "patient_id": "pat_1", "kind": "missed_session", "about": "x", "live": True}
+    )
+    await alerts.flag("high", patient="pat_1", flag_id="flg_2")
+    assert (await alerts.alert(kind="crisis"))["severity"] == "high"
+    assert await alerts.stored("dead_letters") == []
+
+
+async def test_a_crisis_nobody_can_read_is_paged_beside_it_and_holds_up_nobody_else(alerts: Alerts) -> None:
+    await alerts.flag("high", patient="pat_1", flag_id="flg_1")
+    spoilt = (await alerts.alert(patient_id="pat_1"))["_id"]
+    await alerts.database["alerts"].update_one({"_id": spoilt}, {"$set": {"step": "three"}})
+    await alerts.take(
+        alerts.record(flag_of("high", "pat_1", flag_id="flg_2"), "ref_pat_1"),
+        alerts.record(flag_of("high", "pat_2", flag_id="flg_3"), "ref_pat_2"),
+    )
+    assert (await alerts.alert(patient_id="pat_2"))["severity"] == "high"
+    beside = await alerts.alert(patient_id="unreadable-pat_1")
+    assert (beside["kind"], beside["reason"]) == ("crisis", "crisis_message_unreadable")
+    assert beside["clinic_id"] == "riverside"
+    assert await alerts.stored("deliveries", alert_ids=beside["_id"])
+
+
 async def test_the_books_balance_through_a_busy_day_and_show_what_is_lost(alerts: Alerts) -> None:
     clinician = alerts.as_("clinician", "cln_r01")
     for number, severity in enumerate(("high", "moderate", "low", "high")):

@@ -102,6 +102,21 @@ async def test_every_page_names_the_crises_nobody_has_and_counts_the_same(dashbo
     assert await alarms(dashboard, "engineer", "*") == ("", ""), "nothing is said of what they may not know"
 
 
+async def test_where_there_are_too_many_to_tell_the_most_severe_are_told(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attention, "MOST", 2)
+    for minute, severity in enumerate(("high", "low", "moderate", "moderate")):
+        at = BEGIN + timedelta(minutes=minute)
+        id, patient = f"alr_{minute}", f"pat_{minute}"
+        raised = alert_raised(at=at, alert_id=id, patient_id=patient, severity=severity)
+        await dashboard.take(sealed(id, [raised]))
+    found = await attention.crises(dashboard.database, viewer("coordinator"), BEGIN + timedelta(minutes=9))
+    assert found is not None
+    assert [alarm.address for alarm in found.alarms] == ["/alerts/alr_0", "/alerts/alr_3"]
+    assert found.count == 4
+
+
 async def test_an_alarm_ends_when_somebody_has_the_crisis_and_is_new_when_it_climbs(
     dashboard: Dashboard,
 ) -> None:

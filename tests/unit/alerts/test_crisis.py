@@ -86,6 +86,25 @@ def test_raising_severity_never_narrows_the_circle_that_was_paged() -> None:
     assert raised.alert.step == 3
 
 
+def test_a_crisis_that_grows_worse_pages_also_the_steps_which_the_lesser_ladder_spared() -> None:
+    history, out = opened("moderate")
+    assert told(out) == {"con_r05"}, "the treating clinician alone"
+    climbed = when_due(out.alert, DESK, MONDAY + minutes(30)).alert
+    assert climbed.step == 1
+    raised = joins(history, climbed, report("high"), MONDAY + minutes(35))
+    assert raised.alert.step == 1
+    assert told(raised) == {"con_r05", "con_r01", "con_r02"}, "and those on call, and the backup"
+    assert raised.deliveries[-1].round == raised.alert.round, "the present step's people are the last round"
+
+
+def test_a_low_crisis_taken_before_it_was_paged_pages_its_first_step_when_there_is_more() -> None:
+    history, out = opened("low", NIGHT)
+    taken = acknowledge(out.alert, "crd_r01", DESK, NIGHT + minutes(5)).alert
+    joined = joins(history, taken, report("low"), NIGHT + minutes(10))
+    assert told(joined) == {"con_r05", "con_r_coordination"}
+    assert {delivery.step for delivery in joined.deliveries} == {0}
+
+
 def test_evidence_after_an_assessment_has_to_be_assessed_anew() -> None:
     history, out = opened("moderate")
     assessed = assess(out.alert, assessment(MONDAY), DESK, MONDAY).alert
