@@ -30,6 +30,9 @@ from services.intake.domain.salvage import evidence_in, evidence_in_document, st
         ({"phq9": {"items": [0] * 8 + [-1]}}, "moderate", {"unassessable"}),
         ({"phq9": [0] * 8 + [3, 0]}, "moderate", {"phq9_item9"}),
         ({"phq9": {"items": "none"}}, "moderate", {"unassessable"}),
+        ({"phq9": {"items": [3] * 8}}, "moderate", {"unassessable"}),
+        ({"phq9": {"item9": 3}}, "moderate", {"unassessable"}),
+        ({"phq9": {"items": None, "difficulty": None}}, None, set()),
         ({"screening": {"cssrs": {"q4": True, "q9": 1}}}, "high", {"cssrs_high", "unassessable"}),
         ({"a": [{"b": {"cssrs": {"q1": "sometimes"}}}]}, "moderate", {"unassessable"}),
         ({"cssrs": "positive"}, "moderate", {"unassessable"}),
@@ -51,6 +54,11 @@ def test_evidence_is_found_wherever_and_however_it_is_written(
         b'{"crisis": \xff}',
         b'{"age": 3, "crisis":null, }',
         b'{"item9": 2, ]',
+        b'{"phq9": {"items": [0,0,0,0,0,0,0,0,3]}, }',
+        b'{"phq9": {"items": [3,3,3,3',
+        b'{"phq9": [0, 0, 0, 0, 0, 0, 0, 0, 1 ], "person": {"given_name": "Jos',
+        b'{"cssrs": {"q1": false, "q4": true}, }',
+        b'{"cssrs": {"q6_recent" : "sometimes"',
     ],
 )
 def test_a_body_that_is_no_json_is_searched_as_text(body: bytes) -> None:
@@ -64,6 +72,15 @@ def test_noise_is_no_evidence(body: bytes) -> None:
 
 def test_a_name_given_twice_is_read_twice() -> None:
     assert evidence_in(b'{"crisis": true, "crisis": false}').severity == "high"
+    assert evidence_in(b'{"cssrs": {"q4": true, "q4": false}}').severity == "high"
+    assert evidence_in(b'{"phq9": {"items": [0,0,0,0,0,0,0,0,3], "items": null}}').severity == "moderate"
+
+
+def test_answers_in_another_encoding_are_answers() -> None:
+    form = {"person": {"given_name": "José"}, "phq9": {"items": [0] * 8 + [3]}, "cssrs": {"q4": True}}
+    for encoding in ("utf-8", "latin-1", "utf-16"):
+        found = evidence_in(json.dumps(form, ensure_ascii=False).encode(encoding))
+        assert (found.severity, found.evidence >= {"phq9_item9", "cssrs_high"}) == ("high", True), encoding
 
 
 def test_only_a_plain_no_is_no() -> None:

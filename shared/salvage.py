@@ -1,0 +1,100 @@
+"""What a form that was refused says of danger, read leniently: alike in every service that takes answers.
+
+Nothing is validated here and nothing kept. Whoever asks says what is done about it.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from typing import Any, Literal
+
+Item9 = Literal["negative", "positive", "unassessable"]
+
+MAX_DEPTH = 12
+PHQ9_ITEMS = 9
+NOT_ANSWERED = (None, "refused", "dont_know")
+
+_CRISIS = re.compile(rb'"crisis"\s*:\s*(?!\s*(?:false|"no"))')
+_ITEM9 = re.compile(rb'"item_?9"\s*:\s*"?[1-9]')
+_CSSRS = re.compile(rb'"q[1-6](?:_recent)?"\s*:\s*(?!\s*(?:false|null|"no"))')
+_PHQ9 = re.compile(rb'"phq9"\s*:\s*(?!\s*null)([^\]]*)')
+_PLAINLY_NOT = (b"0", b"null", b'"refused"', b'"dont_know"')
+
+
+class Pairs(list[tuple[str, Any]]):
+    """A JSON object with its repeated names kept."""
+
+
+def parsed(raw: bytes) -> object:
+    """A body as JSON, its objects as `Pairs`; in Latin-1 where it is not UTF-8.
+
+    Raises `ValueError`, and `RecursionError` where it is nested too deep.
+    """
+    try:
+        return json.loads(raw, object_pairs_hook=Pairs)
+    except UnicodeDecodeError:
+        return json.loads(raw.decode("latin-1"), object_pairs_hook=Pairs)
+
+
+def fields(value: object, depth: int = 0) -> Iterator[tuple[str, Any]]:
+    """Every name and value of a document, objects in objects included."""
+    if depth > MAX_DEPTH:
+        return
+    for name, inner in pairs(value):
+        yield name, inner
+        yield from fields(inner, depth + 1)
+    if isinstance(value, list) and not isinstance(value, Pairs):
+        for inner in value:
+            yield from fields(inner, depth + 1)
+
+
+def is_object(value: object) -> bool:
+    return isinstance(value, Pairs | dict)
+
+
+def pairs(value: object) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, dict) else list(value) if isinstance(value, Pairs) else []
+
+
+def answers(value: object, names: Collection[str]) -> dict[str, Any]:
+    """The answers with these names. Of one given twice a yes is kept."""
+    found: dict[str, Any] = {}
+    for name, answer in pairs(value):
+        if name in names and found.get(name) not in (True, "yes"):
+            found[name] = answer
+    return found
+
+
+def item9_of(phq9: object) -> Item9:
+    """1 or more is positive however it is written; no answer at all, or fewer than nine, is unassessable."""
+    given = [phq9]
+    if is_object(phq9):
+        given = [inner for name, inner in pairs(phq9) if name == "items"]
+        if not any(items is not None for items in given):
+            given = [inner for _, inner in pairs(phq9)]
+    found = {_item9_in(items) for items in given if items is not None}
+    return "positive" if "positive" in found else "unassessable" if found - {"negative"} else "negative"
+
+
+def _item9_in(items: object) -> Item9:
+    if not isinstance(items, list) or isinstance(items, Pairs) or len(items) < PHQ9_ITEMS:
+        return "unassessable"
+    answer = items[PHQ9_ITEMS - 1]
+    if answer in NOT_ANSWERED:
+        return "negative"
+    try:
+        points = float(answer)
+    except (TypeError, ValueError, OverflowError):
+        return "unassessable"
+    return "negative" if points == 0 else "positive" if points > 0 else "unassessable"
+
+
+def may_speak_of_danger(raw: bytes) -> bool:
+    """Of a body that is no JSON at all: whether a sign of danger stands there that is not plainly denied."""
+    signs = (_CRISIS, _ITEM9, _CSSRS)
+    return any(sign.search(raw) for sign in signs) or any(map(_item9_is_open, _PHQ9.finditer(raw)))
+
+
+def _item9_is_open(phq9: re.Match[bytes]) -> bool:
+    items = phq9[1].rpartition(b"[")[2].split(b",")
+    return len(items) < PHQ9_ITEMS or items[PHQ9_ITEMS - 1].strip() not in _PLAINLY_NOT
