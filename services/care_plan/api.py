@@ -32,6 +32,7 @@ from shared.http.commands import Commands, Reply
 from shared.http.guard import call_for
 from shared.http.models import OpaqueId
 from shared.http.paging import Cursor, PageLimit, decode_cursor, encode_cursor
+from shared.http.routes import CRISIS
 
 Reader = Annotated[Call, Depends(call_for("clinician", "coordinator", "service"))]
 Clinician = Annotated[Call, Depends(call_for("clinician"))]
@@ -230,7 +231,7 @@ def recording(commands: PlanCommands) -> APIRouter:
             ),
         )
 
-    @api.post("/plans/{plan_id}/crisis-flag", response_model=PlanView, tags=["crisis"])
+    @api.post("/plans/{plan_id}/crisis-flag", response_model=PlanView, tags=[CRISIS])
     async def raise_crisis_flag(plan_id: PlanId, call: Carer) -> Response:
         """Someone is in danger. Nothing needs to be said with it, and it is never refused."""
         key = call.idempotency_key and f"{call.idempotency_key} {call.digest.hex()}"

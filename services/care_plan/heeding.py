@@ -1,45 +1,50 @@
 """Routes that heed signs of danger although the request is refused: keep them, alert, then refuse."""
 
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 
 from services.care_plan import handlers
-from services.care_plan.domain.crisis import Signs
+from services.care_plan.domain.crisis import EXPLICIT, Signs
 from services.care_plan.salvage import signs_in_refused
 from services.care_plan.store import CarePlanWork
 from services.care_plan.views import notice
 from shared.errors import Refused
-from shared.http.caller import call_for
+from shared.http.caller import Call, Caller, Role, arrival_of, digest_of
 from shared.http.commands import ChangedMeanwhile, Commands
 from shared.http.guard import PreconditionFailed
 from shared.http.hearing import HearingRoute
 from shared.http.problems import Problem
+from shared.http.routes import CRISIS
 
 REFUSALS = (RequestValidationError, Refused, PreconditionFailed, ChangedMeanwhile, Problem)
-CARERS = call_for("clinician", "coordinator")
+CARERS: frozenset[Role] = frozenset({"clinician", "coordinator"})
 
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def heeding_route(commands: Commands[CarePlanWork]) -> type[HearingRoute]:
-    """A route class for one plan's routes; only callers with the routes' own roles are heeded."""
+    """A route class for one plan's routes; only callers with the routes' own roles are heeded.
+
+    On a route that raises a crisis outright the request itself is the sign, whatever is wrong with it.
+    """
 
     class HeedingRoute(HearingRoute):
         def get_route_handler(self) -> Handle:
             handle = super().get_route_handler()
+            outright = CRISIS in self.tags
 
             async def heed(request: Request) -> Response:
                 try:
                     return await handle(request)
                 except REFUSALS as refusal:
-                    signs = signs_in_refused(await request.body())
-                    if signs is None:
+                    signs = EXPLICIT if outright else signs_in_refused(await request.body())
+                    caller = arrival_of(request.scope).caller
+                    if signs is None or caller is None or not caller.roles & CARERS:
                         raise
-                    await _flag(commands, request, signs)
+                    await _flag(commands, await _call(request, caller, once=not outright), signs, request)
                     raise _with_notice(refusal, signs) from None
 
             return heed
@@ -47,10 +52,18 @@ def heeding_route(commands: Commands[CarePlanWork]) -> type[HearingRoute]:
     return HeedingRoute
 
 
-async def _flag(commands: Commands[CarePlanWork], request: Request, signs: Signs) -> None:
-    """Once per refused request: its digest is the key. Raises `NotFound` for another clinic's plan."""
-    asked = await CARERS(request)
-    call = replace(asked, idempotency_key=f"heeded-{asked.digest.hex()}", if_match=None)
+async def _call(request: Request, caller: Caller, *, once: bool) -> Call:
+    """The request as it would have been: its headers may be what it is refused for.
+
+    `once`: the same refused form again is the same sign, its digest the key.
+    """
+    arrival, digest = arrival_of(request.scope), digest_of(request, caller, await request.body())
+    key = f"heeded-{digest.hex()}" if once else None
+    return Call(caller, arrival.request_id, key, None, digest, arrival.route)
+
+
+async def _flag(commands: Commands[CarePlanWork], call: Call, signs: Signs, request: Request) -> None:
+    """Raises `NotFound` for another clinic's plan."""
     plan_id = request.path_params["plan_id"]
     await commands.run(
         call,

@@ -46,7 +46,7 @@ def crisis_aware(commands: Commands[IntakeWork], desk: Desk) -> type[HearingRout
                     found = await _evidence(request, error, outright)
                     if found is None:
                         raise
-                    await _keep(commands, desk, request, found)
+                    await _keep(commands, desk, request, found, outright=outright)
                     return await _with_support(request, error)
 
             return handle_or_keep_aside
@@ -66,12 +66,16 @@ async def _evidence(request: Request, error: Exception, outright: bool) -> Asses
     return found if found.severity is not None else None
 
 
-async def _keep(commands: Commands[IntakeWork], desk: Desk, request: Request, found: Assessment) -> None:
+async def _keep(
+    commands: Commands[IntakeWork], desk: Desk, request: Request, found: Assessment, *, outright: bool
+) -> None:
+    """Once for the same form; what is raised outright is a new flag each time."""
     arrival = arrival_of(request.scope)
     caller, body = arrival.caller, await request.body()
     assert caller is not None  # noqa: S101 - `_evidence` found one
     named = str(request.path_params.get("referral_id", ""))
-    refused = RefusedForm.of(caller, _clinic(desk, caller, body), found, request.url.path, body)
+    content = body + arrival.request_id.encode() if outright else body
+    refused = RefusedForm.of(caller, _clinic(desk, caller, body), found, request.url.path, content)
     call = Call(caller, arrival.request_id, None, None, b"", arrival.route)
 
     async def load(work: IntakeWork) -> None:

@@ -4,6 +4,7 @@ What is kept: clinic, caller, instant, and the evidence as codes. No answer, not
 """
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import uuid4, uuid5
 
 from services.intake.domain import intake
@@ -14,6 +15,9 @@ from services.intake.handlers import NAMESPACE, Desk
 from services.intake.store import IntakeWork, SetAsideForm
 from shared.http.caller import Caller
 from shared.messaging.event import Event
+
+SAME_FOR = timedelta(days=7)
+"""The same form again is the same form for so long; after it somebody may be in danger anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +45,22 @@ def keep_aside(work: IntakeWork, desk: Desk, refused: RefusedForm, known: Referr
     """
     if refused.evidence.severity is None:
         return False
-    if work.set_aside_forms.get(refused.id) is not None:
+    earlier = work.set_aside_forms.get(refused.id)
+    if earlier is not None and work.now - earlier.at < SAME_FOR:
         work.note("crisis_flag", "form_already_set_aside")
         return False
     if known is not None:
         work.referrals.save(*intake.raise_flag(known, refused.evidence, work.now, desk.rules))
     form = SetAsideForm(
         id=refused.id,
-        patient_id=known.patient_id if known else f"unknown-{uuid4().hex}",
+        patient_id=known.patient_id if known else earlier.patient_id if earlier else f"unknown-{uuid4().hex}",
         clinic_id=known.clinic_id if known else refused.clinic_id,
         referral_id=known.id if known else None,
         caller=refused.caller.subject,
         at=work.now,
         severity=refused.evidence.severity,
         evidence=intake.codes(refused.evidence.evidence),
+        times=earlier.times + 1 if earlier else 1,
     )
     work.set_aside_forms.save(form, [] if known else [_flag(form)])
     return True
@@ -65,7 +71,7 @@ def _flag(form: SetAsideForm) -> Event:
     return CrisisFlagRaised(
         patient_id=form.patient_id,
         clinic_id=form.clinic_id,
-        flag_id=f"flag_{form.id}",
+        flag_id=f"flag_{form.id}" if form.times == 1 else f"flag_{form.id}_{form.times}",
         referral_id=form.id,
         severity=form.severity,
         evidence=form.evidence,

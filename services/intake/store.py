@@ -40,6 +40,8 @@ class SetAsideForm(BaseModel):
     at: datetime
     severity: Severity
     evidence: tuple[Evidence, ...]
+    times: int = 1
+    """How often a human was alerted of it: again when it comes after `set_aside.SAME_FOR`."""
 
 
 class IntakeWork(Work):

@@ -97,7 +97,7 @@ def call_for(*roles: Role) -> Callable[[Request], Awaitable[Call]]:
             request_id=arrival.request_id,
             idempotency_key=_idempotency_key(request) if writes else None,
             if_match=_if_match(request) if writes else None,
-            digest=_digest(request, caller, await request.body()),
+            digest=digest_of(request, caller, await request.body()),
             route=arrival.route,
         )
 
@@ -134,6 +134,7 @@ def _if_match(request: Request) -> int | None:
     return int(matched[1] or matched[2])
 
 
-def _digest(request: Request, caller: Caller, body: bytes) -> bytes:
+def digest_of(request: Request, caller: Caller, body: bytes) -> bytes:
+    """`Call.digest`."""
     target = f"{request.method} {request.url.path}?{request.url.query}\n{caller.subject}\n{caller.clinic}\n"
     return hashlib.sha256(target.encode() + body).digest()

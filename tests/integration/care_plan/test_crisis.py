@@ -125,6 +125,18 @@ async def test_a_stale_version_does_not_silence_a_sign(care_plan: CarePlan) -> N
     assert await care_plan.announced(FLAGS) == ["CrisisFlagRaised"]
 
 
+@pytest.mark.parametrize("headers", [{"If-Match": 'W/"7"'}, {"Idempotency-Key": "a b"}])
+async def test_a_header_nobody_understands_does_not_silence_a_sign(
+    care_plan: CarePlan, headers: dict[str, str]
+) -> None:
+    plan = await care_plan.start()
+    body = {"phq9": {"items": answers(3, 1)}}
+    for path, sent, times in [("measures", body, 1), ("crisis-flag", None, 2), ("crisis-flag", None, 3)]:
+        response = await care_plan.ask("POST", f"/plans/{plan}/{path}", sent, **headers)
+        assert response.status_code == 400
+        assert len(await care_plan.announced(FLAGS)) == times
+
+
 async def test_a_key_used_before_does_not_silence_a_flag(care_plan: CarePlan) -> None:
     first, second = await care_plan.start("ref_1"), await care_plan.start("ref_2", patient="pat_2")
     for plan in (first, second, second):

@@ -1,11 +1,14 @@
 """A crisis goes out whatever else is wrong, once, and the answer says where help is."""
 
 import asyncio
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.integration.intake.conftest import Intake
+from shared.clock import step
+from tests.integration.intake.conftest import NOW, Intake
 from tests.integration.intake.forms import CSSRS_HIGH, JANE, MODERATE, SECRETS, answers, referral
 
 ITEM9 = [*MODERATE[:8], 1]
@@ -97,6 +100,28 @@ async def test_a_crisis_in_an_invalid_form_is_kept_aside_and_alerts_then_422(int
     assert kept["_id"] == flag["referral_id"]
     everything = await intake.everything_stored_and_announced() + response.text
     assert not [secret for secret in (*SECRETS, "crimson", "forty") if secret in everything]
+
+
+async def test_an_invalid_form_that_comes_again_after_a_week_alerts_about_the_same_person_again(
+    intake: Intake, tmp_path: Path
+) -> None:
+    form = referral(crisis=True, age="forty")
+    async with intake.as_("coordinator") as client:
+        for days in (0, 6, 7, 8):
+            step(tmp_path / "clock", NOW + timedelta(days=days))
+            await client.post("/referrals", json=form)
+    first, again = await intake.announced("CrisisFlagRaised")
+    assert first["patient_id"] == again["patient_id"]
+    assert first["flag_id"] != again["flag_id"]
+
+
+async def test_a_crisis_raised_outright_is_a_new_flag_each_time_however_it_is_refused(intake: Intake) -> None:
+    async with intake.as_("service") as client:
+        id = (await client.post("/referrals", json=referral())).json()["id"]
+        for _ in range(2):
+            refused = await client.post(f"/referrals/{id}/crisis-flag", json={"by": "school"})
+            assert (refused.status_code, speaks_of_help(refused.json())) == (422, True)
+    assert len(await intake.announced("CrisisFlagRaised")) == 2
 
 
 async def test_the_same_invalid_form_sent_many_times_at_once_alerts_once(intake: Intake) -> None:

@@ -114,7 +114,7 @@ async def test_names_and_free_text_are_stored_with_the_person_only_and_never_ann
         ({"person": None}, "body.person"),
         ({"screening": {"phq9": {"items": [4, *MODERATE[1:]]}}}, "body.screening.phq9.items.0"),
         ({"screening": {"phq9": {"items": [True, *MODERATE[1:]]}}}, "body.screening.phq9.items.0"),
-        ({"screening": {"phq9": {"items": MODERATE[1:]}}}, "body.screening.phq9.items"),
+        ({"screening": {"phq9": {"items": [*MODERATE, 0]}}}, "body.screening.phq9.items"),
         ({"clinic_id": "riverside", "clinician_id": "cln_l01"}, "clinician_id"),
         ({"history": {"episodes": 2**70}}, ""),
         ({"age": 5.0}, "body.age"),
