@@ -70,9 +70,12 @@ REFRESHED = Gauge(
 BUILD = Gauge("kith_build_info", "1, with the version that runs", ["service", "version", "python"])
 
 
-def name_build(service: str) -> None:
+def running_version() -> str:
     try:
-        running = version("kith")
+        return version("kith")
     except PackageNotFoundError:  # run from a checkout or an image that installs only its dependencies
-        running = "unknown"
-    BUILD.labels(service, running, platform.python_version()).set(1)
+        return "unknown"
+
+
+def name_build(service: str) -> None:
+    BUILD.labels(service, running_version(), platform.python_version()).set(1)

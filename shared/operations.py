@@ -4,14 +4,15 @@ import asyncio
 from collections import Counter
 from datetime import datetime
 from time import monotonic
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import orjson
+import structlog
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, StringConstraints
 
 from shared.http.caller import Call, call_for
-from shared.http.models import AwareDatetime
+from shared.http.models import AwareDatetime, Strict
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD
 from shared.messaging.messaging import Messaging
@@ -19,6 +20,8 @@ from shared.messaging.relay import LANES
 from shared.messaging.work import NotFound
 from shared.mongo import MongoDatabase
 from shared.service import Service
+
+log = structlog.get_logger()
 
 FLOW_PAUSE = 0.003
 HIDDEN = {"headers", "value"}
@@ -104,12 +107,25 @@ class DeadLetter(BaseModel):
     partition: int
     offset: int
     about: dict[str, Any]
+    discarded: dict[str, Any] | None = None
+    """Why nothing is expected of it any more, who said so, and when."""
     headers: dict[str, str] | None = None
     value: str | None = None
 
 
 class DeadLetters(BaseModel):
     items: list[DeadLetter]
+
+
+class Discard(Strict):
+    """A code, no sentence: nobody is named in it."""
+
+    reason: Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{2,59}$")]
+
+
+class Discarded(BaseModel):
+    dead_letter_id: str
+    outcome: Literal["discarded", "not_open"]
 
 
 class Replayed(BaseModel):
@@ -134,7 +150,12 @@ def router(process: Running) -> APIRouter:
         rows: list[dict[str, str | int]] = [
             {"kind": e.kind, "column": e.column, "count": e.count} for e in entries
         ]
-        letters = {"done": {"$ne": "open"}, "open": "open", "expected": {"$exists": True}}
+        letters = {
+            "done": "replayed",
+            "cancelled": "discarded",
+            "open": "open",
+            "expected": {"$exists": True},
+        }
         for column, state in letters.items():
             count = await database[dead_letters.COLLECTION].count_documents({"state": state})
             rows.append({"kind": "dead_letter", "column": column, "count": count})
@@ -215,11 +236,21 @@ def _add_repairs(api: APIRouter, process: Running) -> None:
         if row is None:
             raise NotFound(dead_letters.COLLECTION, id)
         if row["state"] != "open":
-            return Replayed(dead_letter_id=id, outcome="already_replayed")
+            return Replayed(dead_letter_id=id, outcome=f"already_{row['state']}")
         for consumer in process.messaging.consumers:
             if consumer.group == row["group"]:
                 return Replayed(dead_letter_id=id, outcome=await consumer.consumption.replay(row))
         return Replayed(dead_letter_id=id, outcome="no_such_group")
+
+    @api.post("/dead-letters/{id}/discard")
+    async def discard_dead_letter(id: str, call: Engineer, form: Discard) -> Discarded:
+        """Give it up, with a reason: nothing is expected of it any more. Only what is open."""
+        if not await database[dead_letters.COLLECTION].count_documents({"_id": id}, limit=1):
+            raise NotFound(dead_letters.COLLECTION, id)
+        by, now = call.caller.subject, process.service.clock.now()
+        done = await dead_letters.discard(database, id, reason=form.reason, by=by, now=now)
+        log.info("dead letter discarded", dead_letter_id=id, reason=form.reason, by=by, was_open=done)
+        return Discarded(dead_letter_id=id, outcome="discarded" if done else "not_open")
 
     @api.post("/outbox/replay")
     async def replay_outbox(

@@ -9,12 +9,12 @@ the other could promise that, for the services read one another in circles.
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 
 from deploy.backup.manifest import Manifest, write
 from deploy.embedded.plan import PAGE, SERVICES
 from shared.messaging.lease import COLLECTION as LEASES
+from shared.metrics import running_version
 from shared.raw import InstantGone, RawServer, raw_server
 
 FORGOTTEN = {LEASES}
@@ -72,7 +72,7 @@ async def _take(server: RawServer, folder: Path, prefix: str) -> Manifest:
         raise TooSlow(f"the server no longer has {gone} as of the backup's instant: {LONGER}") from gone
     return Manifest(
         taken_at=taken_at,
-        kith=metadata.version("kith"),
+        kith=running_version(),
         mongodb=await server.version(),
         collections=tuple(kept),
     )

@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_letters)
     group.command("show")(show)
     group.command("replay")(replay)
+    group.command("discard")(discard)
     app.add_typer(group, name="dead-letters")
 
 
@@ -109,6 +110,35 @@ def replay(
             _say_what_would_be_done(letters)
         elif asyncio.run(_replay_each(target, letters)):
             raise typer.Exit(1)
+
+
+def discard(
+    id: Annotated[str, typer.Argument(help="As `kith dead-letters list` shows it.")],
+    because: Annotated[str, typer.Option(help="The reason as a code, like answered_by_ids: nobody's name.")],
+    service: OneService = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without it nothing is done.")] = False,
+    data: DataFolder = DATA,
+    url: Address = "",
+) -> None:
+    """Give up a dead letter that can never be processed, such as a torn record.
+
+    The record stays; the books count it as cancelled.
+    """
+    target = deployment(data, url, "engineer")
+    with failures_in_one_line():
+        letter = asyncio.run(_found(target, id, service))
+        if not yes:
+            console().print(f"{_id(letter)} would be given up. To do it, add --yes.", markup=False)
+            return
+        if asyncio.run(_discarded(target, letter, because)) != State.DISCARDED:
+            fail(f"{_id(letter)} is {letter['state']}: only open ones are given up")
+    console().print(f"{_id(letter)} is given up.", markup=False, soft_wrap=True)
+
+
+async def _discarded(target: Deployment, letter: Json, because: str) -> str:
+    async with Client(target) as client:
+        path = f"/dead-letters/{segment(letter['id'])}/discard"
+        return str((await client.post(letter["service"], path, json={"reason": because}))["outcome"])
 
 
 def _say_what_would_be_done(letters: list[Json]) -> None:

@@ -124,7 +124,7 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _people(outcome: Outcome) -> Table:
-    table = _table("People", "where they stand", "people")
+    table = _table("People", "where they stand", "episodes")
     for state, count in sorted(Counter(r["state"] for r in outcome.referrals).items()):
         if state != "completed":
             table.add_row(f"intake: {state.replace('_', ' ')}", str(count))

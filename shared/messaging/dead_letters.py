@@ -109,5 +109,14 @@ async def close(database: MongoDatabase, txn: Txn, id: str) -> bool:
     return bool(result.matched_count)
 
 
+async def discard(database: MongoDatabase, id: str, *, reason: str, by: str, now: datetime) -> bool:
+    """Give up an open letter, with the reason; `False` if it is not open. The record stays."""
+    discarded = {"reason": reason, "by": by, "at": now}
+    result = await database[COLLECTION].update_one(
+        {"_id": id, "state": "open"}, {"$set": {"state": "discarded", "discarded": discarded}}
+    )
+    return bool(result.matched_count)
+
+
 def read(document: Document) -> StoredRecord:
     return StoredRecord.of(document)

@@ -168,6 +168,28 @@ async def test_a_dead_letter_whose_defect_was_mended_takes_effect_once(stack: Ru
     assert id in replayed.stdout.replace("\n", "")
 
 
+async def test_a_dead_letter_that_can_never_be_processed_is_given_up_with_a_reason(stack: Running) -> None:
+    message = completed(f"pat_{uuid4().hex}", sessions="torn")
+    id, before = await set_aside(stack, message, message.headers()), cancelled(stack)
+    assert stack.kith("dead-letters", "discard", id, "--because", "Jane Doe", "--yes").exit_code == 1
+    dry = stack.kith("dead-letters", "discard", id, "--because", "torn_record")
+    assert (dry.exit_code, id in letters(stack)) == (0, True)
+    for exit_code in (0, 1):
+        done = stack.kith("dead-letters", "discard", id, "--because", "torn_record", "--yes")
+        assert done.exit_code == exit_code, done.output
+    assert id not in letters(stack)
+    assert cancelled(stack) == before + 1
+    shown = json.loads(stack.kith("dead-letters", "show", id).stdout)
+    assert (shown["state"], shown["discarded"]["reason"]) == ("discarded", "torn_record")
+    assert "already_discarded" in stack.kith("dead-letters", "replay", id, "--yes").stdout
+
+
+def cancelled(stack: Running) -> int:
+    """Dead letters that were given up, in the books."""
+    kinds = json.loads(stack.kith("books", "--json").stdout)["kinds"]
+    return next(kind["cancelled"] for kind in kinds if kind["kind"] == "dead_letter")
+
+
 async def mend_headers(stack: Running, id: str, message: Envelope) -> None:
     """As an engineer would after a producer's defect."""
     state = running_state(stack.data)

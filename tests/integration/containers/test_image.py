@@ -60,6 +60,12 @@ def test_no_build_tool_is_left(image: str) -> None:
     assert python(image, looking).strip() == "[] []"
 
 
+def test_an_engineer_finds_the_command_in_it(image: str) -> None:
+    asked = docker("run", "--rm", "--read-only", "--network", "none", image, "kith", "--help")
+    assert asked.returncode == 0, asked.stderr
+    assert "dead-letters" in asked.stdout
+
+
 def test_it_says_how_it_is_used_and_how_it_is_watched(image: str) -> None:
     (config,) = json.loads(docker("image", "inspect", image).stdout)
     settings = config["Config"]
