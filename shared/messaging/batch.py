@@ -243,8 +243,10 @@ class Batch(Generic[W]):
             await database[dead_letters.COLLECTION].update_one(
                 {"_id": letter["_id"]}, {"$setOnInsert": letter}, upsert=True, session=txn
             )
-        if self.holding:
-            await database[HELD].insert_many(self.holding, session=txn)
+        for row in self.holding:  # one may be held already: it came twice
+            await database[HELD].update_one(
+                {"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True, session=txn
+            )
         if self.gap_told is not None:
             await database[HELD].update_one(
                 {"_id": self.gap_told}, {"$set": {"announced": True}}, session=txn

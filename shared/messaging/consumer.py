@@ -149,20 +149,23 @@ class Consumer:
 
     async def _take(self, records: Sequence[Record]) -> None:
         """Process a batch, for as long as it takes, then commit its offsets."""
-        await asyncio.gather(*(self._persist(part) for part in apart(records, self._abreast)))
+        kafka, epoch = self._kafka, self._epoch
+        await asyncio.gather(*(self._persist(part, epoch) for part in apart(records, self._abreast)))
+        if self._kafka is not kafka:
+            return  # begun anew meanwhile, in another log with other offsets
         offsets = next_offsets(records)
         self._flow.note_consumed(self.name, {(p.topic, p.partition): o for p, o in offsets.items()})
         self._rest()
         try:
-            await self._kafka.commit(offsets)
+            await kafka.commit(offsets)
         except KafkaError as error:  # normal around a rebalance: whoever reads them again drops them
             log.info("offsets not committed", group=self.group, error=type(error).__name__)
 
-    async def _persist(self, records: Sequence[Record]) -> None:
+    async def _persist(self, records: Sequence[Record], epoch: str) -> None:
         pause = 0.1
         while True:
             try:
-                return await self.consumption.take(records, epoch=self._epoch)
+                return await self.consumption.take(records, epoch=epoch)
             except Exception as error:
                 RETRIES.labels(self._service, "batch", type(error).__name__).inc()
                 log.warning("batch waits", group=self.group, error=type(error).__name__, seconds=pause)

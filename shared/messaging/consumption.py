@@ -55,10 +55,21 @@ class Consumption(Generic[W]):
         except Exception as error:
             if is_transient(error) or isinstance(error, Conflict):
                 raise
+            return await self._give_up(record, epoch, held, f"failed_{type(error).__name__}")
+
+    async def _give_up(self, record: Record, epoch: str, held: Document | None, reason: str) -> Batch[W]:
+        """Set aside with what could be read of it, or without, where that is what cannot be stored."""
+        try:
             batch = Batch(self.group, epoch, alone=True, held=held)
-            await batch.give_up(record, f"failed_{type(error).__name__}")
+            await batch.give_up(record, reason)
             await batch.commit()
-            return batch
+        except Exception as error:
+            if is_transient(error) or isinstance(error, Conflict):
+                raise
+            batch = Batch(self.group, epoch, alone=True, held=held)
+            await batch.set_aside(record, None, reason)
+            await batch.commit()
+        return batch
 
     async def replay(self, letter: Document) -> str:
         """Try a dead letter again. Returns `processed`, `duplicate` or `dead_lettered`.

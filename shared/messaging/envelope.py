@@ -131,6 +131,10 @@ class Cause:
         return cls(envelope.correlation_id, envelope.id, envelope.traceparent)
 
 
+STORABLE = range(1, 2**63)
+"""Whole numbers that MongoDB can keep."""
+
+
 class Unreadable(ValueError):
     """A record that is no message of ours. `reason` is a code; no content is repeated."""
 
@@ -183,10 +187,11 @@ def unseal(record: Record) -> Envelope:
     try:
         sequence = int(text["ce_sequence"])
         schema_version = int(text.get("ce_schemaversion", "1"))
-        time = datetime.fromisoformat(text["ce_time"])
-    except ValueError:
+        told = datetime.fromisoformat(text["ce_time"])
+        time = told.astimezone(UTC)
+    except (ValueError, OverflowError):  # the year 1 or 9999 may have no such instant in UTC
         raise Unreadable("bad_attribute") from None
-    if sequence < 1 or schema_version < 1 or time.tzinfo is None:
+    if told.tzinfo is None or sequence not in STORABLE or schema_version not in STORABLE:
         raise Unreadable("bad_attribute")
     return Envelope(
         id=text["ce_id"],
@@ -194,7 +199,7 @@ def unseal(record: Record) -> Envelope:
         source=text["ce_source"],
         subject=text["ce_subject"],
         sequence=sequence,
-        time=time.astimezone(UTC),
+        time=time,
         topic=record.topic,
         key=key,
         schema_version=schema_version,

@@ -15,7 +15,7 @@ let leaving = false;
 
 export function watchIdle() {
   for (const touch of ["pointerdown", "keydown", "wheel", "touchstart"]) {
-    document.addEventListener(touch, () => dialog.open || noteTouch(), { passive: true });
+    document.addEventListener(touch, (event) => dialog.open || leaves(event.target) || noteTouch(), { passive: true });
   }
   window.addEventListener("storage", (event) => {
     if (event.key === "kith.touched") touched = Math.max(touched, Number(event.newValue) || 0);
@@ -29,6 +29,11 @@ export function watchIdle() {
   dialog.addEventListener("close", noteTouch);
   noteTouch();
   setInterval(check, 1000);
+}
+
+/** Whoever signs out is not kept signed in by the press: its answer might come after that of the sign-out. */
+function leaves(target) {
+  return Boolean(target.closest?.("#sign-out"));
 }
 
 function noteTouch() {

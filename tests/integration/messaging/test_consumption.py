@@ -79,6 +79,16 @@ async def test_a_gap_holds_only_its_own_subject_until_it_is_filled(database: Mon
     assert await database[HELD].count_documents({}) == 0
 
 
+async def test_what_waits_for_a_gap_may_come_twice(database: MongoDatabase) -> None:
+    consumption = counting(database)
+    await consumption.take([delivered(message("r1", s)) for s in (1, 3, 3)])
+    await consumption.take([delivered(message("r1", 3)), delivered(message("r2", 1))])
+    assert await database[HELD].count_documents({}) == 1
+    await consumption.take([delivered(message("r1", 2))])
+    assert await amounts(database) == {"r1": [1, 2, 3], "r2": [1]}
+    assert await reasons(database) == []
+
+
 async def test_a_gap_that_lasts_is_announced_once_and_still_filled_later(database: MongoDatabase) -> None:
     consumption = counting(database)
     await consumption.take([delivered(message("r1", 2))])
@@ -99,6 +109,11 @@ async def test_a_crisis_never_waits_for_a_gap_and_loses_no_latecomer(database: M
     assert await amounts(database) == {"r1": [3, 1, 2]}
 
 
+def headers(**changes: str) -> list[tuple[str, bytes]]:
+    """Those of a message, with some attributes otherwise."""
+    return [(name, changes.get(name, value.decode()).encode()) for name, value in message("r1", 1).headers()]
+
+
 POISON = {
     "not_json": {"value": b"{not json"},
     "not_utf8": {"value": b"\xff\xfe\xfa"},
@@ -109,8 +124,15 @@ POISON = {
     "too_many_headers": {"headers": [(f"h{n}", b"x") for n in range(10_000)]},
     "missing_ce_id": {"headers": []},
     "headers_not_utf8": {"headers": [("ce_id", b"\xff\xff")]},
+    "before_time": {"headers": headers(ce_time="0001-01-01T00:00:00+14:00")},
+    "after_time": {"headers": headers(ce_time="9999-12-31T23:59:59-01:00")},
+    "beyond_numbers": {"headers": headers(ce_sequence=str(2**63))},
+    "beyond_versions": {"headers": headers(ce_schemaversion="9" * 4000)},
 }
-NAMED_OTHERWISE = {"not_utf8": "not_json"}
+OTHER_NAMES = dict.fromkeys(
+    ("before_time", "after_time", "beyond_numbers", "beyond_versions"), "bad_attribute"
+)
+NAMED_OTHERWISE = {"not_utf8": "not_json", **OTHER_NAMES}
 
 
 @pytest.mark.parametrize("kind", POISON)
