@@ -24,7 +24,7 @@ from shared.mongo import MongoDatabase
 log = structlog.get_logger()
 
 OpenWork = Callable[[], SchedulerWork]
-PAUSE_SECONDS = 1.0
+PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 
 
 class _File(BaseModel):
@@ -47,13 +47,15 @@ class Alignment:
         self._database, self._clinics, self._open = database, clinics, open_work
 
     async def run(self, stopping: asyncio.Event) -> None:
+        pause = PAUSE_SECONDS
         while not stopping.is_set():
             try:
                 await self.keep_wall_times()
                 await self.make_way_for_leave()
             except Exception as error:
-                log.warning("schedules not yet in line", error=type(error).__name__)
-                await asyncio.sleep(PAUSE_SECONDS)
+                log.warning("schedules not yet in line", error=type(error).__name__, seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             else:
                 return
 
@@ -84,13 +86,20 @@ class Alignment:
         ]
 
     async def make_way_for_leave(self) -> int:
-        """How many appointments stood in the way of configured leave."""
-        moved = 0
-        for clinic in self._clinics.by_id.values():
-            for clinician in clinic.clinicians:
-                if clinician.leave:
-                    way = partial(_make_way, clinician_id=clinician.id, days=clinician.leave)
-                    moved += await self._again_on_conflict(way)
+        """How many appointments stood in the way of configured leave.
+
+        Where one clinician's leave leaves no slot, the others' is made way for before that is raised.
+        """
+        moved, failed = 0, list[Exception]()
+        for clinician in [c for clinic in self._clinics.by_id.values() for c in clinic.clinicians if c.leave]:
+            way = partial(_make_way, clinician_id=clinician.id, days=clinician.leave)
+            try:
+                moved += await self._again_on_conflict(way)
+            except Exception as error:
+                log.error("no way for leave", clinician_id=clinician.id, error=type(error).__name__)
+                failed.append(error)
+        if failed:
+            raise failed[0]
         return moved
 
     async def _again_on_conflict(self, do: Callable[[SchedulerWork], Awaitable[int]]) -> int:

@@ -91,12 +91,13 @@ def book_on(
 def next_regular_day(schedule: Schedule, now: datetime, clinic: Clinic) -> date:
     """The day on which the rhythm goes on: a week after the last session that counts, and to come.
 
-    A session that was called off by people keeps its week; one taken off by a hold or a contract does not.
+    A session that was called off by people keeps its week free; a hold or a contract gives the weeks back.
     """
     course = [a for a in schedule.appointments if a.kind == "acute"]
-    counting = [a.regular_on for a in course if a.state != "cancelled" or a.reason in CALLED_OFF]
+    counting = [a.regular_on for a in course if a.state != "cancelled"]
+    called_off = {a.regular_on for a in course if a.state == "cancelled" and a.reason in CALLED_OFF}
     day = max(counting) + WEEK if counting else min(a.regular_on for a in course)
-    while at(day, schedule.regular_time, clinic.zone) <= now:
+    while day in called_off or at(day, schedule.regular_time, clinic.zone) <= now:
         day += WEEK
     return day
 

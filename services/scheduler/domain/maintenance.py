@@ -16,18 +16,19 @@ def contract(schedule: Schedule, fact: MaintenanceContracted, diary: Diary, now:
     """Sessions in the contracted rhythm until the review, which is announced on its date.
 
     clinical.md: maintenance has its own contract; its review is announced. A new contract replaces the
-    sessions of the one before.
+    sessions of the one before; where only its review moved, the rhythm goes on. Today's session takes place.
     """
     schedule, reviews = timers.withdraw_plan_timers(
         schedule, "MaintenanceReviewDue", now=now, reason="changed"
     )
-    to_come = [a for a in schedule.booked("maintenance") if a.starts_at > now]
-    schedule, events = cancel_all(schedule, to_come, "maintenance_changed", now=now)
-    schedule = schedule.revised(
-        maintenance=Maintenance(
-            frequency=fact.frequency, first_on_or_after=fact.first_on_or_after, review_on=fact.review_on
-        )
+    agreed = Maintenance(
+        frequency=fact.frequency, first_on_or_after=fact.first_on_or_after, review_on=fact.review_on
     )
+    to_come = [a for a in schedule.booked("maintenance") if diary.today(a.starts_at) > diary.today(now)]
+    if _is_prolonged(schedule.maintenance, agreed):
+        to_come = [a for a in to_come if a.regular_on > agreed.review_on]
+    schedule, events = cancel_all(schedule, to_come, "maintenance_changed", now=now)
+    schedule = schedule.revised(maintenance=agreed)
     review_at = timers.moment("MaintenanceReviewDue", fact.review_on, diary.clinic)
     schedule = timers.with_plan_timer(schedule, "MaintenanceReviewDue", review_at)
     schedule, booked = rebook(schedule, diary, now)
@@ -46,10 +47,18 @@ def rebook(schedule: Schedule, diary: Diary, now: datetime, *, why: Sequence[Mov
     return schedule, events
 
 
+def _is_prolonged(before: Maintenance | None, agreed: Maintenance) -> bool:
+    """Whether nothing but the day of the review is another."""
+    return before is not None and before.model_copy(update={"review_on": agreed.review_on}) == agreed
+
+
 def _rhythm(schedule: Schedule, contracted: Maintenance, today: date) -> Iterator[date]:
-    """The regular weekday from the contracted day (or tomorrow) on, at the contracted interval."""
+    """The regular weekday, from the contracted day on and an interval after the last session."""
     interval = timedelta(days=course().maintenance_interval_days[contracted.frequency])
     earliest = max(contracted.first_on_or_after, today + timedelta(days=1))
+    kept = [a.regular_on for a in schedule.appointments if a.kind == "maintenance" and a.state != "cancelled"]
+    if kept:
+        earliest = max(earliest, max(kept) + interval)
     weekday = regular_weekday(schedule)
     day = earliest + timedelta(days=(weekday - earliest.weekday()) % 7)
     while day <= contracted.review_on:

@@ -3,10 +3,13 @@
 import asyncio
 from datetime import datetime, timedelta
 
+import pytest
+
 from services.scheduler import handlers
 from services.scheduler.configured import Alignment
 from services.scheduler.domain.clinics import Clinics
 from services.scheduler.store import SCHEDULES, SchedulerWork
+from shared.errors import Refused
 from shared.messaging.work import Conflict
 from tests.integration.scheduler.conftest import (
     MORNING,
@@ -119,6 +122,19 @@ async def test_at_start_leave_added_to_the_configuration_moves_what_stands_in_it
     await alignment(scheduler, Clinics.of("new", [configured])).make_way_for_leave()
     moved = [body(e) for e in await scheduler.announced() if e.type == "SessionMoved"]
     assert [event["reason"] for event in moved] == ["clinician_leave"]
+
+
+async def test_leave_that_leaves_no_slot_keeps_nobody_else_in_theirs(scheduler: Scheduler) -> None:
+    await scheduler.take(started("plan_1", START), started("plan_2", START, clinician_id="cln_r02"))
+    endless = away(START.date(), START.date() + timedelta(days=800))
+    short = away(START.date() + timedelta(days=7), START.date() + timedelta(days=9))
+    configured = clinic(
+        clinicians=[{"id": "cln_r01", "leave": [endless]}, {"id": "cln_r02", "leave": [short]}]
+    )
+    with pytest.raises(Refused, match="no_free_slot"):
+        await alignment(scheduler, Clinics.of("new", [configured])).make_way_for_leave()
+    moved = [body(e) for e in await scheduler.announced() if e.type == "SessionMoved"]
+    assert {event["plan_id"] for event in moved} == {"plan_2"}
 
 
 async def test_at_start_a_new_zone_of_a_clinic_keeps_wall_times_and_shifts_instants(

@@ -21,6 +21,7 @@ from shared.errors import Refused
 from tests.unit.scheduler.builders import (
     MONDAY,
     attend_first,
+    cancelled,
     clinic,
     closed,
     contracted,
@@ -201,3 +202,45 @@ def test_maintenance_on_hold_comes_back_after_it() -> None:
     schedule, events = interruptions.resume(schedule, diary(), now + timedelta(days=14))
     assert [e.local_time[:10] for e in only(events, SessionScheduled)] == ["2026-05-26", "2026-06-23"]
     assert not only(events, SessionReminderDue)
+
+
+def test_a_week_called_off_far_ahead_does_not_push_the_rest_behind_it_after_a_hold() -> None:
+    schedule = attend_first(course_of(12), 3)
+    far = schedule.booked()[-2]
+    schedule, _ = course.cancel_session(schedule, cancelled(far), diary(), HELD_AT - timedelta(days=1))
+    schedule, _ = interruptions.hold(schedule, held(HELD_AT, REVIEW), clinic(), HELD_AT)
+    schedule, _ = interruptions.resume(schedule, diary(), HELD_AT + timedelta(days=7))
+    weeks = [a.regular_on for a in schedule.booked("acute")]
+    assert weeks[0] == date(2026, 3, 31)
+    assert far.regular_on not in weeks
+    assert len(weeks) == 9
+    assert weeks[-1] - weeks[0] == timedelta(weeks=9), "one week is left free, and nothing else"
+
+
+def test_a_maintenance_that_goes_on_as_it_is_keeps_its_sessions_and_adds_to_them() -> None:
+    before = in_maintenance()
+    for now in (datetime(2026, 5, 19, 12, 30, tzinfo=UTC), datetime(2026, 5, 20, 12, 0, tzinfo=UTC)):
+        fact = contracted("monthly", date(2026, 4, 20), date(2026, 9, 10))
+        schedule, events = maintenance.contract(before, fact, diary(), now)
+        assert not only(events, AppointmentCancelled)
+        assert [str(a.regular_on) for a in schedule.booked("maintenance")] == [
+            *("2026-04-21", "2026-05-19", "2026-06-16", "2026-07-14"),
+            *("2026-08-11", "2026-09-08"),
+        ]
+
+
+def test_a_maintenance_reviewed_earlier_than_planned_ends_earlier() -> None:
+    now = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
+    fact = contracted("monthly", date(2026, 4, 20), date(2026, 7, 1))
+    schedule, events = maintenance.contract(in_maintenance(), fact, diary(), now)
+    assert [e.reason for e in only(events, AppointmentCancelled)] == ["maintenance_changed"]
+    assert str(schedule.booked("maintenance")[-1].regular_on) == "2026-06-16"
+
+
+def test_another_pace_leaves_todays_session_and_keeps_its_distance_from_it() -> None:
+    now = datetime(2026, 5, 19, 12, 30, tzinfo=UTC)
+    fact = contracted("twice_monthly", date(2026, 5, 20), date(2026, 6, 30))
+    schedule, _ = maintenance.contract(in_maintenance(), fact, diary(), now)
+    assert [str(a.regular_on) for a in schedule.booked("maintenance")] == [
+        *("2026-04-21", "2026-05-19", "2026-06-02", "2026-06-16", "2026-06-30"),
+    ]
