@@ -191,7 +191,7 @@ class AlertsWork(Work):
                 self._first_tries.begin(page, self)
 
     def end_crisis(self, alert: Alert) -> None:
-        """Let the next flag open a new crisis. Loaded before by `load_people`."""
+        """Let the next flag open a new crisis. Its history was loaded before."""
         history = self.histories[alert.patient_id]
         self.histories.save(crisis.ended(history, alert, self.now))
 
