@@ -13,7 +13,7 @@ from services.alerts.events import AlertResolved
 
 
 def queued(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
-    """Wait for the next digest (design.md: transitions and maintenance reach people calmly)."""
+    """Wait for the next digest (transitions and maintenance reach people calmly)."""
     at = _next(alert, on_call, now)
     return Outcome(alert.model_copy(update={"step_due": at}).decided(now, "wait", "waits_for_digest"))
 
