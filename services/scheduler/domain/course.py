@@ -27,7 +27,7 @@ from shared.messaging.event import Inbound
 def start(fact: CarePlanStarted, diary: Diary, now: datetime, story: str = "-") -> Decision:
     """The whole course on day one: the first session within 48 hours, then weekly at the same wall time.
 
-    clinical.md, The course of care and Time: holidays, leave and clinic hours move a session, with the reason.
+    clinical.md, The course of care and Time: leave, holidays and hours move a session, with the reason.
     """
     slot, reasons = diary.first(since=fact.started_at, now=now, weeks=fact.sessions)
     schedule = Schedule(
