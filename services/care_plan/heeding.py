@@ -20,6 +20,9 @@ from shared.http.problems import Problem
 from shared.http.routes import CRISIS
 
 REFUSALS = (RequestValidationError, Refused, PreconditionFailed, ChangedMeanwhile, Problem)
+UNKNOWN_OUTCOME = 503
+"""It may have been done, and is to be sent again: no second flag is made of it here."""
+
 CARERS: frozenset[Role] = frozenset({"clinician", "coordinator"})
 
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -40,6 +43,8 @@ def heeding_route(commands: Commands[CarePlanWork]) -> type[HearingRoute]:
                 try:
                     return await handle(request)
                 except REFUSALS as refusal:
+                    if outright and isinstance(refusal, Problem) and refusal.status == UNKNOWN_OUTCOME:
+                        raise
                     signs = EXPLICIT if outright else signs_in_refused(await request.body())
                     caller = arrival_of(request.scope).caller
                     if signs is None or caller is None or not caller.roles & CARERS:
