@@ -32,10 +32,12 @@ class Running:
             return thread.submit(CliRunner().invoke, application(), self._command(*arguments)).result()
 
     def process(self, *arguments: str | Path) -> "subprocess.Popen[str]":
-        """The same as a process that can be interrupted."""
+        """The same as a process that can be interrupted, also where the tests themselves are not to be."""
         command = [sys.executable, "-m", "deploy.cli", *self._command(*arguments)]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)  # noqa: S603
+        return subprocess.Popen(  # noqa: S603
+            ["/usr/bin/env", "--default-signal=INT", *command], cwd=ROOT, stdout=pipe, stderr=pipe, text=True
+        )
 
     def _command(self, *arguments: str | Path) -> list[str]:
         return [*(str(argument) for argument in arguments), "--data", str(self.data)]
