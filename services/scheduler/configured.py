@@ -6,6 +6,7 @@ that was added to the configuration moves what stands in its way.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,8 @@ class Alignment:
                 await self.make_way_for_leave()
             except Exception as error:
                 log.warning("schedules not yet in line", error=type(error).__name__, seconds=pause)
-                await asyncio.sleep(pause)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(stopping.wait(), pause)
                 pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             else:
                 return

@@ -1,6 +1,7 @@
 """One whole stack for these tests, and `kith` as people call it."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -36,7 +37,12 @@ class Running:
         command = [sys.executable, "-m", "deploy.cli", *self._command(*arguments)]
         pipe = subprocess.PIPE
         return subprocess.Popen(  # noqa: S603
-            ["/usr/bin/env", "--default-signal=INT", *command], cwd=ROOT, stdout=pipe, stderr=pipe, text=True
+            command,
+            cwd=ROOT,
+            stdout=pipe,
+            stderr=pipe,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no threads here)
         )
 
     def _command(self, *arguments: str | Path) -> list[str]:

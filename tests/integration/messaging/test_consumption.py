@@ -135,6 +135,19 @@ OTHER_NAMES = dict.fromkeys(
 NAMED_OTHERWISE = {"not_utf8": "not_json", **OTHER_NAMES}
 
 
+async def test_where_what_is_known_of_a_record_cannot_be_stored_it_is_set_aside_without(
+    database: MongoDatabase,
+) -> None:
+    async def stumble(letter: dead_letters.MessageDeadLettered, work: object) -> None:
+        if letter.patient_id != "unknown":
+            raise OverflowError
+
+    consumption = counting(database, on_dead_letter=stumble)
+    await consumption.take([delivered(message("r1", 1), value=b"{not json"), delivered(message("r2", 1))])
+    assert await amounts(database) == {"r2": [1]}
+    assert await reasons(database) == ["failed_OverflowError"]
+
+
 @pytest.mark.parametrize("kind", POISON)
 async def test_a_record_that_cannot_be_read_is_set_aside_and_the_next_goes_on(
     database: MongoDatabase, kind: str

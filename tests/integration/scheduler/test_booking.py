@@ -4,8 +4,9 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
-from services.scheduler import handlers
+from services.scheduler import configured, handlers
 from services.scheduler.configured import Alignment
 from services.scheduler.domain.clinics import Clinics
 from services.scheduler.store import SCHEDULES, SchedulerWork
@@ -21,6 +22,7 @@ from tests.integration.scheduler.conftest import (
     plans,
     started,
 )
+from tests.support.eventually import eventually
 from tests.support.letting_go import all_gone, no_collector
 from tests.unit.scheduler.builders import away, clinic
 
@@ -118,8 +120,8 @@ async def test_at_start_leave_added_to_the_configuration_moves_what_stands_in_it
 ) -> None:
     await scheduler.start("plan_1")
     leave = away(START.date() + timedelta(days=7), START.date() + timedelta(days=9))
-    configured = clinic(clinicians=[{"id": "cln_r01", "leave": [leave]}])
-    await alignment(scheduler, Clinics.of("new", [configured])).make_way_for_leave()
+    away_now = clinic(clinicians=[{"id": "cln_r01", "leave": [leave]}])
+    await alignment(scheduler, Clinics.of("new", [away_now])).make_way_for_leave()
     moved = [body(e) for e in await scheduler.announced() if e.type == "SessionMoved"]
     assert [event["reason"] for event in moved] == ["clinician_leave"]
 
@@ -128,13 +130,26 @@ async def test_leave_that_leaves_no_slot_keeps_nobody_else_in_theirs(scheduler: 
     await scheduler.take(started("plan_1", START), started("plan_2", START, clinician_id="cln_r02"))
     endless = away(START.date(), START.date() + timedelta(days=800))
     short = away(START.date() + timedelta(days=7), START.date() + timedelta(days=9))
-    configured = clinic(
-        clinicians=[{"id": "cln_r01", "leave": [endless]}, {"id": "cln_r02", "leave": [short]}]
-    )
+    away_now = clinic(clinicians=[{"id": "cln_r01", "leave": [endless]}, {"id": "cln_r02", "leave": [short]}])
     with pytest.raises(Refused, match="no_free_slot"):
-        await alignment(scheduler, Clinics.of("new", [configured])).make_way_for_leave()
+        await alignment(scheduler, Clinics.of("new", [away_now])).make_way_for_leave()
     moved = [body(e) for e in await scheduler.announced() if e.type == "SessionMoved"]
     assert {event["plan_id"] for event in moved} == {"plan_2"}
+
+
+async def test_bringing_schedules_in_line_again_later_does_not_hold_up_the_end(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configured, "PAUSE_SECONDS", 600.0)
+    await scheduler.start("plan_1")
+    endless = away(START.date(), START.date() + timedelta(days=800))
+    stopping = asyncio.Event()
+    clinics = Clinics.of("new", [clinic(clinicians=[{"id": "cln_r01", "leave": [endless]}])])
+    with capture_logs() as said:
+        running = asyncio.create_task(alignment(scheduler, clinics).run(stopping))
+        await eventually(lambda: any(entry["event"] == "schedules not yet in line" for entry in said))
+        stopping.set()
+        await asyncio.wait_for(running, 10)
 
 
 async def test_at_start_a_new_zone_of_a_clinic_keeps_wall_times_and_shifts_instants(
