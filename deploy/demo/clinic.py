@@ -90,7 +90,7 @@ class Clinic:
         )
         unrecorded = [a for a in over if a["status"] == "booked" and a["patient_id"] in self.lives]
         await together(self.record(appointment) for appointment in unrecorded)
-        await self.time.settle()
+        await self.time.settle_writes()
         await self.read_alerts()
 
     async def record(self, appointment: dict[str, Any]) -> None:

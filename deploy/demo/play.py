@@ -35,7 +35,7 @@ async def play(clinic: Clinic, lives: Sequence[Life], *, weeks: int, watch: Watc
         await clinic.time.advance(_next_moment(clinic, end))
         while actions := clinic.agenda.take(clinic.time.now):
             await together(action() for action in actions)
-            await clinic.time.settle()
+            await clinic.time.settle_writes()
         if clinic.time.now.date() != day:
             day = clinic.time.now.date()
             await watch(clinic.time.now, (day - (end - timedelta(weeks=weeks)).date()).days)

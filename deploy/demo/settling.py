@@ -61,11 +61,8 @@ class Time:
     async def settle(self) -> None:
         """One look is enough, for offsets only grow: whatever sets something moving again shows in some
         service's answer. After a service was away we look three times, for it has forgotten what it saw.
-        Where nothing was written since the last look, none is needed.
         """
         written = self.flows.writes
-        if self._settled == (self.now, written):
-            return
         deadline, looks, why = monotonic() + self.patience, 1, ""
         while monotonic() < deadline:
             try:
@@ -80,6 +77,12 @@ class Time:
                 return
             await asyncio.sleep(PAUSE)
         raise Unsettled(why)
+
+    async def settle_writes(self) -> None:
+        """Like `settle`, without a look if the desks wrote nothing since the last: for who writes by them
+        alone."""
+        if self._settled != (self.now, self.flows.writes):
+            await self.settle()
 
 
 def unsettled(flows: Sequence[dict[str, Any]], now: datetime) -> str:

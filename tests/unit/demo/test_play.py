@@ -1,13 +1,15 @@
 """The demo's own rules: when it stops, who takes part, and when nothing is in flight."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deploy.demo.play import STOPS, next_stop
 from deploy.demo.population import BANDS, people
-from deploy.demo.settling import unsettled
+from deploy.demo.settling import Time, unsettled
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -78,3 +80,29 @@ def test_what_every_reader_has_read_is_not_in_flight() -> None:
     assert unsettled(flows, NOON) == ""
     flows[3] = flow("alerts", consumed={"intake.referrals/0": 4})
     assert "alerts has not read" in unsettled(flows, NOON)
+
+
+@dataclass
+class Looked:
+    """A stack at rest that counts who looks at it."""
+
+    writes: int = 0
+    looks: int = 0
+
+    async def flows(self) -> list[dict[str, Any]]:
+        self.looks += 1
+        return [flow("intake")]
+
+
+async def test_whoever_writes_past_the_desks_is_waited_for_too(tmp_path: Path) -> None:
+    """A browser's press is no write of the desks."""
+    stack = Looked()
+    time = Time(tmp_path / "clock", stack, NOON)
+    await time.settle()
+    await time.settle()
+    assert stack.looks == 2
+    await time.settle_writes()
+    assert stack.looks == 2, "they alone write, and wrote nothing"
+    stack.writes += 1
+    await time.settle_writes()
+    assert stack.looks == 3
