@@ -33,6 +33,7 @@ from pymongo.errors import (
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
+from shared.precedence import Precedence
 from shared.pulse import Pulse
 
 __all__ = [
@@ -189,6 +190,8 @@ class MongoDatabase:
         """Beats when something was stored that is due at once: tickers look again."""
         self.announced: defaultdict[str, Pulse] = defaultdict(Pulse)
         """Beats, by lane, when something was put into the outbox."""
+        self.precedence = Precedence()
+        """Crises go first among those of this process who use the database."""
         self._collections: dict[str, Any] = {}
         self.db: Any = self.client.get_database(name, codec_options=CODEC)
 

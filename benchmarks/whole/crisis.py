@@ -21,12 +21,18 @@ P50, P99 = "p50 ms", "p99 ms"
 OURS, THEIRS = "crisis: accepted → page attempted", "raw: produce → consume"
 UNDER_LOAD, QUIET = "crisis under load", "crisis, quiet"
 WARM_UP = 10
-PAUSE_SECONDS = 0.04
-"""At most, between two samples, at random: nothing may fall into step with the fetches."""
+REST_SECONDS, PAUSE_SECONDS = 0.12, 0.04
+"""Between two samples. What a crisis leads to is worked on for 76 ms after its page (p50; p99 101 ms): only
+then is the stack at rest. The pause on top, at random up to its length, keeps samples out of step with the
+fetches."""
 
-QUIET_NOTE = "the whole stack at rest; referral over HTTP with high risk, from the 201 to the first webhook"
+QUIET_NOTE = (
+    f"the whole stack at rest, {REST_SECONDS * 1000:g} ms or more after the sample before; referral over HTTP"
+    " with high risk, from the 201 to the first webhook"
+)
 RAW_NOTE = (
-    f"aiokafka, the stack's own broker, fetch wait {FETCH_WAIT_MS} ms, no linger; in turns with the crises"
+    f"aiokafka, the stack's own broker, fetch wait {FETCH_WAIT_MS} ms, no linger; in turns with the crises,"
+    " after the same rest"
 )
 
 
@@ -55,7 +61,7 @@ async def run_under_load(scale: Scale, say: Callable[[str], None]) -> Result:
     async def quiet(number: int) -> Mapping[str, float]:
         async with _stack(1_000) as (stack, telephone), crises(stack, telephone) as pager:
             await _warm(pager)
-            paged = [await _paused(pager) for _ in range(count)]
+            paged = [await _rested(pager) for _ in range(count)]
             await pager.verify()
         return _figures(paged) | _answers(pager)
 
@@ -98,8 +104,8 @@ async def _in_turns(stack: Whole, telephone: Telephone, count: int) -> tuple[lis
         for _ in range(WARM_UP):
             await message.trip()
         for _ in range(count):
-            paged.append(await _paused(pager))
-            await _pause()
+            paged.append(await _rested(pager))
+            await _rest()
             bare.append(await message.trip())
         await pager.verify()
     return paged, bare
@@ -115,16 +121,22 @@ async def _while_working(stack: Whole, pager: Crises, backlog: int) -> list[floa
     paged: list[float] = []
     async with stack.importing(1, backlog) as process, stack.database("scheduler") as scheduler:
         while not await stack.scheduled(scheduler, backlog):
-            paged.append(await _paused(pager))
+            await _pause()
+            paged.append(await pager.page())
             if process.poll() not in (None, 0):
                 raise Shortfall(f"the import failed; {stack.warnings[-3:]}")
     await pager.verify()
     return paged
 
 
-async def _paused(pager: Crises) -> float:
-    await _pause()
+async def _rested(pager: Crises) -> float:
+    await _rest()
     return await pager.page()
+
+
+async def _rest() -> None:
+    await asyncio.sleep(REST_SECONDS)
+    await _pause()
 
 
 async def _pause() -> None:

@@ -9,6 +9,7 @@ it, and sent the moment that is committed: what was read for that transaction is
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -205,7 +206,9 @@ class Deliveries:
         if channel is None:
             return Attempted("failed", "channel_unavailable", for_good=True)
         self._first_attempts.note(delivery, self._open_work().now)
-        return await send(channel, address, delivery, self._message(delivery))
+        first = self._database.precedence.urgent if delivery.queue == "page" else nullcontext
+        with first():
+            return await send(channel, address, delivery, self._message(delivery))
 
     async def _keep_claim(self, delivery_id: str, claim: str) -> bool:
         """Begin the lease anew; `False` if somebody else has the delivery by now."""

@@ -1,5 +1,6 @@
 """One attempt at one batch: what it accepts, what it sets aside, and everything in one transaction."""
 
+import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -80,13 +81,16 @@ class Batch(Generic[W]):
                     readable.append((record, unseal(record)))
                 except Unreadable as error:
                     await self.set_aside(record, None, error.reason)
-            await self.inbox.load(envelope for _, envelope in readable)
+            facts = {id(record): self._fact(envelope) for record, envelope in readable}
+            await asyncio.gather(
+                self.inbox.load(envelope for _, envelope in readable),
+                self.work.prefetch([fact for fact in facts.values() if isinstance(fact, Inbound)]),
+            )
             accepted = [
                 (record, envelope, fact)
                 for record, envelope in _in_sequence(readable)
-                if (fact := await self._accept(record, envelope)) is not None
+                if (fact := await self._accept(record, envelope, facts[id(record)])) is not None
             ]
-            await self.work.prefetch([fact for _, _, fact in accepted])
             for record, envelope, fact in accepted:
                 await self._react(record, envelope, fact)
             await self.commit()
@@ -102,7 +106,15 @@ class Batch(Generic[W]):
         for span in self.spans:
             span.end()
 
-    async def _accept(self, record: Record, envelope: Envelope) -> Inbound | None:
+    def _fact(self, envelope: Envelope) -> Inbound | Unacceptable | None:
+        try:
+            return self.group.reactions.fact(envelope)
+        except Unacceptable as error:
+            return error
+
+    async def _accept(
+        self, record: Record, envelope: Envelope, fact: Inbound | Unacceptable | None
+    ) -> Inbound | None:
         """The fact to react to; or `None`, with everything noted that has to be."""
         position = self.inbox.position(envelope)
         arrival = position.judge(envelope, replay=self.letter is not None)
@@ -118,10 +130,8 @@ class Batch(Generic[W]):
             case Arrival.EARLY:
                 self._hold(record, envelope)
                 return None
-        try:
-            fact = self.group.reactions.fact(envelope)
-        except Unacceptable as error:
-            await self.set_aside(record, envelope, error.reason)
+        if isinstance(fact, Unacceptable):
+            await self.set_aside(record, envelope, fact.reason)
             position.advance(envelope, effect=False)
             return None
         position.advance(envelope)

@@ -19,6 +19,7 @@ from shared.messaging.envelope import Record
 from shared.messaging.flow import Flow, Place
 from shared.messaging.kafka import next_offsets, subscribe
 from shared.messaging.reactions import Reactions
+from shared.messaging.topics import topic
 from shared.metrics import RETRIES
 from shared.mongo import MongoDatabase
 from shared.settings import Settings
@@ -69,7 +70,8 @@ class Consumer:
         self._own_group = subscription.own_group
         self._records = min(settings.batch_records, subscription.records or settings.batch_records)
         self._abreast = subscription.abreast
-        self._settings, self._flow = settings, flow
+        self._settings, self._flow, self._precedence = settings, flow, database.precedence
+        self._urgent = all(topic(name).lane == "crisis" for name in self.topics)
         self._subscriber: Any = None
         self._epoch = ""
         self._has_begun = False
@@ -150,7 +152,12 @@ class Consumer:
     async def _take(self, records: Sequence[Record]) -> None:
         """Process a batch, for as long as it takes, then commit its offsets."""
         kafka, epoch = self._kafka, self._epoch
-        await asyncio.gather(*(self._persist(part, epoch) for part in apart(records, self._abreast)))
+        if self._urgent:
+            with self._precedence.urgent():
+                await self._persist(records, epoch)
+        else:
+            await self._precedence.give_way()
+            await asyncio.gather(*(self._persist(part, epoch) for part in apart(records, self._abreast)))
         if self._kafka is not kafka:
             return  # begun anew meanwhile, in another log with other offsets
         offsets = next_offsets(records)

@@ -107,7 +107,7 @@ class Relay:
         while True:
             seen = woken.beats
             try:
-                more = self.leads and await self._move(lane)
+                more = self.leads and await self._move_in_turn(lane)
             except Exception as error:  # whatever it is, the outbox still has it
                 RETRIES.labels(self._service, "publication", type(error).__name__).inc()
                 log.warning("relay waits", lane=lane, error=type(error).__name__, seconds=pause)
@@ -119,6 +119,14 @@ class Relay:
                 if self.leads:
                     self._emptied[lane] = seen
                 await woken.wait(seen, SWEEP_SECONDS)
+
+    async def _move_in_turn(self, lane: Lane) -> bool:
+        """Crises first: their lane is woken before the other one, which gives way to it."""
+        if lane == "crisis":
+            with self._database.precedence.urgent():
+                return await self._move(lane)
+        await self._database.precedence.give_way()
+        return await self._move(lane)
 
     async def _move(self, lane: Lane) -> bool:
         """Publish one batch; `True` if there may be more."""

@@ -259,7 +259,7 @@ class Work:
 
         await self.database.transaction(write)
         self._also.clear()  # those who take part often hold this work
-        for lane in self.outbox.lanes:
+        for lane in sorted(self.outbox.lanes):  # crises before work
             self.database.announced[lane].beat()
         if self.due_at_once:
             self.database.due.beat()

@@ -18,7 +18,9 @@ from shared.messaging.consumption import Consumption
 from shared.messaging.envelope import Record
 from shared.messaging.messaging import Messaging
 from shared.messaging.reactions import Reactions
-from shared.mongo import MongoDatabase
+from shared.messaging.relay import Relay
+from shared.messaging.topics import Lane
+from shared.mongo import Document, MongoDatabase
 from shared.settings import Settings
 from tests.support.eventually import eventually
 from tests.support.letters import (
@@ -125,6 +127,29 @@ async def test_what_a_transaction_announces_arrives_in_order(
     assert await sender[outbox.COLLECTION].count_documents(outbox.PENDING) == 0
 
 
+async def test_crises_are_published_before_the_work_of_the_same_transaction(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each lane has a task of its own, and whoever reads the crisis is to have it first."""
+    publish, published = Relay._publish, list[str]()
+
+    async def noted(relay: Relay, lane: Lane, rows: list[Document]) -> None:
+        await publish(relay, lane, rows)
+        published.append(lane)
+
+    monkeypatch.setattr(Relay, "_publish", noted)
+    async with sending(sender, broker.address) as relaying:
+        await eventually(lambda: _rests(relaying))
+        for number in range(1, 21):
+            work = Counting(sender, service="intake")
+            event = IntakeCompleted(patient_id="pat-r1", clinic_id="riverside", referral_id="r1")
+            work.announce(event, subject="r1", sequence=number)
+            work.announce(event, subject="r1", sequence=number, topic="intake.crisis-flags")
+            await work.commit()
+            await eventually(lambda: _rests(relaying))
+    assert published == ["crisis", "work"] * 20
+
+
 async def test_a_backlog_is_taken_two_transactions_at_a_time_and_one_bad_message_harms_neither(
     sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +177,12 @@ async def test_a_backlog_is_taken_two_transactions_at_a_time_and_one_bad_message
 
 async def _set_aside(database: MongoDatabase, expected: list[str]) -> bool:
     return await reasons(database) == expected
+
+
+async def _rests(relaying: Messaging) -> bool:
+    """Whether both lanes looked after the last beat, and wait."""
+    epoch = relaying._epoch
+    return epoch is not None and epoch.relay is not None and epoch.relay.has_published_all
 
 
 async def _equal(database: MongoDatabase, expected: dict[str, list[int]]) -> bool:
