@@ -132,11 +132,13 @@ class Inbox:
 
     async def flush(self, txn: Txn) -> bool:
         """Write what changed; `False` if another replica moved a position meanwhile."""
+        changed = [position for position in self._positions.values() if position.changed]
+        if not changed:
+            return True
+        versions = {position.key: position.stored for position in changed if position.stored}
+        unchanged = await self._database.filters(COLLECTION, versions, txn)
         operations: list[Any] = []
-        replaced = 0
-        for position in self._positions.values():
-            if not position.changed:
-                continue
+        for position in changed:
             row: dict[str, Any] = {
                 "_id": position.key,
                 "version": position.stored + 1,
@@ -147,10 +149,7 @@ class Inbox:
                 if value := getattr(position, name):
                     row[name] = value
             if position.stored:
-                operations.append(ReplaceOne({"_id": position.key, "version": position.stored}, row))
-                replaced += 1
+                operations.append(ReplaceOne(unchanged[position.key], row))
             else:
                 operations.append(InsertOne(row))
-        if not operations:
-            return True
-        return await self._database.write_all(COLLECTION, operations, txn) == replaced
+        return await self._database.write_all(COLLECTION, operations, txn) == len(versions)

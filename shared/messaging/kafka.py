@@ -14,6 +14,7 @@ from faststream.kafka import TopicPartition as Partition
 
 from shared.messaging.connection import connection, require_not_refused, security
 from shared.messaging.envelope import Record
+from shared.messaging.flow import Place
 from shared.messaging.topics import topic
 from shared.settings import KafkaSettings, Settings
 
@@ -165,8 +166,8 @@ def subscribe(
 
 def next_offsets(records: Sequence[Record]) -> dict[TopicPartition, int]:
     """What to commit when these records are done: explicit, never FastStream's *all positions*."""
-    offsets: dict[TopicPartition, int] = {}
+    offsets: dict[Place, int] = {}
     for record in records:
-        place = TopicPartition(record.topic, record.partition)
+        place = record.topic, record.partition
         offsets[place] = max(offsets.get(place, 0), record.offset + 1)
-    return offsets
+    return {TopicPartition(*place): offset for place, offset in offsets.items()}

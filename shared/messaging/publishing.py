@@ -31,10 +31,12 @@ class Publisher:
 
         Raises `KafkaError`; some may have been published then.
         """
+        topics = {message.topic for message in messages}
+        counts = {topic: len(await self._producer.partitions_for(topic)) for topic in topics}
         parts: dict[Place, list[Envelope]] = {}
         for message in messages:
-            count = len(await self._producer.partitions_for(message.topic))
-            parts.setdefault((message.topic, partition_of(message.key, count)), []).append(message)
+            partition = partition_of(message.key, counts[message.topic])
+            parts.setdefault((message.topic, partition), []).append(message)
         published = await asyncio.gather(*(self._publish(*place, part) for place, part in parts.items()))
         return dict(zip(parts, published, strict=True))
 

@@ -137,23 +137,27 @@ class Documents(Generic[M]):
         changed = [(id, held) for id, held in self._held.items() if held.changed]
         if not changed:
             return
+        versions = {id: held.version for id, held in changed if held.version}
+        unchanged = await self._work.database.filters(self._collection, versions, txn)
         write = self._write_part if self._excerpt else self._write_whole
-        operations = [write(id, held) async for id, held in in_turns(changed, WRITES_AT_A_TURN)]
-        met = await self._work.database.write_all(self._collection, operations, txn)
-        if met != sum(held.version > 0 for _, held in changed):
+        operations = [
+            write(id, held, unchanged.get(id)) async for id, held in in_turns(changed, WRITES_AT_A_TURN)
+        ]
+        if await self._work.database.write_all(self._collection, operations, txn) != len(versions):
             raise Conflict(self._collection)
 
-    def _write_whole(self, id: str, held: _Held[M]) -> Any:
+    def _write_whole(self, id: str, held: _Held[M], unchanged: Document | None) -> Any:
         row = {"_id": id, **held.state.model_dump(exclude={"id"}), **self._beside(held)}
         self._note_due(row)
-        return ReplaceOne({"_id": id, "version": held.version}, row) if held.version else InsertOne(row)
+        return InsertOne(row) if unchanged is None else ReplaceOne(unchanged, row)
 
-    def _write_part(self, id: str, held: _Held[M]) -> Any:
+    def _write_part(self, id: str, held: _Held[M], unchanged: Document | None) -> Any:
         assert self._excerpt is not None  # noqa: S101 (flush has looked)
+        assert unchanged is not None  # noqa: S101 (a part was read before)
         fields, filters = self._excerpt.changes(held.state)
         self._note_due(fields)
         change = {"$set": fields | self._beside(held)}
-        return UpdateOne({"_id": id, "version": held.version}, change, array_filters=filters or None)
+        return UpdateOne(unchanged, change, array_filters=filters or None)
 
     def _beside(self, held: _Held[M]) -> Document:
         return {"version": held.version + 1, "announced": held.announced, "trail": held.trail}
