@@ -9,9 +9,11 @@ import pytest
 from shared.messaging import dead_letters
 from shared.messaging.batch import HELD, Batch
 from shared.messaging.inbox import Inbox
-from shared.mongo import MongoDatabase, PyMongoError, is_duplicate_key
+from shared.messaging.work import Conflict
+from shared.mongo import FEW, MongoDatabase, PyMongoError, is_duplicate_key
 from tests.support.letters import (
     Counting,
+    Told,
     amounts,
     counting,
     delivered,
@@ -60,6 +62,59 @@ async def test_a_replica_overtaken_with_old_and_new_subjects_at_once_is_told_so_
     with pytest.raises(PyMongoError) as overtaken:
         await asyncio.wait_for(write(second), 10)
     assert is_duplicate_key(overtaken.value)
+
+
+MANY = 3 * FEW
+
+
+async def told(database: MongoDatabase, count: int) -> tuple[Counting, Counting]:
+    """Two units of work with the same stored documents in hand: ours with all of them, theirs with one."""
+    stored, ours, theirs = (Counting(database) for _ in range(3))
+    names = [f"r{n}" for n in range(count)]
+    for name in names:
+        stored.told.save(Told(id=name, patient_id=f"pat-{name}", clinic_id="riverside"))
+    await stored.commit()
+    await ours.told.load(names)
+    await theirs.told.load(names[-1:])
+    for work, amount in ((ours, 1), (theirs, 2)):
+        for one in list(work.told):
+            work.told.save(one.model_copy(update={"amounts": (amount,)}))
+    return ours, theirs
+
+
+@pytest.mark.parametrize("count", [2, MANY])
+async def test_where_somebody_else_changed_one_of_the_documents_none_is_written(
+    database: MongoDatabase, count: int
+) -> None:
+    ours, theirs = await told(database, count)
+    await theirs.commit()
+    with pytest.raises(Conflict):
+        await ours.commit()
+    assert {name: found for name, found in (await amounts(database)).items() if found} == {
+        f"r{count - 1}": [2]
+    }
+
+
+@pytest.mark.parametrize("count", [2, MANY])
+async def test_where_somebody_else_changes_one_while_we_are_about_to_write_none_is_written(
+    database: MongoDatabase, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """After the versions of many were asked for, nothing but the transaction itself guards them."""
+    ours, theirs = await told(database, count)
+    write_all, overtaken = MongoDatabase.write_all, list[Counting]()
+
+    async def late(self: MongoDatabase, *writes: Any) -> int:
+        if not overtaken:
+            overtaken.append(theirs)
+            await theirs.commit()
+        return await write_all(self, *writes)
+
+    monkeypatch.setattr(MongoDatabase, "write_all", late)
+    with pytest.raises(Conflict):
+        await ours.commit()
+    assert {name: found for name, found in (await amounts(database)).items() if found} == {
+        f"r{count - 1}": [2]
+    }
 
 
 async def test_messages_in_one_batch_are_put_in_sequence(database: MongoDatabase) -> None:
