@@ -6,7 +6,7 @@ fixes end on 14 May 2027). The differences between the two end here.
 
 import asyncio
 import random
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
@@ -71,6 +71,8 @@ PERSIST_SECONDS = 30.0
 """How long a transaction is tried again, and its commit asked for."""
 
 COMMIT_PAUSE = 0.02
+IDLE_SECONDS = 60.0
+"""How long a session is kept for the next transaction; the server forgets one after 30 minutes."""
 
 FEW = 20
 """Up to so many documents, a version in the filter of each change is cheaper than asking for all versions."""
@@ -195,6 +197,8 @@ class MongoDatabase:
         """Beats, by lane, when something was put into the outbox."""
         self.precedence = Precedence()
         """Crises go first among those of this process who use the database."""
+        self._idle: deque[tuple[float, Txn]] = deque()
+        """Sessions nobody uses, each since when; the one that was used last is used next."""
         self._collections: dict[str, Any] = {}
         self.db: Any = self.client.get_database(name, codec_options=CODEC)
 
@@ -205,6 +209,9 @@ class MongoDatabase:
         return found
 
     async def close(self) -> None:
+        while self._idle:
+            _, txn = self._idle.pop()
+            await txn.end_session()
         closing = self.client.close()
         if self.driver == "pymongo":
             await closing
@@ -249,10 +256,8 @@ class MongoDatabase:
         whose answer got lost would be an error although it may have been done. After `PERSIST_SECONDS`
         the last error is raised.
         """
-        starting = self.client.start_session()
-        txn = await starting if self.driver == "motor" else starting
         until, pause = monotonic() + PERSIST_SECONDS, 0.005
-        async with txn:
+        async with self._session() as txn:
             while True:
                 try:
                     await self._attempt(work, txn, until)
@@ -265,6 +270,27 @@ class MongoDatabase:
                     return
                 await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 (spreads those who met)
                 pause = min(pause * 1.5, 0.5)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Txn]:
+        """One that is idle, or a new one; kept only if all went well.
+
+        To begin and to end one is a way to a thread and back each, for Motor.
+        """
+        while self._idle and monotonic() - self._idle[0][0] > IDLE_SECONDS:
+            _, stale = self._idle.popleft()
+            await stale.end_session()
+        if self._idle:
+            _, txn = self._idle.pop()
+        else:
+            starting = self.client.start_session()
+            txn = await starting if self.driver == "motor" else starting
+        try:
+            yield txn
+        except BaseException:
+            await txn.end_session()
+            raise
+        self._idle.append((monotonic(), txn))
 
     async def _attempt(self, work: Callable[[Txn], Awaitable[None]], txn: Txn, until: float) -> None:
         starting = txn.start_transaction(

@@ -9,6 +9,7 @@ every consumer drops.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -32,6 +33,9 @@ SWEEP_SECONDS = 0.5
 """How often the outbox is looked at without being woken."""
 
 REFILL = "relay-epoch"
+LOADED, REFILL_AFTER = monotonic(), 5.0
+"""When this process began, and how many seconds later it refills a log at the earliest: what starts beside it
+on the same machine loads first, and a log of a million events takes minutes."""
 
 
 class Relay:
@@ -172,6 +176,7 @@ class Relay:
                 self._rows({"lane": lane} if at is None else {"lane": lane, "_id": {"$gt": at}})
             )
             if rows:
+                await asyncio.sleep(LOADED + REFILL_AFTER - monotonic() if lane == "work" else 0)
                 await self._publish(lane, rows)
                 await self._mark([row for row in rows if row.get("pending")])
                 mark["at"] = rows[-1]["_id"]

@@ -1,11 +1,13 @@
 """Transactions that MongoDB ends, or whose commit it does not answer: its own fail points, both drivers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from deploy.embedded.mongod import Mongod
+from shared import mongo
 from shared.mongo import Driver, MongoDatabase, OperationFailure, PyMongoError, Txn, is_transient
 from tests.support.servers import running_mongod
 
@@ -112,3 +114,47 @@ async def test_a_transaction_that_the_server_ends_in_the_middle_of_an_operation_
     assert isinstance(ended.value, OperationFailure)
     assert is_transient(ended.value)
     assert await database["letters"].count_documents({}) == 1
+
+
+async def test_transactions_one_after_the_other_share_a_session_and_those_at_once_have_their_own(
+    database: MongoDatabase,
+) -> None:
+    seen: list[Txn] = []
+
+    async def write(txn: Txn) -> None:
+        seen.append(txn)
+        await database["letters"].insert_one({"_id": len(seen)}, session=txn)
+
+    await database.transaction(write)
+    await database.transaction(write)
+    assert seen[0] is seen[1]
+    await asyncio.gather(*(database.transaction(write) for _ in range(3)))
+    assert len(set(map(id, seen[2:]))) == 3
+    assert await database["letters"].count_documents({}) == 5
+
+
+async def test_a_session_that_saw_a_failure_or_was_idle_for_long_is_not_used_again(
+    database: MongoDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Txn] = []
+
+    async def look(txn: Txn) -> None:
+        seen.append(txn)
+        await database["letters"].find_one({}, session=txn)
+
+    async def break_off(txn: Txn) -> None:
+        await look(txn)
+        raise LookupError
+
+    await database.transaction(look)
+    with pytest.raises(LookupError):
+        await database.transaction(break_off)
+    await database.transaction(look)
+    first, failed, fresh = seen
+    assert failed is first
+    assert fresh is not first
+    assert first.has_ended
+    monkeypatch.setattr(mongo, "IDLE_SECONDS", -1.0)
+    await database.transaction(look)
+    assert seen[-1] is not fresh
+    assert fresh.has_ended
