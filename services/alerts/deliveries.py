@@ -80,6 +80,7 @@ class Deliveries:
         self._channels, self._public_url = channels, public_url.rstrip("/")
         self._inbox = Inbox(database, open_work)
         self._recording = asyncio.Lock()
+        """People are told of the same alert at the same time: one after the other they do not conflict."""
         self._under_way: dict[Queue, set[asyncio.Task[None]]] = {queue: set() for queue in SLOTS}
         self._claims: dict[str, str] = {}
         """Fencing tokens of the deliveries under way, by delivery id."""
@@ -97,7 +98,9 @@ class Deliveries:
             for delivery_id, claim in await self._claim(queue, now):
                 self._start(queue, delivery_id, claim, self._open_work())
                 started += 1
-        return started + await self._inbox.post(now)
+        await self._database.precedence.give_way()  # an inbox wakes nobody
+        async with self._recording:
+            return started + await self._inbox.post(now)
 
     def reserve(self, page: Delivery, reserved: int) -> Delivery:
         """See `FirstTries`."""
@@ -179,7 +182,7 @@ class Deliveries:
             attempted = await self._attempt(work, delivery_id, claim)
             if attempted is not None:
                 record = partial(self._record, delivery_id=delivery_id, claim=claim, attempted=attempted)
-                async with self._recording:  # several people are often told of the same alert
+                async with self._recording:
                     await decided(self._open_work, record)
         except Exception as error:  # the lease runs out and somebody tries again, under the same id
             log.warning("delivery not recorded", delivery_id=delivery_id, error=type(error).__name__)
