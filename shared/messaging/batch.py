@@ -82,9 +82,9 @@ class Batch(Generic[W]):
                 except Unreadable as error:
                     await self.set_aside(record, None, error.reason)
             facts = {id(record): self._fact(envelope) for record, envelope in readable}
-            await asyncio.gather(
-                self.inbox.load(envelope for _, envelope in readable),
-                self.work.prefetch([fact for fact in facts.values() if isinstance(fact, Inbound)]),
+            await self._read(
+                [envelope for _, envelope in readable],
+                [fact for fact in facts.values() if isinstance(fact, Inbound)],
             )
             accepted = [
                 (record, envelope, fact)
@@ -105,6 +105,16 @@ class Batch(Generic[W]):
             NOTED.labels(self.group.service, decision, reason).inc()
         for span in self.spans:
             span.end()
+
+    async def _read(self, envelopes: Sequence[Envelope], facts: Sequence[Inbound]) -> None:
+        """Positions first: a document read before them may lack what they say was done, and where a
+        reaction then saves nothing, no version would tell. Crises always save, so theirs are read at once.
+        """
+        if self.group.hold_gaps:
+            await self.inbox.load(envelopes)
+            await self.work.prefetch(list(facts))
+        else:
+            await asyncio.gather(self.inbox.load(envelopes), self.work.prefetch(list(facts)))
 
     def _fact(self, envelope: Envelope) -> Inbound | Unacceptable | None:
         try:
