@@ -241,9 +241,12 @@ class Batch(Generic[W]):
         except Unreadable:
             return await self.set_aside(record, None, reason)
         await self.inbox.load([envelope])
-        await self.set_aside(record, envelope, reason)
         position = self.inbox.position(envelope)
         arrival = position.judge(envelope)
+        if arrival is Arrival.DUPLICATE:  # somebody else took it, or gave it up, before
+            self.outcome = "duplicate"
+            return None
+        await self.set_aside(record, envelope, reason)
         if arrival is Arrival.FRESH or (arrival is Arrival.EARLY and not self.group.hold_gaps):
             position.advance(envelope, effect=False)
         return None
