@@ -95,25 +95,11 @@ def found(person: Person, fact: inbound.PlanFact, kind: str, at: datetime, **inp
 
 def held(person: Person, fact: inbound.CarePlanHeld) -> Person:
     hold = Hold(reason=fact.reason, review_on=fact.review_on, since=fact.held_at)
-
-    def change(course: Course) -> Course:
-        """A hold that comes after its own end is over."""
-        over = course.resumed_at is not None and fact.held_at < course.resumed_at
-        changed: Course = course.but(hold=course.hold if over else hold)
-        return changed
-
-    return on_course(person, fact.plan_id, change)
+    return on_course(person, fact.plan_id, lambda c: c.but(hold=hold))
 
 
 def resumed(person: Person, fact: inbound.CarePlanResumed) -> Person:
-    def change(course: Course) -> Course:
-        """A hold that began later goes on."""
-        latest = max(fact.resumed_at, course.resumed_at or fact.resumed_at)
-        goes_on = course.hold is not None and fact.resumed_at < course.hold.since
-        changed: Course = course.but(hold=course.hold if goes_on else None, resumed_at=latest)
-        return changed
-
-    return on_course(person, fact.plan_id, change)
+    return on_course(person, fact.plan_id, lambda c: c.but(hold=None))
 
 
 def maintained(person: Person, fact: inbound.MaintenanceContracted) -> Person:

@@ -117,8 +117,6 @@ class Course(Frozen):
     missed_in_a_row: int = 0
     focus: tuple[str, ...] = ()
     hold: Hold | None = None
-    resumed_at: datetime | None = None
-    """When the last hold ended."""
     maintenance: str | None = None
     """Its frequency, once contracted."""
     review_on: date | None = None

@@ -7,18 +7,15 @@ from services.scheduler.domain.booking import Decision, cancel_all
 from services.scheduler.domain.clinics import Clinic
 from services.scheduler.domain.diary import Diary
 from services.scheduler.domain.schedule import Hold, Schedule, Timer
-from services.scheduler.inbound import CarePlanClosed, CarePlanHeld, CarePlanResumed, PhaseEntered
+from services.scheduler.inbound import CarePlanClosed, CarePlanHeld, PhaseEntered
 from shared.errors import Refused
 
 
 def hold(schedule: Schedule, fact: CarePlanHeld, clinic: Clinic, now: datetime) -> Decision:
     """Sessions after the hold's beginning are taken off; the hold itself is reviewed on its date.
 
-    clinical.md: a hold has a reason and a review date, shifts the calendar and never mutes crisis. Raises
-    `Refused` for a hold that comes after its own end: nobody would ever resume it again.
+    clinical.md: a hold has a reason and a review date, shifts the calendar and never mutes crisis.
     """
-    if schedule.resumed_at is not None and fact.held_at < schedule.resumed_at:
-        raise Refused("resumed_since")
     schedule, superseded = timers.withdraw_plan_timers(schedule, "HoldReviewDue", now=now, reason="changed")
     to_come = [a for a in schedule.booked() if a.starts_at > fact.held_at]
     schedule, events = cancel_all(schedule, to_come, "held", now=now, withdrawn="held")
@@ -27,14 +24,10 @@ def hold(schedule: Schedule, fact: CarePlanHeld, clinic: Clinic, now: datetime) 
     return timers.with_plan_timer(schedule, "HoldReviewDue", review_at), [*superseded, *events]
 
 
-def resume(schedule: Schedule, fact: CarePlanResumed, diary: Diary, now: datetime) -> Decision:
-    """The rest of the course is booked anew, weekly.
-
-    Where the hold has not come yet, its end is remembered; a later hold goes on.
-    """
-    schedule = schedule.revised(resumed_at=max(fact.resumed_at, schedule.resumed_at or fact.resumed_at))
-    if schedule.hold is None or fact.resumed_at < schedule.hold.since:
-        return schedule, []
+def resume(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
+    """The rest of the course is booked anew, weekly. Raises `Refused` when there is no hold."""
+    if schedule.hold is None:
+        raise Refused("not_on_hold")
     schedule, events = timers.withdraw_plan_timers(schedule, "HoldReviewDue", now=now, reason="resumed")
     schedule = schedule.revised(hold=None)
     schedule, acute = course.balance(schedule, diary, now, why="hold", surplus="no_longer_needed")

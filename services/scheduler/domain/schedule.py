@@ -106,8 +106,6 @@ class Schedule(Frozen):
     appointments: tuple[Appointment, ...] = ()
     timers: tuple[Timer, ...] = ()
     hold: Hold | None = None
-    resumed_at: AwareDatetime | None = None
-    """When the last hold ended."""
     maintenance: Maintenance | None = None
     termination_announced_for: tuple[int, ...] = ()
     """The values of N for which the coming termination phase was announced."""

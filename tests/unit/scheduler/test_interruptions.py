@@ -1,12 +1,10 @@
 """Holds, closure, phases and maintenance."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from services.scheduler.domain import course, interruptions, maintenance, timers
-from services.scheduler.domain.booking import Decision
 from services.scheduler.domain.schedule import Schedule
 from services.scheduler.events import (
     AnnouncementSkipped,
@@ -33,7 +31,6 @@ from tests.unit.scheduler.builders import (
     held,
     missed,
     only,
-    resumed,
     revised,
 )
 
@@ -47,10 +44,6 @@ FORTNIGHTS = [f"2026-{day}" for day in ("04-21", "05-05", "05-19", "06-02", "06-
 def on_hold() -> Schedule:
     schedule = attend_first(course_of(12), 3)
     return interruptions.hold(schedule, held(HELD_AT, REVIEW), clinic(), HELD_AT)[0]
-
-
-def resume(schedule: Schedule, at: datetime) -> Decision:
-    return interruptions.resume(schedule, resumed(at), diary(), at)
 
 
 def test_a_hold_takes_the_sessions_to_come_off_with_its_reason() -> None:
@@ -75,7 +68,7 @@ def test_on_hold_a_longer_contract_books_nothing() -> None:
 
 
 def test_after_a_hold_the_rest_of_the_course_is_booked_anew_in_the_old_rhythm() -> None:
-    schedule, events = resume(on_hold(), LATER)
+    schedule, events = interruptions.resume(on_hold(), diary(), LATER)
     booked = only(events, SessionScheduled)
     assert len(booked) == 9
     assert {"hold"} == {event.adjusted[0] for event in booked}
@@ -85,38 +78,19 @@ def test_after_a_hold_the_rest_of_the_course_is_booked_anew_in_the_old_rhythm() 
 
 def test_a_hold_on_day_one_resumes_next_week_and_not_where_the_course_would_have_ended() -> None:
     schedule, _ = interruptions.hold(course_of(12), held(MONDAY, REVIEW), clinic(), MONDAY)
-    schedule, events = resume(schedule, MONDAY + timedelta(days=8))
+    schedule, events = interruptions.resume(schedule, diary(), MONDAY + timedelta(days=8))
     assert only(events, SessionScheduled)[0].local_time == "2026-03-17T09:00"
 
 
 def test_a_resumed_hold_is_reviewed_no_more() -> None:
-    schedule, _ = resume(on_hold(), HELD_AT + timedelta(days=2))
+    schedule, _ = interruptions.resume(on_hold(), diary(), HELD_AT + timedelta(days=2))
     review = [t for t in schedule.timers if t.kind == "HoldReviewDue"]
     assert [(t.state, t.reason) for t in review] == [("withdrawn", "resumed")]
 
 
-def test_resuming_without_a_hold_books_nothing() -> None:
-    schedule, events = resume(course_of(12), MONDAY)
-    assert events == []
-    assert schedule.booked() == course_of(12).booked()
-
-
-@pytest.mark.parametrize("before", [on_hold, lambda: attend_first(course_of(12), 3)])
-def test_a_hold_that_comes_again_or_late_after_its_end_holds_nothing(before: Callable[[], Schedule]) -> None:
-    """A dead letter may be replayed; nobody would resume that hold again."""
-    schedule, _ = resume(before(), LATER)
-    with pytest.raises(Refused, match="resumed_since"):
-        interruptions.hold(schedule, held(HELD_AT, REVIEW), clinic(), LATER)
-    again, _ = interruptions.hold(schedule, held(LATER, REVIEW), clinic(), LATER)
-    assert again.hold is not None, "another hold is another matter"
-
-
-def test_the_end_of_an_earlier_hold_that_comes_again_does_not_end_a_later_one() -> None:
-    schedule, _ = resume(on_hold(), LATER)
-    since = LATER + timedelta(days=7)
-    schedule, _ = interruptions.hold(schedule, held(since, REVIEW), clinic(), since)
-    again, events = interruptions.resume(schedule, resumed(LATER), diary(), since + timedelta(days=1))
-    assert (again.hold, events) == (schedule.hold, [])
+def test_resuming_without_a_hold_is_refused_by_name() -> None:
+    with pytest.raises(Refused, match="not_on_hold"):
+        interruptions.resume(course_of(12), diary(), MONDAY)
 
 
 def test_a_second_hold_with_another_review_date_replaces_the_first_review() -> None:
@@ -225,7 +199,7 @@ def test_maintenance_on_hold_comes_back_after_it() -> None:
     now = datetime(2026, 5, 10, 12, 0, tzinfo=UTC)
     schedule, _ = interruptions.hold(in_maintenance(), held(now, date(2026, 6, 1)), clinic(), now)
     assert all(a.starts_at <= now for a in schedule.booked())
-    schedule, events = resume(schedule, now + timedelta(days=14))
+    schedule, events = interruptions.resume(schedule, diary(), now + timedelta(days=14))
     assert [e.local_time[:10] for e in only(events, SessionScheduled)] == ["2026-05-26", "2026-06-23"]
     assert not only(events, SessionReminderDue)
 
@@ -235,7 +209,7 @@ def test_a_week_called_off_far_ahead_does_not_push_the_rest_behind_it_after_a_ho
     far = schedule.booked()[-2]
     schedule, _ = course.cancel_session(schedule, cancelled(far), diary(), HELD_AT - timedelta(days=1))
     schedule, _ = interruptions.hold(schedule, held(HELD_AT, REVIEW), clinic(), HELD_AT)
-    schedule, _ = resume(schedule, HELD_AT + timedelta(days=7))
+    schedule, _ = interruptions.resume(schedule, diary(), HELD_AT + timedelta(days=7))
     weeks = [a.regular_on for a in schedule.booked("acute")]
     assert weeks[0] == date(2026, 3, 31)
     assert far.regular_on not in weeks
