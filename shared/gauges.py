@@ -11,7 +11,7 @@ import structlog
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD as HELD_MESSAGES
 from shared.messaging.messaging import Messaging
-from shared.messaging.relay import LANES
+from shared.messaging.topics import LANES
 from shared.metrics import (
     BOOKS,
     BOOKS_COUNTED,

@@ -315,13 +315,14 @@ class MongoDatabase:
         A version in a filter costs mongod as much as the update itself, for it then plans each one. So of
         many documents the versions are read first: whoever changes one after that conflicts with our write.
         """
-        filters: dict[str, Document] = {id: {"_id": id, "version": v} for id, v in versions.items()}
+        found: dict[str, Document] = {id: {"_id": id, "version": v} for id, v in versions.items()}
         if len(versions) > FEW:
-            cursor = self[collection].find({"_id": {"$in": list(versions)}}, {"version": 1}, session=txn)
+            query: Document = {"_id": {"$in": list(versions)}}
+            cursor = self[collection].find(query, {"version": 1}, session=txn, batch_size=len(versions) + 1)
             for row in await cursor.to_list(None):
                 if row["version"] == versions[row["_id"]]:
-                    del filters[row["_id"]]["version"]
-        return filters
+                    del found[row["_id"]]["version"]
+        return found
 
     async def write_all(self, collection: str, operations: Sequence[Any], txn: Txn) -> int:
         """Write in one transaction; how many documents the updates and replacements met.

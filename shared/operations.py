@@ -16,7 +16,7 @@ from shared.http.models import AwareDatetime, Strict
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD
 from shared.messaging.messaging import Messaging
-from shared.messaging.relay import LANES
+from shared.messaging.topics import LANES
 from shared.messaging.work import NotFound
 from shared.mongo import MongoDatabase
 from shared.service import Service

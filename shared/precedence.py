@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 
 PATIENCE = 0.25
-"""Seconds. What is not urgent waits no longer at a time: urgent work that is stuck blocks nobody."""
+"""Seconds for which something is urgent, and for which anybody waits: what is stuck blocks nobody."""
 
 
 class Precedence:
@@ -13,12 +14,14 @@ class Precedence:
 
     def __init__(self) -> None:
         self._under_way = 0
+        self._until = float("-inf")
+        """When the latest that began is urgent no more."""
         self._clear = asyncio.Event()
-        self._clear.set()
 
     @contextmanager
     def urgent(self) -> Iterator[None]:
         self._under_way += 1
+        self._until = monotonic() + PATIENCE
         self._clear.clear()
         try:
             yield
@@ -29,7 +32,10 @@ class Precedence:
 
     async def give_way(self) -> None:
         """Return when nothing urgent is under way, or after `PATIENCE`."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE if self._under_way else None):
-                while self._under_way:  # one thing may have led to the next
-                    await self._clear.wait()
+        patience_ends = monotonic() + PATIENCE
+        while self._under_way:  # one thing may have led to the next
+            left = min(patience_ends, self._until) - monotonic()
+            if left <= 0:
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._clear.wait(), left)

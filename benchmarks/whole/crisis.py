@@ -22,8 +22,8 @@ OURS, THEIRS = "crisis: accepted → page attempted", "raw: produce → consume"
 UNDER_LOAD, QUIET = "crisis under load", "crisis, quiet"
 WARM_UP = 10
 REST_SECONDS, PAUSE_SECONDS = 0.12, 0.04
-"""Between two samples. What a crisis leads to is worked on for 76 ms after its page (p50; p99 101 ms): only
-then is the stack at rest. The pause on top, at random up to its length, keeps samples out of step with the
+"""Between two samples: what a crisis leads to is worked on after its page, too, and only then is the stack at
+rest (docs/performance.md). The pause on top, at random up to its length, keeps samples out of step with the
 fetches."""
 
 QUIET_NOTE = (

@@ -140,7 +140,7 @@ def build(settings: AlertsSettings) -> Service:
         indexes=store.INDEXES,
         collections=store.COLLECTIONS,
         events=EVENTS,
-        tickers=[*due_alerts(database, open_work), deliveries],
+        tickers=[*due_alerts(database, open_work), deliveries, deliveries.inbox],
         books=lambda: books(database),
         gauges=[partial(look_at_crises, database)],
     )

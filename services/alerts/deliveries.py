@@ -26,7 +26,7 @@ from services.alerts.inbox import Inbox
 from services.alerts.metrics import FirstAttempts, observe_page
 from services.alerts.recording import conclude, load_for, load_round
 from services.alerts.sending import Attempted, send
-from services.alerts.store import DELIVERIES, WAITING, AlertsWork
+from services.alerts.store import DELIVERIES, WAITING, AlertsWork, next_attempt
 from services.alerts.transactions import OpenWork, decided
 from shared.mongo import Document, MongoDatabase
 
@@ -78,9 +78,8 @@ class Deliveries:
     ) -> None:
         self._database, self._open_work = database, open_work
         self._channels, self._public_url = channels, public_url.rstrip("/")
-        self._inbox = Inbox(database, open_work)
         self._recording = asyncio.Lock()
-        """People are told of the same alert at the same time: one after the other they do not conflict."""
+        self.inbox = Inbox(database, open_work, self._recording)
         self._under_way: dict[Queue, set[asyncio.Task[None]]] = {queue: set() for queue in SLOTS}
         self._claims: dict[str, str] = {}
         """Fencing tokens of the deliveries under way, by delivery id."""
@@ -90,7 +89,7 @@ class Deliveries:
         self._first_attempts = FirstAttempts()
 
     async def tick(self, now: datetime) -> int:
-        """Post to inboxes, and start as many attempts as there is room for."""
+        """Start as many attempts as there is room for. It waits for no attempt and no recording."""
         await self._set_clock()
         await self._renew()
         started = 0
@@ -98,9 +97,7 @@ class Deliveries:
             for delivery_id, claim in await self._claim(queue, now):
                 self._start(queue, delivery_id, claim, self._open_work())
                 started += 1
-        await self._database.precedence.give_way()  # an inbox wakes nobody
-        async with self._recording:
-            return started + await self._inbox.post(now)
+        return started
 
     def reserve(self, page: Delivery, reserved: int) -> Delivery:
         """See `FirstTries`."""
@@ -131,12 +128,8 @@ class Deliveries:
         self._renewed = monotonic()
 
     async def due(self) -> datetime | None:
-        """The next attempt; one under way is due until it has ended."""
-        query: Document = {**WAITING, "queue": {"$in": ["inbox", *SLOTS]}}
-        row = await self._database[DELIVERIES].find_one(
-            query, {"next_attempt": 1}, sort=[("next_attempt", 1)]
-        )
-        return None if row is None else row["next_attempt"]
+        """The next attempt, an inbox's as well; one under way is due until it has ended."""
+        return await next_attempt(self._database, "inbox", *SLOTS)
 
     async def idle(self) -> None:
         """Wait for the attempts under way."""
@@ -209,8 +202,8 @@ class Deliveries:
         if channel is None:
             return Attempted("failed", "channel_unavailable", for_good=True)
         self._first_attempts.note(delivery, self._open_work().now)
-        first = self._database.precedence.urgent if delivery.queue == "page" else nullcontext
-        with first():
+        going_first = self._database.precedence.urgent if delivery.queue == "page" else nullcontext
+        with going_first():
             return await send(channel, address, delivery, self._message(delivery))
 
     async def _keep_claim(self, delivery_id: str, claim: str) -> bool:

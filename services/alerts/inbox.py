@@ -1,5 +1,6 @@
 """The inbox channel: it is in this database, so notice and outcome are one transaction, exactly once."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -9,7 +10,7 @@ import structlog
 from services.alerts.domain.delivery import Delivery, delivered, skipped
 from services.alerts.domain.telling import why_not
 from services.alerts.recording import conclude, load_for
-from services.alerts.store import DELIVERIES, WAITING, AlertsWork, Notice
+from services.alerts.store import DELIVERIES, WAITING, AlertsWork, Notice, next_attempt
 from services.alerts.transactions import OpenWork, decided
 from shared.messaging.work import Conflict
 from shared.mongo import Document, MongoDatabase, is_transient
@@ -22,11 +23,24 @@ AGAIN = timedelta(minutes=1)
 
 
 class Inbox:
-    def __init__(self, database: MongoDatabase, open_work: OpenWork) -> None:
-        self._database, self._open_work = database, open_work
+    """A ticker. `recording`: held by whoever notes that people were told, for they are often told of the same
+    alert at the same time, and one after the other they do not conflict."""
 
-    async def post(self, now: datetime) -> int:
-        """Put what is due into inboxes; returns how many deliveries ended."""
+    name = "inbox"
+
+    def __init__(self, database: MongoDatabase, open_work: OpenWork, recording: asyncio.Lock) -> None:
+        self._database, self._open_work, self._recording = database, open_work, recording
+
+    async def tick(self, now: datetime) -> int:
+        """Put what is due into inboxes, after pages: it wakes nobody. Returns how many deliveries ended."""
+        await self._database.precedence.give_way()
+        async with self._recording:
+            return await self._post(now)
+
+    async def due(self) -> datetime | None:
+        return await next_attempt(self._database, "inbox")
+
+    async def _post(self, now: datetime) -> int:
         query: Document = {**WAITING, "queue": "inbox", "next_attempt": {"$lte": now}}
         try:
             return await decided(self._open_work, partial(_post, query=query))

@@ -204,3 +204,10 @@ async def alert_with_deliveries(work: AlertsWork, alert_id: str) -> Sequence[Del
     """Load one alert and the deliveries made for it, the oldest first."""
     await work.alerts.load([alert_id])
     return await work.deliveries.find({"alert_ids": alert_id}, sort=[("created_at", 1), ("_id", 1)])
+
+
+async def next_attempt(database: MongoDatabase, *queues: str) -> datetime | None:
+    """When the next delivery of these queues is to be tried."""
+    query: Document = {**WAITING, "queue": {"$in": list(queues)}}
+    row = await database[DELIVERIES].find_one(query, {"next_attempt": 1}, sort=[("next_attempt", 1)])
+    return None if row is None else row["next_attempt"]

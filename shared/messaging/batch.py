@@ -1,6 +1,5 @@
 """One attempt at one batch: what it accepts, what it sets aside, and everything in one transaction."""
 
-import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
@@ -81,16 +80,13 @@ class Batch(Generic[W]):
                     readable.append((record, unseal(record)))
                 except Unreadable as error:
                     await self.set_aside(record, None, error.reason)
-            facts = {id(record): self._fact(envelope) for record, envelope in readable}
-            await self._read(
-                [envelope for _, envelope in readable],
-                [fact for fact in facts.values() if isinstance(fact, Inbound)],
-            )
+            await self.inbox.load(envelope for _, envelope in readable)
             accepted = [
                 (record, envelope, fact)
                 for record, envelope in _in_sequence(readable)
-                if (fact := await self._accept(record, envelope, facts[id(record)])) is not None
+                if (fact := await self._accept(record, envelope)) is not None
             ]
+            await self.work.prefetch([fact for _, _, fact in accepted])
             for record, envelope, fact in accepted:
                 await self._react(record, envelope, fact)
             await self.commit()
@@ -106,25 +102,7 @@ class Batch(Generic[W]):
         for span in self.spans:
             span.end()
 
-    async def _read(self, envelopes: Sequence[Envelope], facts: Sequence[Inbound]) -> None:
-        """Positions first: a document read before them may lack what they say was done, and where a
-        reaction then saves nothing, no version would tell. Crises always save, so theirs are read at once.
-        """
-        if self.group.hold_gaps:
-            await self.inbox.load(envelopes)
-            await self.work.prefetch(list(facts))
-        else:
-            await asyncio.gather(self.inbox.load(envelopes), self.work.prefetch(list(facts)))
-
-    def _fact(self, envelope: Envelope) -> Inbound | Unacceptable | None:
-        try:
-            return self.group.reactions.fact(envelope)
-        except Unacceptable as error:
-            return error
-
-    async def _accept(
-        self, record: Record, envelope: Envelope, fact: Inbound | Unacceptable | None
-    ) -> Inbound | None:
+    async def _accept(self, record: Record, envelope: Envelope) -> Inbound | None:
         """The fact to react to; or `None`, with everything noted that has to be."""
         position = self.inbox.position(envelope)
         arrival = position.judge(envelope, replay=self.letter is not None)
@@ -140,8 +118,10 @@ class Batch(Generic[W]):
             case Arrival.EARLY:
                 self._hold(record, envelope)
                 return None
-        if isinstance(fact, Unacceptable):
-            await self.set_aside(record, envelope, fact.reason)
+        try:
+            fact = self.group.reactions.fact(envelope)
+        except Unacceptable as error:
+            await self.set_aside(record, envelope, error.reason)
             position.advance(envelope, effect=False)
             return None
         position.advance(envelope)
@@ -243,7 +223,7 @@ class Batch(Generic[W]):
         await self.inbox.load([envelope])
         position = self.inbox.position(envelope)
         arrival = position.judge(envelope)
-        if arrival is Arrival.DUPLICATE:  # somebody else took it, or gave it up, before
+        if arrival is Arrival.DUPLICATE:  # another replica took it, or gave it up, meanwhile
             self.outcome = "duplicate"
             return None
         await self.set_aside(record, envelope, reason)

@@ -1,6 +1,6 @@
 """From a batch of records to one transaction.
 
-read → validate → judge against the inbox → load → react → commit. If anything in a batch is
+read → judge against the inbox → validate → load → react → commit. If anything in a batch is
 troublesome, the batch is done again one message at a time, so that only the culprit is set aside.
 """
 

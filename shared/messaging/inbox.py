@@ -136,7 +136,7 @@ class Inbox:
         if not changed:
             return True
         versions = {position.key: position.stored for position in changed if position.stored}
-        unchanged = await self._database.filters(COLLECTION, versions, txn)
+        if_unchanged = await self._database.filters(COLLECTION, versions, txn)
         operations: list[Any] = []
         for position in changed:
             row: dict[str, Any] = {
@@ -149,7 +149,7 @@ class Inbox:
                 if value := getattr(position, name):
                     row[name] = value
             if position.stored:
-                operations.append(ReplaceOne(unchanged[position.key], row))
+                operations.append(ReplaceOne(if_unchanged[position.key], row))
             else:
                 operations.append(InsertOne(row))
         return await self._database.write_all(COLLECTION, operations, txn) == len(versions)

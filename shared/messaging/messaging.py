@@ -19,8 +19,8 @@ from shared.messaging.consumer import Consumer, Subscription
 from shared.messaging.flow import Flow
 from shared.messaging.kafka import Cluster, consumers, producer, within
 from shared.messaging.publishing import Publisher
-from shared.messaging.relay import LANES, Relay
-from shared.messaging.topics import Lane, topic, topics
+from shared.messaging.relay import Relay
+from shared.messaging.topics import LANES, Lane, topic, topics
 from shared.mongo import MongoDatabase
 from shared.settings import Settings
 

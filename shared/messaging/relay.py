@@ -21,21 +21,22 @@ from shared.messaging.flow import Flow
 from shared.messaging.lease import COLLECTION as LEASES
 from shared.messaging.lease import Lease
 from shared.messaging.publishing import Publisher
-from shared.messaging.topics import Lane
+from shared.messaging.topics import LANES, Lane
 from shared.metrics import PUBLISHED, RETRIES
 from shared.mongo import Document, MongoDatabase, ObjectId, PyMongoError
 
 log = structlog.get_logger()
 
-LANES: tuple[Lane, ...] = ("crisis", "work")
 EVENTS_AT_ONCE = 1000
 SWEEP_SECONDS = 0.5
 """How often the outbox is looked at without being woken."""
 
 REFILL = "relay-epoch"
-LOADED, REFILL_AFTER = monotonic(), 5.0
-"""When this process began, and how many seconds later it refills a log at the earliest: what starts beside it
-on the same machine loads first, and a log of a million events takes minutes."""
+LOADED = monotonic()
+"""When this process began."""
+
+REFILL_AFTER = 5.0
+"""Seconds after that, before the work of a new log is published: what starts beside us loads first."""
 
 
 class Relay:
@@ -160,6 +161,17 @@ class Relay:
             {"_id": {"$in": ids}}, {"$unset": {"pending": ""}}
         )
 
+    async def _is_early(self) -> bool:
+        """Whether there is something to refill and this process is young; returns when it is no more."""
+        early = LOADED + REFILL_AFTER - monotonic()
+        if (
+            early <= 0
+            or await self._database[outbox.COLLECTION].find_one({"lane": "work"}, {"_id": 1}) is None
+        ):
+            return False
+        await asyncio.sleep(early)
+        return True
+
     async def _refill(self, lane: Lane) -> bool:
         """Publish the next part of the whole outbox into this epoch's log, which began empty.
 
@@ -171,12 +183,13 @@ class Relay:
             "done": False,
         }
         if not mark["done"]:
+            if lane == "work" and await self._is_early():
+                return True  # somebody else may lead by now
             at = mark["at"]
             rows = await _some(
                 self._rows({"lane": lane} if at is None else {"lane": lane, "_id": {"$gt": at}})
             )
             if rows:
-                await asyncio.sleep(LOADED + REFILL_AFTER - monotonic() if lane == "work" else 0)
                 await self._publish(lane, rows)
                 await self._mark([row for row in rows if row.get("pending")])
                 mark["at"] = rows[-1]["_id"]

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 DECLARATION = Path(__file__).parents[1] / "contracts" / "topics.json"
 
 Lane = Literal["work", "crisis"]
+LANES: tuple[Lane, ...] = ("crisis", "work")
+"""The first goes first."""
 
 EMBEDDED_PARTITIONS = 2
 

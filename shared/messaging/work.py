@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from shared.messaging.envelope import Cause, Envelope, seal
 from shared.messaging.event import Event
 from shared.messaging.outbox import Outbox
+from shared.messaging.topics import LANES
 from shared.mongo import Document, InsertOne, MongoDatabase, ReplaceOne, Txn, UpdateOne
 from shared.turns import in_turns
 
@@ -138,26 +139,26 @@ class Documents(Generic[M]):
         if not changed:
             return
         versions = {id: held.version for id, held in changed if held.version}
-        unchanged = await self._work.database.filters(self._collection, versions, txn)
+        if_unchanged = await self._work.database.filters(self._collection, versions, txn)
         write = self._write_part if self._excerpt else self._write_whole
         operations = [
-            write(id, held, unchanged.get(id)) async for id, held in in_turns(changed, WRITES_AT_A_TURN)
+            write(id, held, if_unchanged.get(id)) async for id, held in in_turns(changed, WRITES_AT_A_TURN)
         ]
         if await self._work.database.write_all(self._collection, operations, txn) != len(versions):
             raise Conflict(self._collection)
 
-    def _write_whole(self, id: str, held: _Held[M], unchanged: Document | None) -> Any:
+    def _write_whole(self, id: str, held: _Held[M], if_unchanged: Document | None) -> Any:
         row = {"_id": id, **held.state.model_dump(exclude={"id"}), **self._beside(held)}
         self._note_due(row)
-        return InsertOne(row) if unchanged is None else ReplaceOne(unchanged, row)
+        return InsertOne(row) if if_unchanged is None else ReplaceOne(if_unchanged, row)
 
-    def _write_part(self, id: str, held: _Held[M], unchanged: Document | None) -> Any:
+    def _write_part(self, id: str, held: _Held[M], if_unchanged: Document | None) -> Any:
         assert self._excerpt is not None  # noqa: S101 (flush has looked)
-        assert unchanged is not None  # noqa: S101 (a part was read before)
+        assert if_unchanged is not None  # noqa: S101 (a part was read before)
         fields, filters = self._excerpt.changes(held.state)
         self._note_due(fields)
         change = {"$set": fields | self._beside(held)}
-        return UpdateOne(unchanged, change, array_filters=filters or None)
+        return UpdateOne(if_unchanged, change, array_filters=filters or None)
 
     def _beside(self, held: _Held[M]) -> Document:
         return {"version": held.version + 1, "announced": held.announced, "trail": held.trail}
@@ -263,7 +264,8 @@ class Work:
 
         await self.database.transaction(write)
         self._also.clear()  # those who take part often hold this work
-        for lane in sorted(self.outbox.lanes):  # crises before work
-            self.database.announced[lane].beat()
+        for lane in LANES:
+            if lane in self.outbox.lanes:
+                self.database.announced[lane].beat()
         if self.due_at_once:
             self.database.due.beat()

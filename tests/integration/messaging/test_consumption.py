@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from shared.messaging import dead_letters
+from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD, Batch
 from shared.messaging.inbox import Inbox
 from shared.messaging.work import Conflict
@@ -115,6 +115,39 @@ async def test_where_somebody_else_changes_one_while_we_are_about_to_write_none_
     assert {name: found for name, found in (await amounts(database)).items() if found} == {
         f"r{count - 1}": [2]
     }
+
+
+async def test_what_another_replica_has_just_stored_is_seen_with_its_position(
+    database: MongoDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reaction that finds no document saves nothing, so no version would tell that it came too early."""
+    load, others = Inbox.load, [delivered(message("r1", 1))]
+
+    async def overtaken(self: Inbox, envelopes: Any) -> None:
+        if others:
+            await counting(database).take([others.pop()])
+        await load(self, envelopes)
+
+    def count_if_known(fact: Any, work: Counting) -> None:
+        if work.told.get(fact.referral_id) is not None:
+            when_intake_completed_count_it(fact, work)
+
+    monkeypatch.setattr(Inbox, "load", overtaken)
+    await counting(database, count_if_known).take([delivered(message("r1", s)) for s in (1, 2)])
+    assert await amounts(database) == {"r1": [1, 2]}
+
+
+async def test_of_two_replicas_that_give_up_a_message_one_tells_of_it(database: MongoDatabase) -> None:
+    record, group = delivered(message("r1", 1)), counting(database).group
+    outcomes = []
+    for _ in range(2):
+        batch = Batch(group, "", alone=True)
+        await batch.give_up(record, "failed_ValueError")
+        await batch.commit()
+        outcomes.append(batch.outcome)
+    assert outcomes == ["dead_lettered", "duplicate"]
+    assert await reasons(database) == ["failed_ValueError"]
+    assert await outbox.announced(database) == {"MessageDeadLettered": 1}
 
 
 async def test_messages_in_one_batch_are_put_in_sequence(database: MongoDatabase) -> None:

@@ -12,6 +12,7 @@ from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 from cloudevents.core.formats.json import JSONFormat
 
 from deploy.embedded.broker import delete_topics
+from shared import precedence
 from shared.messaging import lease, messaging, outbox
 from shared.messaging.consumer import Consumer, Subscription
 from shared.messaging.consumption import Consumption
@@ -138,6 +139,7 @@ async def test_crises_are_published_before_the_work_of_the_same_transaction(
         published.append(lane)
 
     monkeypatch.setattr(Relay, "_publish", noted)
+    monkeypatch.setattr(precedence, "PATIENCE", 60.0)
     async with sending(sender, broker.address) as relaying:
         await eventually(lambda: _rests(relaying))
         for number in range(1, 21):
