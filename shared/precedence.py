@@ -38,4 +38,5 @@ class Precedence:
             if left <= 0:
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._clear.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._clear.wait()

@@ -14,10 +14,11 @@ MAX_DEPTH = 12
 PHQ9_ITEMS = 9
 NOT_ANSWERED = (None, "refused", "dont_know")
 
-_CRISIS = re.compile(rb'"crisis"\s*:\s*(?!\s*(?:false|"no"))')
-_ITEM9 = re.compile(rb'"item_?9"\s*:\s*"?[1-9]')
-_CSSRS = re.compile(rb'"q[1-6](?:_recent)?"\s*:\s*(?!\s*(?:false|null|"no"))')
-_PHQ9 = re.compile(rb'"phq9"\s*:\s*(?!\s*null)([^\]]*)')
+# Possessive, for what is no JSON may be 256 KiB of spaces.
+_CRISIS = re.compile(rb'"crisis"\s*+:\s*+(?!false|"no")')
+_ITEM9 = re.compile(rb'"item_?9"\s*+:\s*+"?[1-9]')
+_CSSRS = re.compile(rb'"q[1-6](?:_recent)?"\s*+:\s*+(?!false|null|"no")')
+_PHQ9 = re.compile(rb'"phq9"\s*+:\s*+(?!null)([^\]]*)')
 _PLAINLY_NOT = (b"0", b"null", b'"refused"', b'"dont_know"')
 
 

@@ -91,7 +91,7 @@ class Settings(KafkaSettings):
     """Names this replica; stable across its restarts."""
 
     embedded_broker: bool = False
-    """The memory-only broker of the development stack: no idempotent producer, short sessions."""
+    """The memory-only broker of the development stack: it has short sessions."""
     fetch_wait_ms: int = Field(default=20, ge=1, le=500)
     batch_records: int = Field(default=500, ge=1, le=5000)
     session_timeout_ms: int = Field(default=10_000, ge=1000)

@@ -123,15 +123,23 @@ def when_care_plan_closed_settle_what_is_moot(fact: inbound.CarePlanClosed, work
 
 
 def when_session_attended_settle_absences(fact: inbound.SessionAttended, work: AlertsWork) -> None:
-    settled = settling.by_attended(fact.plan_id, fact.appointment_id)
-    _settle(work, fact.patient_id, settled, "session_attended")
+    """Whoever came is looked for no more, but for absences after that: sessions are recorded late, too."""
+    _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_attended")
+    absences = work.live("missed_session", plan(fact.plan_id))
+    if absences is not None and settling.is_answered(absences, fact.attended_at):
+        work.keep(settle(absences, "session_attended", work.now))
 
 
 def when_session_missed_ask_for_outreach(fact: inbound.SessionMissed, work: AlertsWork) -> None:
-    """At once with a crisis open or recent; a review after two in a row; else the next digest."""
+    """At once with a crisis open or recent; a review after two in a row; else the next digest.
+
+    Nobody is looked for whose plan is closed.
+    """
     _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_recorded")
+    if fact.after_closure:
+        return work.note("alert", "plan_closed")
     history = work.histories.get(fact.patient_id)
-    _raise(work, fact, concerns.of_missed_session(fact, history, work.rules, work.now))
+    return _raise(work, fact, concerns.of_missed_session(fact, history, work.rules, work.now))
 
 
 def when_session_cancelled_settle_unrecorded(fact: inbound.SessionCancelled, work: AlertsWork) -> None:

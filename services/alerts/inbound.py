@@ -47,12 +47,14 @@ class PhaseOverdue(PlanFact):
 
 class SessionAttended(PlanFact):
     appointment_id: str
+    attended_at: datetime
 
 
 class SessionMissed(PlanFact):
     appointment_id: str
     consecutive: int
     missed_at: datetime
+    after_closure: bool = False
 
 
 class SessionCancelled(PlanFact):

@@ -76,8 +76,11 @@ class SessionMissed(CarePlanEvent):
 
     appointment_id: str
     phase: PhaseName
+    """The phase in which the session would have taken place."""
     consecutive: int
     missed_at: datetime
+    after_closure: bool = False
+    """Recorded when the plan was closed already."""
 
 
 class SessionCancelled(CarePlanEvent):

@@ -31,6 +31,17 @@ def shows(fold: Fold) -> Reaction:
     return when_announced_show_on_the_person
 
 
+def shows_in_its_place(fold: Callable[[Person, Any, int], Person]) -> Reaction:
+    """As `shows`, where it matters which message came before the other."""
+
+    def when_announced_show_on_the_person(fact: Inbound, work: ReadWork) -> None:
+        """The person is shown as they are after this fact."""
+        work.tell(fact)
+        _keep(work, fact, fold(work.person(fact.patient_id), fact, work.place))
+
+    return when_announced_show_on_the_person
+
+
 def _keep(work: ReadWork, fact: Inbound, person: Person) -> None:
     """Where the person is treated, by the last fact that knew."""
     if fact.clinic_id != UNKNOWN:

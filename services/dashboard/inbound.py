@@ -106,6 +106,7 @@ class ContractRevised(PlanFact):
 class SessionAttended(PlanFact):
     appointment_id: str
     attended: int
+    phase: str
     attended_at: datetime
 
 

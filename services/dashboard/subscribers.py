@@ -5,6 +5,7 @@ from services.dashboard.domain import appointments, courses, referrals
 from services.dashboard.handlers import (
     finds,
     shows,
+    shows_in_its_place,
     when_alert_changed_show_it,
     when_alert_raised_show_it,
     when_announced_tell_in_the_story,
@@ -59,8 +60,8 @@ PEOPLE = Reactions(
         inbound.DeteriorationDetected: finds("deterioration", "baseline", "total", "rise"),
         inbound.RelapseSignalled: finds("relapse", "end_of_acute", "total"),
         inbound.MaintenanceContracted: shows(courses.maintained),
-        inbound.CarePlanHeld: shows(courses.held),
-        inbound.CarePlanResumed: shows(courses.resumed),
+        inbound.CarePlanHeld: shows_in_its_place(courses.held),
+        inbound.CarePlanResumed: shows_in_its_place(courses.resumed),
         inbound.CarePlanClosed: shows(courses.closed),
         inbound.SessionScheduled: shows(appointments.scheduled),
         inbound.SessionMoved: shows(appointments.moved),

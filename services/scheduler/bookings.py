@@ -100,9 +100,13 @@ class Bookings:
                 self._take(after, new)
 
     def _free(self, schedule: Schedule, appointment: Appointment) -> None:
+        """Another one may have taken it before: all of a diary move when its clinic's zone changes."""
         document = _document(schedule, appointment)
-        self._taken.get(schedule.clinician_id, set()).discard(appointment.starts_at)
         change = self._changes.setdefault(document["_id"], _Change(document, document))
+        if change.after is not None and change.after["appointment_id"] != appointment.id:
+            change.before = document
+            return
+        self._taken.get(schedule.clinician_id, set()).discard(appointment.starts_at)
         change.after = None
 
     def _take(self, schedule: Schedule, appointment: Appointment) -> None:

@@ -99,7 +99,7 @@ def when_care_plan_held_take_the_course_off(fact: CarePlanHeld, work: SchedulerW
         fact,
         work,
         "hold_course",
-        lambda schedule: interruptions.hold(schedule, fact, work.clinic_of(schedule), work.now),
+        lambda schedule: interruptions.hold(schedule, fact, work.place, work.clinic_of(schedule), work.now),
     )
 
 
@@ -109,7 +109,7 @@ def when_care_plan_resumed_book_the_rest(fact: CarePlanResumed, work: SchedulerW
         fact,
         work,
         "resume_course",
-        lambda schedule: interruptions.resume(schedule, work.diary_of(schedule), work.now),
+        lambda schedule: interruptions.resume(schedule, work.place, work.diary_of(schedule), work.now),
     )
 
 
@@ -148,7 +148,7 @@ def _decide(
     return _keep(work, schedule, decided)
 
 
-EXPECTED_REFUSALS = frozenset({"unknown_appointment", "already_recorded", "not_on_hold"})
+EXPECTED_REFUSALS = frozenset({"unknown_appointment", "already_recorded", "resumed_since"})
 
 
 def _keep(work: SchedulerWork, before: Schedule, decided: Decision) -> None:

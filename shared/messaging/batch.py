@@ -232,7 +232,7 @@ class Batch(Generic[W]):
         return None
 
     async def commit(self) -> None:
-        if self.letter is not None and self.outcome == "dead_lettered":
+        if self.letter is not None and self.outcome in ("dead_lettered", "held"):
             return
         if self.letters or self.holding or self.held or self.letter or self.gap_told or self.inbox.changed:
             self.work.also(self._write)
@@ -251,9 +251,10 @@ class Batch(Generic[W]):
                 {"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True, session=txn
             )
         if self.gap_told is not None:
-            await database[HELD].update_one(
-                {"_id": self.gap_told}, {"$set": {"announced": True}}, session=txn
-            )
+            untold = {"_id": self.gap_told, "announced": False}
+            told = await database[HELD].update_one(untold, {"$set": {"announced": True}}, session=txn)
+            if not told.matched_count:
+                raise Conflict(HELD)
         if self.held is not None and self.outcome != "held":
             await database[HELD].delete_one({"_id": self.held["_id"]}, session=txn)
             if self.outcome != "dead_lettered":  # what told of its gap is settled by its effect alone

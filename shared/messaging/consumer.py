@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, count
 from typing import Any
 from zlib import crc32
 
@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 POLL_MS = 500
 SMALL_BATCH = 100
+WHOLE_ATTEMPTS = 3
 SILENT_SECONDS = 15.0
 """A consumer that has not polled for this long, and is not at work, is taken for dead."""
 
@@ -169,8 +170,9 @@ class Consumer:
             log.info("offsets not committed", group=self.group, error=type(error).__name__)
 
     async def _persist(self, records: Sequence[Record], epoch: str) -> None:
+        """However often that takes; in halves where one transaction may live too short for all of it."""
         pause = 0.1
-        while True:
+        for attempt in count(1):
             try:
                 return await self.consumption.take(records, epoch=epoch)
             except Exception as error:
@@ -178,6 +180,10 @@ class Consumer:
                 log.warning("batch waits", group=self.group, error=type(error).__name__, seconds=pause)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 5.0)
+            if attempt >= WHOLE_ATTEMPTS and (half := len(records) // 2):
+                await self._persist(records[:half], epoch)
+                records = records[half:]
+        return None
 
     def lag(self) -> int:
         """Messages behind the log's end as last seen by the consumer's own fetches."""

@@ -5,6 +5,7 @@ troublesome, the batch is done again one message at a time, so that only the cul
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -72,7 +73,8 @@ class Consumption(Generic[W]):
         return batch
 
     async def replay(self, letter: Document) -> str:
-        """Try a dead letter again. Returns `processed`, `duplicate` or `dead_lettered`.
+        """Try a dead letter again. Returns `processed`, `duplicate`, `dead_lettered` or `held`: then it
+        waits for the one before it, and stays a letter.
 
         The letter is closed in the transaction of its effect: two replays make one effect.
         """
@@ -129,8 +131,8 @@ class Consumption(Generic[W]):
                 )
                 raise Troubled from None
             else:
-                if held is None:
-                    for stream in batch.inbox.unblocked():
+                if held is None and (streams := batch.inbox.unblocked()):
+                    for stream in await self._held.distinct("stream", {"stream": {"$in": streams}}):
                         await self._release(stream)
                 return batch
         if alone:
@@ -145,10 +147,12 @@ class Consumption(Generic[W]):
                 break
 
     async def _announce_gap(self, row: Document) -> None:
+        """Unless it was released, or told of, meanwhile."""
         record = dead_letters.read(row)
         envelope = unseal(record)
         batch = Batch(self.group, row["epoch"], alone=True)
         await batch.inbox.load([envelope])
         await batch.set_aside(record, envelope, "sequence_gap")
         batch.gap_told = row["_id"]
-        await batch.commit()
+        with suppress(Conflict):
+            await batch.commit()

@@ -66,6 +66,10 @@ class Cluster:
             await within(5, admin.close(), "admin client")
 
 
+GRACEFUL_SECONDS = 3.0
+"""How long the end of a consumer waits for its batch in hand, which comes again if it is broken off."""
+
+
 async def within(seconds: float, stopping: Awaitable[Any], what: str) -> None:
     """Wait for something of aiokafka's to stop, but not for ever: with a broker gone it may hang."""
     task = asyncio.ensure_future(stopping)
@@ -78,11 +82,14 @@ async def within(seconds: float, stopping: Awaitable[Any], what: str) -> None:
 
 
 def producer(settings: Settings) -> AIOKafkaProducer:
-    """Acknowledged by all in-sync replicas; idempotent where the broker can do it."""
+    """Acknowledged by all in-sync replicas, and not idempotent.
+
+    aiokafka counts a batch that it gave up as sent, so that an idempotent broker would refuse every one after
+    it. Duplicates are dropped by consumers anyway, and a partition has one request under way at a time.
+    """
     return AIOKafkaProducer(
         **connection(settings),
         acks="all",
-        enable_idempotence=not settings.embedded_broker,
         max_batch_size=BATCH_BYTES,
         request_timeout_ms=5000,
         client_id=f"kith-{settings.instance}",
@@ -91,7 +98,13 @@ def producer(settings: Settings) -> AIOKafkaProducer:
 
 def consumers(settings: Settings) -> KafkaBroker:
     """FastStream's broker, which makes the consumers."""
-    return KafkaBroker(settings.kafka, security=security(settings), logger=None, consumer_only=True)
+    return KafkaBroker(
+        settings.kafka,
+        security=security(settings),
+        logger=None,
+        consumer_only=True,
+        graceful_timeout=GRACEFUL_SECONDS,
+    )
 
 
 async def _raw(message: tuple[Any, ...]) -> KafkaMessage:

@@ -35,8 +35,20 @@ class Lease:
                     {"_id": self._role, "holder": "", "until": LONG_AGO}
                 )
             except DuplicateKeyError:
+                await self._ask()
                 return False
         return False
+
+    async def _ask(self) -> None:
+        """Let whoever has it know that somebody waits."""
+        await self._database[COLLECTION].update_one({"_id": self._role}, [{"$set": {"asked": "$$NOW"}}])
+
+    async def hand_over(self) -> bool:
+        """Give it up if somebody else asked for it within the last `ttl_ms`; whether that was so."""
+        waiting: Document = {"$expr": {"$gt": ["$asked", {"$subtract": ["$$NOW", self._ttl_ms]}]}}
+        mine = {"_id": self._role, "holder": self._holder, **waiting}
+        given = await self._database[COLLECTION].delete_one(mine)
+        return bool(given.deleted_count)
 
     async def give_up(self) -> None:
         await self._database[COLLECTION].delete_one({"_id": self._role, "holder": self._holder})

@@ -237,7 +237,7 @@ class Messaging:
             return
         for task in epoch.tasks:
             task.cancel()
-        await asyncio.gather(*epoch.tasks, return_exceptions=True)
+        await within(10, asyncio.gather(*epoch.tasks, return_exceptions=True), "relay and sweep")
         await within(5, epoch.broker.stop(), "subscribers")
         await asyncio.gather(*(within(3, p.stop(), "producer") for p in epoch.publishers.values()))
         for consumer in self.consumers:

@@ -7,10 +7,8 @@ every consumer drops.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from time import monotonic
-from typing import Any
 
 import structlog
 
@@ -28,8 +26,15 @@ from shared.mongo import Document, MongoDatabase, ObjectId, PyMongoError
 log = structlog.get_logger()
 
 EVENTS_AT_ONCE = 1000
+ROWS_AT_FIRST = 20
 SWEEP_SECONDS = 0.5
 """How often the outbox is looked at without being woken."""
+
+STUCK_SECONDS = 10.0
+"""How long publishing may fail before another replica that waits for the lease gets it."""
+
+STEP_BACK_SECONDS = 3.0
+"""How long whoever handed over does not ask for it again."""
 
 REFILL = "relay-epoch"
 LOADED = monotonic()
@@ -56,7 +61,11 @@ class Relay:
         self._publishers, self._flow = publishers, flow
         self._lease = Lease(database, "relay", holder=instance)
         self._woken = {lane: database.announced[lane] for lane in LANES}
+        self._rows_at_once = dict.fromkeys(LANES, ROWS_AT_FIRST)
+        """In how many rows the last ones read would have made `EVENTS_AT_ONCE`."""
         self._refilled: set[Lane] = set()
+        self._publishing: dict[Lane, float] = {}
+        """Since when each lane has tried to publish what it has in hand."""
         self._emptied: dict[Lane, int] = {}
         """The beats of each lane before the last look at it that found nothing more."""
         self.leads = False
@@ -79,7 +88,13 @@ class Relay:
             while True:
                 led = self.leads
                 try:
+                    if self._is_stuck() and await self._lease.hand_over():
+                        log.warning("relay handed over: publishing fails here", seconds=STUCK_SECONDS)
+                        self.leads = False
+                        await asyncio.sleep(STEP_BACK_SECONDS)
                     self.leads = await self._lease.take()
+                    if not self.leads:
+                        self._publishing.clear()
                 except PyMongoError as error:
                     self.leads = False
                     log.warning("relay lease unreachable", error=type(error).__name__)
@@ -89,6 +104,10 @@ class Relay:
         finally:
             with suppress(PyMongoError):
                 await self._lease.give_up()
+
+    def _is_stuck(self) -> bool:
+        """Whether another replica should try: its way to Kafka may be open."""
+        return any(monotonic() - since > STUCK_SECONDS for since in self._publishing.values())
 
     async def _listen(self) -> None:
         """Let what other replicas put into the outbox wake its lane."""
@@ -137,20 +156,39 @@ class Relay:
         """Publish one batch; `True` if there may be more."""
         if lane not in self._refilled:
             return await self._refill(lane)
-        rows = await _some(self._rows({"lane": lane, **outbox.PENDING}))
+        rows, more = await self._some(lane, outbox.PENDING)
         if rows:
             await self._publish(lane, rows)
             await self._mark(rows)
-        return sum(len(row["events"]) for row in rows) >= EVENTS_AT_ONCE
+        return more
 
-    def _rows(self, query: Document) -> Any:
-        return self._database[outbox.COLLECTION].find(query).sort("_id", 1)
+    async def _some(self, lane: Lane, query: Document) -> tuple[list[Document], bool]:
+        """Rows until they hold about `EVENTS_AT_ONCE` messages, and whether there may be more.
+
+        Asked for by their number: of a backlog the server would send what fits into 16 MB, every time.
+        """
+        limit = self._rows_at_once[lane]
+        asked = {"lane": lane, **query}
+        cursor = self._database[outbox.COLLECTION].find(
+            asked, sort=[("_id", 1)], limit=limit, batch_size=limit
+        )
+        rows, events = [], 0
+        async for row in cursor:
+            rows.append(row)
+            events += len(row["events"])
+            if events >= EVENTS_AT_ONCE:
+                break
+        if rows:
+            self._rows_at_once[lane] = min(EVENTS_AT_ONCE, -(-EVENTS_AT_ONCE * len(rows) // events))
+        return rows, events >= EVENTS_AT_ONCE or len(rows) == limit
 
     async def _publish(self, lane: Lane, rows: list[Document]) -> None:
         messages = in_sequence([envelope for row in rows for envelope in outbox.envelopes(row)])
         since = tracing.now_ns()
+        self._publishing.setdefault(lane, monotonic())
         for place, offset in (await self._publishers[lane].publish(messages)).items():
             self._flow.note_published(place, offset)
+        self._publishing.pop(lane, None)
         PUBLISHED.labels(self._service, lane).inc(len(messages))
         if tracing.is_on():
             tracing.published(messages, since)
@@ -186,9 +224,7 @@ class Relay:
             if lane == "work" and await self._is_early():
                 return True  # somebody else may lead by now
             at = mark["at"]
-            rows = await _some(
-                self._rows({"lane": lane} if at is None else {"lane": lane, "_id": {"$gt": at}})
-            )
+            rows, _ = await self._some(lane, {} if at is None else {"_id": {"$gt": at}})
             if rows:
                 await self._publish(lane, rows)
                 await self._mark([row for row in rows if row.get("pending")])
@@ -209,17 +245,6 @@ def made_by(id: ObjectId) -> bytes:
 
 
 OURS = made_by(ObjectId())
-
-
-async def _some(cursor: AsyncIterator[Document]) -> list[Document]:
-    """Rows until they hold about `EVENTS_AT_ONCE` messages."""
-    rows, events = [], 0
-    async for row in cursor:
-        rows.append(row)
-        events += len(row["events"])
-        if events >= EVENTS_AT_ONCE:
-            break
-    return rows
 
 
 def in_sequence(messages: list[Envelope]) -> list[Envelope]:

@@ -226,6 +226,11 @@ class Work:
         )
         return self.outbox.add(envelope)
 
+    @property
+    def place(self) -> int:
+        """The sequence, in its subject's stream, of the message that is being reacted to; 0 without one."""
+        return self.message.sequence if self.message else 0
+
     def note(self, decision: str, reason: str) -> None:
         """Say, with a named reason, what a reaction decided not to do."""
         self._notes.append((decision, reason))

@@ -19,7 +19,10 @@ from services.alerts.events import AlertKind, Severity
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """`about` and `kind` say which open alert it joins. `informational`: done once people were told."""
+    """`about` and `kind` say which open alert it joins. `informational`: done once people were told.
+
+    `at`: when it was so, if not now.
+    """
 
     kind: AlertKind
     severity: Severity
@@ -27,6 +30,7 @@ class Concern:
     about: str
     informational: bool = False
     codes: tuple[str, ...] = ()
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def take(alert: Alert | None, concern: Concern, origin: Origin, on_call: OnCall,
         severity=concern.severity,
         reason=concern.reason,
         codes=concern.codes,
-        at=now,
+        at=concern.at or now,
     )
     if alert is not None:
         if any(known.id == evidence.id for known in alert.evidence):
@@ -107,15 +111,21 @@ def of_missed_session(
     within the hour (moderate pages at once); two in a row ask for a coordinator's review (in clinic hours);
     otherwise it waits for the digest of the same day.
     """
-    about = plan(fact.plan_id)
+    severity, reason = _of_absence(fact, history, rules, now)
+    return Concern("missed_session", severity, reason, plan(fact.plan_id), at=fact.missed_at)
+
+
+def _of_absence(
+    fact: inbound.SessionMissed, history: CrisisHistory | None, rules: Rules, now: datetime
+) -> tuple[Severity, RaiseReason]:
     match recency(history, rules, now):
         case "open":
-            return Concern("missed_session", "moderate", "session_missed_in_crisis", about)
+            return "moderate", "session_missed_in_crisis"
         case "recent":
-            return Concern("missed_session", "moderate", "session_missed_after_crisis", about)
+            return "moderate", "session_missed_after_crisis"
     if fact.consecutive >= rules.missed_in_a_row:
-        return Concern("missed_session", "low", "sessions_missed_in_a_row", about)
-    return Concern("missed_session", "routine", "session_missed", about)
+        return "low", "sessions_missed_in_a_row"
+    return "routine", "session_missed"
 
 
 def of_dead_letter(fact: inbound.DeadLetter) -> Concern:

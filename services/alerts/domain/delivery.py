@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 from pydantic import BaseModel, ConfigDict, computed_field
 
-from services.alerts.domain.policy import ChannelKind, Contact
+from services.alerts.domain.policy import ChannelKind, Contact, Reach
 from services.alerts.domain.reasons import DeliveryReason
 from services.alerts.events import Severity
 
@@ -86,9 +86,7 @@ def identify(alert_id: str, step: int, round: int, target: Target) -> str:
     return "dlv_" + uuid5(NAMESPACE, name).hex
 
 
-def addressed(
-    contacts: Sequence[Contact], reach: Literal["first", "all"], draft: Draft
-) -> tuple[Delivery, ...]:
+def addressed(contacts: Sequence[Contact], reach: Reach, draft: Draft) -> tuple[Delivery, ...]:
     """The first deliveries to these contacts: the inbox always, outward by each one's first channel.
 
     `first`: only the first contact, the others remain to be tried; `all`: everyone at once.

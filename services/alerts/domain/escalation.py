@@ -45,7 +45,7 @@ def climb(alert: Alert, on_call: OnCall, planned: datetime, now: datetime, reaso
         return Outcome(skipped, (empty,)).then(onward)
     following = ladder.steps[index + 1].wait.after(planned, hours) if index < last else None
     alert = alert.model_copy(update={"step": index, "step_due": following or ladder.repeat.after(now, hours)})
-    told = tell(alert, contacts, now, reason, reach=step.reach, step=index)
+    told = tell(alert, contacts, now, reason, reach=on_call.reach(alert, step), step=index)
     if reason in FIRST_PAGE:
         return told
     return told.announcing([escalated(told.alert, index, step.role, reason, now)])

@@ -48,6 +48,9 @@ class Span(Part):
         return hours.end_of_day(instant)
 
 
+Reach = Literal["first", "all"]
+
+
 class Step(Part):
     """One rung of the ladder. `wait`: time since the step before.
 
@@ -56,7 +59,7 @@ class Step(Part):
 
     wait: Span
     roles: tuple[ContactRole, ...] = Field(min_length=1)
-    reach: Literal["first", "all"] = "first"
+    reach: Reach = "first"
 
     @property
     def role(self) -> str:

@@ -35,14 +35,15 @@ def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
     """New evidence joins an open alert: it may raise the severity, and never lowers it.
 
     clinical.md, Crisis: one crisis episode per patient at a time; new evidence joins it, raises severity
-    and pages again. Other kinds are told again only when the severity rises.
+    and pages again. Other kinds are told again when the severity rises, or where somebody has taken what was
+    known before.
     """
     previous = alert.severity
     alert = with_evidence(alert, evidence)
     if rank(evidence.severity) > rank(previous):
         out = _severity_raised(alert, evidence, on_call, now)
-    elif alert.kind == "crisis":
-        out = _crisis_evidence(alert, evidence, on_call, now)
+    elif alert.kind == "crisis" or _is_taken(alert):
+        out = _again(alert, evidence, on_call, now)
     else:
         out = Outcome(alert.decided(now, "skip", "joined_open_alert"))
     told = AlertJoined(
@@ -81,13 +82,23 @@ def _passed_steps_too(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
     for index, step in enumerate(ladder.steps[: alert.step + 1]):
         if contacts := [c for c in on_call.contacts(alert, step.roles) if c not in paged]:
             again = partial(
-                tell, contacts=contacts, now=now, reason="severity_raised", reach=step.reach, step=index
+                tell,
+                contacts=contacts,
+                now=now,
+                reason="severity_raised",
+                reach=on_call.reach(alert, step),
+                step=index,
             )
             out = out.then(again)
     return out
 
 
-def _crisis_evidence(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> Outcome:
+def _is_taken(alert: Alert) -> bool:
+    """By somebody who cannot know what comes now; of dead letters more of the same is no news."""
+    return alert.lane == "page" and alert.state != "open" and alert.kind != "dead_letter"
+
+
+def _again(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> Outcome:
     """Pages again; what was assessed before this evidence has to be assessed anew."""
     if alert.state == "assessed":
         alert = _untaken(alert).model_copy(update={"step": NOT_PAGED})
@@ -104,7 +115,7 @@ def _present_step_again(alert: Alert, on_call: OnCall, now: datetime, reason: No
     index = max(alert.step, 0)
     step = on_call.ladder(alert).steps[index]
     contacts = on_call.contacts(alert, step.roles)
-    return tell(alert, contacts, now, reason, reach=step.reach, step=index)
+    return tell(alert, contacts, now, reason, reach=on_call.reach(alert, step), step=index)
 
 
 def _untaken(alert: Alert) -> Alert:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Protocol
 
 from services.alerts.domain.hours import AROUND_THE_CLOCK, ClinicHours
-from services.alerts.domain.policy import Contact, ContactRole, Ladder, OnCallPolicy
+from services.alerts.domain.policy import Contact, ContactRole, Ladder, OnCallPolicy, Reach, Step
 from services.alerts.events import AlertKind, Severity
 
 
@@ -53,6 +53,11 @@ class OnCall:
             return self.policy.engineers
         known = self.policy.clinics.get(alert.clinic_id)
         return known or tuple(c for contacts in self.policy.clinics.values() for c in contacts)
+
+    def reach(self, alert: Concerned, step: Step) -> Reach:
+        """The step's; where the clinic is not known all of them, for the first would be of some clinic."""
+        somewhere = alert.kind == "dead_letter" or bool(self.policy.clinics.get(alert.clinic_id))
+        return step.reach if somewhere else "all"
 
     def contacts(self, alert: Concerned, roles: tuple[ContactRole, ...]) -> tuple[Contact, ...]:
         """Everybody with one of these roles, in the order of the roles, nobody twice."""

@@ -1,5 +1,7 @@
 """Which alerts a later fact settles, so that what has become moot ends resolved by rule, with the reason."""
 
+from datetime import datetime
+
 from services.alerts.domain.alert import Alert
 from services.alerts.domain.concerns import appointment, plan, referral
 from services.alerts.domain.reasons import EndReason
@@ -11,19 +13,20 @@ Settled = tuple[tuple[AlertKind, str], ...]
 OF_A_RUNNING_PLAN: frozenset[AlertKind] = frozenset(
     {
         "missed_session",
-        "session_unrecorded",
         "phase_overdue",
         "hold_review",
         "case_review",
         "maintenance_review",
     }
 )
-"""Moot once the plan is closed; deterioration, relapse and not improving still need a human."""
+"""Moot once the plan is closed. Deterioration, relapse and not improving still need a human, and so does what
+became of a session before the closure.
+"""
 
 
-def by_attended(plan_id: str, appointment_id: str) -> Settled:
-    """The person came: earlier absences of this plan are answered, and this session is recorded."""
-    return (("missed_session", plan(plan_id)), *by_recorded(appointment_id))
+def is_answered(absences: Alert, attended_at: datetime) -> bool:
+    """Whether the person came after the last of these absences."""
+    return all(absence.at <= attended_at for absence in absences.evidence)
 
 
 def by_recorded(appointment_id: str) -> Settled:

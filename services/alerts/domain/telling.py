@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Literal
 
 from services.alerts.domain import delivery as deliveries
 from services.alerts.domain.alert import Alert, Outcome, heading
 from services.alerts.domain.delivery import Delivery, Target
-from services.alerts.domain.policy import Contact
+from services.alerts.domain.policy import Contact, Reach
 from services.alerts.domain.reasons import DeliveryReason, NotifyReason
 from services.alerts.events import AlertNotified
 
@@ -18,7 +17,7 @@ def tell(
     now: datetime,
     reason: NotifyReason,
     *,
-    reach: Literal["first", "all"],
+    reach: Reach,
     step: int,
 ) -> Outcome:
     """Page these contacts in a new round. Nobody there is a decision as well."""
@@ -57,9 +56,12 @@ def drafting(
 def why_not(delivery: Delivery, alerts: Sequence[Alert]) -> DeliveryReason | None:
     """Asked again just before sending: why nobody needs this any more; `None` if somebody does.
 
-    An acknowledgement silences the rounds decided before it, never what is decided later.
+    An acknowledgement silences the rounds decided before it, never what is decided later. What only
+    informs is done with its first reader; the others of the same digest are told all the same.
     """
-    live = [alert for alert in alerts if alert.live]
+    live = [
+        alert for alert in alerts if alert.live or (delivery.lane == "digest" and alert.state == "informed")
+    ]
     if not live:
         return "ended"
     if delivery.lane == "page" and all(delivery.round <= alert.silenced for alert in live):

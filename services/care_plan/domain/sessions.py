@@ -7,12 +7,12 @@ from typing import Literal
 from services.care_plan.domain.crisis import Cssrs
 from services.care_plan.domain.frozen import Frozen
 from services.care_plan.domain.measures import Gad7, Phq9, record_measures
-from services.care_plan.domain.phases import Maintenance
+from services.care_plan.domain.phases import Closed, Ended, Maintenance
 from services.care_plan.domain.plan import Decision, Moment, Plan, RecordedSession, require_phase
 from services.care_plan.domain.protocol import Technique
 from services.care_plan.domain.refusals import refuse
 from services.care_plan.domain.transitions import advance
-from services.care_plan.events import SessionAttended, SessionCancelled, SessionMissed
+from services.care_plan.events import PhaseName, SessionAttended, SessionCancelled, SessionMissed
 
 CancelReason = Literal["illness", "travel", "scheduling", "clinician_leave", "holiday", "weather", "other"]
 
@@ -69,88 +69,102 @@ def is_recorded(plan: Plan, session: Happening) -> bool:
 def record_session(plan: Plan, session: Happening, moment: Moment) -> Decision:
     """What became of an appointment; only attended sessions ever advance a phase.
 
-    Refuses `plan_closed`, `wrong_phase` once treatment has ended, `on_hold` for what lies after the
-    hold began, `session_in_the_future`, `contract_fulfilled` beyond N.
+    What took place before treatment ended, or before the plan was closed, is recorded afterwards as well and
+    changes no phase any more. Refuses `wrong_phase` and `plan_closed` for what lies after that, `on_hold` for
+    what lies after the hold began, `session_in_the_future`, `contract_fulfilled` beyond N.
     """
     if is_recorded(plan, session):
         return plan, []
     at = session.at or moment.now
-    _require_recordable(plan, at, moment)
-    match session:
-        case Attended():
-            return _attend(plan, session, at, moment)
-        case Missed():
-            return _miss(plan, session, at)
-        case Cancelled():
-            return _cancel(plan, session, at)
-
-
-def _require_recordable(plan: Plan, at: datetime, moment: Moment) -> None:
-    require_phase(plan, "initial", "middle", "termination", "maintenance")
+    phase = _phase_at(plan, at)
     if plan.hold is not None and at >= plan.hold.held_at:
         refuse("on_hold")
     if at > moment.now:
         refuse("session_in_the_future")
+    match session:
+        case Attended():
+            return _attend(plan, session, at, phase, moment)
+        case Missed():
+            return _miss(plan, session, at, phase)
+        case Cancelled():
+            return _cancel(plan, session, at, phase)
 
 
-def _attend(plan: Plan, session: Attended, at: datetime, moment: Moment) -> Decision:
-    if isinstance(plan.phase, Maintenance):
-        number, of = plan.phase.attended + 1, None
-        counted = plan.changed(phase=plan.phase.model_copy(update={"attended": number}))
-    else:
-        if plan.remaining <= 0:
+def _phase_at(plan: Plan, at: datetime) -> PhaseName:
+    """The phase in which a session took place. Refuses `wrong_phase` and `plan_closed`: there are none."""
+    match plan.phase:
+        case Ended(entered_at=over) | Maintenance(entered_at=over) if at < over:
+            return "termination"
+        case Closed(entered_at=over, previous=previous) if at < over:
+            return "termination" if previous == "ended" else previous
+    require_phase(plan, "initial", "middle", "termination", "maintenance")
+    return plan.phase.name
+
+
+def _counted(plan: Plan, phase: PhaseName) -> tuple[Plan, int]:
+    """With one more attended session of the acute treatment, or of maintenance; and which one it is."""
+    if phase != "maintenance":
+        if phase == plan.phase.name and plan.remaining <= 0:
             refuse("contract_fulfilled", sessions=plan.contract.sessions)
-        number, of = plan.attended + 1, plan.contract.sessions
-        counted = plan.changed(attended=number)
+        return plan.changed(attended=plan.attended + 1), plan.attended + 1
+    number = 1 + sum(known.outcome == "attended" and known.phase == phase for known in plan.sessions)
+    if isinstance(plan.phase, Maintenance):
+        plan = plan.changed(phase=plan.phase.model_copy(update={"attended": number}))
+    return plan, number
+
+
+def _attend(plan: Plan, session: Attended, at: datetime, phase: PhaseName, moment: Moment) -> Decision:
+    plan, number = _counted(plan, phase)
     attended = SessionAttended(
         **plan.identity,
         appointment_id=session.appointment_id,
         attended=number,
-        sessions=of,
-        phase=plan.phase.name,
+        sessions=None if phase == "maintenance" else plan.contract.sessions,
+        phase=phase,
         attended_at=at,
     )
     record = RecordedSession(
         appointment_id=session.appointment_id,
         outcome="attended",
         at=at,
-        phase=plan.phase.name,
+        phase=phase,
         number=number,
         techniques=session.techniques,
         content=content_of(session),
     )
-    plan = counted.changed(sessions=(*plan.sessions, record), missed_in_a_row=0)
+    plan = plan.changed(sessions=(*plan.sessions, record), missed_in_a_row=0)
     plan, measured = record_measures(plan, session.phq9, session.gad7, moment)
     plan, entered = advance(plan, moment)
     return plan, [attended, *measured, *entered]
 
 
-def _miss(plan: Plan, session: Missed, at: datetime) -> Decision:
+def _miss(plan: Plan, session: Missed, at: datetime, phase: PhaseName) -> Decision:
     """A no-show; two in a row ask for a coordinator's review [proposed], so they are counted."""
     record = RecordedSession(
         appointment_id=session.appointment_id,
         outcome="missed",
         at=at,
-        phase=plan.phase.name,
+        phase=phase,
         content=content_of(session),
     )
     plan = plan.changed(sessions=(*plan.sessions, record), missed_in_a_row=plan.missed_in_a_row + 1)
     missed = SessionMissed(
         **plan.identity,
         appointment_id=session.appointment_id,
-        phase=plan.phase.name,
+        phase=phase,
         consecutive=plan.missed_in_a_row,
         missed_at=at,
+        after_closure=isinstance(plan.phase, Closed),
     )
     return plan, [missed]
 
 
-def _cancel(plan: Plan, session: Cancelled, at: datetime) -> Decision:
+def _cancel(plan: Plan, session: Cancelled, at: datetime, phase: PhaseName) -> Decision:
     record = RecordedSession(
         appointment_id=session.appointment_id,
         outcome="cancelled",
         at=at,
-        phase=plan.phase.name,
+        phase=phase,
         cancelled_by=session.by,
         reason=session.reason,
         content=content_of(session),
@@ -158,7 +172,7 @@ def _cancel(plan: Plan, session: Cancelled, at: datetime) -> Decision:
     cancelled = SessionCancelled(
         **plan.identity,
         appointment_id=session.appointment_id,
-        phase=plan.phase.name,
+        phase=phase,
         cancelled_by=session.by,
         reason=session.reason,
         cancelled_at=at,

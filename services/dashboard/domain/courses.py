@@ -43,7 +43,7 @@ def attended(person: Person, fact: inbound.SessionAttended) -> Person:
     """In maintenance `attended` counts the maintenance contract's sessions, so the acute count stays."""
 
     def change(course: Course) -> Course:
-        acute = course.phase != "maintenance"
+        acute = fact.phase != "maintenance"
         changed: Course = course.but(attended=fact.attended if acute else course.attended, missed_in_a_row=0)
         return changed
 
@@ -93,13 +93,31 @@ def found(person: Person, fact: inbound.PlanFact, kind: str, at: datetime, **inp
     return on_course(person, fact.plan_id, change)
 
 
-def held(person: Person, fact: inbound.CarePlanHeld) -> Person:
-    hold = Hold(reason=fact.reason, review_on=fact.review_on, since=fact.held_at)
-    return on_course(person, fact.plan_id, lambda c: c.but(hold=hold))
+def held(person: Person, fact: inbound.CarePlanHeld, place: int) -> Person:
+    """One that comes after its own end, or after the closure, holds nothing.
+
+    `place`: the sequence of the message that says so.
+    """
+    hold = Hold(reason=fact.reason, review_on=fact.review_on, since=fact.held_at, place=place)
+
+    def change(course: Course) -> Course:
+        over = course.closed is not None or place < course.resumed
+        changed: Course = course if over else course.but(hold=hold)
+        return changed
+
+    return on_course(person, fact.plan_id, change)
 
 
-def resumed(person: Person, fact: inbound.CarePlanResumed) -> Person:
-    return on_course(person, fact.plan_id, lambda c: c.but(hold=None))
+def resumed(person: Person, fact: inbound.CarePlanResumed, place: int) -> Person:
+    """A hold that began later goes on."""
+
+    def change(course: Course) -> Course:
+        goes_on = course.hold is not None and place < course.hold.place
+        resumed = max(place, course.resumed)
+        changed: Course = course.but(hold=course.hold if goes_on else None, resumed=resumed)
+        return changed
+
+    return on_course(person, fact.plan_id, change)
 
 
 def maintained(person: Person, fact: inbound.MaintenanceContracted) -> Person:

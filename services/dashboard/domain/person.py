@@ -92,6 +92,8 @@ class Hold(Frozen):
     reason: str
     review_on: date
     since: datetime
+    place: int = 0
+    """The sequence of the message that began it."""
 
 
 class Entered(Frozen):
@@ -117,6 +119,8 @@ class Course(Frozen):
     missed_in_a_row: int = 0
     focus: tuple[str, ...] = ()
     hold: Hold | None = None
+    resumed: int = 0
+    """The sequence of the latest message that ended a hold."""
     maintenance: str | None = None
     """Its frequency, once contracted."""
     review_on: date | None = None

@@ -150,11 +150,12 @@ def _of_referral(referral: Referral, person: Person) -> Standing:
 
 
 def _of_course(course: Course) -> Standing:
+    unrecorded = any(a.overdue and a.status == "planned" for a in course.appointments)
     if course.phase == "closed":
-        return NOTHING
+        return Standing(Risk.OVERDUE, "record_session") if unrecorded else NOTHING
     if course.hold is not None:
         return Standing(Risk.ON_HOLD, "review_hold")
-    if any(a.overdue and a.status == "planned" for a in course.appointments):
+    if unrecorded:
         return Standing(Risk.OVERDUE, "record_session")
     if any(mark.kind == "phase_overdue" for mark in course.marks):
         return Standing(Risk.OVERDUE, "complete_phase_work")

@@ -11,23 +11,31 @@ from services.scheduler.inbound import CarePlanClosed, CarePlanHeld, PhaseEntere
 from shared.errors import Refused
 
 
-def hold(schedule: Schedule, fact: CarePlanHeld, clinic: Clinic, now: datetime) -> Decision:
+def hold(schedule: Schedule, fact: CarePlanHeld, place: int, clinic: Clinic, now: datetime) -> Decision:
     """Sessions after the hold's beginning are taken off; the hold itself is reviewed on its date.
 
     clinical.md: a hold has a reason and a review date, shifts the calendar and never mutes crisis.
+    `place`: the sequence of the message that says so. Raises `Refused` for a hold that comes after its own
+    end, as a dead letter does that is replayed: nobody would ever resume it again.
     """
+    if place < schedule.resumed:
+        raise Refused("resumed_since")
     schedule, superseded = timers.withdraw_plan_timers(schedule, "HoldReviewDue", now=now, reason="changed")
     to_come = [a for a in schedule.booked() if a.starts_at > fact.held_at]
     schedule, events = cancel_all(schedule, to_come, "held", now=now, withdrawn="held")
-    schedule = schedule.revised(hold=Hold(since=fact.held_at, review_on=fact.review_on))
+    schedule = schedule.revised(hold=Hold(since=fact.held_at, review_on=fact.review_on, place=place))
     review_at = timers.moment("HoldReviewDue", fact.review_on, clinic)
     return timers.with_plan_timer(schedule, "HoldReviewDue", review_at), [*superseded, *events]
 
 
-def resume(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
-    """The rest of the course is booked anew, weekly. Raises `Refused` when there is no hold."""
-    if schedule.hold is None:
-        raise Refused("not_on_hold")
+def resume(schedule: Schedule, place: int, diary: Diary, now: datetime) -> Decision:
+    """The rest of the course is booked anew, weekly. `place`: the sequence of the message that says so.
+
+    Where the hold has not come yet its end is remembered; one that began later goes on.
+    """
+    schedule = schedule.revised(resumed=max(place, schedule.resumed))
+    if schedule.hold is None or place < schedule.hold.place:
+        return schedule, []
     schedule, events = timers.withdraw_plan_timers(schedule, "HoldReviewDue", now=now, reason="resumed")
     schedule = schedule.revised(hold=None)
     schedule, acute = course.balance(schedule, diary, now, why="hold", surplus="no_longer_needed")

@@ -77,6 +77,8 @@ class Appointment(Frozen):
 class Hold(Frozen):
     since: AwareDatetime
     review_on: date
+    place: int = 0
+    """The sequence of the message that began it."""
 
 
 class Maintenance(Frozen):
@@ -106,6 +108,8 @@ class Schedule(Frozen):
     appointments: tuple[Appointment, ...] = ()
     timers: tuple[Timer, ...] = ()
     hold: Hold | None = None
+    resumed: int = 0
+    """The sequence of the latest message that ended a hold."""
     maintenance: Maintenance | None = None
     termination_announced_for: tuple[int, ...] = ()
     """The values of N for which the coming termination phase was announced."""

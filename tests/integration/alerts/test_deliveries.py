@@ -339,6 +339,27 @@ async def test_two_workers_deliver_once(make_alerts: MakeAlerts) -> None:
     assert len(await workers[0].stored("notices")) == 20
 
 
+async def test_what_only_informs_reaches_every_reader_of_its_digest(make_alerts: MakeAlerts) -> None:
+    async with hook() as far_end:
+        clinician = person("two", "treating_clinician", webhook=far_end.url)
+        alerts: Alerts = await make_alerts([person("one", "coordinator"), clinician])
+        event = PhaseEntered(
+            patient_id="pat_1",
+            clinic_id="riverside",
+            plan_id="pln_1",
+            clinician_id="sub_two",
+            phase="termination",
+            previous="middle",
+            attended=12,
+            entered_at=MONDAY,
+        )
+        await alerts.take(alerts.record(event, "pln_1"))
+        await alerts.later(hours=6)
+    assert {row["state"] for row in await alerts.stored("deliveries")} == {"delivered"}
+    assert {row["contact_id"] for row in await alerts.stored("notices")} == {"one", "two"}
+    assert len(far_end.bodies) == 1
+
+
 async def test_routine_alerts_come_as_one_digest_per_contact(make_alerts: MakeAlerts) -> None:
     async with hook() as far_end:
         alerts: Alerts = await make_alerts([person("one", "coordinator", webhook=far_end.url)])

@@ -140,6 +140,20 @@ async def test_a_hold_keeps_the_plan_and_a_withdrawal_closes_it(care_plan: CareP
     assert closed["closed"]["reason"] == "moved_away"
 
 
+async def test_what_became_of_a_session_before_the_closure_is_recorded_after_it(care_plan: CarePlan) -> None:
+    plan = await care_plan.start()
+    took_place = care_plan.clock.now() - timedelta(hours=1)
+    await care_plan.done("POST", f"/plans/{plan}/close", {"outcome": "withdrawn", "reason": "moved_away"})
+    came = {"outcome": "attended", "appointment_id": "a"}
+    refused = await care_plan.ask("POST", f"/plans/{plan}/sessions", came)
+    assert (refused.status_code, refused.json()["reason"]) == (409, "plan_closed")
+    recorded = await care_plan.done("POST", f"/plans/{plan}/sessions", came | {"at": took_place.isoformat()})
+    assert (recorded["phase"], recorded["progress"]["attended"]) == ("closed", 1)
+    assert await care_plan.announced() == [
+        "CarePlanStarted", "PhaseEntered", "CarePlanClosed", "SessionAttended",
+    ]  # fmt: skip
+
+
 async def test_the_books_count_each_plan_and_each_known_session_once(care_plan: CarePlan) -> None:
     finished = await care_plan.start("ref_1")
     await care_plan.end(finished)

@@ -8,6 +8,7 @@ import pytest
 
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD, Batch
+from shared.messaging.consumption import Consumption
 from shared.messaging.inbox import Inbox
 from shared.messaging.work import Conflict
 from shared.mongo import FEW, MongoDatabase, PyMongoError, is_duplicate_key
@@ -188,6 +189,36 @@ async def test_a_gap_that_lasts_is_announced_once_and_still_filled_later(databas
     await consumption.take([delivered(message("r1", 1))])
     assert await amounts(database) == {"r1": [1, 2]}
     assert (await database[dead_letters.COLLECTION].find_one({}))["state"] == "replayed"
+
+
+async def test_a_letter_about_a_gap_stays_one_when_it_is_replayed_too_early(database: MongoDatabase) -> None:
+    consumption = counting(database)
+    await consumption.take([delivered(message("r1", 2))])
+    await database[HELD].update_many({}, {"$set": {"since": datetime.now(UTC) - timedelta(seconds=31)}})
+    await consumption.sweep()
+    letter = await database[dead_letters.COLLECTION].find_one({})
+    assert await consumption.replay(letter) == "held"
+    assert (await database[dead_letters.COLLECTION].find_one({}))["state"] == "open"
+    await consumption.take([delivered(message("r1", 1))])
+    assert await amounts(database) == {"r1": [1, 2]}
+    assert (await database[dead_letters.COLLECTION].find_one({}))["state"] == "replayed"
+
+
+async def test_what_was_released_meanwhile_is_no_gap_any_more(
+    database: MongoDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    consumption, announce = counting(database), Consumption._announce_gap
+    await consumption.take([delivered(message("r1", 2))])
+    await database[HELD].update_many({}, {"$set": {"since": datetime.now(UTC) - timedelta(seconds=31)}})
+
+    async def late(self: Consumption[Any], row: Any) -> None:
+        await consumption.take([delivered(message("r1", 1))])
+        await announce(self, row)
+
+    monkeypatch.setattr(Consumption, "_announce_gap", late)
+    await consumption.sweep()
+    assert await amounts(database) == {"r1": [1, 2]}
+    assert await reasons(database) == []
 
 
 async def test_a_crisis_never_waits_for_a_gap_and_loses_no_latecomer(database: MongoDatabase) -> None:

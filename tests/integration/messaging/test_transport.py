@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 from cloudevents.core.formats.json import JSONFormat
 
 from deploy.embedded.broker import delete_topics
 from shared import precedence
-from shared.messaging import lease, messaging, outbox
+from shared.messaging import lease, messaging, outbox, relay
 from shared.messaging.consumer import Consumer, Subscription
 from shared.messaging.consumption import Consumption
 from shared.messaging.envelope import Record
@@ -297,6 +298,40 @@ async def test_two_replicas_have_one_relay_and_the_second_takes_over(
     await eventually(lambda: _free(sender), within=5)
     async with sending(sender, broker.address, "i3"):
         await announce(sender, ["r2"])
+        await eventually(lambda: _nothing_pending(sender), within=15)
+
+
+async def test_a_relay_whose_way_to_kafka_is_cut_lets_a_replica_that_waits_try(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "STUCK_SECONDS", 0.5)
+    async with sending(sender, broker.address, "i1") as cut:
+        await eventually(lambda: sender[lease.COLLECTION].find_one({"_id": "relay", "holder": "i1"}))
+        monkeypatch.setattr(cut._epoch.publishers["work"], "publish", _nowhere)
+        await announce(sender, ["r1"])
+        await asyncio.sleep(2.0)
+        assert await sender[lease.COLLECTION].find_one({"_id": "relay", "holder": "i1"}), "nobody else waits"
+        async with sending(sender, broker.address, "i2"):
+            await eventually(lambda: _nothing_pending(sender), within=15)
+            assert await sender[lease.COLLECTION].find_one({"_id": "relay", "holder": "i2"})
+
+
+async def _nowhere(messages: object) -> None:
+    raise KafkaConnectionError
+
+
+async def test_a_backlog_of_many_small_and_a_few_large_transactions_is_published_whole(
+    sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker
+) -> None:
+    small, large = [f"s{n}" for n in range(60)], [f"l{n}" for n in range(600)]
+    for name in small:
+        await announce(sender, [name])
+    await announce(sender, large, count=3)
+    for name in small:
+        await announce(sender, [name])
+    async with sending(sender, broker.address), receiving(receiver, broker.address):
+        expected = {name: [1, 1] for name in small} | {name: [1, 2, 3] for name in large}
+        await eventually(lambda: _equal(receiver, expected), within=60)
         await eventually(lambda: _nothing_pending(sender), within=15)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from services.scheduler import configured, handlers
+from services.scheduler import bookings, configured, handlers
 from services.scheduler.configured import Alignment
 from services.scheduler.domain.clinics import Clinics
 from services.scheduler.store import SCHEDULES, SchedulerWork
@@ -161,6 +161,12 @@ async def test_at_start_a_new_zone_of_a_clinic_keeps_wall_times_and_shifts_insta
     assert await alignment(scheduler, moved).keep_wall_times() == 2
     after = await scheduler.slots()
     assert len(after) == len(before) == 24
+    found = scheduler.database[bookings.COLLECTION].find()
+    assert {row["appointment_id"]: row["_id"] async for row in found} == {
+        appointment["id"]: bookings.booking_id("cln_r01", appointment["starts_at"])
+        for plan in ("plan_1", "plan_2")
+        for appointment in (await scheduler.schedule(plan))["appointments"]
+    }
     hour = timedelta(hours=1)
     assert [at(id) - hour for id in after] == [at(id) for id in before]
     assert await alignment(scheduler, moved).keep_wall_times() == 0

@@ -120,23 +120,35 @@ def test_acknowledging_something_informational_ends_it() -> None:
     assert names(out) == ["AlertAcknowledged", "AlertResolved"]
 
 
-def test_an_attended_session_settles_absences_and_its_own_missing_record() -> None:
-    assert settling.by_attended("pln_1", "apt_1") == (
-        ("missed_session", "plan:pln_1"),
-        ("session_unrecorded", "appointment:apt_1"),
-    )
-    alert = raised(concerns.of_missed_session(missed(1), None, DESK.policy.rules, MONDAY)).alert
+def test_an_attended_session_settles_absences_before_it_and_none_after_it() -> None:
+    late = MONDAY + timedelta(days=1)
+    alert = raised(concerns.of_missed_session(missed(1), None, DESK.policy.rules, late), late).alert
+    assert settling.is_answered(alert, MONDAY + minutes(1))
+    assert not settling.is_answered(alert, MONDAY - timedelta(days=7)), "recorded late, and long before"
     done = settle(alert, "session_attended", MONDAY)
     assert done.alert.state == "resolved"
     assert reasons(done.alert, "end") == ["session_attended"]
 
 
-def test_closing_a_plan_settles_its_absences_but_not_a_deterioration() -> None:
+def test_whoever_took_an_absence_hears_of_the_next_one() -> None:
+    rules, in_crisis = DESK.policy.rules, history(open="alr_1")
+    first = concerns.of_missed_session(missed(1), in_crisis, rules, MONDAY)
+    taken = acknowledge(raised(first).alert, "cln_r05", DESK, MONDAY + minutes(1)).alert
+    week = MONDAY + timedelta(days=7)
+    second = concerns.of_missed_session(missed(2), in_crisis, rules, week)
+    again = concerns.take(taken, second, origin("msg_2"), DESK, week)
+    assert told(again) == {"con_r05"}
+    assert reasons(again.alert, "notify")[-1] == "new_evidence"
+
+
+def test_closing_a_plan_settles_its_absences_but_neither_a_deterioration_nor_a_missing_record() -> None:
     absence = raised(concerns.of_missed_session(missed(1), None, DESK.policy.rules, MONDAY)).alert
     worse = raised(Concern("deterioration", "low", "deteriorated", "plan:pln_1")).alert
     assert settling.moot_with(absence, "pln_1") == "plan_closed"
     assert settling.moot_with(absence, "pln_2") is None
     assert settling.moot_with(worse, "pln_1") is None
+    unrecorded = Concern("session_unrecorded", "routine", "session_unrecorded", "appointment:apt_1")
+    assert settling.moot_with(raised(unrecorded).alert, "pln_1") is None
 
 
 def test_dead_letters_of_one_service_and_reason_are_one_alert_for_engineers() -> None:

@@ -1,8 +1,27 @@
 """Sessions as they happened."""
 
+import pytest
+
+from services.care_plan.domain import closing, maintenance
+from services.care_plan.domain.plan import Plan
 from services.care_plan.domain.sessions import Attended, Cancelled, Missed, record_session
 from services.care_plan.events import SessionAttended, SessionMissed
-from tests.unit.care_plan.builders import NOW, attend, moment, names, new_plan, of, phq9, refused, weeks
+from tests.unit.care_plan.builders import (
+    LATER,
+    NOW,
+    attend,
+    ended,
+    in_maintenance,
+    in_middle,
+    moment,
+    names,
+    new_plan,
+    of,
+    phq9,
+    prepared,
+    refused,
+    weeks,
+)
 
 
 def test_an_attended_session_counts_and_says_in_which_phase_it_took_place() -> None:
@@ -58,3 +77,46 @@ def test_measures_of_a_session_count_for_it() -> None:
     plan, events = attend(new_plan(), total=9)
     assert names(events) == ["SessionAttended", "MeasureRecorded"]
     assert plan.measures[0].attended == 1
+
+
+def closed(plan: Plan) -> Plan:
+    return closing.close(plan, "withdrawn", "moved_away", None, moment())[0]
+
+
+@pytest.mark.parametrize(
+    ("over", "phase", "number"),
+    [
+        (closed(in_middle()), "middle", 4),
+        (ended(), "termination", 13),
+        (closed(ended()), "termination", 13),
+        (in_maintenance(), "termination", 13),
+        (closed(in_maintenance()), "maintenance", 1),
+    ],
+    ids=["closed in acute treatment", "ended", "ended and closed", "in maintenance", "closed in maintenance"],
+)
+def test_a_session_before_the_end_is_recorded_after_it_and_moves_nothing(
+    over: Plan, phase: str, number: int
+) -> None:
+    session = Attended(appointment_id="late", at=NOW - weeks(1))
+    plan, [event] = record_session(over, session, moment())
+    assert isinstance(event, SessionAttended)
+    assert (event.phase, event.attended) == (phase, number)
+    assert plan.phase == over.phase
+    plan, [again] = record_session(plan, Missed(appointment_id="other", at=NOW - weeks(2)), moment())
+    assert again.model_dump()["phase"] == phase
+
+
+def test_late_sessions_of_a_closed_maintenance_count_on_from_those_before() -> None:
+    begun, _ = maintenance.contract_maintenance(ended(), None, None, LATER, moment(at=NOW - weeks(8)))
+    plan = closed(attend(attend(begun, at=NOW - weeks(4))[0], at=NOW - weeks(3))[0])
+    _, [event] = record_session(plan, Attended(appointment_id="late", at=NOW - weeks(1)), moment())
+    assert event.model_dump()["attended"] == 3
+
+
+def test_nothing_is_recorded_that_was_after_the_closure() -> None:
+    for session in (
+        Attended(appointment_id="x"),
+        Missed(appointment_id="x"),
+        Missed(appointment_id="x", at=NOW),
+    ):
+        assert refused(record_session, closed(prepared()), session, moment()) == "plan_closed"

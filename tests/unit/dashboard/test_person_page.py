@@ -151,6 +151,18 @@ def test_a_session_took_place_when_it_was_planned_unless_said_otherwise() -> Non
     assert "at" not in act.ask(here, entered | {"appointment": "pln_1.a3"}).body, "it is still to come: now"
 
 
+def test_a_session_of_a_closed_course_is_recorded_in_that_course() -> None:
+    over = course(closed="relapsed", closed_at=NOW - timedelta(hours=1))
+    new = Course(id="pln_2", episode=2, started_at=NOW, appointments=(appointment(4, NOW + WEEK),))
+    both = Person(id="pat_1", clinic_id="riverside", courses=(over, new))
+    here = replace(scene(course()), row=Row.of(both))
+    assert [a.id for a in here.recordable] == ["pln_1.a2", "pln_1.a4"]
+    act = CATALOGUE["record-session"]
+    assert act.is_open_to(replace(here, row=Row.of(both.but(courses=(over,)))))
+    assert act.ask(here, {"form": "missed", "appointment": "pln_1.a2"}).path == "/plans/pln_1/sessions"
+    assert act.ask(here, {"form": "missed", "appointment": "pln_1.a4"}).path == "/plans/pln_2/sessions"
+
+
 def test_a_time_that_cannot_be_read_goes_on_so_that_signs_of_danger_are_heeded() -> None:
     entered = {"form": "attended", "appointment": "pln_1.a2", "at": "yesterday", "phq9_9": "2"}
     body = CATALOGUE["record-session"].ask(scene(course()), entered).body
@@ -229,7 +241,7 @@ def test_coordinators_keep_attendance_and_clinicians_decide() -> None:
 
 def test_a_crisis_flag_and_measures_are_offered_whatever_the_phase() -> None:
     assert names(scene(course(closed="completed", closed_at=NOW))) == {
-        "take-measures", "crisis-flag", "move-appointment", "cancel-appointment",
+        "record-session", "take-measures", "crisis-flag", "move-appointment", "cancel-appointment",
     }  # fmt: skip
     assert names(scene(referrals=(Referral(id="ref_1"),))) == {"crisis-flag"}
 

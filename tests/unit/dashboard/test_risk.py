@@ -105,6 +105,15 @@ def test_a_plan_that_was_never_started_does_not_hide_the_running_course() -> Non
     assert (found.risk, found.action) == (Risk.OVERDUE, "record_session")
 
 
+def test_a_session_that_nobody_recorded_is_open_work_after_the_closure_as_well() -> None:
+    late = Appointment(id="apt_1", starts_at=BEGIN, overdue=True)
+    over = running(appointments=(late,), closed="withdrawn", closed_at=later(days=1))
+    asked = standing(person(courses=(over, running("pln_2", episode=2))))
+    assert (asked.risk, asked.action) == (Risk.OVERDUE, "record_session")
+    recorded = over.but(appointments=(late.but(outcome="missed"),))
+    assert standing(person(courses=(recorded,))).risk is Risk.DONE
+
+
 def test_the_worst_of_all_running_courses_counts() -> None:
     late = Appointment(id="apt_1", starts_at=BEGIN, overdue=True)
     both = person(courses=(running(appointments=(late,)), running("pln_2", episode=2)))

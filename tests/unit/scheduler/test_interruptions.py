@@ -43,12 +43,12 @@ FORTNIGHTS = [f"2026-{day}" for day in ("04-21", "05-05", "05-19", "06-02", "06-
 
 def on_hold() -> Schedule:
     schedule = attend_first(course_of(12), 3)
-    return interruptions.hold(schedule, held(HELD_AT, REVIEW), clinic(), HELD_AT)[0]
+    return interruptions.hold(schedule, held(HELD_AT, REVIEW), 5, clinic(), HELD_AT)[0]
 
 
 def test_a_hold_takes_the_sessions_to_come_off_with_its_reason() -> None:
     schedule = attend_first(course_of(12), 3)
-    schedule, events = interruptions.hold(schedule, held(HELD_AT, REVIEW), clinic(), HELD_AT)
+    schedule, events = interruptions.hold(schedule, held(HELD_AT, REVIEW), 5, clinic(), HELD_AT)
     assert len(only(events, AppointmentCancelled)) == 9
     assert {event.reason for event in only(events, AppointmentCancelled)} == {"held"}
     assert schedule.booked() == []
@@ -68,7 +68,7 @@ def test_on_hold_a_longer_contract_books_nothing() -> None:
 
 
 def test_after_a_hold_the_rest_of_the_course_is_booked_anew_in_the_old_rhythm() -> None:
-    schedule, events = interruptions.resume(on_hold(), diary(), LATER)
+    schedule, events = interruptions.resume(on_hold(), 6, diary(), LATER)
     booked = only(events, SessionScheduled)
     assert len(booked) == 9
     assert {"hold"} == {event.adjusted[0] for event in booked}
@@ -77,24 +77,33 @@ def test_after_a_hold_the_rest_of_the_course_is_booked_anew_in_the_old_rhythm() 
 
 
 def test_a_hold_on_day_one_resumes_next_week_and_not_where_the_course_would_have_ended() -> None:
-    schedule, _ = interruptions.hold(course_of(12), held(MONDAY, REVIEW), clinic(), MONDAY)
-    schedule, events = interruptions.resume(schedule, diary(), MONDAY + timedelta(days=8))
+    schedule, _ = interruptions.hold(course_of(12), held(MONDAY, REVIEW), 5, clinic(), MONDAY)
+    schedule, events = interruptions.resume(schedule, 6, diary(), MONDAY + timedelta(days=8))
     assert only(events, SessionScheduled)[0].local_time == "2026-03-17T09:00"
 
 
 def test_a_resumed_hold_is_reviewed_no_more() -> None:
-    schedule, _ = interruptions.resume(on_hold(), diary(), HELD_AT + timedelta(days=2))
+    schedule, _ = interruptions.resume(on_hold(), 6, diary(), HELD_AT + timedelta(days=2))
     review = [t for t in schedule.timers if t.kind == "HoldReviewDue"]
     assert [(t.state, t.reason) for t in review] == [("withdrawn", "resumed")]
 
 
-def test_resuming_without_a_hold_is_refused_by_name() -> None:
-    with pytest.raises(Refused, match="not_on_hold"):
-        interruptions.resume(course_of(12), diary(), MONDAY)
+def test_a_hold_that_is_replayed_after_its_own_end_holds_nothing() -> None:
+    schedule, events = interruptions.resume(attend_first(course_of(12), 3), 6, diary(), HELD_AT)
+    assert events == []
+    with pytest.raises(Refused, match="resumed_since"):
+        interruptions.hold(schedule, held(HELD_AT, REVIEW), 5, clinic(), HELD_AT)
+
+
+def test_an_end_that_is_replayed_does_not_end_the_hold_after_it() -> None:
+    schedule, _ = interruptions.resume(on_hold(), 6, diary(), HELD_AT)
+    schedule, _ = interruptions.hold(schedule, held(HELD_AT, REVIEW), 7, clinic(), HELD_AT)
+    assert interruptions.resume(schedule, 6, diary(), LATER) == (schedule, [])
+    assert interruptions.resume(schedule, 8, diary(), LATER)[0].hold is None
 
 
 def test_a_second_hold_with_another_review_date_replaces_the_first_review() -> None:
-    schedule, _ = interruptions.hold(on_hold(), held(HELD_AT, date(2026, 5, 1)), clinic(), HELD_AT)
+    schedule, _ = interruptions.hold(on_hold(), held(HELD_AT, date(2026, 5, 1)), 5, clinic(), HELD_AT)
     armed = [t for t in schedule.timers if t.kind == "HoldReviewDue" and t.state == "armed"]
     assert [t.due_at for t in armed] == [datetime(2026, 5, 1, 13, 0, tzinfo=UTC)]
 
@@ -134,7 +143,7 @@ def test_a_late_hold_says_which_announcements_it_overtook() -> None:
     second = schedule.booked()[0]
     late = second.starts_at + timedelta(hours=1)
     schedule, events = interruptions.hold(
-        schedule, held(second.starts_at - timedelta(days=2), REVIEW), clinic(), late
+        schedule, held(second.starts_at - timedelta(days=2), REVIEW), 5, clinic(), late
     )
     skips = only(events, AnnouncementSkipped)
     assert {skip.skipped for skip in skips} == {"SessionReminderDue", "WeeklySessionDue"}
@@ -197,9 +206,9 @@ def test_a_new_maintenance_contract_replaces_the_sessions_of_the_one_before() ->
 
 def test_maintenance_on_hold_comes_back_after_it() -> None:
     now = datetime(2026, 5, 10, 12, 0, tzinfo=UTC)
-    schedule, _ = interruptions.hold(in_maintenance(), held(now, date(2026, 6, 1)), clinic(), now)
+    schedule, _ = interruptions.hold(in_maintenance(), held(now, date(2026, 6, 1)), 5, clinic(), now)
     assert all(a.starts_at <= now for a in schedule.booked())
-    schedule, events = interruptions.resume(schedule, diary(), now + timedelta(days=14))
+    schedule, events = interruptions.resume(schedule, 6, diary(), now + timedelta(days=14))
     assert [e.local_time[:10] for e in only(events, SessionScheduled)] == ["2026-05-26", "2026-06-23"]
     assert not only(events, SessionReminderDue)
 
@@ -208,8 +217,8 @@ def test_a_week_called_off_far_ahead_does_not_push_the_rest_behind_it_after_a_ho
     schedule = attend_first(course_of(12), 3)
     far = schedule.booked()[-2]
     schedule, _ = course.cancel_session(schedule, cancelled(far), diary(), HELD_AT - timedelta(days=1))
-    schedule, _ = interruptions.hold(schedule, held(HELD_AT, REVIEW), clinic(), HELD_AT)
-    schedule, _ = interruptions.resume(schedule, diary(), HELD_AT + timedelta(days=7))
+    schedule, _ = interruptions.hold(schedule, held(HELD_AT, REVIEW), 5, clinic(), HELD_AT)
+    schedule, _ = interruptions.resume(schedule, 6, diary(), HELD_AT + timedelta(days=7))
     weeks = [a.regular_on for a in schedule.booked("acute")]
     assert weeks[0] == date(2026, 3, 31)
     assert far.regular_on not in weeks

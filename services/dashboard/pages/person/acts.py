@@ -52,44 +52,51 @@ class Scene:
         return "initial" if begun else self.course.phase
 
     @property
-    def planned(self) -> list[Appointment]:
-        """Appointments of which nobody said how they ended, in order of time."""
-        known = self.course.appointments if self.course else ()
-        return sorted((a for a in known if a.status == "planned" and a.starts_at), key=_start)
-
-    @property
     def to_come(self) -> list[Appointment]:
-        return [a for a in self.planned if _start(a) > self.now]
+        """Of the course: those of which nobody said how they ended, in order of time."""
+        planned = _planned(self.course) if self.course else []
+        return [a for a in planned if _start(a) > self.now]
 
     @property
     def recordable(self) -> list[Appointment]:
-        """Those whose time has come, the first one first, and the next one."""
-        return [a for a in self.planned if _start(a) <= self.now] + self.to_come[:1]
+        """Those whose time has come, of earlier courses as well, the first one first; and the next one."""
+        planned = sorted((a for course in self.row.courses for a in _planned(course)), key=_start)
+        return [a for a in planned if _start(a) <= self.now] + self.to_come[:1]
 
     def choice(self, appointments: list[Appointment]) -> Field:
         """One of these. What was chosen before and is not among them any more is named, and nothing takes
         its place."""
         options = tuple((a.id, appointment_in_words(a)) for a in appointments)
-        before = self._known(self.entered.get("appointment") or self.appointment_id)
+        before = self.known(self.entered.get("appointment") or self.appointment_id)
         lost = f"{appointment_in_words(before)} is not open to this any more: choose one" if before else ""
         return Field("appointment", "Appointment", "select", options, required=True, lost=lost)
 
     def appointment(self, entered: Entered) -> Appointment:
         """The one that was chosen, whatever became of it since. Raises `Unfit`."""
-        chosen = self._known(entered.get("appointment"))
+        chosen = self.known(entered.get("appointment"))
         if chosen is None:
             raise Unfit(("appointment", "Appointment: choose one."))
         return chosen
 
-    def _known(self, id: str | None) -> Appointment | None:
-        known = self.course.appointments if self.course else ()
-        return next((a for a in known if a.id == id), None)
+    def known(self, id: str | None) -> Appointment | None:
+        """The appointment of this id, of whichever course."""
+        return next((a for course in self.row.courses for a in course.appointments if a.id == id), None)
 
-    def plan_path(self, rest: str = "") -> str:
-        """An address of care_plan. Raises `Problem` 404 without a plan."""
-        if self.course is None:
+    def plan_path(self, rest: str = "", appointment: str | None = None) -> str:
+        """An address of care_plan: of the course, or of the one that an appointment belongs to.
+
+        Raises `Problem` 404 without a plan.
+        """
+        owners = [c for c in self.row.courses if any(a.id == appointment for a in c.appointments)]
+        course = next(iter(owners), self.course)
+        if course is None:
             raise Problem(404, "not_found", "There is no care plan yet.")
-        return f"/plans/{self.course.id}{rest}"
+        return f"/plans/{course.id}{rest}"
+
+
+def _planned(course: Course) -> list[Appointment]:
+    """Of which nobody said how they ended, in order of time."""
+    return sorted((a for a in course.appointments if a.status == "planned" and a.starts_at), key=_start)
 
 
 def _start(appointment: Appointment) -> datetime:

@@ -20,7 +20,7 @@ UNCERTAIN = "It may or may not have been done. Send it again: it happens once, h
 
 REASONS = {
     "wrong_phase": "The course is in another phase, in which this is not done.",
-    "plan_closed": "This plan is closed: nothing more is changed in it.",
+    "plan_closed": "This plan is closed: only sessions before that can still be recorded.",
     "on_hold": "The course is on hold. Go on with it first.",
     "not_on_hold": "The course is not on hold.",
     "review_date_past": "The review date lies in the past. Choose a day to come.",

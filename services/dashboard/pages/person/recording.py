@@ -21,7 +21,6 @@ TECHNIQUES = (
     "communication_analysis", "encouragement_of_affect", "role_playing",
 )  # fmt: skip
 CANCEL_REASONS = ("illness", "travel", "scheduling", "clinician_leave", "holiday", "weather", "other")
-RUNNING = ("initial", "middle", "termination", "maintenance")
 
 
 def _session_forms(scene: Scene) -> tuple[Form, ...]:
@@ -63,7 +62,8 @@ def _session(scene: Scene, entered: Entered) -> Ask:
         body |= measures_in(entered)
     elif body["outcome"] == "cancelled":
         body |= {"by": entered.get("by", ""), "reason": entered.get("reason", "")}
-    return Ask("care_plan", "POST", scene.plan_path("/sessions"), body)
+    path = scene.plan_path("/sessions", appointment=entered.get("appointment"))
+    return Ask("care_plan", "POST", path, body)
 
 
 def _at(scene: Scene, entered: Entered) -> str | None:
@@ -73,8 +73,8 @@ def _at(scene: Scene, entered: Entered) -> str | None:
             return instant(entered, "at", "When", scene.zone)
         except Unfit:
             return given
-    known = scene.course.appointments if scene.course else ()
-    planned = next((a.starts_at for a in known if a.id == entered.get("appointment")), None)
+    known = scene.known(entered.get("appointment"))
+    planned = known.starts_at if known else None
     return None if planned is None or planned > scene.now else planned.isoformat()
 
 
@@ -107,7 +107,7 @@ RECORDING = (
         "What became of an appointment, with the measures of a session that took place.",
         "The session is recorded.",
         "Now",
-        lambda scene: scene.phase in RUNNING and bool(scene.recordable),
+        lambda scene: bool(scene.recordable),
         _session_forms,
         _session,
         initial=_first_appointment,
