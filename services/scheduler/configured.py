@@ -1,11 +1,11 @@
 """At the start of a process: clinics read, and schedules brought in line with what changed meanwhile.
 
-A new release of the time zone database or a new zone of a clinic moves instants, not wall times; leave
-that was added to the configuration moves what stands in its way.
+A new release of the time zone database or a new zone of a clinic moves instants, not wall times; new hours,
+slots or holidays, and leave that was added to the configuration, move what stands in their way.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -52,6 +52,7 @@ class Alignment:
         while not stopping.is_set():
             try:
                 await self.keep_wall_times()
+                await self.keep_to_hours()
                 await self.make_way_for_leave()
             except Exception as error:
                 log.warning("schedules not yet in line", error=type(error).__name__, seconds=pause)
@@ -87,22 +88,36 @@ class Alignment:
             for clinic in self._clinics.by_id.values()
         ]
 
-    async def make_way_for_leave(self) -> int:
-        """How many appointments stood in the way of configured leave.
+    async def keep_to_hours(self) -> int:
+        """How many schedules were looked at since their clinic has other hours, slots or holidays."""
+        outdated = {
+            "waiting": True,
+            "$or": [
+                {"clinic_id": clinic.id, "hours_version": {"$ne": clinic.hours_version}}
+                for clinic in self._clinics.by_id.values()
+            ],
+        }
+        clinicians = await self._database[SCHEDULES].distinct("clinician_id", outdated)
+        ways = {id: partial(_keep_to_hours, query={**outdated, "clinician_id": id}) for id in clinicians}
+        return await self._for_each(ways)
 
-        Where one clinician's leave leaves no slot, the others' is made way for before that is raised.
-        """
-        moved, failed = 0, list[Exception]()
-        for clinician in [c for clinic in self._clinics.by_id.values() for c in clinic.clinicians if c.leave]:
-            way = partial(_make_way, clinician_id=clinician.id, days=clinician.leave)
+    async def make_way_for_leave(self) -> int:
+        """How many appointments stood in the way of configured leave."""
+        away = [c for clinic in self._clinics.by_id.values() for c in clinic.clinicians if c.leave]
+        return await self._for_each({c.id: partial(_make_way, clinician_id=c.id, days=c.leave) for c in away})
+
+    async def _for_each(self, ways: Mapping[str, Callable[[SchedulerWork], Awaitable[int]]]) -> int:
+        """Where one clinician has no slot left, way is made for the others before that is raised."""
+        done, failed = 0, list[Exception]()
+        for clinician_id, way in ways.items():
             try:
-                moved += await self._again_on_conflict(way)
+                done += await self._again_on_conflict(way)
             except Exception as error:
-                log.error("no way for leave", clinician_id=clinician.id, error=type(error).__name__)
+                log.error("sessions cannot be moved", clinician_id=clinician_id, error=type(error).__name__)
                 failed.append(error)
         if failed:
             raise failed[0]
-        return moved
+        return done
 
     async def _again_on_conflict(self, do: Callable[[SchedulerWork], Awaitable[int]]) -> int:
         while True:
@@ -116,6 +131,15 @@ async def _keep_wall_times(work: SchedulerWork, *, query: dict[str, Any]) -> int
     found = await work.schedules.find(query)
     for schedule in found:
         work.keep(*moving.keep_wall_time(schedule, work.clinic_of(schedule), work.now))
+    await work.commit()
+    return len(found)
+
+
+async def _keep_to_hours(work: SchedulerWork, *, query: dict[str, Any]) -> int:
+    found = await work.schedules.find(query)
+    await work.read_diaries({schedule.clinician_id for schedule in found})
+    for schedule in found:
+        work.keep(*moving.fit_hours(schedule, work.diary_of(schedule), work.now))
     await work.commit()
     return len(found)
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from hashlib import blake2b
+from importlib.metadata import version
 from typing import Literal, Self
 
 import holidays
@@ -85,6 +87,12 @@ class Clinic(Frozen):
         if not self.slot_times():
             raise ValueError("the hours hold no slot")
         return self
+
+    @cached_property
+    def hours_version(self) -> str:
+        """Names hours, slots and holidays as they are: what was booked under others is looked at again."""
+        parts = (self.hours.model_dump_json(), str(self.slot_minutes), self.holidays.model_dump_json())
+        return blake2b("/".join((*parts, version("holidays"))).encode(), digest_size=8).hexdigest()
 
     def slot_times(self) -> tuple[time, ...]:
         """Wall times at which a session may start: back to back from the opening on."""

@@ -41,6 +41,7 @@ def start(fact: CarePlanStarted, diary: Diary, now: datetime, story: str = "-") 
         termination_sessions=fact.termination_sessions,
         regular_time=slot.local.time(),
         zones_version=zones_version(),
+        hours_version=diary.clinic.hours_version,
     )
     first_day = slot.local.date()
     schedule, event = book(schedule, "acute", slot, diary.clinic, regular_on=first_day, adjusted=reasons)

@@ -1,6 +1,6 @@
-"""Appointments moved or cancelled because somebody asks, is away, or the zone's rules changed."""
+"""Appointments moved or cancelled because somebody asks or is away, or hours or the zone's rules changed."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from services.scheduler.domain import course
@@ -69,14 +69,39 @@ def _movable(schedule: Schedule, id: str, now: datetime) -> Appointment:
 
 def make_way(schedule: Schedule, leave: Sequence[Leave], diary: Diary, now: datetime) -> Decision:
     """Move what stands on days of leave to the nearest open slots (clinical.md: never silently dropped)."""
+
+    def is_away(appointment: Appointment) -> MoveReason | None:
+        day = appointment.local.date()
+        return "clinician_leave" if any(away.covers(day) for away in leave) else None
+
+    return _moved(schedule, is_away, diary, now)
+
+
+def fit_hours(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
+    """After new hours, slots or holidays of the clinic: what stands outside them moves to an opening.
+
+    Raises `Refused("no_free_slot")`.
+    """
+
+    def is_outside(appointment: Appointment) -> MoveReason | None:
+        obstacle = diary.obstacle(appointment.local)
+        return None if obstacle == "double_booking" else obstacle  # it is what the slot is taken by
+
+    schedule, events = _moved(schedule, is_outside, diary, now)
+    return schedule.revised(hours_version=diary.clinic.hours_version), events
+
+
+def _moved(
+    schedule: Schedule, why: Callable[[Appointment], MoveReason | None], diary: Diary, now: datetime
+) -> Decision:
+    """With every session to come that cannot stay moved to the nearest open slot."""
     events: list[ScheduleEvent] = []
     for appointment in schedule.booked():
-        day = appointment.local.date()
-        if appointment.starts_at <= now or not any(away.covers(day) for away in leave):
+        if appointment.starts_at <= now or (reason := why(appointment)) is None:
             continue
-        others = schedule.days() - {day}
+        others = schedule.days() - {appointment.local.date()}
         slot = diary.nearest(appointment.local, after=now, keep_clear=others)
-        schedule, moved = move(schedule, appointment, slot, diary.clinic, "clinician_leave", now=now)
+        schedule, moved = move(schedule, appointment, slot, diary.clinic, reason, now=now)
         events += moved
     return schedule, events
 

@@ -116,6 +116,8 @@ class Schedule(Frozen):
     closed_at: AwareDatetime | None = None
     zones_version: str = ""
     """Release of the time zone database by which the instants were reckoned."""
+    hours_version: str = ""
+    """The clinic's hours within which everything to come was found to stand."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -126,6 +126,24 @@ async def test_at_start_leave_added_to_the_configuration_moves_what_stands_in_it
     assert [event["reason"] for event in moved] == ["clinician_leave"]
 
 
+async def test_at_start_new_hours_of_a_clinic_move_what_stands_outside_them(scheduler: Scheduler) -> None:
+    await scheduler.start("plan_1", "plan_2")
+    before = await scheduler.schedule("plan_1")
+    assert await alignment(scheduler, Clinics.of("same", [clinic()])).keep_to_hours() == 0
+    hours = {"days": ["tue", "wed", "thu"], "opens": "09:30", "closes": "17:00"}
+    changed = clinic(hours=hours, slot_minutes=50)
+    new = Clinics.of("new", [changed])
+    assert await alignment(scheduler, new).keep_to_hours() == 2
+    moved = [body(e) for e in await scheduler.announced() if e.type == "SessionMoved"]
+    assert {event["reason"] for event in moved} == {"clinic_hours"}
+    assert {event["plan_id"] for event in moved} == {"plan_1", "plan_2"}
+    schedules = [await scheduler.schedule(plan) for plan in ("plan_1", "plan_2")]
+    standing = [datetime.fromisoformat(a["local_time"]) for s in schedules for a in s["appointments"]]
+    assert len(standing) == len(set(standing)) == 2 * len(before["appointments"])
+    assert all(changed.works_on(local.date()) and local.time() in changed.slot_times() for local in standing)
+    assert await alignment(scheduler, new).keep_to_hours() == 0
+
+
 async def test_leave_that_leaves_no_slot_keeps_nobody_else_in_theirs(scheduler: Scheduler) -> None:
     await scheduler.take(started("plan_1", START), started("plan_2", START, clinician_id="cln_r02"))
     endless = away(START.date(), START.date() + timedelta(days=800))
