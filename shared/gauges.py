@@ -60,7 +60,11 @@ class Gauges:
         self._books_took = 0.0
 
     async def run(self) -> None:
+        """What was never measured counts as measured at the start, so that it grows old."""
         name_build(self._name)
+        REFRESHED.labels(self._name).set(time())
+        if self._service.settings.books_seconds:
+            BOOKS_COUNTED.labels(self._name).set(time())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._keep_fresh())
             tasks.create_task(self._watch_loop())

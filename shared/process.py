@@ -97,6 +97,7 @@ class Process:
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
+        self._start("gauges", Gauges(self).run())  # while MongoDB is away they say that we are not ready
         self._start("prepare", self._prepare_and_run())
         try:
             yield
@@ -123,7 +124,6 @@ class Process:
     async def _prepare_and_run(self) -> None:
         await self._prepare()
         self._start("messaging", self.messaging.run())
-        self._start("gauges", Gauges(self).run())
         for ticker in self.service.tickers:
             self._start(f"ticker-{ticker.name}", self._tick(ticker))
         if self.service.settings.clock_file is not None:

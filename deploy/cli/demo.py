@@ -4,7 +4,7 @@ import asyncio
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import uvloop
@@ -13,6 +13,8 @@ from deploy.cli.console import console, fail
 from deploy.embedded.plan import KAFKA_PORT, MONGOD_PORT, PAGE, PORT_BASE
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from rich.console import Console
 
     from deploy.demo.clinic import Clinic
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from deploy.embedded.plan import Plan
 
 DATA = Path(".kith/demo")
+OF_A_DEMO = ("on_call.json",)
 
 
 class Where(StrEnum):
@@ -65,7 +68,7 @@ def demo(
     from deploy.demo.performance import Performance, cast
     from deploy.demo.receiver import Receiver
     from deploy.embedded.plan import ROOT, Plan, Ports
-    from deploy.embedded.ports import free_ports
+    from deploy.embedded.ports import PortTaken, free_ports
 
     begun = monotonic()
     try:
@@ -73,6 +76,10 @@ def demo(
     except (ValueError, UnicodeDecodeError) as error:
         fail(f"{referrals}: {error}", code=2)
     ports = Ports.above(port_base, mongod=mongod_port, kafka=kafka_port)
+    try:
+        ports.require_free()
+    except PortTaken as taken:
+        fail(str(taken))
     clock_file = _fresh_clock(data.resolve())
     receiver = Receiver(free_ports(1))
     on_call = receiver.settings(ROOT / "deploy" / "config" / "on_call.json", data.resolve())
@@ -80,7 +87,20 @@ def demo(
     playing = _demo(
         plan, Performance(lives, weeks, begun), _kills(kill or []), receiver, console(), keep=keep
     )
-    raise typer.Exit(uvloop.run(playing))
+    raise typer.Exit(_played(playing))
+
+
+def _played(playing: "Coroutine[Any, Any, int]") -> int:
+    """The exit status. What a stack lacks is said as `kith up` says it."""
+    from deploy.demo.settling import Unsettled
+    from deploy.embedded.servers import MissingBinary, NotReady, PortTaken, TopicsRefused
+
+    try:
+        return uvloop.run(playing)
+    except (PortTaken, Unsettled) as why:
+        fail(str(why))
+    except (MissingBinary, NotReady, TopicsRefused) as why:
+        fail(f"{why}\nWhat this machine lacks: kith doctor")
 
 
 def _refuse(given: object, why: str) -> None:
@@ -101,9 +121,8 @@ def _on_compose(
 
 
 def _fresh_clock(data: Path) -> Path:
-    """An empty data folder whose clock stands at the play's start."""
-    import shutil
-
+    """An empty data folder whose clock stands at the play's start. Only what a demo left there is deleted."""
+    from deploy.cli.reset import OURS, delete
     from deploy.demo.play import START
     from deploy.embedded.clock import stepped_clock
     from deploy.embedded.state import AlreadyRunning, holder
@@ -111,7 +130,11 @@ def _fresh_clock(data: Path) -> Path:
     pid = holder(data)
     if pid is not None:
         fail(str(AlreadyRunning(data, pid or None)))
-    shutil.rmtree(data, ignore_errors=True)
+    found = [path.name for path in data.iterdir()] if data.is_dir() else []
+    if found and not ("clock" in found and set(found) <= {*OURS, *OF_A_DEMO}):
+        fail(f"{data} holds other things than a demo's: choose a folder of its own with --data", code=2)
+    if found:
+        delete([data / name for name in found])
     return stepped_clock(data, START)
 
 

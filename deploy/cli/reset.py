@@ -32,13 +32,14 @@ def reset(
         with locked(folder):
             if not yes:
                 typer.confirm(f"Delete all referrals, plans, alerts, keys and logs in {folder}?", abort=True)
-            _delete(present)
+            delete(present)
     except AlreadyRunning as running:
         fail(f"{running}; stop it first")
     console().print(f"Deleted what was in {folder}.", soft_wrap=True)
 
 
-def _delete(present: list[Path]) -> None:
+def delete(present: list[Path]) -> None:
+    """All of these, which are in one folder, and the folder if nothing else is there."""
     for path in present:
         if path.is_dir():
             shutil.rmtree(path)

@@ -141,7 +141,12 @@ CRISIS = [
         "Points lead to traces.",
     ),
     Panel("Crises nobody has taken", "short", {"crises": "max(kith_crises_unacknowledged)"}),
-    Panel("The oldest of them", "s", {"open for": "max(kith_crisis_oldest_unacknowledged_seconds)"}, 1200),
+    Panel(
+        "How long their answer is overdue",
+        "s",
+        {"{{severity}}": "max by (severity) (kith_crisis_answer_overdue_seconds)"},
+        900,
+    ),
     Panel(
         "Flag to page of the synthetic crisis, 90 % of 15 min",
         "s",

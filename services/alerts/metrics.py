@@ -25,8 +25,10 @@ ATTEMPTS = Counter(
     "kith_notification_attempts", "Attempts to notify, by how they ended", ["channel", "result", "reason"]
 )
 UNACKNOWLEDGED = Gauge("kith_crises_unacknowledged", "Crises that nobody has taken")
-OLDEST_UNACKNOWLEDGED = Gauge(
-    "kith_crisis_oldest_unacknowledged_seconds", "Since when the oldest crisis that nobody has taken is open"
+ANSWER_OVERDUE = Gauge(
+    "kith_crisis_answer_overdue_seconds",
+    "How long the answer to a crisis that nobody has taken is overdue, the longest",
+    ["severity"],
 )
 
 SYNTHETIC = "watchdog"

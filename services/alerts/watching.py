@@ -1,16 +1,27 @@
 """What engineers watch in alerts besides what they watch in every service."""
 
 from datetime import datetime
+from typing import get_args
 
-from services.alerts.metrics import OLDEST_UNACKNOWLEDGED, UNACKNOWLEDGED
+from services.alerts.events import Severity
+from services.alerts.metrics import ANSWER_OVERDUE, UNACKNOWLEDGED
 from services.alerts.store import ALERTS, LIVE
 from shared.mongo import Document, MongoDatabase
 
 
 async def look_at_crises(database: MongoDatabase, now: datetime) -> None:
-    """Refreshes the gauges of crises that wait for an answer."""
+    """Refreshes the gauges of crises that wait for an answer.
+
+    One may wait: until clinic hours begin, or anew after somebody's lease ran out. So what is measured is how
+    long the answer that is owed at present is overdue.
+    """
     query: Document = {"kind": "crisis", **LIVE, "state": "open"}
-    found = await database[ALERTS].find(query, {"raised_at": 1}).to_list(None)
-    oldest = min((row["raised_at"] for row in found), default=now)
+    found = await database[ALERTS].find(query, {"severity": 1, "obligations": 1}).to_list(None)
+    overdue = dict.fromkeys(get_args(Severity), 0.0)
+    for row in found:
+        owed = [o["due_at"] for o in row["obligations"] if o["kind"] == "acknowledge"]
+        late = (now - owed[-1]).total_seconds() if owed else 0.0
+        overdue[row["severity"]] = max(late, overdue[row["severity"]])
     UNACKNOWLEDGED.set(len(found))
-    OLDEST_UNACKNOWLEDGED.set(max(0.0, (now - oldest).total_seconds()))
+    for severity, seconds in overdue.items():
+        ANSWER_OVERDUE.labels(severity).set(seconds)

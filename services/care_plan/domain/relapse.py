@@ -28,6 +28,9 @@ def confirm_relapse(
 
 
 def _begin_again(plan: Plan, episode: int, variant: str, current: Protocol, moment: Moment) -> Decision:
+    """Scores that told of the relapse are the baseline; else the first ones of the new episode will be, for
+    those of a person who was well would make every later one a deterioration."""
+    fell_ill = "relapse_signal" in plan.standing
     following = Plan(
         id=relapse_plan_id(plan.id),
         patient_id=plan.patient_id,
@@ -39,8 +42,8 @@ def _begin_again(plan: Plan, episode: int, variant: str, current: Protocol, mome
         started_at=moment.now,
         contract=contract(current, variant, current.variant(variant).sessions),
         phase=Initial(entered_at=moment.now),
-        baseline_phq9=plan.last_total(),
-        baseline_gad7=plan.last_total("gad7"),
+        baseline_phq9=plan.last_total() if fell_ill else None,
+        baseline_gad7=plan.last_total("gad7") if fell_ill else None,
         history_indications=plan.history_indications,
     )
     return following, [started(following)]

@@ -32,8 +32,18 @@ async def test_what_waits_is_as_old_as_its_oldest(alerts: Alerts) -> None:
     assert value("kith_due_oldest_seconds", service="alerts", ticker="deliveries") == 90
     assert value("kith_due_oldest_seconds", service="alerts", ticker="escalations") == 0
     assert value("kith_crises_unacknowledged") == 2
-    assert value("kith_crisis_oldest_unacknowledged_seconds") == 90
+    assert value("kith_crisis_answer_overdue_seconds", severity="high") == 0
     assert value("kith_ready", service="alerts", check="database") == 0, "its tasks have not prepared it"
+
+
+async def test_an_answer_is_overdue_from_when_it_was_due_and_a_low_crisis_may_wait(alerts: Alerts) -> None:
+    await alerts.flag(patient="pat_1")
+    await alerts.flag("low", patient="pat_2", flag_id="flg_2")
+    await alerts.later(minutes=20)
+    await refreshed(alerts)
+    assert value("kith_crises_unacknowledged") == 2
+    assert value("kith_crisis_answer_overdue_seconds", severity="high") == 15 * 60
+    assert value("kith_crisis_answer_overdue_seconds", severity="low") == 0
 
 
 async def test_a_crisis_somebody_took_waits_no_longer_and_its_answer_counts_once(alerts: Alerts) -> None:
@@ -50,7 +60,7 @@ async def test_a_crisis_somebody_took_waits_no_longer_and_its_answer_counts_once
     assert value("kith_acknowledgement_seconds_sum", **labels) == seconds + 120
     await refreshed(alerts)
     assert value("kith_crises_unacknowledged") == 0
-    assert value("kith_crisis_oldest_unacknowledged_seconds") == 0
+    assert value("kith_crisis_answer_overdue_seconds", severity="high") == 0
     await clinician.do(alert["_id"], "assess", ASSESSMENT)
     await clinician.do(alert["_id"], "resolve", DISPOSITION)
     assert value("kith_acknowledgement_seconds_count", **labels) == counted + 1

@@ -237,6 +237,14 @@ def test_a_confirmed_relapse_closes_the_plan_and_begins_the_next_episode() -> No
     assert started.plan_id == new.id != old.id
 
 
+def test_a_relapse_that_no_measure_told_of_takes_its_baseline_from_the_new_episode() -> None:
+    _, (new, _) = relapse.confirm_relapse(in_maintenance(4), 2, None, protocol(), moment())
+    assert (new.baseline_phq9, new.baseline_gad7) == (None, None)
+    new, events = measures.take_measures(new, phq9(18), None, moment())
+    assert new.baseline_phq9 == 18
+    assert names(events) == ["MeasureRecorded"]
+
+
 def test_a_relapse_is_confirmed_in_maintenance_only_and_never_in_a_crisis() -> None:
     crisis = moment(in_crisis=True)
     assert refused(relapse.confirm_relapse, ended(), 2, None, protocol(), moment()) == "wrong_phase"
