@@ -69,7 +69,7 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
     @heard.post("/referrals/bulk", response_model=BulkResult, openapi_extra={"x-max-body-bytes": MAX_BYTES})
     async def import_referrals(call: Referrer, form: BulkForm) -> Response:
         """Import up to 500 rows in one transaction; idempotent by the rows' external ids."""
-        rows = await entries(form, call.caller)
+        rows = await entries(form, call.caller, desk.clinics)
         return await commands.run_in_turns(
             call,
             lambda work: load_entries(work, rows),
@@ -82,7 +82,7 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
         submission = form.submission()
         return await commands.run(
             call,
-            lambda work: work.referrals.load([referral_id]),
+            lambda work: work.load_with_others(referral_id),
             lambda work: handlers.record(work, desk, call, referral_id, submission),
         )
 
@@ -95,7 +95,7 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
         """Raise a crisis outright: people are alerted at once."""
         return await commands.run(
             call,
-            lambda work: work.referrals.load([referral_id]),
+            lambda work: work.load_with_others(referral_id),
             lambda work: handlers.flag_crisis(work, desk, call, referral_id),
         )
 
@@ -109,7 +109,7 @@ def _add_decisions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk) -
         submission = Submission(consent=form.given)
         return await commands.run(
             call,
-            lambda work: work.referrals.load([referral_id]),
+            lambda work: work.load_with_others(referral_id),
             lambda work: handlers.record(work, desk, call, referral_id, submission),
         )
 

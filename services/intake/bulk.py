@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
+from services.intake.clinics import Clinics
 from services.intake.domain.salvage import evidence_in_document
 from services.intake.forms import ImportRow
 from services.intake.handlers import Desk, Filing, filing, take
@@ -48,13 +49,13 @@ class Entry:
     """What is kept of it should it be refused."""
 
 
-async def entries(form: BulkForm, caller: Caller) -> list[Entry]:
+async def entries(form: BulkForm, caller: Caller, clinics: Clinics) -> list[Entry]:
     """The rows, checked."""
     numbered = in_turns(enumerate(form.rows, start=1), ROWS_AT_A_TURN)
-    return [_entry(position, row, form.clinic_id, caller) async for position, row in numbered]
+    return [_entry(position, row, form.clinic_id, caller, clinics) async for position, row in numbered]
 
 
-def _entry(position: int, raw: Any, clinic_id: str | None, caller: Caller) -> Entry:
+def _entry(position: int, raw: Any, clinic_id: str | None, caller: Caller, clinics: Clinics) -> Entry:
     filed, codes = None, tuple[str, ...]()
     try:
         filed = filing(caller, ImportRow.model_validate(raw), clinic_id)
@@ -64,7 +65,7 @@ def _entry(position: int, raw: Any, clinic_id: str | None, caller: Caller) -> En
         codes = _codes(problem)
     except NotFound:
         codes = ("clinic_id:not_found",)
-    followed_up_by = filed.clinic_id if filed else _own_clinic(caller, clinic_id)
+    followed_up_by = filed.clinic_id if filed else _own_clinic(caller, raw, clinic_id, clinics)
     content = json.dumps(raw, sort_keys=True).encode()
     refused = RefusedForm.of(caller, followed_up_by, evidence_in_document(raw), PLACE, content)
     return Entry(_number(raw, position), filed, codes, refused)
@@ -75,15 +76,17 @@ def _number(raw: Any, position: int) -> int:
     return number if type(number) is int else position
 
 
-def _own_clinic(caller: Caller, clinic_id: str | None) -> str:
-    """Where a row that cannot be placed is followed up."""
-    if clinic_id is not None and caller.sees(clinic_id):
-        return clinic_id
+def _own_clinic(caller: Caller, raw: Any, clinic_id: str | None, clinics: Clinics) -> str:
+    """Where a row that cannot be placed is followed up: the clinic that it or the form names, else ours."""
+    named = raw.get("clinic_id") if isinstance(raw, dict) else None
+    for asked in (named, clinic_id):
+        if isinstance(asked, str) and caller.sees(asked) and clinics.clinicians(asked):
+            return asked
     return "unknown" if caller.clinic == ALL_CLINICS else caller.clinic
 
 
 async def load_entries(work: IntakeWork, rows: Sequence[Entry]) -> None:
-    """All that the rows are about, in four queries."""
+    """All that the rows are about, in five queries."""
     numbers: defaultdict[str, set[str]] = defaultdict(set)
     filings = [entry.filing for entry in rows if entry.filing is not None]
     for filed in filings:
@@ -92,6 +95,7 @@ async def load_entries(work: IntakeWork, rows: Sequence[Entry]) -> None:
     await work.referrals.load(filed.referral_id for filed in filings)
     await work.people.load(referral.patient_id for referral in work.referrals)
     await work.load_people_by_number(numbers)
+    await work.load_referrals_of({person.patient_id for person in work.people})
     await work.set_aside_forms.load(e.refused.id for e in rows if e.refused.evidence.severity is not None)
 
 

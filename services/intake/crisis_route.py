@@ -79,7 +79,8 @@ async def _keep(
     call = Call(caller, arrival.request_id, None, None, b"", arrival.route)
 
     async def load(work: IntakeWork) -> None:
-        await work.referrals.load([named] if named else [])
+        if named:
+            await work.load_with_others(named)
         await work.set_aside_forms.load([refused.id])
 
     def keep(work: IntakeWork) -> Reply:

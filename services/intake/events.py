@@ -14,6 +14,7 @@ ReviewReason = Literal[
     "consent_missing",
     "outside_age_range",
     "exclusion_reported",
+    "referred_already",
     "no_exact_variant",
 ]
 Instrument = Literal["phq9", "gad7", "cssrs", "consent"]

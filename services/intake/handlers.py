@@ -83,6 +83,7 @@ async def load_filing(work: IntakeWork, filing: Filing) -> None:
         await work.people.load([referral.patient_id])
     if (number := filing.form.person.external_id) is not None:
         await work.load_people_by_number({filing.clinic_id: {number}})
+    await work.load_referrals_of({person.patient_id for person in work.people})
 
 
 def refer(work: IntakeWork, desk: Desk, call: Call, filing: Filing) -> Reply:
@@ -109,9 +110,11 @@ def take(work: IntakeWork, desk: Desk, filing: Filing, *, by: str) -> Outcome:
     submission = filing.form.submission(_age(filing.form, work.now))
     if known is None:
         referral = _new_referral(filing, person, clinician_id, work.now)
-        change = intake.receive(referral, submission, work.now, desk.rules, by)
+        others = work.others_of(referral) if work.people.get(person.id) is not None else []
+        change = intake.receive(referral, submission, work.now, desk.rules, by, others)
     else:
-        change = intake.record(known, submission, work.now, desk.rules, by)
+        others = [] if known.is_decided else work.others_of(known)
+        change = intake.record(known, submission, work.now, desk.rules, by, others)
     return _saved(work, person, known, change)
 
 
@@ -179,7 +182,8 @@ def _age(form: ReferralForm, now: datetime) -> int | None:
 def record(work: IntakeWork, desk: Desk, call: Call, id: str, submission: Submission) -> Reply:
     """Screening answers or consent for a known referral."""
     known = _seen(work, call, id)
-    after, events = intake.record(known, submission, work.now, desk.rules, call.caller.subject)
+    others = work.others_of(known)
+    after, events = intake.record(known, submission, work.now, desk.rules, call.caller.subject, others)
     if after != known or events:
         work.referrals.save(after, events)
     return _reply(work, desk, id)
@@ -217,7 +221,8 @@ def flag_crisis(work: IntakeWork, desk: Desk, call: Call, id: str) -> Reply:
     """Somebody raises a crisis outright. No version is asked for: an alarm is never out of date."""
     referral = work.referrals[id]
     call.caller.require_clinic(referral.clinic_id, REFERRALS, id)
-    work.referrals.save(*intake.raise_flag(referral, assess_statement("yes"), work.now, desk.rules))
+    others = work.others_of(referral)
+    work.referrals.save(*intake.raise_flag(referral, assess_statement("yes"), work.now, desk.rules, others))
     reply = _reply(work, desk, id)
     return Reply(reply.body, 201, reply.version)
 

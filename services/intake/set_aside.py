@@ -50,7 +50,8 @@ def keep_aside(work: IntakeWork, desk: Desk, refused: RefusedForm, known: Referr
         work.note("crisis_flag", "form_already_set_aside")
         return False
     if known is not None:
-        work.referrals.save(*intake.raise_flag(known, refused.evidence, work.now, desk.rules))
+        others = work.others_of(known)
+        work.referrals.save(*intake.raise_flag(known, refused.evidence, work.now, desk.rules, others))
     form = SetAsideForm(
         id=refused.id,
         patient_id=known.patient_id if known else earlier.patient_id if earlier else f"unknown-{uuid4().hex}",

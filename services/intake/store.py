@@ -59,6 +59,20 @@ class IntakeWork(Work):
             for person in await self.people.find(query):
                 self._number(person)
 
+    async def load_with_others(self, id: str) -> None:
+        """A referral and the others of its person: the rules decide on all of them."""
+        await self.referrals.load([id])
+        if (referral := self.referrals.get(id)) is not None:
+            await self.load_referrals_of({referral.patient_id})
+
+    async def load_referrals_of(self, patient_ids: set[str]) -> None:
+        if patient_ids:
+            await self.referrals.find({"patient_id": {"$in": sorted(patient_ids)}})
+
+    def others_of(self, referral: Referral) -> list[Referral]:
+        """The other referrals of its person, among those in hand."""
+        return [r for r in self.referrals if r.patient_id == referral.patient_id and r.id != referral.id]
+
     def person_by_number(self, clinic_id: str, external_id: str | None) -> Person | None:
         """Among those loaded by number or saved in this work; only somebody with this very number."""
         id = None if external_id is None else self._by_number.get((clinic_id, external_id))

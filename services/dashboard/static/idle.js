@@ -5,7 +5,7 @@
 const WARNING = 120_000;
 const RENEWAL = 20_000;
 const { expires, idleSeconds } = document.body.dataset;
-const expiry = Date.parse(expires) || Infinity;
+let expiry = Date.parse(expires) || Infinity;
 const limit = (Number(idleSeconds) || 900) * 1000;
 const dialog = document.getElementById("leaving");
 let touched = Date.now();
@@ -19,6 +19,7 @@ export function watchIdle() {
   }
   window.addEventListener("storage", (event) => {
     if (event.key === "kith.touched") touched = Math.max(touched, Number(event.newValue) || 0);
+    if (event.key === "kith.expires") noteExpiry(Number(event.newValue) || 0);
     if (event.key === "kith.signed-out" && event.newValue) location.assign(`/sign-in?reason=${event.newValue.split(" ")[0]}`);
   });
   document.getElementById("sign-out").addEventListener("submit", () => shareSignOut("out"));
@@ -27,8 +28,17 @@ export function watchIdle() {
     dialog.close();
   });
   dialog.addEventListener("close", noteTouch);
+  share("kith.expires", expiry);
   noteTouch();
   setInterval(check, 1000);
+}
+
+/** Somebody signed in again in another tab: the cookie is the same here, so this tab goes on, too. */
+function noteExpiry(end) {
+  if (end <= expiry) return;
+  expiry = end;
+  delete dialog.dataset.seen;
+  if (dialog.open) dialog.close();
 }
 
 /** Whoever signs out is not kept signed in by the press: its answer might come after that of the sign-out. */

@@ -77,8 +77,10 @@ class Drawing:
         }
         return self._environment.get_template(template).render(known | context)
 
-    def problem(self, problem: Mapping[str, object], scope: Scope) -> HTMLResponse:
-        """A refusal as a page; what was sent is never repeated."""
+    def problem(
+        self, problem: Mapping[str, object], scope: Scope, *, unconfirmed: bool = False
+    ) -> HTMLResponse:
+        """A refusal as a page; what was sent is never repeated. `unconfirmed`: something was sent."""
         status = int(str(problem["status"]))
         return self.page(
             "problem.html",
@@ -87,6 +89,7 @@ class Drawing:
             title=str(problem["title"]),
             status=status,
             problem=problem,
+            unconfirmed=unconfirmed,
         )
 
 

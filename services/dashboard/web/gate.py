@@ -52,7 +52,7 @@ class Gate:
                 quote(_place(scope), safe=""),
             )
             return RedirectResponse(f"/sign-in?reason={reason}&next={following}", 303)
-        return self._drawing.problem(problem, scope)
+        return self._drawing.problem(problem, scope, unconfirmed=scope["method"] in UNSAFE)
 
     def prolong(self, headers: MutableHeaders, token: str) -> None:
         """The idle limit begins anew. Not where the answer sets the cookie itself."""

@@ -1,5 +1,6 @@
 """From answers to a crisis flag. Fails towards alarm: unknown, unreadable, contradictory is never "no"."""
 
+from collections.abc import Collection
 from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +16,9 @@ _CODES: dict[Risk, Evidence] = {"low": "cssrs_low", "moderate": "cssrs_moderate"
 
 Statement = Literal["not_stated", "no", "yes", "unknown"]
 """What a form says outright about a crisis. `unknown`: null, or a value that is neither yes nor no."""
+
+ACUTELY_SUICIDAL = "acutely_suicidal"
+"""The condition of a person's history that is a crisis by itself (`history.Condition`)."""
 
 CRISIS_SUPPORT = (
     "If you or someone else may be in danger, call or text 988 (Suicide & Crisis Lifeline) or text HOME to "
@@ -57,9 +61,18 @@ def reaches(severity: Severity | None, threshold: Severity) -> bool:
     return severity is not None and SEVERITIES.index(severity) >= SEVERITIES.index(threshold)
 
 
-def assess(screening: Screening, statement: Statement) -> Assessment:
+def assess(screening: Screening, statement: Statement, conditions: Collection[str] = ()) -> Assessment:
     """All crisis evidence of one referral, with the highest severity (clinical.md, Crisis, table)."""
-    return assess_statement(statement).joined(_of_cssrs(screening)).joined(_of_item9(screening))
+    said = assess_statement(statement).joined(assess_conditions(conditions))
+    return said.joined(_of_cssrs(screening)).joined(_of_item9(screening))
+
+
+def assess_conditions(conditions: Collection[str]) -> Assessment:
+    """Acute suicidality that is reported with the history is said outright."""
+    if ACUTELY_SUICIDAL not in conditions:
+        return CLEAR
+    signs = frozenset({f"history={ACUTELY_SUICIDAL}"})
+    return Assessment(severity="high", evidence=frozenset({"explicit"}), signs=signs)
 
 
 def assess_statement(statement: Statement) -> Assessment:

@@ -72,6 +72,8 @@ class Candidate(BaseModel):
     crisis: Severity | None
     crisis_unknown: bool = False
     """The form was asked outright about a crisis and the answer could not be read."""
+    referred_already: bool = False
+    """There is another referral of the person that was not declined: two plans are for nobody."""
 
 
 class Missing(BaseModel):
@@ -122,6 +124,7 @@ def review_reasons(candidate: Candidate, rules: Rules, variant: str | None) -> t
         "crisis_unassessed": unassessed,
         "consent_missing": candidate.consented is False,
         "exclusion_reported": bool(candidate.history and candidate.history.conditions),
+        "referred_already": candidate.referred_already,
         "outside_age_range": candidate.age is not None and candidate.age < rules.youngest,
     }
     reasons = [reason for reason, holds in held.items() if holds]

@@ -29,6 +29,15 @@ class History(BaseModel):
     residual_symptoms: bool = False
     conditions: tuple[Condition, ...] = ()
 
+    def merged(self, later: "History | None") -> "History":
+        """With what is reported later: what is absent changes nothing, and no condition is taken back."""
+        if later is None:
+            return self
+        told = {name: value for name, value in later if value not in (None, False, ())}
+        return self.model_copy(
+            update=told | {"conditions": tuple(dict.fromkeys((*self.conditions, *later.conditions)))}
+        )
+
 
 def maintenance_indications(
     history: History | None, *, onset_after: int

@@ -1,5 +1,6 @@
 """How a referral moves: what is handed in, how it is settled, what is announced."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.intake.domain import eligibility
@@ -30,8 +31,15 @@ from shared.messaging.event import Event
 Change = tuple[Referral, list[Event]]
 
 
-def receive(referral: Referral, submission: Submission, now: datetime, rules: Rules, by: str) -> Change:
-    """A new referral, with whatever came along with it."""
+def receive(
+    referral: Referral,
+    submission: Submission,
+    now: datetime,
+    rules: Rules,
+    by: str,
+    others: Sequence[Referral] = (),
+) -> Change:
+    """A new referral, with whatever came along with it. `others`: the same person's."""
     received = ReferralReceived(
         patient_id=referral.patient_id,
         clinic_id=referral.clinic_id,
@@ -39,11 +47,18 @@ def receive(referral: Referral, submission: Submission, now: datetime, rules: Ru
         received_at=referral.received_at,
         source=referral.source,
     )
-    after, events = record(referral, submission, now, rules, by)
+    after, events = record(referral, submission, now, rules, by, others)
     return after, [received, *events]
 
 
-def record(referral: Referral, submission: Submission, now: datetime, rules: Rules, by: str) -> Change:
+def record(
+    referral: Referral,
+    submission: Submission,
+    now: datetime,
+    rules: Rules,
+    by: str,
+    others: Sequence[Referral] = (),
+) -> Change:
     """Merge what was handed in, flag what is new about a crisis, and settle the referral anew.
 
     The flag goes out whatever the rest looks like. After a decision answers are still kept and flagged,
@@ -56,14 +71,16 @@ def record(referral: Referral, submission: Submission, now: datetime, rules: Rul
     after, flags = (
         flagged(after, found, now) if found.adds_to(referral.assessment()) else (after, list[Event]())
     )
-    after, events = settled(after, now, rules)
+    after, events = settled(after, now, rules, others)
     return after, [*flags, *events]
 
 
-def raise_flag(referral: Referral, found: Assessment, now: datetime, rules: Rules) -> Change:
+def raise_flag(
+    referral: Referral, found: Assessment, now: datetime, rules: Rules, others: Sequence[Referral] = ()
+) -> Change:
     """Somebody raises a crisis outright: always a new flag, at every stage."""
     after, flags = flagged(referral, found, now)
-    after, events = settled(after, now, rules)
+    after, events = settled(after, now, rules, others)
     return after, [*flags, *events]
 
 
@@ -94,11 +111,11 @@ def codes(evidence: "set[Evidence] | frozenset[Evidence]") -> tuple[Evidence, ..
     return tuple(sorted(evidence))
 
 
-def settled(referral: Referral, now: datetime, rules: Rules) -> Change:
+def settled(referral: Referral, now: datetime, rules: Rules, others: Sequence[Referral] = ()) -> Change:
     """Let the rules decide once more; a decided referral stays as it was decided."""
     if referral.is_decided:
         return referral, []
-    match eligibility.decide(referral.candidate(), rules):
+    match eligibility.decide(referral.candidate(others), rules):
         case Missing(instruments=missing):
             return _waiting(referral, Incomplete(missing=missing))
         case Review(reasons=reasons):
@@ -186,7 +203,9 @@ def _merged(referral: Referral, submission: Submission, now: datetime, by: str) 
         update={
             "consent": consent,
             "age": referral.age if submission.age is None else submission.age,
-            "history": submission.history or referral.history,
+            "history": referral.history.merged(submission.history)
+            if referral.history
+            else submission.history,
             "screening": referral.screening.merged(submission.screening),
             "statement": _stated(referral.statement, submission.statement),
         }

@@ -1,6 +1,8 @@
 """A referral and its stages: received → incomplete → in review → completed or declined."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -112,16 +114,20 @@ class Referral(Frozen):
         return isinstance(self.stage, Completed | Declined)
 
     def assessment(self) -> Assessment:
-        return crisis.assess(self.screening, self.statement)
+        conditions = self.history.conditions if self.history else ()
+        return crisis.assess(self.screening, self.statement, conditions)
 
-    def candidate(self) -> Candidate:
+    def candidate(self, others: Sequence["Referral"] = ()) -> Candidate:
+        """What the rules look at. `others`: of the same person; what is undecided in them counts as well."""
+        open_ones = [self, *(other for other in others if not other.is_decided)]
         return Candidate(
             age=self.age,
             consented=None if self.consent is None else self.consent.given,
             history=self.history,
             screening=self.screening,
-            crisis=self.crisis.worst,
-            crisis_unknown=self.statement == "unknown",
+            crisis=reduce(crisis.worse, (referral.crisis.worst for referral in open_ones)),
+            crisis_unknown=any(referral.statement == "unknown" for referral in open_ones),
+            referred_already=any(not isinstance(other.stage, Declined) for other in others),
         )
 
     def missing(self, rules: Rules) -> tuple[Instrument, ...]:

@@ -3,7 +3,14 @@
 Only codes come out of here, never an answer.
 """
 
-from services.intake.domain.crisis import CLEAR, Assessment, Statement, assess, assess_statement
+from services.intake.domain.crisis import (
+    CLEAR,
+    Assessment,
+    Statement,
+    assess,
+    assess_conditions,
+    assess_statement,
+)
 from services.intake.domain.cssrs import QUESTIONS, Cssrs, YesNo
 from services.intake.domain.screening import Screening
 from shared.salvage import Item9, answers, fields, is_object, item9_of, may_speak_of_danger, parsed
@@ -63,6 +70,8 @@ def _evidence_of(name: str, value: object) -> Assessment:
             return _OF_ITEM9[item9_of(value)]
         case "cssrs":
             return _of_cssrs(value)
+        case "conditions":
+            return assess_conditions(value if isinstance(value, list | str) else ())
         case _:
             return CLEAR
 

@@ -68,6 +68,18 @@ async def test_the_same_person_in_two_referrals_is_one_patient_also_when_both_co
     assert await intake.database["people"].count_documents({}) == 1
 
 
+async def test_a_second_referral_of_somebody_in_an_open_crisis_is_enrolled_by_no_rule(intake: Intake) -> None:
+    async with intake.as_("coordinator") as client:
+        await client.post("/referrals", json=referral(external_id="R-1", screening=None, crisis=True))
+        second = (await client.post("/referrals", json=referral(external_id="R-2"))).json()
+        assert second["stage"]["status"] == "in_review"
+        assert second["stage"]["reasons"] == ["crisis_open", "referred_already"]
+        again = {"gad7": {"items": [1] * 7}}
+        answered = (await client.put(f"/referrals/{second['id']}/screening", json=again)).json()
+    assert answered["stage"]["status"] == "in_review"
+    assert await intake.announced("IntakeCompleted") == []
+
+
 async def test_the_same_number_in_another_clinic_is_another_person(intake: Intake) -> None:
     async with intake.as_("coordinator", "*") as client:
         here = await client.post("/referrals", json=referral(clinic_id="riverside"))

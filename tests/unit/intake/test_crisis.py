@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from services.intake.domain import intake
 from services.intake.domain.crisis import CRISIS_SUPPORT, SEVERITIES, assess, assess_statement
 from services.intake.domain.cssrs import QUESTIONS, Cssrs
+from services.intake.domain.history import History
 from services.intake.domain.referral import Completed, Incomplete, Submission
 from services.intake.domain.screening import Screening
 from services.intake.events import CrisisFlagRaised
@@ -82,6 +83,14 @@ def test_an_unknown_answer_to_the_crisis_question_is_never_no() -> None:
     found = assess_statement("unknown")
     assert (found.severity, set(found.evidence)) == ("moderate", {"unassessable"})
     assert assess_statement("not_stated").severity is assess_statement("no").severity is None
+
+
+def test_acute_suicidality_in_the_history_is_a_flag_whatever_is_still_missing() -> None:
+    suicidal = Submission(history=History(conditions=("acutely_suicidal",)))
+    referral, events = received(suicidal)
+    flag = the(CrisisFlagRaised, events)
+    assert (flag.severity, flag.evidence) == ("high", ("explicit",))
+    assert recorded(referral, suicidal)[1] == [], "the same again says nothing new"
 
 
 def test_flags_of_one_referral_have_ids_of_their_own() -> None:

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.intake.domain import intake
 from services.intake.domain.cssrs import Cssrs
 from services.intake.domain.history import Condition, History, maintenance_indications
 from services.intake.domain.measures import Answers
-from services.intake.domain.referral import Completed, Incomplete, InReview, Received, Submission
+from services.intake.domain.referral import Completed, Declined, Incomplete, InReview, Received, Submission
 from services.intake.domain.screening import Screening
 from services.intake.events import IntakeCompleted, IntakeReviewRequired, ReviewReason, ScreeningIncomplete
 from tests.unit.intake.samples import (
@@ -15,11 +16,13 @@ from tests.unit.intake.samples import (
     MILD,
     MINIMAL,
     MODERATE,
+    NOW,
     RULES,
     SEVERE,
     names,
     received,
     recorded,
+    referral,
     submission,
     the,
 )
@@ -72,6 +75,10 @@ def test_the_variant_follows_age_band_and_history(
         (submission(age=None), ("no_exact_variant",)),
         (submission(age=15), ("no_exact_variant",)),
         (submission(history=History(conditions=("bipolar",))), ("exclusion_reported",)),
+        (
+            submission(history=History(conditions=("acutely_suicidal",))),
+            ("crisis_open", "exclusion_reported"),
+        ),
         (submission(statement="yes"), ("crisis_open",)),
         (submission(statement="unknown"), ("crisis_open", "crisis_unassessed")),
         (
@@ -87,6 +94,30 @@ def test_everyone_else_goes_to_a_clinician_with_every_reason(
     assert the(IntakeReviewRequired, events).reasons == reasons
     assert isinstance(referral.stage, InReview)
     assert "IntakeCompleted" not in names(events)
+
+
+def test_history_that_is_added_takes_nothing_back() -> None:
+    before, _ = received(
+        submission(history=History(episodes=1, family_history=True, conditions=("psychosis",)))
+    )
+    after, events = recorded(before, Submission(history=History(episodes=2, conditions=("bipolar",))))
+    assert after.history == History(episodes=2, family_history=True, conditions=("psychosis", "bipolar"))
+    assert isinstance(after.stage, InReview), "the rules enrol nobody whose exclusion was left out later"
+    assert events == []
+
+
+def test_another_referral_of_the_person_is_looked_at_before_the_rules_enrol() -> None:
+    flagged, _ = received(Submission(statement="yes"))
+    other = flagged.model_copy(update={"id": "ref_0"})
+    _, events = intake.receive(referral(), submission(), NOW, RULES, "someone", [other])
+    assert the(IntakeReviewRequired, events).reasons == ("crisis_open", "referred_already")
+    enrolled = received(submission())[0].model_copy(update={"id": "ref_0"})
+    _, events = intake.receive(referral(), submission(), NOW, RULES, "someone", [enrolled])
+    assert the(IntakeReviewRequired, events).reasons == ("referred_already",)
+    gone = Declined(reason="not_indicated", alternative_offered=True, decider="dr", declined_at=NOW)
+    declined = flagged.model_copy(update={"id": "ref_0", "stage": gone})
+    _, events = intake.receive(referral(), submission(), NOW, RULES, "someone", [declined])
+    assert names(events) == ["ReferralReceived", "IntakeCompleted"]
 
 
 def test_a_low_crisis_flag_does_not_stop_the_rules_from_enrolling() -> None:

@@ -36,6 +36,8 @@ from services.intake.domain.salvage import evidence_in, evidence_in_document, st
         ({"screening": {"cssrs": {"q4": True, "q9": 1}}}, "high", {"cssrs_high", "unassessable"}),
         ({"a": [{"b": {"cssrs": {"q1": "sometimes"}}}]}, "moderate", {"unassessable"}),
         ({"cssrs": "positive"}, "moderate", {"unassessable"}),
+        ({"history": {"conditions": ["acutely_suicidal"]}}, "high", {"explicit"}),
+        ({"history": {"conditions": ["psychosis"]}}, None, set()),
         ({"cssrs": {"q1": False, "q2": False, "q6": False}}, None, set()),
         ({"crisis": True, "phq9": {"items": [0] * 8 + [1]}}, "high", {"explicit", "phq9_item9"}),
     ],

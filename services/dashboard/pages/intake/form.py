@@ -93,6 +93,7 @@ def is_alarming(form: Form) -> bool:
     """
     return (
         form.get("crisis", "") not in ("", "no")
+        or bool(form.get("history.conditions.acutely_suicidal"))
         or form.get(PHQ9[8], "") not in NO_SIGN
         or any(form.get(name, "") not in ("", "no") for name in CSSRS)
     )

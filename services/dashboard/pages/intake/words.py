@@ -49,6 +49,7 @@ REASONS = {
     "consent_missing": "The person does not consent",
     "outside_age_range": "Younger than any variant is for",
     "exclusion_reported": "A condition was reported that may exclude IPT",
+    "referred_already": "There is another referral of this person",
     "no_exact_variant": "No variant fits exactly",
 }
 """Why a clinician has to decide."""

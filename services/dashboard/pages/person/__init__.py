@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from services.dashboard.domain.alert import Alert
-from services.dashboard.domain.person import Course
+from services.dashboard.domain.person import UNKNOWN, Course
 from services.dashboard.pages.desk import Carer, Desk
 from services.dashboard.pages.person import pictures
 from services.dashboard.pages.person import story as person_story
@@ -54,9 +54,9 @@ def router(desk: Desk) -> APIRouter:
 
 
 async def row_of(desk: Desk, viewer: Viewer, patient_id: str) -> Row:
-    """Raises `Problem` 404 for who is not here, or not in the viewer's clinic."""
+    """Raises `Problem` 404 for who is not here, or in another clinic; an unknown one is everybody's."""
     found = await desk.database[PEOPLE].find_one({"_id": patient_id})
-    if found is None or not viewer.sees(found["clinic_id"]):
+    if found is None or not (found["clinic_id"] == UNKNOWN or viewer.sees(found["clinic_id"])):
         raise not_found()
     return Row.model_validate({"id": found.pop("_id"), **found})
 
