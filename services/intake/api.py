@@ -28,6 +28,7 @@ from services.intake.views import (
     PersonView,
     ReferralSummary,
     ReferralView,
+    SetAsideForms,
 )
 from shared.http.caller import ALL_CLINICS, Call
 from shared.http.commands import Commands, Reply
@@ -36,6 +37,8 @@ from shared.http.models import OpaqueId
 from shared.http.paging import Cursor, Page, PageLimit, decode_cursor, encode_cursor
 from shared.http.routes import CRISIS
 from shared.mongo import Document
+
+MOST_SET_ASIDE = 100
 
 Referrer = Annotated[Call, Depends(call_for(*MAY_REFER))]
 Clinician = Annotated[Call, Depends(call_for("clinician"))]
@@ -181,6 +184,15 @@ def _add_people(api: APIRouter, commands: Commands[IntakeWork]) -> None:
             lambda work: work.people.load([patient_id]),
             lambda work: handlers.show_person(work, call, patient_id),
         )
+
+    @api.get("/people/{patient_id}/set-aside", response_model=SetAsideForms)
+    async def show_set_aside(call: Carer, patient_id: OpaqueId) -> Response:
+        """Refused forms that spoke of a crisis of somebody whom nobody knows yet, and who sent them."""
+
+        async def load(work: IntakeWork) -> None:
+            await work.set_aside_forms.find({"patient_id": patient_id}, limit=MOST_SET_ASIDE)
+
+        return await commands.read(call, load, lambda work: handlers.show_set_aside(work, call))
 
     @api.post("/people/lookup", response_model=Names)
     async def look_up_names(call: Carer, form: LookupForm) -> Response:

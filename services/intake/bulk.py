@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from services.intake.clinics import Clinics
 from services.intake.domain.salvage import evidence_in_document
 from services.intake.forms import ImportRow
-from services.intake.handlers import Desk, Filing, filing, take
+from services.intake.handlers import UNKNOWN, Desk, Filing, filing, take
 from services.intake.importing import error_codes
 from services.intake.set_aside import RefusedForm, keep_aside
 from services.intake.store import IntakeWork
@@ -82,7 +82,7 @@ def _own_clinic(caller: Caller, raw: Any, clinic_id: str | None, clinics: Clinic
     for asked in (named, clinic_id):
         if isinstance(asked, str) and caller.sees(asked) and clinics.clinicians(asked):
             return asked
-    return "unknown" if caller.clinic == ALL_CLINICS else caller.clinic
+    return UNKNOWN if caller.clinic == ALL_CLINICS else caller.clinic
 
 
 async def load_entries(work: IntakeWork, rows: Sequence[Entry]) -> None:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from services.intake.domain.crisis import CRISIS_SUPPORT, Assessment
 from services.intake.domain.salvage import EXPLICIT, evidence_in
-from services.intake.handlers import Desk
+from services.intake.handlers import UNKNOWN, Desk
 from services.intake.set_aside import RefusedForm, keep_aside
 from services.intake.store import IntakeWork
 from shared.errors import Refused
@@ -101,7 +101,7 @@ def _clinic(desk: Desk, caller: Caller, body: bytes) -> str:
         named = None
     if isinstance(named, str) and caller.sees(named) and desk.clinics.clinicians(named) is not None:
         return named
-    return "unknown" if caller.clinic == ALL_CLINICS else caller.clinic
+    return UNKNOWN if caller.clinic == ALL_CLINICS else caller.clinic
 
 
 async def _with_support(request: Request, error: Exception) -> Response:

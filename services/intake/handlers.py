@@ -22,6 +22,8 @@ from services.intake.views import (
     Outcome,
     PersonView,
     ReferralView,
+    SetAside,
+    SetAsideForms,
 )
 from shared.errors import Refused
 from shared.http.caller import ALL_CLINICS, Call, Caller
@@ -30,6 +32,12 @@ from shared.http.guard import if_match
 from shared.http.problems import FieldProblem, Problem
 
 NAMESPACE = UUID("b1d0a4b2-6d0c-4b0e-9f0e-3a7c5d1f2e60")
+
+
+UNKNOWN = "unknown"
+"""The clinic of a form that named none, sent by somebody of all clinics."""
+
+NOT_SHOWN = {"patient_id", "referral_id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +244,17 @@ def show_person(work: IntakeWork, call: Call, id: str) -> Reply:
     person = work.people[id]
     call.caller.require_clinic(person.clinic_id, PEOPLE, id)
     return Reply(PersonView.of(person), version=work.people.version(id))
+
+
+def show_set_aside(work: IntakeWork, call: Call) -> Reply:
+    """Forms of the caller's clinic, and those of which no clinic is known; the latest first."""
+    seen = [
+        form for form in work.set_aside_forms if form.clinic_id == UNKNOWN or call.caller.sees(form.clinic_id)
+    ]
+    latest_first = sorted(seen, key=lambda form: form.at, reverse=True)
+    return Reply(
+        SetAsideForms(items=[SetAside(**form.model_dump(exclude=NOT_SHOWN)) for form in latest_first])
+    )
 
 
 def look_up_names(work: IntakeWork, call: Call, ids: tuple[str, ...]) -> Reply:

@@ -16,6 +16,9 @@ from services.intake.store import IntakeWork, SetAsideForm
 from shared.http.caller import Caller
 from shared.messaging.event import Event
 
+NOBODY = "unknown-"
+"""Begins the id of a person whom nobody knows yet."""
+
 SAME_FOR = timedelta(days=7)
 """The same form again is the same form for so long; after it somebody may be in danger anew."""
 
@@ -54,7 +57,7 @@ def keep_aside(work: IntakeWork, desk: Desk, refused: RefusedForm, known: Referr
         work.referrals.save(*intake.raise_flag(known, refused.evidence, work.now, desk.rules, others))
     form = SetAsideForm(
         id=refused.id,
-        patient_id=known.patient_id if known else earlier.patient_id if earlier else f"unknown-{uuid4().hex}",
+        patient_id=known.patient_id if known else earlier.patient_id if earlier else f"{NOBODY}{uuid4().hex}",
         clinic_id=known.clinic_id if known else refused.clinic_id,
         referral_id=known.id if known else None,
         caller=refused.caller.subject,

@@ -216,3 +216,19 @@ class BulkResult(BaseModel):
 
 def support(referral: Referral) -> str | None:
     return CRISIS_SUPPORT if referral.crisis.flags else None
+
+
+class SetAside(BaseModel):
+    """A form that could not be accepted and spoke of a crisis: its caller knows whom it is about."""
+
+    id: str
+    caller: str
+    at: datetime
+    clinic_id: str
+    severity: Severity
+    evidence: tuple[Evidence, ...]
+    times: int
+
+
+class SetAsideForms(BaseModel):
+    items: list[SetAside]

@@ -6,8 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import pytest
 from playwright.async_api import Page, expect
 
+from deploy.demo.desks import Answered
 from tests.browser.conftest import SignIn, keep_picture, require_accessible, tab_until
 from tests.support.world import World
 
@@ -224,6 +226,22 @@ async def test_a_hostile_name_is_text_and_another_clinic_sees_nothing(kith: Worl
     assert answer.status == 404
     refused = await other.request.post(f"/alerts/{id}/acknowledge", form={"csrf": "guessed"})
     assert refused.status == 404
+
+
+async def test_a_crisis_of_somebody_nobody_knows_says_who_sent_the_form(kith: World, sign_in: SignIn) -> None:
+    form = {"person": {}, "crisis": True, "clinic_id": "riverside", "age": "forty"}
+    with pytest.raises(Answered, match="422"):
+        await kith.desks.send("intake", "POST", "/referrals", form)
+    page = await sign_in("clinician", subject="cln_r04", clinic="riverside")
+    await kith.time.settle()
+    await page.goto("/alerts")
+    await page.get_by_role("link", name="Crisis, high").first.click()
+    await expect(page.locator("#alert-standing")).to_contain_text(
+        re.compile(r"sent by \S+.*and refused.*ask them")
+    )
+    await require_accessible(page)
+    await page.get_by_role("link", name=re.compile("unknown")).first.click()
+    await expect(page.locator("h1")).to_contain_text("unknown")
 
 
 async def test_an_engineer_sees_dead_letters_alone(kith: World, sign_in: SignIn) -> None:

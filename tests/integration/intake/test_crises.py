@@ -185,6 +185,12 @@ async def test_a_flag_for_a_referral_nobody_knows_or_may_see_still_reaches_a_hum
     flags = await intake.announced("CrisisFlagRaised")
     assert [flag["clinic_id"] for flag in flags] == ["lakeside", "lakeside"]
     assert all(flag["patient_id"].startswith("unknown-") for flag in flags)
+    about = f"/people/{flags[0]['patient_id']}/set-aside"
+    async with intake.as_("clinician", "lakeside") as ours, intake.as_("clinician") as others:
+        (form,) = (await ours.get(about)).json()["items"]
+        assert (await others.get(about)).json()["items"] == []
+    assert (form["severity"], form["evidence"], form["clinic_id"]) == ("high", ["explicit"], "lakeside")
+    assert form["caller"] == "somebody"
 
 
 async def test_callers_who_may_not_refer_raise_nothing(intake: Intake) -> None:

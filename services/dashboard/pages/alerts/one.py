@@ -1,6 +1,7 @@
 """One alert: where it stands by the alerts service, what was announced about it by the read model."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter
@@ -22,6 +23,9 @@ from services.dashboard.pages.forms import new_key
 from services.dashboard.web.viewer import Viewer
 from shared.http.admission import not_found
 from shared.http.problems import Problem
+
+NOBODY = "unknown-"
+"""Begins intake's id for a person of whom nothing is known but a form that was refused."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,18 @@ async def draw(
     )
 
 
+async def forms_set_aside(desk: Desk, viewer: Viewer, standing: Standing) -> list[dict[str, Any]] | None:
+    """Refused forms that spoke of a crisis of somebody nobody knows yet; who sent them can be asked.
+
+    `None`: intake does not say so at present.
+    """
+    if not (standing.patient_id or "").startswith(NOBODY):
+        return []
+    answer = await desk.services.get(viewer, "intake", f"/people/{standing.patient_id}/set-aside")
+    forms: list[dict[str, Any]] = answer.body["items"] if answer.ok else []
+    return [{**form, "at": datetime.fromisoformat(form["at"])} for form in forms] if answer.ok else None
+
+
 async def content(desk: Desk, viewer: Viewer, known: Known, held: Held | None = None) -> dict[str, Any]:
     facts, row, detail, now = known.facts, known.row, known.detail, desk.clock.now()
     standing = known.standing.seen(now)
@@ -134,6 +150,7 @@ async def content(desk: Desk, viewer: Viewer, known: Known, held: Held | None = 
         told = alerts_telling.told_by_row(row, facts)
     return {
         "standing": standing,
+        "set_aside": await forms_set_aside(desk, viewer, standing),
         "detail": detail,
         "facts": facts,
         "times": times,
