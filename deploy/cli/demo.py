@@ -76,6 +76,7 @@ def demo(
     except (ValueError, UnicodeDecodeError) as error:
         fail(f"{referrals}: {error}", code=2)
     ports = Ports.above(port_base, mongod=mongod_port, kafka=kafka_port)
+    _require_own(data.resolve())
     try:
         ports.require_free()
     except PortTaken as taken:
@@ -120,9 +121,22 @@ def _on_compose(
         fail(str(why), code=2)
 
 
+def _found(data: Path) -> list[str]:
+    return [path.name for path in data.iterdir()] if data.is_dir() else []
+
+
+def _require_own(data: Path) -> None:
+    """An empty folder, or one in which a demo was played before."""
+    from deploy.cli.reset import OURS
+
+    found = _found(data)
+    if found and not ("clock" in found and set(found) <= {*OURS, *OF_A_DEMO}):
+        fail(f"{data} holds other things than a demo's: choose a folder of its own with --data", code=2)
+
+
 def _fresh_clock(data: Path) -> Path:
-    """An empty data folder whose clock stands at the play's start. Only what a demo left there is deleted."""
-    from deploy.cli.reset import OURS, delete
+    """An empty data folder whose clock stands at the play's start."""
+    from deploy.cli.reset import delete
     from deploy.demo.play import START
     from deploy.embedded.clock import stepped_clock
     from deploy.embedded.state import AlreadyRunning, holder
@@ -130,10 +144,7 @@ def _fresh_clock(data: Path) -> Path:
     pid = holder(data)
     if pid is not None:
         fail(str(AlreadyRunning(data, pid or None)))
-    found = [path.name for path in data.iterdir()] if data.is_dir() else []
-    if found and not ("clock" in found and set(found) <= {*OURS, *OF_A_DEMO}):
-        fail(f"{data} holds other things than a demo's: choose a folder of its own with --data", code=2)
-    if found:
+    if found := _found(data):
         delete([data / name for name in found])
     return stepped_clock(data, START)
 

@@ -1,8 +1,12 @@
 """`kith`: one module per command, each with a `register(app)`; they import what is slow when they run."""
 
+import errno
 import importlib
+import sys
 
 import typer
+
+from deploy.cli.console import console
 
 COMMANDS = (
     "up",
@@ -39,7 +43,15 @@ def application() -> typer.Typer:
 
 
 def main() -> None:
-    application()()
+    """What the file system refuses is said in a line: another folder mends it, or room on the disk."""
+    try:
+        application()()
+    except OSError as error:
+        if error.filename is None and error.errno != errno.ENOSPC:
+            raise
+        said = f"{error.filename}: {error.strerror}" if error.filename else f"{error.strerror}"
+        console(stderr=True).print(f"{said}. Folders are chosen with --data.", style="red", markup=False)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

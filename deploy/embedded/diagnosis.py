@@ -159,7 +159,7 @@ def free_ports(data: Path, ports: Ports) -> Check:
 
 
 def disk_space(data: Path) -> Check:
-    existing = next(folder for folder in (data, *data.parents) if folder.exists())
+    existing = next(folder for folder in (data, *data.parents) if os.path.exists(folder))
     free = shutil.disk_usage(existing).free
     found = f"{free / 1024**3:.1f} GiB free at {existing}"
     if free >= FREE_BYTES and os.access(existing, os.W_OK):
