@@ -160,6 +160,8 @@ class Relay:
         if rows:
             await self._publish(lane, rows)
             await self._mark(rows)
+        else:
+            self._publishing.pop(lane, None)  # what failed here was published by somebody else
         return more
 
     async def _some(self, lane: Lane, query: Document) -> tuple[list[Document], bool]:

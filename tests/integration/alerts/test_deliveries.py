@@ -339,21 +339,24 @@ async def test_two_workers_deliver_once(make_alerts: MakeAlerts) -> None:
     assert len(await workers[0].stored("notices")) == 20
 
 
+def termination(number: str, *, clinician_id: str) -> PhaseEntered:
+    return PhaseEntered(
+        patient_id=f"pat_{number}",
+        clinic_id="riverside",
+        plan_id=f"pln_{number}",
+        clinician_id=clinician_id,
+        phase="termination",
+        previous="middle",
+        attended=12,
+        entered_at=MONDAY,
+    )
+
+
 async def test_what_only_informs_reaches_every_reader_of_its_digest(make_alerts: MakeAlerts) -> None:
     async with hook() as far_end:
         clinician = person("two", "treating_clinician", webhook=far_end.url)
         alerts: Alerts = await make_alerts([person("one", "coordinator"), clinician])
-        event = PhaseEntered(
-            patient_id="pat_1",
-            clinic_id="riverside",
-            plan_id="pln_1",
-            clinician_id="sub_two",
-            phase="termination",
-            previous="middle",
-            attended=12,
-            entered_at=MONDAY,
-        )
-        await alerts.take(alerts.record(event, "pln_1"))
+        await alerts.take(alerts.record(termination("1", clinician_id="sub_two"), "pln_1"))
         await alerts.later(hours=6)
     assert {row["state"] for row in await alerts.stored("deliveries")} == {"delivered"}
     assert {row["contact_id"] for row in await alerts.stored("notices")} == {"one", "two"}
@@ -364,16 +367,7 @@ async def test_routine_alerts_come_as_one_digest_per_contact(make_alerts: MakeAl
     async with hook() as far_end:
         alerts: Alerts = await make_alerts([person("one", "coordinator", webhook=far_end.url)])
         for number in range(3):
-            event = PhaseEntered(
-                patient_id=f"pat_{number}",
-                clinic_id="riverside",
-                plan_id=f"pln_{number}",
-                clinician_id="sub_one",
-                phase="termination",
-                previous="middle",
-                attended=12,
-                entered_at=MONDAY,
-            )
+            event = termination(str(number), clinician_id="sub_one")
             await alerts.take(alerts.record(event, f"pln_{number}"))
         await alerts.settle()
         assert far_end.bodies == []
