@@ -118,7 +118,7 @@ async def _send(
     task = progress.add_task("Sending", total=source.rows, trouble="")
 
     def show(trouble: str = "") -> None:
-        progress.update(task, completed=tally.sent + tally.unsendable, trouble=trouble)
+        progress.update(task, completed=tally.sent, trouble=trouble)
 
     async with Client(target) as client:
         sending = Sending(client, clinic, tally, patience, progress=show, trouble=show)
@@ -162,5 +162,5 @@ def _counts(source: "Source", tally: "Tally") -> dict[str, int]:
         "to be mended": len(tally.errors),
         "crisis flags raised": tally.flagged,
     }
-    unconfirmed = source.rows - tally.sent - tally.unsendable
+    unconfirmed = source.rows - tally.sent
     return counts | ({"not confirmed": unconfirmed} if unconfirmed else {})

@@ -12,7 +12,7 @@ from services.intake.clinics import Clinics
 from services.intake.domain.salvage import evidence_in_document
 from services.intake.forms import ImportRow
 from services.intake.handlers import UNKNOWN, Desk, Filing, filing, take
-from services.intake.importing import error_codes
+from services.intake.importing import error_codes, unreadable
 from services.intake.set_aside import RefusedForm, keep_aside
 from services.intake.store import IntakeWork
 from services.intake.views import BulkResult, RowResult
@@ -60,7 +60,7 @@ def _entry(position: int, raw: Any, clinic_id: str | None, caller: Caller, clini
     try:
         filed = filing(caller, ImportRow.model_validate(raw), clinic_id)
     except ValidationError as error:
-        codes = error_codes(error)
+        codes = error_codes(error) if (code := unreadable(raw)) is None else (code,)
     except Problem as problem:
         codes = _codes(problem)
     except NotFound:

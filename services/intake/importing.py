@@ -4,7 +4,8 @@ Formats: `csv` (columns below, any order, all but `external_id` optional), `ndjs
 line, without `row`) and `nhanes` (the survey's own columns; PHQ-9, age and sex only).
 
 A row that is wrong is still worth sending: the server refuses it with the same codes, and keeps what it
-says about a crisis from being lost. So a `RowError` has its document too, where there is one.
+says about a crisis from being lost. So a `RowError` has its document too; a line that holds none is the only
+field of one.
 """
 
 import csv
@@ -17,11 +18,13 @@ from pydantic import ValidationError
 
 from services.intake.domain.cssrs import QUESTIONS
 from services.intake.domain.measures import nhanes_answer
+from services.intake.domain.salvage import UNREADABLE_LINE
 from services.intake.forms import ImportRow
 
 Format = Literal["csv", "ndjson", "nhanes"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 Document = dict[str, Any]
+NO_JSON = object()
 
 PHQ9_COLUMNS = [f"phq9_{n}" for n in range(1, 10)]
 GAD7_COLUMNS = [f"gad7_{n}" for n in range(1, 8)]
@@ -66,7 +69,7 @@ class RowError:
 
     row: int
     codes: tuple[str, ...]
-    document: Document | None = None
+    document: Document
 
 
 class WrongColumns(ValueError):
@@ -80,8 +83,8 @@ class WrongColumns(ValueError):
 def rows(lines: Iterable[str], format: Format) -> Iterator[tuple[int, ImportRow | RowError]]:
     """Rows numbered from 1 (header and empty lines not counted). Raises `WrongColumns`."""
     documents = {"csv": _csv, "ndjson": _ndjson, "nhanes": _nhanes}[format]
-    for number, document in enumerate(documents(lines), start=1):
-        yield number, _row(number, document)
+    for number, document in enumerate(documents(_without_mark(lines)), start=1):
+        yield number, _row({**document, "row": number})
 
 
 def document(row: ImportRow) -> Document:
@@ -102,40 +105,48 @@ def _place(location: tuple[int | str, ...], kind: str) -> str:
     return ".".join(str(part) for part in known) or "row"
 
 
-def _row(number: int, document: Document | str) -> ImportRow | RowError:
-    if isinstance(document, str):
-        return RowError(number, (document,))
-    numbered = {**document, "row": number}
+def unreadable(row: object) -> str | None:
+    """The code of a row that only holds a line in which no document could be read."""
+    line = row.get(UNREADABLE_LINE) if isinstance(row, dict) else None
+    return None if line is None else "not_json" if _parsed(line) is NO_JSON else "not_an_object"
+
+
+def _row(document: Document) -> ImportRow | RowError:
+    number = document["row"]
+    if (code := unreadable(document)) is not None:
+        return RowError(number, (code,), document)
     try:
-        return ImportRow.model_validate_json(json.dumps(numbered))
+        return ImportRow.model_validate_json(json.dumps(document))
     except ValidationError as error:
-        return RowError(number, error_codes(error), numbered)
+        return RowError(number, error_codes(error), document)
 
 
-def _ndjson(lines: Iterable[str]) -> Iterator[Document | str]:
+def _ndjson(lines: Iterable[str]) -> Iterator[Document]:
     for line in lines:
-        if not line.strip():
-            continue
-        try:
-            parsed = json.loads(line)
-        except (ValueError, RecursionError):
-            yield "not_json"
-        else:
-            yield parsed if isinstance(parsed, dict) else "not_an_object"
+        if line.strip():
+            found = _parsed(line)
+            yield found if isinstance(found, dict) else {UNREADABLE_LINE: line.strip()}
 
 
-def _csv(lines: Iterable[str]) -> Iterator[Document | str]:
+def _parsed(line: object) -> object:
+    try:
+        return json.loads(str(line))
+    except (ValueError, RecursionError):
+        return NO_JSON
+
+
+def _csv(lines: Iterable[str]) -> Iterator[Document]:
     return _table(lines, required=["external_id"], known=COLUMNS, read=_generic)
 
 
-def _nhanes(lines: Iterable[str]) -> Iterator[Document | str]:
+def _nhanes(lines: Iterable[str]) -> Iterator[Document]:
     return _table(lines, required=NHANES_COLUMNS, known=set(NHANES_COLUMNS), read=_respondent)
 
 
 def _table(
     lines: Iterable[str], *, required: list[str], known: set[str], read: Callable[[dict[str, str]], Document]
-) -> Iterator[Document | str]:
-    table = csv.DictReader(_without_mark(lines), restkey="", restval=None)
+) -> Iterator[Document]:
+    table = csv.DictReader(lines, restkey="", restval=None)
     header = [name.strip() for name in table.fieldnames or []]
     missing, unknown = [n for n in required if n not in header], [n for n in header if n not in known]
     if missing or unknown:

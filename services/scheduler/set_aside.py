@@ -1,33 +1,49 @@
-"""A stored schedule that cannot be read or decided upon: set aside, and people are told.
+"""A stored schedule or roster that cannot be read or decided upon: set aside, and people are told.
 
-It no longer waits for anything, so the others go on. An engineer mends the document and sets `waiting`
-again; until then it shows as an open dead letter with the reason.
+It no longer waits for anything, so the others go on. An engineer mends the document and sets its `waiting`
+(a roster's `rechecking`) again; until then it shows as an open dead letter with the reason.
 """
 
 import structlog
 
-from services.scheduler.store import SCHEDULES, SchedulerWork
+from services.scheduler.store import ROSTERS, SCHEDULES, SchedulerWork
+from shared.errors import Refused
 from shared.messaging import dead_letters
 from shared.mongo import Txn
 
 log = structlog.get_logger()
 
-GROUP = "scheduler.due"
+
+async def schedule(work: SchedulerWork, id: str, reason: str) -> None:
+    """Take one schedule out of the announcing ticker's way."""
+    await _set_aside(work, SCHEDULES, id, "waiting", "scheduler.due", reason)
 
 
-async def schedule(work: SchedulerWork, id: str, error: str) -> None:
-    """Take one schedule out of the ticker's way, with a dead letter in the same transaction."""
-    stored = await work.database[SCHEDULES].find_one({"_id": id}) or {}
+async def roster(work: SchedulerWork, id: str, reason: str) -> None:
+    """Take one clinician's leave out of the rechecking ticker's way."""
+    await _set_aside(work, ROSTERS, id, "rechecking", "scheduler.leave", reason)
+
+
+def reason_of(error: Exception) -> str:
+    """The name of what went wrong; of no value that it stumbled over."""
+    return error.reason if isinstance(error, Refused) else f"failed_{type(error).__name__}"
+
+
+async def _set_aside(
+    work: SchedulerWork, collection: str, id: str, waits: str, group: str, reason: str
+) -> None:
+    """`waits`: the field that puts a document before its ticker, cleared together with a dead letter."""
+    stored = await work.database[collection].find_one({"_id": id}) or {}
     letter = dead_letters.MessageDeadLettered(
         patient_id=_text(stored.get("patient_id")),
         clinic_id=_text(stored.get("clinic_id")),
-        dead_letter_id=f"{GROUP}:{id}:{work.now:%Y%m%dT%H%M%S}",
+        dead_letter_id=f"{group}:{id}:{work.now:%Y%m%dT%H%M%S}",
         service=work.service,
-        group=GROUP,
-        origin=SCHEDULES,
+        group=group,
+        origin=collection,
         partition=0,
         offset=0,
-        reason=f"failed_{error}",
+        reason=reason,
         type=None,
         crisis=False,
         set_aside_at=work.now,
@@ -35,13 +51,13 @@ async def schedule(work: SchedulerWork, id: str, error: str) -> None:
     row = {
         "_id": letter.dead_letter_id,
         "state": "open",
-        "group": GROUP,
+        "group": group,
         "reason": letter.reason,
         "crisis": False,
         "at": work.now,
         "epoch": "",
         "about": {"id": id},
-        "topic": SCHEDULES,
+        "topic": collection,
         "partition": 0,
         "offset": 0,
         "timestamp": 0,
@@ -51,7 +67,7 @@ async def schedule(work: SchedulerWork, id: str, error: str) -> None:
     }
 
     async def write(txn: Txn) -> None:
-        await work.database[SCHEDULES].update_one({"_id": id}, {"$set": {"waiting": False}}, session=txn)
+        await work.database[collection].update_one({"_id": id}, {"$set": {waits: False}}, session=txn)
         await work.database[dead_letters.COLLECTION].insert_one(row, session=txn)
 
     work.also(write)
@@ -61,7 +77,7 @@ async def schedule(work: SchedulerWork, id: str, error: str) -> None:
         sequence=1,
         topic=dead_letters.topic_of(work.service),
     )
-    log.error("schedule set aside", schedule_id=id, reason=letter.reason)
+    log.error("set aside", collection=collection, id=id, reason=letter.reason)
     await work.commit()
 
 

@@ -108,7 +108,7 @@ class Announcing:
             except Exception as error:
                 if isinstance(error, Conflict) or is_transient(error):
                     raise
-                await set_aside.schedule(self._open(now), id, type(error).__name__)
+                await set_aside.schedule(self._open(now), id, set_aside.reason_of(error))
         return len(ids)
 
 
@@ -127,12 +127,25 @@ class Rechecking:
         return row["recheck_at"] if row else None
 
     async def tick(self, now: datetime) -> int:
-        work = self._open(now)
+        """How many clinicians were looked at; where nothing can be decided, that one is set aside."""
         query = {"rechecking": True, "recheck_at": {"$lte": now}}
-        rosters = await work.rosters.find(query, limit=10, sort=[("recheck_at", 1)])
-        for roster in rosters:
-            await leave.load(work, roster.id, [entry.leave for entry in roster.leave])
-            leave.make_way(work, roster.id, [entry.leave for entry in roster.leave])
-            work.rosters.save(roster.model_copy(update={"recheck_at": None, "rechecking": False}))
+        rows = self._database[ROSTERS].find(query, {"_id": 1}, limit=10, sort=[("recheck_at", 1)])
+        ids = [row["_id"] async for row in rows]
+        for id in ids:
+            try:
+                await self._recheck(id, now)
+            except Exception as error:
+                if isinstance(error, Conflict) or is_transient(error):
+                    raise
+                await set_aside.roster(self._open(now), id, set_aside.reason_of(error))
+        return len(ids)
+
+    async def _recheck(self, clinician_id: str, now: datetime) -> None:
+        work = self._open(now)
+        await work.rosters.load([clinician_id])
+        roster = work.rosters[clinician_id]
+        days = [entry.leave for entry in roster.leave]
+        await leave.load(work, clinician_id, days)
+        leave.make_way(work, clinician_id, days)
+        work.rosters.save(roster.model_copy(update={"recheck_at": None, "rechecking": False}))
         await work.commit()
-        return len(rosters)

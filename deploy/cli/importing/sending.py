@@ -44,10 +44,9 @@ class Batch:
 
 @dataclass
 class Tally:
-    """What became of the rows so far. `errors` are codes by row; `unsendable`: nothing could be read."""
+    """What became of the rows so far. `errors` are codes by row."""
 
     sent: int = 0
-    unsendable: int = 0
     created: int = 0
     updated: int = 0
     unchanged: int = 0
@@ -80,9 +79,6 @@ def batches(rows: "Iterable[tuple[int, ImportRow | RowError]]", tally: Tally) ->
     for number, row in rows:
         if isinstance(row, RowError):
             tally.fail(number, row.codes)
-            if row.document is None:
-                tally.unsendable += 1
-                continue
             told: Json = sendable(row.document)
         else:
             told = document(row)

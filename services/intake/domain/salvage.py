@@ -20,6 +20,9 @@ UNASSESSABLE = Assessment(
 )
 EXPLICIT = assess_statement("yes")
 
+UNREADABLE_LINE = "unreadable_line"
+"""The field in which importers send a line of a file that is no document."""
+
 _OF_ITEM9: dict[Item9, Assessment] = {
     "negative": CLEAR,
     "positive": assess(Screening(phq9=(None,) * 8 + (1,)), "not_stated"),
@@ -70,6 +73,8 @@ def _evidence_of(name: str, value: object) -> Assessment:
             return _OF_ITEM9[item9_of(value)]
         case "cssrs":
             return _of_cssrs(value)
+        case str() if name == UNREADABLE_LINE:
+            return evidence_in(str(value).encode())
         case "conditions":
             return assess_conditions(value if isinstance(value, list | str) else ())
         case _:

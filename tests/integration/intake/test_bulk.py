@@ -102,6 +102,21 @@ async def test_complete_rows_are_enrolled_and_positive_ones_flagged(intake: Inta
     assert len(await intake.announced("CrisisFlagRaised")) == 1
 
 
+async def test_a_line_of_a_file_that_is_no_document_is_refused_and_the_crisis_in_it_heard(
+    intake: Intake,
+) -> None:
+    lines = [
+        '{"external_id": "e1", "crisis": true',
+        '[{"crisis": true}]',
+        '{"external_id": "e3", "crisis": false',
+    ]
+    sending = [found.document for _, found in rows(lines, "ndjson") if isinstance(found, RowError)]
+    results = (await sent(intake, *sending))["results"]
+    assert [result["codes"] for result in results] == [["not_json"], ["not_an_object"], ["not_json"]]
+    assert [result["flagged"] for result in results] == [True, True, False]
+    assert len(await intake.announced("CrisisFlagRaised")) == 2
+
+
 async def test_more_than_500_rows_are_refused_and_500_are_taken(intake: Intake) -> None:
     async with intake.as_("coordinator") as client:
         many = await client.post("/referrals/bulk", json={"rows": [row(n) for n in range(1, 502)]})

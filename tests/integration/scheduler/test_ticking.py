@@ -2,11 +2,12 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from services.scheduler.store import SCHEDULES, SchedulerWork
+from services.scheduler.domain.clinics import Leave
+from services.scheduler.store import SCHEDULES, GivenLeave, Roster, SchedulerWork
 from services.scheduler.ticker import Announcing
 from shared.messaging.work import Conflict
 from shared.mongo import MongoDatabase
@@ -144,6 +145,26 @@ async def test_a_schedule_that_cannot_be_read_is_set_aside_and_the_others_go_on(
     assert body(letter)["reason"] == "failed_ValidationError"
     assert b"many" not in letter.body
     assert await scheduler.ticker().tick(MORNING) == 0
+
+
+async def test_leave_that_nobody_can_make_way_for_is_set_aside_and_other_leave_is_looked_at(
+    scheduler: Scheduler,
+) -> None:
+    await scheduler.start("plan_1", sessions=2)
+    for clinician, until in (("cln_r01", date(2028, 3, 2)), ("cln_r02", date(2026, 3, 20))):
+        days = Leave(first=date(2026, 3, 2), last=until)
+        given = GivenLeave(id=f"leave_{clinician}", leave=days, given_at=START)
+        roster = Roster(
+            id=clinician, clinic_id="riverside", leave=(given,), recheck_at=START, rechecking=True
+        )
+        work = scheduler.work()
+        work.rosters.save(roster)
+        await work.commit()
+    assert await scheduler.rechecking().tick(MORNING) == 2
+    assert await scheduler.rechecking().due() is None
+    (letter,) = [e for e in await scheduler.announced() if e.type == "MessageDeadLettered"]
+    assert body(letter)["reason"] == "no_free_slot"
+    assert body(letter)["dead_letter_id"].startswith("scheduler.leave:cln_r01:")
 
 
 async def test_the_books_balance_with_what_care_plan_recorded_and_notice_what_was_lost(

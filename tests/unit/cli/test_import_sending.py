@@ -116,12 +116,13 @@ async def test_what_only_intake_finds_wrong_is_in_the_report() -> None:
     assert (await send(Intake(), csv("r1", "wrong"))).errors == {2: ("person_differs",)}
 
 
-async def test_a_line_that_cannot_be_read_keeps_no_other_from_being_sent() -> None:
+async def test_a_line_that_cannot_be_read_is_sent_as_it_stands_between_the_others() -> None:
     tally = Tally()
     lines = ['{"external_id": "r1", "person": {}}\n', "{no\n", '{"external_id": "r3", "person": {}}\n']
     (batch,) = batches(rows(lines, "ndjson"), tally)
-    assert batch.numbers == [1, 3]
-    assert (tally.errors, tally.unsendable) == ({2: ("not_json",)}, 1)
+    assert batch.numbers == [1, 2, 3]
+    assert batch.rows[1] == {"unreadable_line": "{no", "row": 2}
+    assert tally.errors == {2: ("not_json",)}
 
 
 async def test_rows_about_the_same_referral_keep_their_order() -> None:

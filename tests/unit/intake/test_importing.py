@@ -121,6 +121,7 @@ def test_ndjson_takes_the_form_of_a_referral_line_by_line() -> None:
     assert found[0].crisis == "unknown"
     errors = [row for row in found if isinstance(row, RowError)]
     assert [error.codes for error in errors] == [("not_json",), ("not_an_object",), ("row:extra_forbidden",)]
+    assert errors[0].document == {"unreadable_line": "{", "row": 2}
     assert errors[2].document == good | {"colour": 1, "row": 4}
 
 

@@ -59,25 +59,22 @@ def read_part(text: str, format: Format, *, header: str = "", first: int = 1) ->
     documents = _objects(text) if format == "ndjson" else _table(header, text)
     for number, document in enumerate(documents, start=first):
         part.count += 1
-        if isinstance(document, str):
-            part.wrong[number] = (document,)
-            continue
         if "cells" in document and format == "csv":
             part.wrong[number] = ("cells:wrong_number",)
         part.rows.append({**sendable(document), "row": number})
     return part
 
 
-def _objects(text: str) -> Iterator[Document | str]:
-    for line in StringIO(text, newline=""):
+def _objects(text: str) -> Iterator[Document]:
+    """A line that holds none is sent as such: intake says so, and searches it for a crisis."""
+    for line in StringIO(text.removeprefix("\ufeff"), newline=""):
         if not line.strip():
             continue
         try:
             parsed = json.loads(line)
         except (ValueError, RecursionError):
-            yield "not_json"
-        else:
-            yield parsed if isinstance(parsed, dict) else "not_an_object"
+            parsed = None
+        yield parsed if isinstance(parsed, dict) else {"unreadable_line": line.strip()}
 
 
 def _table(header: str, text: str) -> Iterator[Document]:
