@@ -1,4 +1,4 @@
-"""MongoDB, and the only module that imports a driver.
+"""MongoDB: the only module that imports a driver, except `shared.raw`, which reads and writes backups.
 
 Motor is the default; `driver="pymongo"` takes PyMongo's own async client instead (Motor's critical
 fixes end on 14 May 2027). The differences between the two end here.
@@ -207,6 +207,10 @@ class MongoDatabase:
         if found is None:  # both drivers take their time to make one
             found = self._collections[collection] = self.db[self._prefix + collection]
         return found
+
+    def majority(self, collection: str) -> Any:
+        """The collection as no election can undo it: for what leaves the database on the strength of it."""
+        return self[collection].with_options(read_concern=ReadConcern("majority"))
 
     async def close(self) -> None:
         while self._idle:

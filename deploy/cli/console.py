@@ -1,5 +1,7 @@
 """What the commands share: the data folder's option, plain failures, the running stack."""
 
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -22,6 +24,11 @@ def console(*, stderr: bool = False) -> "Console":
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
+
+
+def kith() -> str:
+    """How to call this command again: its name where it is found, else the path it was called by."""
+    return "kith" if shutil.which("kith") else sys.argv[0]
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 import uvloop
 
-from deploy.cli.console import console, fail
+from deploy.cli.console import console, fail, kith
+from deploy.demo import WEEKS
 from deploy.embedded.plan import KAFKA_PORT, MONGOD_PORT, PAGE, PORT_BASE
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ def register(app: typer.Typer) -> None:
 def demo(
     *,
     people: Annotated[int, typer.Option(min=1, max=400, help="How many people are referred.")] = 200,
-    weeks: Annotated[int, typer.Option(min=1, max=104, help="How long it plays, in simulated weeks.")] = 34,
+    weeks: Annotated[
+        int, typer.Option(min=1, max=104, help="How long it plays, in simulated weeks.")
+    ] = WEEKS,
     seed: Annotated[int, typer.Option(help="The same seed plays the same courses.")] = 7,
     referrals: Annotated[
         Path | None,
@@ -204,9 +207,9 @@ def _say_where(plan: "Plan", clinic: "Clinic", out: "Console") -> None:
     folder = _short(plan.data)
     someone = min(clinic.lives.values(), key=lambda life: life.person.number).patient_id
     out.print(f"All of it stays in {folder}. To look at its caseload:", soft_wrap=True)
-    out.print(f"  kith up --data {folder} --clock stepped", soft_wrap=True)
+    out.print(f"  {kith()} up --data {folder} --clock stepped", soft_wrap=True)
     out.print(f"opens {plan.url(PAGE)}/, the coordinators' page; while it runs,", soft_wrap=True)
-    out.print(f"  kith trace --data {folder} {someone}", soft_wrap=True)
+    out.print(f"  {kith()} trace --data {folder} {someone}", soft_wrap=True)
     out.print("tells one person's story.")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import typer
 
-from deploy.cli.console import console, fail
+from deploy.cli.console import console, fail, kith
 
 WAIT_SECONDS = 120.0
 LOOK_SECONDS = 0.1
@@ -36,7 +36,7 @@ def start_detached(data: Path, arguments: list[str]) -> None:
             fail(log.read_text(errors="replace").strip(), code=supervisor.returncode or 1)
         state = running_state(data)
         if state is not None and state.pid == supervisor.pid and state.ready is not None:
-            console().print(f"Ready; process {state.pid} looks after it. Stop it with: kith down")
+            console().print(f"Ready; process {state.pid} looks after it. Stop it with: {kith()} down")
             raise typer.Exit(0)
         time.sleep(LOOK_SECONDS)
     supervisor.terminate()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from deploy.cli.console import DATA, DataFolder, console, fail
+from deploy.cli.console import DATA, DataFolder, console, fail, kith
 from deploy.embedded.plan import KAFKA_PORT, MONGOD_PORT, PAGE, PORT_BASE
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def up(
         typer.Option("--set", help="A service's setting: NAME=VALUE or SERVICE.NAME=VALUE; repeatable."),
     ] = None,
     detach: Annotated[
-        bool, typer.Option("--detach", help="Return when it is ready; stop it with SIGTERM.")
+        bool, typer.Option("--detach", help="Return when it is ready; stop it with `kith down`.")
     ] = False,
 ) -> None:
     """Start MongoDB, the broker and every service, and keep them running until Ctrl-C."""
@@ -174,7 +174,7 @@ async def _announce(stack: "Stack", out: "Console") -> None:
         from deploy.embedded.clock import stands_at
 
         out.print(f"Time is stepped and stands at {stands_at(stack.plan.data)}.")
-    out.print("Development tokens, good for 12 hours (more with `kith token`):")
+    out.print(f"Development tokens, good for 12 hours (more with `{kith()} token`):", soft_wrap=True)
     for role in DEVELOPERS:
         token = development_token(stack.plan.signing_key, role)
         out.print(f"  {role:<12} {token}", soft_wrap=True, markup=False)

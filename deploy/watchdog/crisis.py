@@ -43,13 +43,13 @@ class SyntheticCrisis:
 
     async def _require_roster(self) -> None:
         """A flag of a clinic that alerts does not know would be everybody's alarm."""
-        policy = await self._alerts("GET", "/on-call", "roster_unknown")
+        policy = (await self._alerts("GET", "/on-call", "roster_unknown")).json()
         people = policy["clinics"].get(self._settings.clinic, [])
         if not any(contact["channels"] for contact in people):
             raise Failed("roster_missing")
 
     async def _referral(self) -> dict[str, Any]:
-        """This hour's referral, declined for want of consent: nobody has to look at it."""
+        """This hour's referral, declined at once: nobody has to look at it, and the books end it."""
         form = {
             "clinic_id": self._settings.clinic,
             "source_system": "watchdog",
@@ -57,7 +57,12 @@ class SyntheticCrisis:
             "person": {},
             "consent": False,
         }
-        referral: dict[str, Any] = await self._intake("POST", "/referrals", "not_referred", form)
+        answer = await self._intake("POST", "/referrals", "not_referred", form)
+        referral: dict[str, Any] = answer.json()
+        if referral["state"] != "declined":
+            decision = {"decision": "decline", "reason": "not_indicated", "alternative_offered": False}
+            path, seen = f"/referrals/{referral['id']}/decision", answer.headers["ETag"]
+            await self._intake("POST", path, "not_declined", decision, seen)
         return referral
 
     async def _flagged(self, referral_id: str, patient_id: str) -> float:
@@ -66,14 +71,14 @@ class SyntheticCrisis:
         while monotonic() - began < self._settings.within_seconds:
             for alert in await self._crises(patient_id):
                 told = await self._alerts("GET", f"/alerts/{alert['id']}/deliveries", "not_shown")
-                if any(d["channel"] != "inbox" and d["state"] == "delivered" for d in told["items"]):
+                if any(d["channel"] != "inbox" and d["state"] == "delivered" for d in told.json()["items"]):
                     return monotonic() - began
             await asyncio.sleep(LOOK_SECONDS)
         raise Failed("not_paged_in_time")
 
     async def _crises(self, patient_id: str) -> list[dict[str, Any]]:
         path = f"/alerts?kind=crisis&patient_id={patient_id}"
-        page = await self._alerts("GET", path, "not_listed")
+        page = (await self._alerts("GET", path, "not_listed")).json()
         return [alert for alert in page["items"] if alert["state"] in LIVE]
 
     async def _end_all(self, patient_id: str) -> None:
@@ -86,14 +91,19 @@ class SyntheticCrisis:
             end = {"disposition": "false_alarm", "safety_plan": False, "next_contact": seen_next}
             await self._alerts("POST", f"{path}/resolve", "not_resolved", end)
 
-    async def _intake(self, method: str, path: str, stage: str, body: Any = None) -> Any:
-        return await self._ask(self._settings.intake_url, method, path, stage, body)
+    async def _intake(
+        self, method: str, path: str, stage: str, body: Any = None, seen: str | None = None
+    ) -> httpx2.Response:
+        headers = {"If-Match": seen} if seen else {}
+        return await self._ask(self._settings.intake_url, method, path, stage, body, headers)
 
-    async def _alerts(self, method: str, path: str, stage: str, body: Any = None) -> Any:
-        return await self._ask(self._settings.alerts_url, method, path, stage, body)
+    async def _alerts(self, method: str, path: str, stage: str, body: Any = None) -> httpx2.Response:
+        return await self._ask(self._settings.alerts_url, method, path, stage, body, {})
 
-    async def _ask(self, url: str, method: str, path: str, stage: str, body: Any) -> Any:
-        headers = self._headers | ({"Idempotency-Key": uuid4().hex} if method == "POST" else {})
+    async def _ask(
+        self, url: str, method: str, path: str, stage: str, body: Any, headers: dict[str, str]
+    ) -> httpx2.Response:
+        headers = self._headers | headers | ({"Idempotency-Key": uuid4().hex} if method == "POST" else {})
         try:
             async with asyncio.timeout(REQUEST_SECONDS):
                 answer = await self._http.request(method, url + path, json=body, headers=headers)
@@ -101,4 +111,4 @@ class SyntheticCrisis:
             raise Failed(stage) from None
         if not answer.is_success:
             raise Failed(stage)
-        return answer.json()
+        return answer

@@ -27,7 +27,7 @@ class WatchdogSettings(BaseSettings):
     """Fetched after every success; whoever keeps it notices when that ends."""
 
     token_file: Path | None = None
-    """A coordinator's token for the reserved clinic, read anew in every round."""
+    """A token for the reserved clinic, of a coordinator and clinician, read anew in every round."""
     development_key: Path | None = None
     """Development only: signs such tokens instead."""
 
@@ -48,4 +48,6 @@ class WatchdogSettings(BaseSettings):
         assert self.development_key is not None  # noqa: S101 (the validator has looked)
         key = json.loads(self.development_key.read_text())
         hour = timedelta(hours=1)
-        return mint(key, subject=SUBJECT, roles=["coordinator"], clinic=self.clinic, lifetime=hour)
+        return mint(
+            key, subject=SUBJECT, roles=["coordinator", "clinician"], clinic=self.clinic, lifetime=hour
+        )

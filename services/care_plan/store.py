@@ -36,11 +36,12 @@ class CarePlanWork(Work):
         plan_ids = {plan_id_of(fact.referral_id) for fact in intakes}
         plan_ids |= {fact.plan_id for fact in facts if isinstance(fact, PlanDue)}
         crises = [fact for fact in facts if isinstance(fact, AlertFact) and fact.is_crisis]
+        decided_upon = [*crises, *(fact for fact in facts if isinstance(fact, PlanDue))]
         await self.plans.load(plan_ids)
         if intakes:
             await self.count_episodes({fact.patient_id for fact in intakes})
-        if crises:
-            await self.crises.load({fact.patient_id for fact in crises})
+        if decided_upon:
+            await self.crises.load({fact.patient_id for fact in decided_upon})
         if resolved := {fact.patient_id for fact in crises if isinstance(fact, AlertResolved)}:
             query = {"patient_id": {"$in": sorted(resolved)}, "phase.name": {"$in": ADVANCING}}
             await self.plans.find(query)
@@ -70,7 +71,8 @@ class CarePlanWork(Work):
         await self.crises.load([patient_id])
 
     def region(self, patient_id: str, clinic_id: str) -> CrisisRegion:
-        return self.crises.get(patient_id) or no_crisis(patient_id, clinic_id)
+        """Raises `NotLoaded`: no crisis that nobody looked for is no crisis."""
+        return self.crises.get_loaded(patient_id) or no_crisis(patient_id, clinic_id)
 
     def moment(self, plan: Plan) -> Moment:
         """Now, under the protocol the plan is pinned to."""

@@ -16,6 +16,14 @@ from shared.settings import Settings
 
 NAME = "intake"
 ELIGIBILITY = Path(__file__).with_name("eligibility.json")
+EVENTS = (
+    events.ReferralReceived,
+    events.ScreeningIncomplete,
+    events.IntakeReviewRequired,
+    events.IntakeCompleted,
+    events.IntakeDeclined,
+    events.CrisisFlagRaised,
+)
 
 
 def read_rules(path: Path = ELIGIBILITY) -> Rules:
@@ -42,14 +50,7 @@ def build(settings: Settings) -> Service:
         routers=[router(Commands(database, open_work), desk)],
         indexes=store.INDEXES,
         collections=store.COLLECTIONS,
-        events=[
-            events.ReferralReceived,
-            events.ScreeningIncomplete,
-            events.IntakeReviewRequired,
-            events.IntakeCompleted,
-            events.IntakeDeclined,
-            events.CrisisFlagRaised,
-        ],
+        events=EVENTS,
         tickers=[],
         books=lambda: store.books(database),
         migrations=[MIGRATION],

@@ -164,9 +164,7 @@ class Batch(Generic[W]):
                       where=f"{frame.filename}:{frame.lineno}")  # fmt: skip
             self.work = self.group.open_work()
             self.inbox = Inbox(self.group.database)
-            await self.inbox.load([envelope])
-            await self.set_aside(record, envelope, f"failed_{type(error).__name__}")
-            self.inbox.position(envelope).advance(envelope, effect=False)
+            await self.give_up(record, f"failed_{type(error).__name__}")
 
     def _trace(self, envelope: Envelope) -> None:
         """What the reaction announces belongs to the span of this message's effect."""
@@ -178,12 +176,13 @@ class Batch(Generic[W]):
     async def set_aside(self, record: Record, envelope: Envelope | None, reason: str) -> None:
         """Keep the record as a dead letter and announce it (once: its id is where it came from)."""
         self.outcome = "dead_lettered"
-        if self.letter is not None:
+        id = dead_letters.id_of(record, self.group.name, self.epoch)
+        if self.letter is not None or await dead_letters.exists(self.group.database, id):
             return
         letter = dead_letters.MessageDeadLettered(
             patient_id=envelope.key if envelope else "unknown",
             clinic_id="unknown",
-            dead_letter_id=dead_letters.id_of(record, self.group.name, self.epoch),
+            dead_letter_id=id,
             service=self.group.service,
             group=self.group.name,
             origin=record.topic,
@@ -215,14 +214,14 @@ class Batch(Generic[W]):
             self.work.announce(letter, subject=letter.dead_letter_id, sequence=1, topic=own)
 
     async def give_up(self, record: Record, reason: str) -> None:
-        """Set aside a record whose transaction cannot be written; its subject goes on."""
+        """Set aside a record that cannot be reacted to, or not be written; its subject goes on."""
         try:
             envelope = unseal(record)
         except Unreadable:
             return await self.set_aside(record, None, reason)
         await self.inbox.load([envelope])
         position = self.inbox.position(envelope)
-        arrival = position.judge(envelope)
+        arrival = position.judge(envelope, replay=self.letter is not None)
         if arrival is Arrival.DUPLICATE:  # another replica took it, or gave it up, meanwhile
             self.outcome = "duplicate"
             return None
@@ -242,10 +241,12 @@ class Batch(Generic[W]):
         database = self.group.database
         if not await self.inbox.flush(txn):
             raise Conflict(INBOX)
-        for letter in self.letters:
-            await database[dead_letters.COLLECTION].update_one(
+        for letter in self.letters:  # announced by whoever keeps it, so by one
+            kept = await database[dead_letters.COLLECTION].update_one(
                 {"_id": letter["_id"]}, {"$setOnInsert": letter}, upsert=True, session=txn
             )
+            if kept.upserted_id is None:
+                raise Conflict(dead_letters.COLLECTION)
         for row in self.holding:  # one may be held already: it came twice
             await database[HELD].update_one(
                 {"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True, session=txn
@@ -258,7 +259,7 @@ class Batch(Generic[W]):
         if self.held is not None and self.outcome != "held":
             await database[HELD].delete_one({"_id": self.held["_id"]}, session=txn)
             if self.outcome != "dead_lettered":  # what told of its gap is settled by its effect alone
-                own = dead_letters.id_of(dead_letters.read(self.held), self.group.name, self.epoch)
+                own = dead_letters.id_of(dead_letters.StoredRecord.of(self.held), self.group.name, self.epoch)
                 await dead_letters.close(database, txn, own)
         if self.letter is not None and not await dead_letters.close(database, txn, self.letter["_id"]):
             raise Conflict(dead_letters.COLLECTION)

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, count
+from time import monotonic
 from typing import Any
 from zlib import crc32
 
@@ -19,6 +20,7 @@ from shared.messaging.envelope import Record
 from shared.messaging.flow import Flow, Place
 from shared.messaging.kafka import next_offsets, subscribe
 from shared.messaging.reactions import Reactions
+from shared.messaging.reading import Reading
 from shared.messaging.topics import topic
 from shared.metrics import RETRIES
 from shared.mongo import MongoDatabase
@@ -77,6 +79,8 @@ class Consumer:
         self._epoch = ""
         self._has_begun = False
         self._at_work = False
+        self._polled = monotonic()
+        self._reading = Reading(service, lambda: flow.consumed[subscription.name])
         self._in_hand: dict[Place, int] = {}
         """The first offset of each partition in the batch that is being worked on."""
         self.consumption = Consumption(
@@ -94,7 +98,8 @@ class Consumer:
     async def begin(self, broker: KafkaBroker, epoch: str) -> None:
         """Join; the group's name carries the epoch, since a new log's offsets begin anew."""
         own = f".{self._settings.instance}" if self._own_group else ""
-        self._epoch = epoch
+        self._epoch, self._polled = epoch, monotonic()
+        self._reading.begin()
         self._subscriber = subscribe(
             broker,
             self._settings,
@@ -107,7 +112,7 @@ class Consumer:
             assigned=lambda: self._flow.note_assigned(self.name),
         )
         await self._subscriber.start()
-        self._has_begun = True
+        self._polled, self._has_begun = monotonic(), True
 
     def end(self) -> None:
         self._rest()
@@ -125,12 +130,7 @@ class Consumer:
     @property
     def silent(self) -> bool:
         """No poll for `SILENT_SECONDS` although nothing is being worked on."""
-        if self._kafka is None or self._at_work:
-            return False
-        polled = [
-            stamp for place in self._kafka.assignment() if (stamp := self._kafka.last_poll_timestamp(place))
-        ]
-        return bool(polled) and asyncio.get_running_loop().time() - max(polled) / 1000 > SILENT_SECONDS
+        return self._has_begun and not self._at_work and monotonic() - self._polled > SILENT_SECONDS
 
     async def _poll(self, kafka: Any) -> tuple[Any, ...]:
         """Records as soon as there are some; nothing after `POLL_MS`, so that a stop is noticed.
@@ -138,7 +138,8 @@ class Consumer:
         From the moment they are in hand we are at work: their offsets count as read from then on.
         """
         self._rest()
-        records = await kafka.getmany(timeout_ms=POLL_MS)
+        self._polled = monotonic()
+        records = await self._reading.poll(kafka, POLL_MS)
         if records and not self._at_work:
             self._at_work = True
             self._in_hand = {(p.topic, p.partition): rows[0].offset for p, rows in records.items()}

@@ -78,7 +78,7 @@ class Consumption(Generic[W]):
 
         The letter is closed in the transaction of its effect: two replays make one effect.
         """
-        record = dead_letters.read(letter)
+        record = dead_letters.StoredRecord.of(letter)
         try:
             batch = await self._attempt([record], letter["epoch"], alone=True, letter=letter)
         except Exception as error:
@@ -142,13 +142,13 @@ class Consumption(Generic[W]):
     async def _release(self, stream: str) -> None:
         """Process this stream's held messages, as far as they now follow without a gap."""
         async for row in self._held.find({"stream": stream}).sort("sequence", 1):
-            batch = await self._alone(dead_letters.read(row), row["epoch"], held=row)
+            batch = await self._alone(dead_letters.StoredRecord.of(row), row["epoch"], held=row)
             if batch.outcome == "held":
                 break
 
     async def _announce_gap(self, row: Document) -> None:
         """Unless it was released, or told of, meanwhile."""
-        record = dead_letters.read(row)
+        record = dead_letters.StoredRecord.of(row)
         envelope = unseal(record)
         batch = Batch(self.group, row["epoch"], alone=True)
         await batch.inbox.load([envelope])

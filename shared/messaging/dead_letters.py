@@ -16,7 +16,7 @@ INDEXES = [Index(COLLECTION, "state", "_id")]
 
 
 class MessageDeadLettered(Event):
-    """A message was set aside. Announced on `<service>.dead-letters`."""
+    """A message, or a stored document, could not be processed and was set aside for a human."""
 
     dead_letter_id: str
     service: str
@@ -101,6 +101,10 @@ def document(letter: MessageDeadLettered, record: Record, envelope: Envelope | N
     }
 
 
+async def exists(database: MongoDatabase, id: str) -> bool:
+    return await database[COLLECTION].find_one({"_id": id}, {"_id": 1}) is not None
+
+
 async def close(database: MongoDatabase, txn: Txn, id: str) -> bool:
     """Mark an open letter as replayed; `False` if it is not open."""
     result = await database[COLLECTION].update_one(
@@ -116,7 +120,3 @@ async def discard(database: MongoDatabase, id: str, *, reason: str, by: str, now
         {"_id": id, "state": "open"}, {"$set": {"state": "discarded", "discarded": discarded}}
     )
     return bool(result.matched_count)
-
-
-def read(document: Document) -> StoredRecord:
-    return StoredRecord.of(document)

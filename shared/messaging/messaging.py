@@ -213,14 +213,20 @@ class Messaging:
                     log.warning("sweep failed", group=consumer.group, error=type(error).__name__)
 
     async def _watch(self, cluster_id: str) -> None:
-        """Return when another cluster answers, or a task of ours ended: then all of it is built anew.
+        """Return when another cluster answers, a task of ours ended or a consumer reads no more.
 
-        A broker that is merely away is waited for.
+        Then all of it is built anew. A broker that is merely away is waited for. Silence counts when it is
+        found twice: a process that was stopped finds itself silent when it wakes, and reads on.
         """
+        silent = False
         while True:
             await asyncio.sleep(1.0)
             if self._epoch is not None and any(task.done() for task in self._epoch.tasks):
                 log.error("a task of the Kafka traffic ended")
+                return
+            was_silent, silent = silent, any(consumer.silent for consumer in self.consumers)
+            if was_silent and silent:
+                log.error("a consumer reads no more")
                 return
             try:
                 found = await self._cluster.identity()

@@ -17,7 +17,11 @@ PENDING: Document = {"pending": True}
 WAITING: Document = {"lane": {"$in": ["crisis", "work"]}, **PENDING}
 """What is still to be published, in words that the index understands."""
 
-INDEXES = [Index(COLLECTION, "lane", "_id", partial=PENDING)]
+INDEXES = [
+    Index(COLLECTION, "lane", "_id", partial=PENDING),
+    # A lost log gets its crises first: they are found without a look at years of all the rest.
+    Index(COLLECTION, "_id", "lane", partial={"lane": "crisis"}),
+]
 
 
 class Outbox:

@@ -1,7 +1,7 @@
 """A service's reactions, as a map from what it reads to what it does about it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any
 
 import orjson
 from pydantic import ValidationError
@@ -10,12 +10,8 @@ from shared.messaging.envelope import Envelope
 from shared.messaging.event import Inbound
 from shared.messaging.topics import topic
 
-W = TypeVar("W")
-
 Reaction = Callable[[Any, Any], None]
 """`(fact, work) -> None`: decides and saves into the work; does no I/O."""
-
-Ignored = Literal["ignored"]
 
 
 class Unacceptable(ValueError):

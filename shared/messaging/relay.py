@@ -8,6 +8,7 @@ every consumer drops.
 
 import asyncio
 from contextlib import suppress
+from math import ceil
 from time import monotonic
 
 import structlog
@@ -167,11 +168,12 @@ class Relay:
     async def _some(self, lane: Lane, query: Document) -> tuple[list[Document], bool]:
         """Rows until they hold about `EVENTS_AT_ONCE` messages, and whether there may be more.
 
-        Asked for by their number: of a backlog the server would send what fits into 16 MB, every time.
+        Only what an election cannot undo: it could not be called back. And asked for by their number: of a
+        backlog the server would send what fits into 16 MB, every time.
         """
         limit = self._rows_at_once[lane]
         asked = {"lane": lane, **query}
-        cursor = self._database[outbox.COLLECTION].find(
+        cursor = self._database.majority(outbox.COLLECTION).find(
             asked, sort=[("_id", 1)], limit=limit, batch_size=limit
         )
         rows, events = [], 0
@@ -181,7 +183,7 @@ class Relay:
             if events >= EVENTS_AT_ONCE:
                 break
         if rows:
-            self._rows_at_once[lane] = min(EVENTS_AT_ONCE, -(-EVENTS_AT_ONCE * len(rows) // events))
+            self._rows_at_once[lane] = min(EVENTS_AT_ONCE, ceil(EVENTS_AT_ONCE * len(rows) / events))
         return rows, events >= EVENTS_AT_ONCE or len(rows) == limit
 
     async def _publish(self, lane: Lane, rows: list[Document]) -> None:

@@ -36,6 +36,10 @@ class NotFound(LookupError):
         self.collection, self.id = collection, id
 
 
+class NotLoaded(LookupError):
+    """A decision asks for a document that nobody looked for: a fault in what was loaded before it."""
+
+
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -105,6 +109,12 @@ class Documents(Generic[M]):
     def get(self, id: str) -> M | None:
         held = self._held.get(id)
         return held.state if held else None
+
+    def get_loaded(self, id: str) -> M | None:
+        """As `get`, where "there is none" decides something. Raises `NotLoaded` if nobody looked."""
+        if id not in self._asked and id not in self._held:
+            raise NotLoaded(self._collection)
+        return self.get(id)
 
     def __getitem__(self, id: str) -> M:
         held = self._held.get(id)

@@ -83,6 +83,9 @@ async def test_a_heartbeat_follows_a_synthetic_crisis_that_was_paged_and_ended(w
     assert len(watched.receiver.bodies) >= 2
     crises = [a for a in await watched.kith.alerts(kind="crisis") if a["clinic_id"] == CLINIC]
     assert len([crisis for crisis in crises if crisis["state"] == "resolved"]) >= 2
+    referrals = (await watched.kith.desks.get("intake", "/referrals"))["items"]
+    states = {referral["state"] for referral in referrals if referral["clinic_id"] == CLINIC}
+    assert states == {"declined"}, "no referral of the watchdog waits for anybody"
     told = [
         delivery["contact_id"]
         for crisis in crises

@@ -9,6 +9,7 @@ import pytest
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD, Batch
 from shared.messaging.consumption import Consumption
+from shared.messaging.envelope import unseal
 from shared.messaging.inbox import Inbox
 from shared.messaging.work import Conflict
 from shared.mongo import FEW, MongoDatabase, PyMongoError, is_duplicate_key
@@ -280,6 +281,35 @@ async def test_a_record_that_cannot_be_read_is_set_aside_and_the_next_goes_on(
     kept = await database[dead_letters.COLLECTION].find_one({})
     assert kept["value"] == bad.value
     assert [tuple(h) for h in kept["headers"]] == list(bad.headers)
+
+
+async def test_a_record_that_every_replica_finds_unreadable_is_announced_once(
+    database: MongoDatabase,
+) -> None:
+    """Told twice at different moments it would be the same id with other content: a forgery, it seems."""
+    bad = delivered(message("r1", 1), value=b"{not json")
+    await asyncio.gather(*(counting(database).take([bad]) for _ in range(3)))
+    await counting(database).take([bad])
+    assert len([event async for row in database[outbox.COLLECTION].find() for event in row["events"]]) == 1
+
+
+async def test_what_another_replica_processed_while_this_one_failed_with_it_is_not_set_aside(
+    database: MongoDatabase,
+) -> None:
+    elsewhere = counting(database)
+    arrived = delivered(message("r1", 1))
+
+    def overtaken(fact: object, work: object) -> None:
+        raise RuntimeError
+
+    failing = counting(database, overtaken)
+    batch = Batch(failing.group, "epoch", alone=True)
+    await batch.inbox.load([unseal(arrived)])
+    await elsewhere.take([arrived])
+    await batch.process([arrived])
+    assert batch.outcome == "duplicate"
+    assert await reasons(database) == []
+    assert await amounts(database) == {"r1": [1]}
 
 
 @pytest.mark.parametrize(

@@ -6,22 +6,26 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError
+from aiokafka.producer import message_accumulator
+from aiokafka.producer import producer as producing
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 from cloudevents.core.bindings.kafka import KafkaMessage, from_kafka_event
 from cloudevents.core.formats.json import JSONFormat
 
 from deploy.embedded.broker import delete_topics
 from shared import precedence
-from shared.messaging import lease, messaging, outbox, relay
+from shared.messaging import consumer, lease, messaging, outbox, relay
 from shared.messaging.consumer import Consumer, Subscription
 from shared.messaging.consumption import Consumption
 from shared.messaging.envelope import Record
 from shared.messaging.messaging import Messaging
+from shared.messaging.publishing import partition_of
 from shared.messaging.reactions import Reactions
 from shared.messaging.relay import Relay
-from shared.messaging.topics import Lane
+from shared.messaging.topics import Lane, topic
 from shared.mongo import Document, MongoDatabase
 from shared.settings import Settings
 from tests.support.eventually import eventually
@@ -35,7 +39,7 @@ from tests.support.letters import (
     reasons,
     when_intake_completed_count_it,
 )
-from tests.support.servers import AnyBroker, MakeBroker, kafka_settings
+from tests.support.servers import AnyBroker, MakeBroker, in_containers, kafka_settings
 
 
 def settings(kafka: str, instance: str) -> Settings:
@@ -190,6 +194,67 @@ async def _rests(relaying: Messaging) -> bool:
 
 async def _equal(database: MongoDatabase, expected: dict[str, list[int]]) -> bool:
     return await amounts(database) == expected
+
+
+async def test_a_consumer_whose_task_was_lost_is_noticed_and_begins_anew(
+    sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Heartbeats go on without it, so that nobody else gets its partitions."""
+    monkeypatch.setattr(consumer, "SILENT_SECONDS", 2.0)
+    async with sending(sender, broker.address), receiving(receiver, broker.address) as reading:
+        await announce(sender, ["r1"])
+        await eventually(lambda: _equal(receiver, {"r1": [1]}), within=30)
+        for task in reading.consumers[0]._subscriber.tasks:
+            task.cancel()
+        await announce(sender, ["r1", "r2"])
+        await eventually(lambda: _equal(receiver, {"r1": [1, 1], "r2": [1]}), within=30)
+
+
+async def test_a_record_that_kafka_s_client_cannot_read_stops_its_partition_alone(
+    sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aiokafka raises, has moved on in other partitions by then, and forgets what it had read of them."""
+    names = [f"r{number}" for number in range(60)]
+    stands = _partition("r0")
+    async with sending(sender, broker.address):
+        await announce(sender, names, count=2)
+        await eventually(lambda: _nothing_pending(sender), within=30)
+        await _send_with_a_name_that_is_no_text(broker.address, stands, monkeypatch)
+        await announce(sender, names, count=1)
+        await eventually(lambda: _nothing_pending(sender), within=30)
+        others = [name for name in names if _partition(name) != stands]
+        assert 0 < len(others) < len(names)
+        async with receiving(receiver, broker.address) as reading:
+            await eventually(lambda: _have(receiver, others, [1, 2, 1]), within=30)
+            await announce(sender, others)
+            await eventually(lambda: _have(receiver, others, [1, 2, 1, 1]), within=30)
+            assert await reading.consumers[0].behind() > 0
+
+
+def _partition(name: str) -> int:
+    return partition_of(f"pat-{name}", topic("intake.referrals").partitions_on(embedded=not in_containers()))
+
+
+async def _have(database: MongoDatabase, names: Sequence[str], expected: list[int]) -> bool:
+    found = await amounts(database)
+    return all(found.get(name) == expected for name in names)
+
+
+async def _send_with_a_name_that_is_no_text(
+    address: str, partition: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class NoText(str):
+        def encode(self, *_: object, **__: object) -> bytes:
+            return b"\xff\xfe"
+
+    with monkeypatch.context() as patched:
+        for module in (message_accumulator, producing):
+            patched.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+        producer = AIOKafkaProducer(bootstrap_servers=address)
+        await producer.start()
+        headers = [(NoText("x"), b"")]
+        await producer.send_and_wait("intake.referrals", b"", key=b"k", partition=partition, headers=headers)
+        await producer.stop()
 
 
 async def test_a_consumer_that_hangs_on_its_way_into_its_group_begins_anew(
