@@ -14,11 +14,17 @@ MAX_DEPTH = 12
 PHQ9_ITEMS = 9
 NOT_ANSWERED = (None, "refused", "dont_know")
 
+SUICIDALITY = "suicid"
+"""In a condition of somebody's history: "acutely_suicidal", "Acutely suicidal", "suicidality"."""
+
 # Possessive, for what is no JSON may be 256 KiB of spaces.
 _CRISIS = re.compile(rb'"crisis"\s*+:\s*+(?!false|"no")')
 _ITEM9 = re.compile(rb'"item_?9"\s*+:\s*+"?[1-9]')
 _CSSRS = re.compile(rb'"q[1-6](?:_recent)?"\s*+:\s*+(?!false|null|"no")')
 _PHQ9 = re.compile(rb'"phq9"\s*+:\s*+(?!null)([^\]]*)')
+_CONDITIONS = re.compile(
+    rb'"conditions"\s*+:[^\]}]{0,500}?suicid[a-z]*+"?+\s*+(?!:\s*+(?:false|null|"no"))', re.IGNORECASE
+)
 _PLAINLY_NOT = (b"0", b"null", b'"refused"', b'"dont_know"')
 
 
@@ -92,7 +98,7 @@ def _item9_in(items: object) -> Item9:
 
 def may_speak_of_danger(raw: bytes) -> bool:
     """Of a body that is no JSON at all: whether a sign of danger stands there that is not plainly denied."""
-    signs = (_CRISIS, _ITEM9, _CSSRS)
+    signs = (_CRISIS, _ITEM9, _CSSRS, _CONDITIONS)
     return any(sign.search(raw) for sign in signs) or any(map(_item9_is_open, _PHQ9.finditer(raw)))
 
 

@@ -121,7 +121,7 @@ def _add_decisions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk) -
         """Enrol with a variant and its N, or decline with a reason; refusals name theirs."""
         return await commands.run(
             call,
-            lambda work: work.referrals.load([referral_id]),
+            lambda work: work.load_with_others(referral_id),
             lambda work: handlers.decide(work, desk, call, referral_id, form),
         )
 

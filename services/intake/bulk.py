@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from services.intake.clinics import Clinics
 from services.intake.domain.salvage import evidence_in_document
 from services.intake.forms import ImportRow
-from services.intake.handlers import UNKNOWN, Desk, Filing, filing, take
+from services.intake.handlers import PERSON_DIFFERS, UNKNOWN, Desk, Filing, filing, take
 from services.intake.importing import error_codes, unreadable
 from services.intake.set_aside import RefusedForm, keep_aside
 from services.intake.store import IntakeWork
@@ -119,8 +119,12 @@ def _import(work: IntakeWork, desk: Desk, caller: Caller, entry: Entry) -> RowRe
 
 
 def _refused(work: IntakeWork, desk: Desk, entry: Entry, codes: tuple[str, ...]) -> RowResult:
-    """A row that changes nothing, except that its crisis evidence is kept aside and a human alerted."""
-    known = work.referrals.get(entry.filing.referral_id) if entry.filing else None
+    """A row that changes nothing, except that its crisis evidence is kept aside and a human alerted.
+
+    Of a row about somebody else than its referral nobody knows whom it means: whoever sent it is asked.
+    """
+    about_it = entry.filing is not None and PERSON_DIFFERS not in codes
+    known = work.referrals.get(entry.filing.referral_id) if entry.filing and about_it else None
     flagged = keep_aside(work, desk, entry.refused, known)
     return RowResult(row=entry.number, outcome="error", codes=codes, flagged=flagged)
 

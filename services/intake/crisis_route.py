@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -16,15 +16,14 @@ from services.intake.set_aside import RefusedForm, keep_aside
 from services.intake.store import IntakeWork
 from shared.errors import Refused
 from shared.http.caller import ALL_CLINICS, Call, Caller, Role, arrival_of
-from shared.http.commands import Commands, Reply
+from shared.http.commands import ChangedMeanwhile, Commands, Reply
 from shared.http.guard import PreconditionFailed
 from shared.http.hearing import HearingRoute
 from shared.http.problems import Problem
 from shared.http.routes import CRISIS
 from shared.messaging.work import NotFound
 
-Handle = Callable[[Request], Awaitable[Response]]
-REFUSALS = (RequestValidationError, Problem, Refused, NotFound, PreconditionFailed)
+REFUSALS = (RequestValidationError, Problem, Refused, NotFound, PreconditionFailed, ChangedMeanwhile)
 UNHEARD = frozenset({401, 403, 408, 413, 415, 429, 503})
 """Answers to callers who may not speak here, or whose request was not read at all."""
 

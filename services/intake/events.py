@@ -24,7 +24,7 @@ DeclineReason = Literal[
 
 
 class ReferralReceived(Event):
-    """A person was referred. The same referral twice is one referral."""
+    """A clinic received a new referral of a person."""
 
     topic: ClassVar[str] = "intake.referrals"
 
@@ -34,7 +34,7 @@ class ReferralReceived(Event):
 
 
 class ScreeningIncomplete(Event):
-    """Answers are missing; the referral waits for completion and is never treated as a zero."""
+    """A referral waits for screening answers or consent; what is missing never counts as 0."""
 
     topic: ClassVar[str] = "intake.referrals"
 
@@ -43,7 +43,7 @@ class ScreeningIncomplete(Event):
 
 
 class IntakeReviewRequired(Event):
-    """A clinician must decide; never silently enrolled, never silently turned away."""
+    """The rules alone do not enrol the person: a clinician must decide, for the reasons given."""
 
     topic: ClassVar[str] = "intake.referrals"
 
@@ -53,7 +53,7 @@ class IntakeReviewRequired(Event):
 
 
 class IntakeCompleted(Event):
-    """Screening is complete and treatment is indicated: a care plan may start."""
+    """The rules or a clinician enrolled the person for treatment under a variant of IPT."""
 
     topic: ClassVar[str] = "intake.referrals"
 
@@ -72,7 +72,7 @@ class IntakeCompleted(Event):
 
 
 class IntakeDeclined(Event):
-    """A clinician decided against IPT here, with a reason and where the person was pointed to."""
+    """A clinician decided against treatment here, with a reason and perhaps an alternative offered."""
 
     topic: ClassVar[str] = "intake.referrals"
 
@@ -82,7 +82,7 @@ class IntakeDeclined(Event):
 
 
 class CrisisFlagRaised(Event):
-    """Someone may be in danger. Read by alerts in a lane of its own."""
+    """An answer, a statement or a refused form at intake says that someone may be in danger."""
 
     topic: ClassVar[str] = "intake.crisis-flags"
 

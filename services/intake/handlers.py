@@ -33,6 +33,8 @@ from shared.http.problems import FieldProblem, Problem
 
 NAMESPACE = UUID("b1d0a4b2-6d0c-4b0e-9f0e-3a7c5d1f2e60")
 
+PERSON_DIFFERS = "person_differs"
+"""The reason for which a referral is refused that is known, and is about somebody else."""
 
 UNKNOWN = "unknown"
 """The clinic of a form that named none, sent by somebody of all clinics."""
@@ -148,7 +150,7 @@ def _person(work: IntakeWork, known: Referral | None, filing: Filing) -> Person:
     else:
         person = work.people[known.patient_id]
         if number is not None and number != person.external_id and (numbered or person.external_id):
-            raise Refused("person_differs")
+            raise Refused(PERSON_DIFFERS)
     return person.told(identity)
 
 
@@ -210,6 +212,7 @@ def decide(work: IntakeWork, desk: Desk, call: Call, id: str, form: EnrolForm | 
                 desk.rules,
                 by=by,
                 crisis_assessed=form.crisis_assessed,
+                others=work.others_of(known),
             )
         case DeclineForm():
             change = decisions.decline(

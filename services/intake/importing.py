@@ -10,6 +10,7 @@ field of one.
 
 import csv
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -184,7 +185,7 @@ def _history(cells: dict[str, str]) -> Document:
     flags = {name: _truth(cells[name]) for name in HISTORY_FLAGS if name in cells}
     found: Document = {**numbers, **flags}
     if "conditions" in cells:
-        found["conditions"] = cells["conditions"].replace(";", " ").split()
+        found["conditions"] = re.split(r"[\s;,]+", cells["conditions"])
     return found
 
 

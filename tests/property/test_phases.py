@@ -200,7 +200,9 @@ INTAKES = [intake("ref_1"), intake("ref_1"), intake("ref_2"), intake("ref_1")]
 
 
 def a_work() -> CarePlanWork:
-    return CarePlanWork(Mock(), now=NOW)
+    work = CarePlanWork(Mock(), now=NOW)
+    work.crises._asked.add("pat_1")  # as `prefetch` leaves it, where there is nothing yet
+    return work
 
 
 def react(work: CarePlanWork, fact: Any) -> None:

@@ -1,5 +1,6 @@
 """What a clinician decides about a referral: enrol, or decline with a reason."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.intake.domain.crisis import reaches
@@ -20,8 +21,11 @@ def enrol(
     *,
     by: str,
     crisis_assessed: bool,
+    others: Sequence[Referral] = (),
 ) -> Change:
     """A clinician enrols. `crisis_assessed`: they state that the crisis evidence was assessed.
+
+    Evidence of the person's other referrals counts (`others`) until those are decided, as for the rules.
 
     Raises `Refused` with the first guard that does not hold (clinical.md, referred → initial: measures
     complete, no unassessed crisis, variant confirmed).
@@ -31,7 +35,8 @@ def enrol(
         raise Refused("screening_incomplete", missing=list(missing))
     if referral.consent is None or not referral.consent.given:
         raise Refused("consent_missing")
-    _require_crisis_assessed(referral, rules, crisis_assessed)
+    for evidence in (referral, *(other for other in others if not other.is_decided)):
+        _require_crisis_assessed(evidence, rules, crisis_assessed)
     _require_variant_fits(referral, rules, variant, sessions)
     return enrolled(referral, variant, sessions, now, rules, decider=by)
 

@@ -53,8 +53,6 @@ GAD7 = Instrument(
 )
 """Seven items, 0–21, cuts 5 / 10 / 15."""
 
-INSTRUMENTS = {instrument.name: instrument for instrument in (PHQ9, GAD7)}
-
 LOINC_ANSWERS = {0: "LA6568-5", 1: "LA6569-3", 2: "LA6570-1", 3: "LA6571-9"}
 
 NHANES_CODES: dict[str, Literal["refused", "dont_know"] | None] = {"7": "refused", "9": "dont_know", "": None}

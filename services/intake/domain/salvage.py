@@ -4,6 +4,7 @@ Only codes come out of here, never an answer.
 """
 
 from services.intake.domain.crisis import (
+    ACUTELY_SUICIDAL,
     CLEAR,
     Assessment,
     Statement,
@@ -13,7 +14,17 @@ from services.intake.domain.crisis import (
 )
 from services.intake.domain.cssrs import QUESTIONS, Cssrs, YesNo
 from services.intake.domain.screening import Screening
-from shared.salvage import Item9, answers, fields, is_object, item9_of, may_speak_of_danger, parsed
+from shared.salvage import (
+    SUICIDALITY,
+    Item9,
+    answers,
+    fields,
+    is_object,
+    item9_of,
+    may_speak_of_danger,
+    pairs,
+    parsed,
+)
 
 UNASSESSABLE = Assessment(
     severity="moderate", evidence=frozenset({"unassessable"}), signs=frozenset({"unreadable"})
@@ -76,9 +87,17 @@ def _evidence_of(name: str, value: object) -> Assessment:
         case str() if name == UNREADABLE_LINE:
             return evidence_in(str(value).encode())
         case "conditions":
-            return assess_conditions(value if isinstance(value, list | str) else ())
+            return _of_conditions(value)
         case _:
             return CLEAR
+
+
+def _of_conditions(value: object) -> Assessment:
+    """Acute suicidality however it is written: among others in one text, as a label, as a name with a yes."""
+    given = value if isinstance(value, list) and not is_object(value) else [value]
+    named = [name for item in given for name, answer in pairs(item) if yes_or_no(answer) not in (None, "no")]
+    said = [item for item in (*given, *named) if isinstance(item, str) and SUICIDALITY in item.casefold()]
+    return assess_conditions([ACUTELY_SUICIDAL] if said else [])
 
 
 def _of_cssrs(value: object) -> Assessment:

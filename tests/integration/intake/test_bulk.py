@@ -78,10 +78,21 @@ async def test_a_bad_row_that_speaks_of_a_crisis_alerts_once_and_answers_with_th
 
 async def test_a_refused_row_of_a_known_person_flags_that_person(intake: Intake) -> None:
     (created,) = (await sent(intake, row(1)))["results"]
-    body = await sent(intake, row(1, person={"external_id": "P-other"}, crisis=True))
-    assert body["results"][0]["codes"] == ["person_differs"]
+    body = await sent(intake, row(1, clinician_id="cln_nobody", crisis=True))
+    assert body["results"][0]["outcome"] == "error"
     (flag,) = await intake.announced("CrisisFlagRaised")
     assert flag["referral_id"] == created["referral_id"]
+
+
+async def test_a_row_about_somebody_else_than_its_referral_flags_nobody_in_their_place(
+    intake: Intake,
+) -> None:
+    (created,) = (await sent(intake, row(1)))["results"]
+    body = await sent(intake, row(1, person={"external_id": "P-other"}, crisis=True))
+    assert (body["results"][0]["codes"], body["results"][0]["flagged"]) == (["person_differs"], True)
+    (flag,) = await intake.announced("CrisisFlagRaised")
+    assert flag["patient_id"].startswith("unknown-")
+    assert flag["referral_id"] != created["referral_id"]
 
 
 async def test_the_same_referral_and_the_same_person_twice_in_one_request_are_one(intake: Intake) -> None:

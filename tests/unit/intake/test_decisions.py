@@ -96,6 +96,15 @@ def test_an_unassessed_crisis_blocks_both_decisions_until_a_clinician_says_it_wa
     assert isinstance(decline(in_crisis, assessed=True)[0].stage, Declined)
 
 
+def test_the_crisis_of_another_referral_that_is_open_blocks_enrolment_as_well() -> None:
+    flagged = received(Submission(statement="yes"))[0].model_copy(update={"id": "ref_0"})
+    given = {"by": "dr", "others": [flagged]}
+    with pytest.raises(Refused, match="crisis_unassessed"):
+        decisions.enrol(in_review(), "ipt-16", 16, NOW, RULES, crisis_assessed=False, **given)
+    enrolled, _ = decisions.enrol(in_review(), "ipt-16", 16, NOW, RULES, crisis_assessed=True, **given)
+    assert isinstance(enrolled.stage, Completed)
+
+
 def test_bipolar_disorder_is_for_a_clinician_to_weigh_in_adults() -> None:
     referral = received(submission(history=History(conditions=("bipolar",))))[0]
     assert isinstance(enrol(referral)[0].stage, Completed)

@@ -121,7 +121,7 @@ def _history(cells: Cells) -> Document:
     found: Document = {name: _number(cells[name]) for name in ("episodes", "onset_age") if name in cells}
     found |= {name: _truth(cells[name]) for name in HISTORY_FLAGS if name in cells}
     if "conditions" in cells:
-        found["conditions"] = cells["conditions"].replace(";", " ").split()
+        found["conditions"] = re.split(r"[\s;,]+", cells["conditions"])
     return found
 
 
