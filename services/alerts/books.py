@@ -21,6 +21,7 @@ OBLIGATION_COLUMNS: dict[str, Column] = {
     "cancelled": "cancelled",
     "breached": "breached",
 }
+LETTER_COLUMNS: dict[str, Column] = {"open": "breached", "discarded": "cancelled"}
 DELIVERY_COLUMNS: dict[str, Column] = {
     "pending": "open",
     "delivered": "done",
@@ -39,7 +40,7 @@ async def books(database: MongoDatabase) -> list[BookEntry]:
     raised = await outbox.announced(database, AlertRaised)
     return [
         *await _outcomes(database, "crisis_flag", ALERTS, [*flags, _by("state")], ALERT_COLUMNS),
-        BookEntry("crisis_flag", "breached", await _flags_set_aside(database)),
+        *await _flags_set_aside(database),
         BookEntry("alert", "expected", raised[AlertRaised.__name__]),
         *await _outcomes(database, "alert", ALERTS, [_by("state")], ALERT_COLUMNS),
         BookEntry("obligation", "expected", await _decided(database, "oblige", "times")),
@@ -87,21 +88,21 @@ async def _decided(database: MongoDatabase, what: str, counted: str) -> int:
     return int(rows[0]["count"]) if rows else 0
 
 
-async def _flags_set_aside(database: MongoDatabase) -> int:
-    """Flags that were announced and are dead letters here: people were paged by ids instead."""
-    rows = await database.aggregate(
-        dead_letters.COLLECTION,
-        [
-            {
-                "$match": {
-                    "state": "open",
-                    "crisis": True,
-                    "about.type": "CrisisFlagRaised",
-                    "reason": {"$ne": "same_id_other_content"},
-                }
-            },
-            {"$group": {"_id": "$about.id"}},
-            {"$count": "count"},
-        ],
-    )
-    return int(rows[0]["count"]) if rows else 0
+async def _flags_set_aside(database: MongoDatabase) -> list[BookEntry]:
+    """Flags that were announced and are dead letters here: people were paged by ids instead.
+
+    One that an engineer gave up, with a reason, is cancelled.
+    """
+    flags: list[dict[str, Any]] = [
+        {
+            "$match": {
+                "state": {"$in": list(LETTER_COLUMNS)},
+                "crisis": True,
+                "about.type": "CrisisFlagRaised",
+                "reason": {"$ne": "same_id_other_content"},
+            }
+        },
+        {"$group": {"_id": "$about.id", "state": {"$max": "$state"}}},
+        _by("state"),
+    ]
+    return await _outcomes(database, "crisis_flag", dead_letters.COLLECTION, flags, LETTER_COLUMNS)

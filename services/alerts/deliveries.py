@@ -230,7 +230,7 @@ class Deliveries:
         return 1
 
     def _message(self, delivery: Delivery) -> Message:
-        path = f"alerts/{delivery.leads_with}" if len(delivery.alert_ids) == 1 else "inbox"
+        path = f"alerts/{delivery.leads_with}" if len(delivery.alert_ids) == 1 else "alerts/notices"
         return Message(delivery.id, delivery.alert_ids, delivery.severity, f"{self._public_url}/{path}")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from services.alerts.domain import delivery as deliveries
 from services.alerts.domain import digest, escalation, telling
 from services.alerts.domain.alert import Outcome
 from services.alerts.domain.delivery import Delivery
@@ -23,11 +24,17 @@ def conclude(work: AlertsWork, ended: Delivery) -> None:
     work.deliveries.save(ended)
     for alert_id in ended.alert_ids:
         out = telling.notified(work.alerts[alert_id], ended, work.now)
-        if ended.state == "delivered" and ended.lane == "digest":
+        if ended.state == "delivered" and ended.lane == "digest" and _informs(work, ended):
             out = out.then(lambda alert: digest.informed(alert, work.now))
         if ended.state == "failed":
             out = _go_on(work, out, ended)
         work.keep(out)
+
+
+def _informs(work: AlertsWork, ended: Delivery) -> bool:
+    """An inbox wakes nobody: what is put there informs those alone who have no other channel."""
+    contact = work.on_call.contact(ended.contact_id)
+    return ended.channel != "inbox" or contact is None or not deliveries.outward(contact)
 
 
 def _go_on(work: AlertsWork, out: Outcome, given_up: Delivery) -> Outcome:
@@ -36,10 +43,10 @@ def _go_on(work: AlertsWork, out: Outcome, given_up: Delivery) -> Outcome:
         if out.alert.id != given_up.leads_with:
             return out
         return out.then(lambda alert: telling.fell_through(alert, given_up, work.now))
-    if given_up.lane == "digest":
-        return out.then(lambda alert: digest.undelivered(alert, given_up, work.on_call, work.now))
     if _somebody_was_reached(work, given_up):
         return out
+    if given_up.lane == "digest":
+        return out.then(lambda alert: digest.undelivered(alert, work.on_call, work.now))
     return out.then(
         lambda alert: escalation.unreachable(alert, work.on_call, given_up.step, given_up.round, work.now)
     )

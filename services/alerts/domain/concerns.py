@@ -57,7 +57,7 @@ def take(alert: Alert | None, concern: Concern, origin: Origin, on_call: OnCall,
     if alert is not None:
         if any(known.id == evidence.id for known in alert.evidence):
             return Outcome(alert)
-        return joined(alert, evidence, on_call, now)
+        return joined(_placed(alert, origin), evidence, on_call, now)
     opened = Alert(
         id=identify(concern.kind, concern.about, origin.message_id),
         patient_id=origin.patient_id,
@@ -72,6 +72,13 @@ def take(alert: Alert | None, concern: Concern, origin: Origin, on_call: OnCall,
         raised_at=now,
     )
     return raised(with_evidence(opened, evidence), on_call, now)
+
+
+def _placed(alert: Alert, origin: Origin) -> Alert:
+    """With whose plan and whose person it is, where the facts before did not say."""
+    told = {"plan_id": origin.plan_id, "clinician_id": origin.clinician_id}
+    news = {name: id for name, id in told.items() if id is not None and getattr(alert, name) is None}
+    return alert.model_copy(update=news)
 
 
 def plan(plan_id: str) -> str:

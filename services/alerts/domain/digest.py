@@ -5,7 +5,6 @@ from datetime import datetime
 
 from services.alerts.domain import delivery as deliveries
 from services.alerts.domain.alert import Alert, Ending, Outcome, heading
-from services.alerts.domain.delivery import Delivery
 from services.alerts.domain.policy import Contact
 from services.alerts.domain.roster import OnCall
 from services.alerts.domain.telling import drafting
@@ -77,8 +76,8 @@ def informed(alert: Alert, now: datetime) -> Outcome:
     return Outcome(done.decided(now, "end", "informed"), (event,))
 
 
-def undelivered(alert: Alert, given_up: Delivery, on_call: OnCall, now: datetime) -> Outcome:
-    """Nobody could be told: an informational alert comes back in the next digest, it is not dropped."""
-    if not (alert.live and alert.informational) or alert.step_due is not None or given_up.remaining:
+def undelivered(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
+    """Nobody could be told: what nobody has in hand comes back in the next digest, it is not dropped."""
+    if alert.state != "open" or alert.lane != "digest":
         return Outcome(alert)
     return queued(alert, on_call, now)

@@ -35,15 +35,18 @@ def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
     """New evidence joins an open alert: it may raise the severity, and never lowers it.
 
     clinical.md, Crisis: one crisis episode per patient at a time; new evidence joins it, raises severity
-    and pages again. Other kinds are told again when the severity rises, or where somebody has taken what was
-    known before.
+    and pages again. Other kinds are told again when the severity rises, where somebody has taken what was
+    known before, or, in a digest, for another reason than those told of already.
     """
     previous = alert.severity
+    another_reason = all(known.reason != evidence.reason for known in alert.evidence)
     alert = with_evidence(alert, evidence)
     if rank(evidence.severity) > rank(previous):
         out = _severity_raised(alert, evidence, on_call, now)
     elif alert.kind == "crisis" or _is_taken(alert):
         out = _again(alert, evidence, on_call, now)
+    elif alert.lane == "digest" and another_reason:
+        out = digest.queued(_untaken(alert), on_call, now)
     else:
         out = Outcome(alert.decided(now, "skip", "joined_open_alert"))
     told = AlertJoined(

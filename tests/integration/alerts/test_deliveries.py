@@ -363,6 +363,22 @@ async def test_what_only_informs_reaches_every_reader_of_its_digest(make_alerts:
     assert len(far_end.bodies) == 1
 
 
+async def test_where_nobody_was_reached_outwardly_what_only_informs_comes_back_in_the_next_digest(
+    make_alerts: MakeAlerts,
+) -> None:
+    """The inbox is our own: it never fails, and wakes nobody."""
+    async with hook(500, 500, 500, 500) as far_end:
+        alerts: Alerts = await make_alerts([person("one", "coordinator", webhook=far_end.url)])
+        await alerts.take(alerts.record(termination("1", clinician_id="sub_one"), "pln_1"))
+        await alerts.later(hours=6)
+        for seconds in (2, 5, 10):
+            await alerts.later(seconds=seconds)
+        assert (await alerts.alert())["state"] == "open"
+        await alerts.later(hours=18)
+    assert len(far_end.bodies) == 5
+    assert (await alerts.alert())["state"] == "informed"
+
+
 async def test_routine_alerts_come_as_one_digest_per_contact(make_alerts: MakeAlerts) -> None:
     async with hook() as far_end:
         alerts: Alerts = await make_alerts([person("one", "coordinator", webhook=far_end.url)])
@@ -375,7 +391,7 @@ async def test_routine_alerts_come_as_one_digest_per_contact(make_alerts: MakeAl
     (body,) = far_end.bodies
     said = orjson.loads(body)
     assert len(said["alert_ids"]) == 3
-    assert (said["severity"], said["link"]) == ("routine", "https://kith.example/inbox")
+    assert (said["severity"], said["link"]) == ("routine", "https://kith.example/alerts/notices")
     assert {row["state"] for row in await alerts.stored("alerts")} == {"informed"}
     books = await alerts.books()
     assert books["notification"] == {"expected": 2, "open": 0, "done": 2, "cancelled": 0, "breached": 0}

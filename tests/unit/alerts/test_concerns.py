@@ -102,8 +102,27 @@ def test_an_informational_alert_is_done_once_told_and_not_before() -> None:
 
 def test_an_informational_alert_nobody_could_be_told_of_comes_back_in_the_next_digest() -> None:
     (out,) = digest.when_due([transition()], DESK, MORNING)
-    back = digest.undelivered(out.alert, out.deliveries[0], DESK, MORNING + minutes(1))
+    back = digest.undelivered(out.alert, DESK, MORNING + minutes(1))
     assert back.alert.next_due == datetime(2026, 3, 3, 21, 0, tzinfo=UTC)
+
+
+def test_another_reason_brings_a_routine_alert_back_in_the_next_digest_and_to_whose_it_now_is() -> None:
+    """A screening that was incomplete, mentioned, taken in hand, then complete and severe."""
+    about = concerns.referral("ref_1")
+    nobody_s = Origin("msg_1", PATIENT, CLINIC)
+    incomplete = Concern("intake_review", "routine", "screening_incomplete", about)
+    waiting = concerns.take(None, incomplete, nobody_s, DESK, NIGHT).alert
+    (mentioned,) = digest.when_due([waiting], DESK, MORNING)
+    taken = acknowledge(mentioned.alert, "cln_r05", DESK, MORNING + minutes(5)).alert
+    review = Concern("intake_review", "routine", "intake_review_required", about)
+    later = MORNING + minutes(60)
+    needed = concerns.take(
+        taken, review, Origin("msg_2", PATIENT, CLINIC, None, "cln_r05"), DESK, later
+    ).alert
+    assert (needed.state, needed.clinician_id) == ("open", "cln_r05")
+    assert needed.next_due == datetime(2026, 3, 3, 21, 0, tzinfo=UTC), "16:00 of the same day"
+    again = concerns.take(needed, review, Origin("msg_3", PATIENT, CLINIC), DESK, later + minutes(1)).alert
+    assert again.decisions[-1].reason == "joined_open_alert"
 
 
 def test_a_routine_alert_that_waits_for_somebody_is_mentioned_again() -> None:
