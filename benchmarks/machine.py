@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 TICKS = os.sysconf("SC_CLK_TCK")
-MEGABYTE = 1024 * 1024
 
 
 def cpu_seconds(pid: int) -> float:

@@ -2,7 +2,7 @@
 
 import json
 from importlib import import_module
-from inspect import getdoc, getmembers, isclass
+from inspect import getmembers, isclass
 from typing import Any
 
 from deploy.contracts.examples import examples
@@ -13,6 +13,10 @@ from shared.messaging.reactions import Reactions
 from shared.messaging.topics import topics
 
 SERVICES = ("intake", "care_plan", "scheduler", "alerts", "dashboard")
+
+
+class Undescribed(LookupError):
+    """An event whose class does not say what happened."""
 
 
 def announced(service: str) -> list[type[Event]]:
@@ -55,6 +59,16 @@ def _json(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def says(event: type[Event]) -> str:
+    """What the event's own docstring says happened; a base class's is not about it. Raises `Undescribed`."""
+    described: str | None = event.__dict__["__doc__"]
+    if not described:
+        raise Undescribed(
+            f"{event.__module__}.{event.__name__} has no docstring: say in one sentence what happened"
+        )
+    return " ".join(described.split())
+
+
 def table() -> str:
     """The events, who announces and who reacts, as one page with a picture."""
     reads: dict[tuple[str, str], list[str]] = {}
@@ -77,8 +91,7 @@ def table() -> str:
         lines += ["| event | what it says | who reacts |", "| --- | --- | --- |"]
         for event in announced(topic.producer):
             if event.topic == topic.name:
-                says = (getdoc(event) or "").split("\n")[0]
                 who = "<br/>".join(reads.get((topic.name, event.__name__), ["–"]))
-                lines.append(f"| `{event.__name__}` | {says} | {who} |")
+                lines.append(f"| `{event.__name__}` | {says(event)} | {who} |")
         lines.append("")
     return "\n".join(lines)

@@ -9,9 +9,6 @@ from deploy.demo.life import Life
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 """A Monday, 07:00 in New York."""
 
-WEEKS = 34
-"""Sixteen sessions with room for misses and holds, and three months of maintenance."""
-
 REFERRAL_HOURS = (14, 15, 16, 18, 19)
 """UTC: when people are referred on a day."""
 

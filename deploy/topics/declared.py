@@ -1,6 +1,5 @@
 """How the declared topics look on a cluster: partitions, copies, how long what is in them is kept."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -41,7 +40,3 @@ def shape(topic: Topic, replication: int, min_insync: int) -> Shape:
         "unclean.leader.election.enable": "false",
     }
     return Shape(topic.name, topic.partitions_on(embedded=False), replication, configs)
-
-
-def config_names(wanted: Iterable[Shape]) -> set[str]:
-    return {name for topic in wanted for name in topic.configs}

@@ -48,6 +48,8 @@ class AlertEvent(Event):
 
 
 class AlertRaised(AlertEvent):
+    """An alert was opened: a human has to act on something, or to be told of it."""
+
     reason: str
     """The named reason of the decision to alert."""
     raised_at: datetime
@@ -55,7 +57,7 @@ class AlertRaised(AlertEvent):
 
 
 class AlertJoined(AlertEvent):
-    """New evidence joined an open crisis; it may raise the severity, never lower it."""
+    """New evidence joined a live alert; it may raise the severity, never lower it."""
 
     reason: str
     previous_severity: Severity
@@ -65,7 +67,7 @@ class AlertJoined(AlertEvent):
 
 
 class AlertNotified(AlertEvent):
-    """One delivery ended: it reached a channel's far end, or was given up and fell through."""
+    """One delivery ended: it reached a channel's far end, was given up, or was needed no more."""
 
     delivery_id: str
     step: int
@@ -78,6 +80,8 @@ class AlertNotified(AlertEvent):
 
 
 class AlertEscalated(AlertEvent):
+    """The alert went to a step of the on-call ladder, or past an empty one, for the reason given."""
+
     step: int
     role: str
     """The roles of the step, joined by `+`."""
@@ -97,6 +101,8 @@ class AlertEscalated(AlertEvent):
 
 
 class AlertAcknowledged(AlertEvent):
+    """Somebody took the alert, in time or late."""
+
     by: str
     acknowledged_at: datetime
     lease_until: datetime | None
@@ -104,7 +110,7 @@ class AlertAcknowledged(AlertEvent):
 
 
 class AlertHandedOver(AlertEvent):
-    """Somebody else is asked to take it; until they do, it escalates again at `answer_by`."""
+    """Somebody else was asked to take the alert; unless they do by `answer_by`, people are paged again."""
 
     by: str
     contact_id: str
@@ -113,12 +119,14 @@ class AlertHandedOver(AlertEvent):
 
 
 class AlertAssessed(AlertEvent):
+    """Somebody assessed what the alert is about, for the first time or again."""
+
     by: str
     assessed_at: datetime
 
 
 class AlertResolved(AlertEvent):
-    """It ended: by a human with a disposition, or by rule because the fact behind it was settled."""
+    """The alert ended: by a human with a disposition, or by rule once people know of it or it became moot."""
 
     by: str
     """A human's subject, or `rule`."""

@@ -20,6 +20,8 @@ class CarePlanEvent(Event):
 
 
 class CarePlanStarted(CarePlanEvent):
+    """A course of treatment began, after a completed intake or a confirmed relapse."""
+
     referral_id: str
     episode: int
     protocol_version: str
@@ -32,6 +34,8 @@ class CarePlanStarted(CarePlanEvent):
 
 
 class PhaseEntered(CarePlanEvent):
+    """The plan left one phase of treatment and entered another."""
+
     phase: PhaseName
     previous: PhaseName
     attended: int
@@ -39,7 +43,7 @@ class PhaseEntered(CarePlanEvent):
 
 
 class PhaseOverdue(CarePlanEvent):
-    """The phase's maximum of sessions is reached and its work is not done; nothing advances by itself."""
+    """A phase has used up its sessions and its work is not done; nothing advances by itself."""
 
     phase: PhaseName
     attended: int
@@ -47,10 +51,14 @@ class PhaseOverdue(CarePlanEvent):
 
 
 class FocusSelected(CarePlanEvent):
+    """The problem areas that treatment works on were chosen, for the first time or others instead."""
+
     problem_areas: tuple[ProblemArea, ...]
 
 
 class ContractRevised(CarePlanEvent):
+    """Another number of sessions was agreed, and the phases got their lengths from it."""
+
     sessions: int
     previous_sessions: int
     initial_sessions: int
@@ -61,6 +69,8 @@ class ContractRevised(CarePlanEvent):
 
 
 class SessionAttended(CarePlanEvent):
+    """The person came to a session, which counts towards their contract."""
+
     appointment_id: str
     attended: int
     """Sessions attended so far, this one included; in maintenance: of the maintenance contract."""
@@ -72,7 +82,7 @@ class SessionAttended(CarePlanEvent):
 
 
 class SessionMissed(CarePlanEvent):
-    """The person did not come."""
+    """The person did not come to a session."""
 
     appointment_id: str
     phase: PhaseName
@@ -84,6 +94,8 @@ class SessionMissed(CarePlanEvent):
 
 
 class SessionCancelled(CarePlanEvent):
+    """A session was recorded as called off by the person, the clinician or the clinic."""
+
     appointment_id: str
     phase: PhaseName
     cancelled_by: Literal["patient", "clinician", "clinic"]
@@ -93,6 +105,8 @@ class SessionCancelled(CarePlanEvent):
 
 
 class MeasureRecorded(CarePlanEvent):
+    """Answers to a PHQ-9 or GAD-7 were recorded, with a total only if no item is missing."""
+
     instrument: Literal["phq9", "gad7"]
     total: int | None
     """None when an item is missing: a partial sum is never a score."""
@@ -105,21 +119,21 @@ class MeasureRecorded(CarePlanEvent):
 
 
 class ResponseReached(CarePlanEvent):
-    """At least half of the baseline gone (baseline ≥ 10)."""
+    """The person has responded to treatment: half or more of a PHQ-9 baseline of at least 10 is gone."""
 
     baseline: int
     total: int
 
 
 class RemissionReached(CarePlanEvent):
-    """PHQ-9 below 5."""
+    """The person came into remission: their PHQ-9 total is below 5."""
 
     baseline: int
     total: int
 
 
 class NotImproving(CarePlanEvent):
-    """No response by week 8: a case review is asked for in weeks 8 to 12."""
+    """At the review in week 8 the last complete PHQ-9, if any, did not show that treatment works."""
 
     week: int
     baseline: int | None
@@ -127,49 +141,59 @@ class NotImproving(CarePlanEvent):
 
 
 class DeteriorationDetected(CarePlanEvent):
+    """The person got worse: their PHQ-9 total is 5 or more over the baseline."""
+
     baseline: int
     total: int
     rise: int
 
 
 class RelapseSignalled(CarePlanEvent):
-    """In maintenance, PHQ-9 ≥ 10 or ≥ 5 over the end-of-acute score; a clinician decides."""
+    """In maintenance, PHQ-9 is ≥ 10 or ≥ 5 over the end-of-acute score; a clinician decides."""
 
     end_of_acute: int | None
     total: int
 
 
 class MaintenanceContracted(CarePlanEvent):
+    """Maintenance was agreed, or agreed anew at a review: how often, from when, until which review."""
+
     frequency: Frequency
     first_on_or_after: date
     review_on: date
 
 
 class MaintenanceDiscussed(CarePlanEvent):
-    """Ended, and maintenance was offered: indicated or not, wanted or not."""
+    """Acute treatment ended, so maintenance is up for discussion, with what indicates it, if anything."""
 
     indicated: bool
     indications: tuple[str, ...]
 
 
 class CarePlanHeld(CarePlanEvent):
+    """The course was put on hold, with a reason and a day to look at it again."""
+
     reason: str
     review_on: date
     held_at: datetime
 
 
 class CarePlanResumed(CarePlanEvent):
+    """The hold was lifted and the course goes on where it stood."""
+
     resumed_at: datetime
 
 
 class CarePlanClosed(CarePlanEvent):
+    """The plan was closed for good, with an outcome and a reason."""
+
     outcome: Literal["completed", "withdrawn", "transferred", "not_started", "relapsed"]
     reason: str
     closed_at: datetime
 
 
 class CrisisFlagRaised(Event):
-    """Someone may be in danger. Read by alerts in a lane of its own."""
+    """Answers given in treatment, or a carer outright, say that someone may be in danger."""
 
     topic: ClassVar[str] = "care-plan.crisis-flags"
 

@@ -46,6 +46,8 @@ class ScheduleEvent(Event):
 
 
 class SessionScheduled(ScheduleEvent):
+    """A session of the acute course or of maintenance was booked, at the clinic's wall-clock time."""
+
     topic: ClassVar[str] = "scheduler.appointments"
 
     appointment_id: str
@@ -61,6 +63,8 @@ class SessionScheduled(ScheduleEvent):
 
 
 class SessionMoved(ScheduleEvent):
+    """A booked session got another start, or its clinic another time zone, for the reason given."""
+
     topic: ClassVar[str] = "scheduler.appointments"
 
     appointment_id: str
@@ -74,6 +78,8 @@ class SessionMoved(ScheduleEvent):
 
 
 class AppointmentCancelled(ScheduleEvent):
+    """A booked session was taken off the calendar, for the reason given."""
+
     topic: ClassVar[str] = "scheduler.appointments"
 
     appointment_id: str
@@ -105,23 +111,23 @@ class AppointmentDueEvent(DueEvent):
 
 
 class WeeklySessionDue(AppointmentDueEvent):
-    """Today's session, announced in the morning of its day."""
+    """A session of the acute course is due today."""
 
 
 class SessionReminderDue(AppointmentDueEvent):
-    """The person should be reminded of tomorrow's session."""
+    """A session is due tomorrow, and the person should be reminded of it."""
 
 
 class MaintenanceSessionDue(AppointmentDueEvent):
-    """Today's maintenance session."""
+    """A session of maintenance is due today."""
 
 
 class SessionOverdue(AppointmentDueEvent):
-    """The session's time is past and nobody recorded what happened: breached, and announced."""
+    """By the next clinic day nobody had recorded what became of a session."""
 
 
 class TerminationPhaseDue(DueEvent):
-    """One session before the termination phase starts: time to raise it."""
+    """At most one session is left before the termination phase: the ending is to be raised now."""
 
     attended: int
     sessions: int
@@ -132,23 +138,25 @@ class TerminationPhaseDue(DueEvent):
 
 
 class CaseReviewDue(DueEvent):
-    """Week 8: has the treatment been answered?"""
+    """Eight weeks after the start of treatment it is time to ask whether it works."""
 
     week: int
 
 
 class MaintenanceReviewDue(DueEvent):
+    """The day has come to review the maintenance contract."""
+
     review_on: date
 
 
 class HoldReviewDue(DueEvent):
-    """The hold's review date has come."""
+    """The day has come to look at the hold again."""
 
     review_on: date
 
 
 class AnnouncementSkipped(DueEvent):
-    """An announcement that was not made, and why: a skip is itself an event."""
+    """The moment of an announcement came, and it was not made, for the reason given."""
 
     skipped: str
     """The type of the event that was not announced."""

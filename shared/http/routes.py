@@ -10,7 +10,6 @@ from fastapi.routing import RouteContext, iter_route_contexts
 from shared.http.hearing import HearingRoute
 
 JSON = "application/json"
-NDJSON = "application/x-ndjson"
 OPEN_PATHS = frozenset(
     {"/health/live", "/health/ready", "/health/serving", "/metrics", "/openapi.json", "/asyncapi.json"}
 )

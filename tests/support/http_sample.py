@@ -17,7 +17,6 @@ from shared.http.caller import Call
 from shared.http.guard import call_for, if_match
 from shared.http.models import AwareDatetime, OpaqueId, Strict
 from shared.http.paging import Cursor, Page, PageLimit, decode_cursor, encode_cursor
-from shared.messaging.work import Conflict, NotFound
 
 KEY = new_development_key()
 HERE = "clinic-here"
@@ -139,9 +138,4 @@ def client(app: FastAPI, headers: dict[str, str] | None = None) -> httpx2.AsyncC
     return httpx2.AsyncClient(transport=transport, base_url="http://sample", headers=headers)
 
 
-FAILURES: dict[str, Exception] = {
-    "conflict": Conflict("entries"),
-    "absent": NotFound("entries", "secret-id"),
-    "unexpected": RuntimeError("Jane Roe, 555 0100"),
-}
 ENTRY: dict[str, Any] = {"id": "e1", "score": 2, "at": "2026-03-02T15:00:00+01:00"}

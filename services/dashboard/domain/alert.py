@@ -6,7 +6,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 State = Literal["open", "acknowledged", "assessed", "resolved"]
-PATHS: dict[State, int] = {"open": 0, "acknowledged": 1, "assessed": 2, "resolved": 3}
 
 
 class Told(BaseModel):

@@ -92,13 +92,6 @@ class _Answer:
         await self._send(message)
 
 
-def _why(scope: Scope) -> str:
-    """Why somebody stands before the sign-in, as the page says it."""
-    if scope["path"] == "/sign-out":
-        return "out"
-    return "unsent" if scope["method"] in UNSAFE else "ended"
-
-
 def _place(scope: Scope) -> str:
     """The page to come back to: what was asked for, or for a form the page it stood on."""
     if scope["method"] == "GET":
