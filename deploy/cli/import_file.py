@@ -74,9 +74,13 @@ def _own_clinic(target: Deployment) -> str | None:
 
 
 def _require_writable(report: Path) -> None:
-    """Before anything is sent: what went wrong must have a place to stand."""
+    """Before anything is sent: what went wrong must have a place to stand, not in place of another file."""
+    from deploy.cli.importing.report import is_report
+
     draft = report.with_name(report.name + ".draft")
     try:
+        if report.exists() and not is_report(report):
+            fail(f"--report {report}: is there, and is no report of ours", code=NOTHING_SENT)
         draft.touch()
         draft.unlink()
     except OSError as error:
@@ -148,7 +152,7 @@ def _tell(source: "Source", tally: "Tally", report: Path, clinic: str | None) ->
         out.print(f"  {name:<20}{count:>9,}")
     if tally.crisis_support:
         out.print(tally.crisis_support, style="bold", markup=False, soft_wrap=True)
-    if tally.errors or report.exists():
+    if tally.errors or (tally.sent and report.exists()):
         write(report, tally.errors, source.format)
     if tally.errors:
         out.print(f"What to mend: {report}", markup=False, soft_wrap=True)

@@ -106,6 +106,8 @@ class Plan:
         if service == PAGE:
             settings |= {f"{name}_url": self.url(name) for name in SERVICES}
             settings["development_key"] = str(self.signing_key)
+        if service == "alerts" and PAGE in self.ports.services:
+            settings["public_url"] = self.url(PAGE)
         if self.clock_file is not None:
             settings["clock_file"] = str(self.clock_file)
         settings |= self.chosen.get("*", {}) | self.chosen.get(service, {})

@@ -12,7 +12,7 @@ from shared.settings import Settings
 
 class AlertsSettings(Settings):
     on_call_file: Path = Path("deploy/config/on_call.json")
-    public_url: str = "http://127.0.0.1:8000"
+    public_url: str = "http://127.0.0.1:8100"
     """Where people log in: links in notifications start with it."""
 
     smtp_host: str = ""

@@ -48,6 +48,12 @@ ADVICE = {
 """By code, or by what stands after the field."""
 
 
+def is_report(path: Path) -> bool:
+    """Whether this is a report of an earlier run, which another may replace. Raises `OSError`."""
+    with path.open("rb") as file:
+        return file.readline().strip() in (b"", ",".join(HEADER).encode())
+
+
 def write(path: Path, errors: Mapping[int, tuple[str, ...]], format: Format) -> None:
     """The whole report at once, in place of an earlier one."""
     draft = path.with_name(path.name + ".draft")

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.dashboard.pages.desk import Anybody, Desk
+from services.dashboard.web.gate import SIGN_OUT
 from services.dashboard.web.viewer import CARING, forget, keep
 from shared.auth import InvalidToken, KeysUnavailable, Verifier, mint
 from shared.http.caller import Role
@@ -63,7 +64,7 @@ def router(desk: Desk) -> APIRouter:
         keep(answer, token, idle_minutes=desk.settings.idle_minutes, secure=is_secure(desk))
         return answer
 
-    @api.post("/sign-out", openapi_extra=FORM)
+    @api.post(SIGN_OUT, openapi_extra=FORM)
     async def sign_out(viewer: Anybody) -> Response:
         """Forget the token here; it ends by itself elsewhere."""
         answer = RedirectResponse("/sign-in?reason=out", 303)

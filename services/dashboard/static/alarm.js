@@ -1,15 +1,17 @@
 // Crises in nobody's hands stand above every page; the server draws them. Here new ones are said aloud and, if chosen,
-// heard: once in each tab, and again when one becomes more severe or climbs. What was dismissed stays hidden till then.
+// heard: once in each tab, and again when one becomes more severe or climbs. What was dismissed stays hidden till then,
+// for whoever dismissed it: the next to sign in here has seen none of it.
 
 import { preferences } from "./preferences.js";
 import { chime } from "./sound.js";
 
+const SIGN_IN = document.querySelector("meta[name=csrf-token]")?.content ?? "";
 const heard = remembered("heard");
 const dismissed = remembered("dismissed");
 
 function remembered(name) {
   try {
-    return new Set(JSON.parse(sessionStorage.getItem(`kith.${name}`) ?? "[]"));
+    return new Set(JSON.parse(sessionStorage.getItem(`kith.${name}.${SIGN_IN}`) ?? "[]"));
   } catch {
     return new Set();
   }
@@ -17,7 +19,7 @@ function remembered(name) {
 
 function remember(name, keys) {
   try {
-    sessionStorage.setItem(`kith.${name}`, JSON.stringify([...keys].slice(-500)));
+    sessionStorage.setItem(`kith.${name}.${SIGN_IN}`, JSON.stringify([...keys].slice(-500)));
   } catch {
     // Storage is closed: it holds for this page.
   }

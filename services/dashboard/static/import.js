@@ -145,7 +145,7 @@ const mayPass = (error) => !error.status || error.status === 429 || error.status
 
 function stop(error) {
   if (error.status === 401) return halt("You were signed out. Sign in again in another tab, then resume here.");
-  halt(`${error.message || "Intake refuses this file."} ${run.done ? `The ${run.done} rows before it were taken in.` : "Nothing was imported."}`);
+  halt(`${error.message || "Intake refuses this file."} ${run.done ? `Of the ${run.done} rows before it ${taken()} were taken in.` : "Nothing was imported."}`);
 }
 
 function halt(text) {
@@ -156,12 +156,14 @@ function halt(text) {
   say(text);
 }
 
+const taken = () => run.counts.created + run.counts.updated + run.counts.unchanged;
+
 function finish() {
   by("import-heading").textContent = "Imported";
   by("import-pause").hidden = true;
   show();
-  said("success", `${run.done.toLocaleString("en")} rows were imported`, run.counts.refused ? `To be mended: ${run.counts.refused.toLocaleString("en")}. The report says how.` : "");
-  say(`Imported ${run.done} rows, ${run.counts.refused} to be mended.`);
+  said(taken() ? "success" : "error", `${taken().toLocaleString("en")} rows were imported`, run.counts.refused ? `To be mended: ${run.counts.refused.toLocaleString("en")}. The report says how.` : "");
+  say(`Imported ${taken()} rows, ${run.counts.refused} to be mended.`);
   by("import-heading").focus();
 }
 

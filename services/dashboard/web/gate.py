@@ -15,6 +15,7 @@ from shared.http.problems import MEDIA_TYPE, Problem
 TOUCH = "/touch"
 """Asked by pages while somebody works on them without going anywhere."""
 
+SIGN_OUT = "/sign-out"
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -30,8 +31,9 @@ class Gate:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        token = None if "authorization" in headers else _cookie(headers)
-        if token is not None and scope["method"] in UNSAFE and _is_foreign(headers):
+        from_browser = "authorization" not in headers
+        token = _cookie(headers) if from_browser else None
+        if from_browser and scope["method"] in UNSAFE and _is_foreign(headers):
             refusal = Problem(403, "foreign_form", "This came from another site.")
             await refusal.response()(scope, receive, send)
             return
@@ -46,12 +48,11 @@ class Gate:
             await self._page(scope, answer.problem)(scope, receive, send)
 
     def _page(self, scope: Scope, problem: dict[str, object]) -> Response:
+        if problem["status"] == 401 and scope["path"] == SIGN_OUT:
+            return RedirectResponse("/sign-in?reason=out", 303)
         if problem["status"] == 401:
-            reason, following = (
-                "unsent" if scope["method"] in UNSAFE else "ended",
-                quote(_place(scope), safe=""),
-            )
-            return RedirectResponse(f"/sign-in?reason={reason}&next={following}", 303)
+            reason = "unsent" if scope["method"] in UNSAFE else "ended"
+            return RedirectResponse(f"/sign-in?reason={reason}&next={quote(_place(scope), safe='')}", 303)
         return self._drawing.problem(problem, scope, unconfirmed=scope["method"] in UNSAFE)
 
     def prolong(self, headers: MutableHeaders, token: str) -> None:
@@ -61,7 +62,7 @@ class Gate:
         secure = "; Secure" if self._secure else ""
         headers.append(
             "Set-Cookie",
-            f"{COOKIE}={token}; Max-Age={self._idle * 60}; Path=/; HttpOnly; SameSite=Strict{secure}",
+            f"{COOKIE}={token}; Max-Age={self._idle * 60}; Path=/; HttpOnly; SameSite=Lax{secure}",
         )
 
 
@@ -111,7 +112,10 @@ def _cookie(headers: Headers) -> str | None:
 
 
 def _is_foreign(headers: Headers) -> bool:
-    """Browsers say where a request comes from; SameSite keeps the cookie from those that do not."""
+    """Browsers say where a request comes from; SameSite keeps the cookie from those that do not.
+
+    Also without a cookie: another site could sign its own user in here, in place of whoever works.
+    """
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site not in ("same-origin", "none")

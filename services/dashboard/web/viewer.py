@@ -89,9 +89,12 @@ def expiry(token: str) -> datetime:
 
 
 def keep(response: Response, token: str, *, idle_minutes: int, secure: bool) -> None:
-    """Put the token into its cookie, for as long as the idle limit allows."""
+    """Put the token into its cookie, for as long as the idle limit allows.
+
+    It comes along when a link of ours is followed from a mail (lax); what changes anything has its own proof.
+    """
     response.set_cookie(
-        COOKIE, token, max_age=idle_minutes * 60, httponly=True, samesite="strict", secure=secure, path="/"
+        COOKIE, token, max_age=idle_minutes * 60, httponly=True, samesite="lax", secure=secure, path="/"
     )
 
 

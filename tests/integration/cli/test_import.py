@@ -46,6 +46,15 @@ def test_the_same_file_twice_makes_nothing_twice(stack: Running, tmp_path: Path)
     assert not (tmp_path / "report.csv").exists()
 
 
+def test_a_report_never_takes_the_place_of_another_file(stack: Running, tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("external_id,age\nA,forty\n")
+    told = stack.kith("import", path, "--report", path)
+    assert told.exit_code == 2
+    assert "is no report of ours" in told.output
+    assert path.read_text() == "external_id,age\nA,forty\n"
+
+
 def test_wrong_rows_are_reported_by_code_and_keep_no_other_out(stack: Running, tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text(

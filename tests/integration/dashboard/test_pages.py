@@ -21,7 +21,7 @@ async def test_whoever_is_not_signed_in_lands_at_sign_in_and_comes_back(dashboar
         assert (answer.status_code, answer.headers["location"]) == (303, "/?flag=crisis")
         cookie = answer.headers["set-cookie"]
         assert "HttpOnly" in cookie
-        assert re.search("samesite=strict", cookie, re.IGNORECASE)
+        assert re.search("samesite=lax", cookie, re.IGNORECASE)
         page = await nobody.get("/", headers=HTML)
         assert page.status_code == 200
         assert "cln_r01" in page.text
@@ -31,8 +31,23 @@ async def test_a_form_sent_too_late_leads_back_to_the_page_it_stood_on(dashboard
     async with dashboard.nobody() as nobody:
         nobody.cookies.set("kith_token", "ended")
         sent = {**HTML, "Referer": "http://dashboard/people/pat_1?tab=story"}
-        answer = await nobody.post("/sign-out", headers=sent)
+        answer = await nobody.post("/intake/new", headers=sent)
     assert answer.headers["location"] == "/sign-in?reason=unsent&next=%2Fpeople%2Fpat_1%3Ftab%3Dstory"
+
+
+async def test_signing_out_too_late_is_signing_out(dashboard: Dashboard) -> None:
+    async with dashboard.nobody() as nobody:
+        nobody.cookies.set("kith_token", "ended")
+        answer = await nobody.post("/sign-out", headers=HTML)
+    assert answer.headers["location"] == "/sign-in?reason=out"
+
+
+async def test_another_site_cannot_sign_its_own_user_in_here(dashboard: Dashboard) -> None:
+    form = {"token": mint(KEY, subject="somebody", roles=["clinician"]), "next": "/"}
+    async with dashboard.nobody() as nobody:
+        answer = await nobody.post("/sign-in", data=form, headers={"Sec-Fetch-Site": "cross-site"})
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
 
 
 @pytest.mark.parametrize(
