@@ -8,7 +8,7 @@ from services.care_plan.domain.crisis import AlertState, Signs, note_alert, rais
 from services.care_plan.domain.phases import Closed, Handover, Maintenance
 from services.care_plan.domain.plan import Decision, EndingRaised, Moment, Plan, plan_id_of, start
 from services.care_plan.domain.refusals import refuse
-from services.care_plan.domain.transitions import advance
+from services.care_plan.domain.transitions import advance, held_back_by_crisis
 from services.care_plan.protocols import contract_today, protocol_today
 from services.care_plan.store import PLANS, CarePlanWork
 from shared.http.caller import Call
@@ -110,13 +110,18 @@ def change_plan(
 ) -> Reply:
     """Do one thing to a plan. Signs of danger that came with it are flagged first.
 
-    Raises `NotFound`, `PreconditionFailed`, `Refused`.
+    Where the crisis holds the plan back its region is written too, so that a resolution that has not seen
+    this change is a conflict: nobody would ever let the plan go on. Raises `NotFound`, `PreconditionFailed`,
+    `Refused`.
     """
     plan = own_plan(work, call, plan_id)
     if_match(call, work.plans.version(plan_id))
     flagged, events = flag(work, plan, signs)
-    changed, decided = command(flagged, work.moment(plan))
+    moment = work.moment(plan)
+    changed, decided = command(flagged, moment)
     if changed is not plan:
+        if held_back_by_crisis(changed, moment):
+            work.crises.save(work.region(plan.patient_id, plan.clinic_id))
         work.plans.save(changed, [*events, *decided])
     return answer(work, call, changed, signs)
 

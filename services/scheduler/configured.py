@@ -5,27 +5,31 @@ slots or holidays, and leave that was added to the configuration, move what stan
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import structlog
 from pydantic import BaseModel, ConfigDict
 
 from services.scheduler import leave
 from services.scheduler.domain import moving
-from services.scheduler.domain.clinics import Clinic, Clinics, Leave
-from services.scheduler.domain.wall_time import zones_version
+from services.scheduler.domain.clinics import Clinic, Clinician, Clinics
+from services.scheduler.domain.wall_time import local_of, zones_version
 from services.scheduler.store import SCHEDULES, SchedulerWork
 from shared.messaging.work import Conflict
-from shared.mongo import MongoDatabase
+from shared.mongo import Document, MongoDatabase
 
 log = structlog.get_logger()
 
 OpenWork = Callable[[], SchedulerWork]
+Way = Callable[[SchedulerWork], Awaitable[int]]
+
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
+ATTEMPTS, PAUSE_AFTER_CONFLICT_SECONDS = 10, 0.05
+AGAIN_SECONDS = 600.0
+"""By then a roll-out has taken the replica away that this one replaces."""
 
 
 class _File(BaseModel):
@@ -42,25 +46,37 @@ def read_clinics(path: Path) -> Clinics:
 
 
 class Alignment:
-    """Runs once per process, and again after a fault until it is through."""
+    """Brings schedules in line when a process starts, and once more when the replicas before it are gone."""
 
     def __init__(self, database: MongoDatabase, clinics: Clinics, open_work: OpenWork) -> None:
         self._database, self._clinics, self._open = database, clinics, open_work
 
     async def run(self, stopping: asyncio.Event) -> None:
+        """An outgoing replica goes on for a while to book by the configuration that it was started with."""
+        await self._until_through(stopping)
+        await _pause(stopping, AGAIN_SECONDS)
+        await self._until_through(stopping)
+
+    async def _until_through(self, stopping: asyncio.Event) -> None:
         pause = PAUSE_SECONDS
         while not stopping.is_set():
-            try:
-                await self.keep_wall_times()
-                await self.keep_to_hours()
-                await self.make_way_for_leave()
-            except Exception as error:
-                log.warning("schedules not yet in line", error=type(error).__name__, seconds=pause)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            else:
+            failed = [error for error in [await self._tried(step) for step in self._steps()] if error]
+            if not failed:
                 return
+            log.warning("schedules not yet in line", error=type(failed[0]).__name__, seconds=pause)
+            await _pause(stopping, pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _steps(self) -> tuple[Callable[[], Awaitable[int]], ...]:
+        return (self.keep_wall_times, self.keep_to_hours, self.make_way_for_leave)
+
+    async def _tried(self, step: Callable[[], Awaitable[int]]) -> Exception | None:
+        """Its fault, if any: none keeps the steps after it from being taken."""
+        try:
+            await step()
+        except Exception as error:
+            return error
+        return None
 
     async def keep_wall_times(self) -> int:
         """How many schedules were reckoned anew: one clinician at a time, in one transaction each.
@@ -72,13 +88,9 @@ class Alignment:
             "clinic_id": {"$in": list(self._clinics.by_id)},
             "$or": [{"zones_version": {"$ne": zones_version()}}, *self._rezoned()],
         }
-        done = 0
-        for clinician_id in await self._database[SCHEDULES].distinct("clinician_id", outdated):
-            query = {**outdated, "clinician_id": clinician_id}
-            done += await self._again_on_conflict(partial(_keep_wall_times, query=query))
-        return done
+        return await self._for_each_clinician(_keep_wall_times, outdated)
 
-    def _rezoned(self) -> list[dict[str, Any]]:
+    def _rezoned(self) -> list[Document]:
         """Schedules with a booked appointment in another zone than their clinic's."""
         return [
             {
@@ -97,17 +109,24 @@ class Alignment:
                 for clinic in self._clinics.by_id.values()
             ],
         }
-        clinicians = await self._database[SCHEDULES].distinct("clinician_id", outdated)
-        ways = {id: partial(_keep_to_hours, query={**outdated, "clinician_id": id}) for id in clinicians}
-        return await self._for_each(ways)
+        return await self._for_each_clinician(_keep_to_hours, outdated)
 
     async def make_way_for_leave(self) -> int:
         """How many appointments stood in the way of configured leave."""
-        away = [c for clinic in self._clinics.by_id.values() for c in clinic.clinicians if c.leave]
-        return await self._for_each({c.id: partial(_make_way, clinician_id=c.id, days=c.leave) for c in away})
+        away = [(clinic, c) for clinic in self._clinics.by_id.values() for c in clinic.clinicians if c.leave]
+        return await self._for_each(
+            {c.id: partial(_make_way, clinic=clinic, clinician=c) for clinic, c in away}
+        )
 
-    async def _for_each(self, ways: Mapping[str, Callable[[SchedulerWork], Awaitable[int]]]) -> int:
-        """Where one clinician has no slot left, way is made for the others before that is raised."""
+    async def _for_each_clinician(self, way: Callable[..., Awaitable[int]], outdated: Document) -> int:
+        """`way` with the outdated schedules of each clinician who has some."""
+        clinicians = await self._database[SCHEDULES].distinct("clinician_id", outdated)
+        return await self._for_each(
+            {id: partial(way, query={**outdated, "clinician_id": id}) for id in clinicians}
+        )
+
+    async def _for_each(self, ways: Mapping[str, Way]) -> int:
+        """Where one clinician's sessions cannot be moved, the others' are before that is raised."""
         done, failed = 0, list[Exception]()
         for clinician_id, way in ways.items():
             try:
@@ -119,23 +138,39 @@ class Alignment:
             raise failed[0]
         return done
 
-    async def _again_on_conflict(self, do: Callable[[SchedulerWork], Awaitable[int]]) -> int:
-        while True:
+    async def _again_on_conflict(self, way: Way) -> int:
+        """Others book meanwhile. Raises a `Conflict` that is there every time: nobody is as often faster."""
+        for attempt in range(1, ATTEMPTS):
             try:
-                return await do(self._open())
+                return await way(self._open())
             except Conflict:
-                await asyncio.sleep(0)
+                log.info("decided again", attempt=attempt)
+                await asyncio.sleep(attempt * PAUSE_AFTER_CONFLICT_SECONDS)
+        return await way(self._open())
 
 
-async def _keep_wall_times(work: SchedulerWork, *, query: dict[str, Any]) -> int:
+async def _pause(stopping: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
+
+
+async def _keep_wall_times(work: SchedulerWork, *, query: Document) -> int:
+    """A session that has begun keeps its old zone until it is recorded; its schedule is found in vain."""
     found = await work.schedules.find(query)
-    for schedule in found:
-        work.keep(*moving.keep_wall_time(schedule, work.clinic_of(schedule), work.now))
+    await work.read_diaries({schedule.clinician_id for schedule in found})
+    done = 0
+    for clinic_id in {schedule.clinic_id for schedule in found}:
+        own = [schedule for schedule in found if schedule.clinic_id == clinic_id]
+        decisions = moving.keep_wall_times(own, work.diary_of(own[0]), work.now)
+        changed = [made for before, made in zip(own, decisions, strict=True) if made[0] != before]
+        for after, events in changed:
+            work.keep(after, events)
+        done += len(changed)
     await work.commit()
-    return len(found)
+    return done
 
 
-async def _keep_to_hours(work: SchedulerWork, *, query: dict[str, Any]) -> int:
+async def _keep_to_hours(work: SchedulerWork, *, query: Document) -> int:
     found = await work.schedules.find(query)
     await work.read_diaries({schedule.clinician_id for schedule in found})
     for schedule in found:
@@ -144,9 +179,10 @@ async def _keep_to_hours(work: SchedulerWork, *, query: dict[str, Any]) -> int:
     return len(found)
 
 
-async def _make_way(work: SchedulerWork, *, clinician_id: str, days: Sequence[Leave]) -> int:
-    to_come = [away for away in days if away.last >= work.now.date()]
-    await leave.load(work, clinician_id, to_come)
-    moved = leave.make_way(work, clinician_id, to_come)
+async def _make_way(work: SchedulerWork, *, clinic: Clinic, clinician: Clinician) -> int:
+    today = local_of(work.now, clinic.zone).date()
+    to_come = [away for away in clinician.leave if away.last >= today]
+    await leave.load(work, clinician.id, to_come)
+    moved = leave.make_way(work, clinician.id, to_come)
     await work.commit()
     return len(moved)

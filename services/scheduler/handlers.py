@@ -1,4 +1,8 @@
-"""Reactions to what happens to a plan: load was done, decide, keep."""
+"""Reactions to what happens to a plan: load was done, decide, keep.
+
+Messages of a plan come in order, so a plan that is not known is one whose start is a dead letter. What is
+said of it becomes one too (but for its end, which is remembered), to be replayed after the start.
+"""
 
 from collections.abc import Callable
 
@@ -22,6 +26,10 @@ from services.scheduler.store import SchedulerWork
 from shared.errors import Refused
 
 
+class PlanNotStartedError(LookupError):
+    """A fact about a plan whose start could not be processed: dropped now, it would be missing afterwards."""
+
+
 def when_care_plan_started_book_the_course(fact: CarePlanStarted, work: SchedulerWork) -> None:
     """Books all N sessions: the first within 48 hours, then weekly at the same wall time."""
     known = work.schedules.get(fact.plan_id)
@@ -34,13 +42,10 @@ def when_care_plan_started_book_the_course(fact: CarePlanStarted, work: Schedule
 
 def when_session_attended_record_it(fact: SessionAttended, work: SchedulerWork) -> None:
     """Fulfils the appointment and looks whether the termination phase is near."""
-    schedule = work.schedules.get(fact.plan_id)
-    if schedule is None:
-        work.note("record_session", "unknown_plan")
-        return
+    schedule = _started(work, fact)
     if schedule.appointment(fact.appointment_id) is None:
         work.note("record_session", "unknown_appointment")
-    _keep(work, schedule, course.attend(schedule, fact, work.diary_of(schedule), work.now))
+    _keep(work, schedule, course.attend(schedule, fact, work.place, work.diary_of(schedule), work.now))
 
 
 def when_session_missed_extend_the_course(fact: SessionMissed, work: SchedulerWork) -> None:
@@ -69,7 +74,7 @@ def when_contract_revised_fit_the_course(fact: ContractRevised, work: SchedulerW
         fact,
         work,
         "fit_course",
-        lambda schedule: course.revise(schedule, fact, work.diary_of(schedule), work.now),
+        lambda schedule: course.revise(schedule, fact, work.place, work.diary_of(schedule), work.now),
     )
 
 
@@ -79,7 +84,9 @@ def when_phase_entered_remember_it(fact: PhaseEntered, work: SchedulerWork) -> N
         fact,
         work,
         "remember_phase",
-        lambda schedule: interruptions.enter_phase(schedule, fact, work.diary_of(schedule), work.now),
+        lambda schedule: interruptions.enter_phase(
+            schedule, fact, work.place, work.diary_of(schedule), work.now
+        ),
     )
 
 
@@ -89,7 +96,7 @@ def when_maintenance_contracted_book_it(fact: MaintenanceContracted, work: Sched
         fact,
         work,
         "book_maintenance",
-        lambda schedule: maintenance.contract(schedule, fact, work.diary_of(schedule), work.now),
+        lambda schedule: maintenance.contract(schedule, fact, work.place, work.diary_of(schedule), work.now),
     )
 
 
@@ -126,8 +133,7 @@ def _decide_open(
     fact: PlanFact, work: SchedulerWork, decision: str, decide: Callable[[Schedule], Decision]
 ) -> None:
     """As `_decide`, for what only concerns plans that are not closed."""
-    schedule = work.schedules.get(fact.plan_id)
-    if schedule is not None and schedule.is_closed:
+    if _started(work, fact).is_closed:
         return work.note(decision, "plan_closed")
     return _decide(fact, work, decision, decide)
 
@@ -136,9 +142,7 @@ def _decide(
     fact: PlanFact, work: SchedulerWork, decision: str, decide: Callable[[Schedule], Decision]
 ) -> None:
     """Keep what was decided; a refusal is noted with its reason. A full diary is no refusal but a fault."""
-    schedule = work.schedules.get(fact.plan_id)
-    if schedule is None:
-        return work.note(decision, "unknown_plan")
+    schedule = _started(work, fact)
     try:
         decided = decide(schedule)
     except Refused as refused:
@@ -148,7 +152,25 @@ def _decide(
     return _keep(work, schedule, decided)
 
 
-EXPECTED_REFUSALS = frozenset({"unknown_appointment", "already_recorded", "resumed_since"})
+EXPECTED_REFUSALS = frozenset(
+    {
+        "unknown_appointment",
+        "already_recorded",
+        "resumed_since",
+        "held_since",
+        "revised_since",
+        "phase_entered_since",
+        "contracted_since",
+    }
+)
+
+
+def _started(work: SchedulerWork, fact: PlanFact) -> Schedule:
+    """Raises `PlanNotStartedError`."""
+    schedule = work.schedules.get(fact.plan_id)
+    if schedule is None:
+        raise PlanNotStartedError
+    return schedule
 
 
 def _keep(work: SchedulerWork, before: Schedule, decided: Decision) -> None:

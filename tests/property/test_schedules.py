@@ -1,6 +1,7 @@
 """Schedules under any order of facts: nothing is dropped, doubled or announced twice."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from services.scheduler.domain.diary import Diary
 from services.scheduler.domain.schedule import Schedule
 from services.scheduler.domain.timers import OF_A_SESSION
 from services.scheduler.events import DueEvent
+from services.scheduler.handlers import PlanNotStartedError
 from services.scheduler.store import SchedulerWork
 from services.scheduler.subscribers import PLANS as REACTIONS
 from shared.errors import Refused
@@ -30,9 +32,15 @@ REACT: dict[str, Callable[[Any, Any], None]] = {model.__name__: react for model,
 class Desk(SchedulerWork):
     """All schedules in memory; the diary is what stands in them."""
 
+    place = 0  # type: ignore[assignment] # set by whoever tells, for there are no messages
+
     def __init__(self) -> None:
         super().__init__(None, clinics(), now=START)  # type: ignore[arg-type]
         self.leave: list[Leave] = []
+
+    def hear(self, fact: inbound.PlanFact, place: int) -> None:
+        self.place = place
+        REACT[type(fact).__name__](fact, self)
 
     def diary(self, clinic_id: str, clinician_id: str) -> Diary:
         return Diary(self.clinics[clinic_id], tuple(self.leave), self.standing())
@@ -46,7 +54,8 @@ class World:
 
     def __init__(self) -> None:
         self.desk = Desk()
-        self.told: list[inbound.PlanFact] = []
+        self.told: list[tuple[inbound.PlanFact, int]] = []
+        """With the place of each in its plan's stream."""
         self.attended = dict.fromkeys(NAMES, 0)
         self.refusals: set[str] = set()
 
@@ -54,8 +63,13 @@ class World:
         return {"patient_id": f"pat_{plan}", "clinic_id": "riverside", "plan_id": plan}
 
     def tell(self, fact: inbound.PlanFact) -> None:
-        self.told.append(fact)
-        REACT[type(fact).__name__](fact, self.desk)
+        before = sum(earlier.plan_id == fact.plan_id for earlier, _ in self.told)
+        self.told.append((fact, before + 1))
+        self.hear(*self.told[-1])
+
+    def hear(self, fact: inbound.PlanFact, place: int) -> None:
+        with suppress(PlanNotStartedError):
+            self.desk.hear(fact, place)
 
     def start(self, plan: str, sessions: int) -> None:
         self.tell(
@@ -101,7 +115,7 @@ class World:
     def repeat(self, which: int) -> None:
         """Something told before comes again, however long ago it was."""
         if self.told:
-            self.tell(self.told[which % len(self.told)])
+            self.hear(*self.told[which % len(self.told)])
 
     def revise(self, plan: str, sessions: int) -> None:
         self.tell(inbound.ContractRevised(**self.about(plan), sessions=sessions, termination_sessions=2))
@@ -264,7 +278,7 @@ def test_what_may_not_book_never_looks_into_the_diary(steps: list[tuple[Any, ...
     """`course.may_book` decides which diaries are read; where it says no, none must be needed."""
     world = played(steps)
     desk = world.desk
-    for fact in world.told:
+    for fact, place in world.told:
         schedule = desk.schedules.get(fact.plan_id)
         if schedule is None or isinstance(fact, inbound.CarePlanStarted) or course.may_book(schedule, fact):
             continue
@@ -272,7 +286,70 @@ def test_what_may_not_book_never_looks_into_the_diary(steps: list[tuple[Any, ...
         unread.now = desk.now
         unread.schedules.save(schedule)
         unread.diary = lambda *_: Diary(clinic(), (), Unread())  # type: ignore[method-assign]
-        REACT[type(fact).__name__](fact, unread)
+        unread.hear(fact, place)
+
+
+DECISION = st.one_of(
+    st.tuples(st.just("revise"), st.just("one"), st.integers(2, 18)),
+    st.tuples(st.just("enter"), st.just("one"), st.sampled_from(["middle", "termination", "ended"])),
+    st.tuples(st.just("hold"), st.just("one"), SMALL),
+    st.tuples(st.just("resume"), st.just("one")),
+    st.tuples(st.just("maintain"), st.just("one"), SMALL),
+    st.tuples(st.just("record"), st.just("one"), st.just(11), st.just("attended")),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(DECISION, min_size=2, max_size=10), st.data())
+def test_decisions_that_are_replayed_in_any_order_end_in_the_same_course(
+    steps: list[tuple[Any, ...]], data: st.DataObject
+) -> None:
+    world = played(steps)
+    replayed = World()
+    replayed.start("one", 6)
+    for fact, place in data.draw(st.permutations(world.told[1:])):
+        replayed.hear(fact, place)
+    assert essence(replayed.desk.schedules["one"]) == essence(world.desk.schedules["one"])
+
+
+def essence(schedule: Schedule) -> dict[str, Any]:
+    """What was agreed, and how many sessions are to come of each kind."""
+    agreed = ("sessions", "termination_sessions", "attended", "phase", "hold", "maintenance")
+    kinds = {kind: len(schedule.booked(kind)) for kind in OF_A_SESSION}
+    return {name: getattr(schedule, name) for name in agreed} | kinds
+
+
+ZONES = ["America/Halifax", "America/Chicago", "America/Los_Angeles", "Asia/Kolkata", "Pacific/Auckland"]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sampled_from(ZONES), st.integers(0, 24 * 30), st.sets(st.integers(0, 24 * 40), max_size=40))
+def test_whatever_zone_a_clinic_gets_nobody_is_booked_twice_or_into_the_past(
+    zone: str, hours: int, others: set[int]
+) -> None:
+    now = START + timedelta(hours=hours)
+    schedules = [course_of(4), course_of(4, diary=Diary(clinic(), (), instants(course_of(4))))]
+    standing = {START.replace(minute=0) + timedelta(hours=number) for number in others}
+    staying = standing - instants(*schedules)
+    moved = moving.keep_wall_times(
+        schedules, Diary(clinic(zone=zone), (), staying | instants(*schedules)), now
+    )
+    assert len(instants(*(schedule for schedule, _ in moved))) == 8
+    for before, appointment in zip(
+        [a for s in schedules for a in s.appointments],
+        [a for s, _ in moved for a in s.appointments],
+        strict=True,
+    ):
+        if before.starts_at <= now:
+            assert appointment == before
+        else:
+            assert appointment.zone == zone
+            assert appointment.starts_at > now
+            assert appointment.starts_at not in staying
+
+
+def instants(*schedules: Schedule) -> set[datetime]:
+    return {a.starts_at for schedule in schedules for a in schedule.booked()}
 
 
 @settings(deadline=None, max_examples=60)

@@ -55,7 +55,7 @@ def contract_maintenance(
         refuse("on_hold")
     frequency = frequency or moment.protocol.maintenance.default_frequency.code
     first = first_on_or_after or _after(moment, moment.protocol.maintenance.interval_days.of(frequency))
-    if first < moment.now.date():
+    if first < moment.earliest_today:
         refuse("first_session_past")
     agreed = Maintenance(
         entered_at=moment.now,
@@ -100,7 +100,7 @@ def _contracted(plan: Plan, agreed: Maintenance) -> MaintenanceContracted:
 
 def _review_on(asked: date | None, moment: Moment) -> date:
     review_on = asked or _after(moment, moment.protocol.maintenance.review_after_days.value)
-    if review_on <= moment.now.date():
+    if review_on <= moment.earliest_today:
         refuse("review_date_past")
     return review_on
 

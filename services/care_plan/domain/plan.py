@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal, NoReturn, Self, TypeVar
@@ -13,6 +13,9 @@ from services.care_plan.domain.protocol import Contract, Instrument, Protocol, T
 from services.care_plan.domain.refusals import refuse
 from services.care_plan.events import CarePlanStarted, PhaseName, ProblemArea
 from shared.messaging.event import Event
+
+WESTERNMOST = timedelta(hours=-12)
+"""The offset of the place on Earth where a day ends last."""
 
 Standing = Literal["response", "remission", "deterioration", "relapse_signal"]
 """Where the last complete PHQ-9 puts the person; each is announced when entered."""
@@ -139,6 +142,11 @@ class Moment:
     now: datetime
     protocol: Protocol
     in_crisis: bool = False
+
+    @property
+    def earliest_today(self) -> date:
+        """The day before which all lies in the past, whatever zone a clinic is in: plans know none."""
+        return (self.now + WESTERNMOST).date()
 
 
 Decision = tuple[Plan, list[Event]]

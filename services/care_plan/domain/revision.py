@@ -44,7 +44,7 @@ def hold(plan: Plan, reason: HoldReason, review_on: date, moment: Moment) -> Dec
         refuse("plan_closed")
     if plan.hold is not None:
         refuse("on_hold", review_on=plan.hold.review_on.isoformat())
-    if review_on < moment.now.date():
+    if review_on < moment.earliest_today:
         refuse("review_date_past")
     held = CarePlanHeld(**plan.identity, reason=reason, review_on=review_on, held_at=moment.now)
     return plan.changed(hold=Hold(reason=reason, held_at=moment.now, review_on=review_on)), [held]

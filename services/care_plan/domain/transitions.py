@@ -23,6 +23,11 @@ def advance(plan: Plan, moment: Moment) -> Decision:
     return plan, events + overdue
 
 
+def held_back_by_crisis(plan: Plan, moment: Moment) -> bool:
+    """Whether an unresolved crisis is all that keeps the plan from its next phase."""
+    return moment.in_crisis and plan.hold is None and _following(plan, moment) is not None
+
+
 def enter(plan: Plan, following: Phase, moment: Moment) -> Decision:
     """Change the phase and say so."""
     entered = PhaseEntered(

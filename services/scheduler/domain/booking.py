@@ -13,7 +13,7 @@ from services.scheduler.domain.schedule import (
     Withdrawn,
     appointment_id,
 )
-from services.scheduler.domain.wall_time import at, written
+from services.scheduler.domain.wall_time import at, written, zones_version
 from services.scheduler.events import (
     AppointmentCancelled,
     CancelReason,
@@ -66,7 +66,19 @@ def book(
         minutes=appointment.minutes,
         adjusted=appointment.adjusted,
     )
-    return schedule.revised(appointments=(*schedule.appointments, appointment)), event
+    appointments = (*schedule.appointments, appointment)
+    return schedule.revised(appointments=appointments, **_versions(schedule, clinic)), event
+
+
+def _versions(schedule: Schedule, clinic: Clinic) -> dict[str, str]:
+    """By which hours and zone rules all of a schedule stands, once something was booked by these.
+
+    By none where the rest was booked by others, as replicas do beside each other while new hours are rolled
+    out: then all of it is looked at again.
+    """
+    hours = clinic.hours_version if schedule.hours_version == clinic.hours_version else ""
+    rules = zones_version() if schedule.zones_version == zones_version() else ""
+    return {"hours_version": hours, "zones_version": rules}
 
 
 def book_on(
@@ -203,4 +215,4 @@ def move(
         zone=changed.zone,
         reason=reason,
     )
-    return schedule.replacing(changed), [event, *skipped]
+    return schedule.replacing(changed).revised(**_versions(schedule, clinic)), [event, *skipped]

@@ -115,10 +115,11 @@ def balance(
     return schedule, []
 
 
-def attend(schedule: Schedule, fact: SessionAttended, diary: Diary, now: datetime) -> Decision:
+def attend(schedule: Schedule, fact: SessionAttended, place: int, diary: Diary, now: datetime) -> Decision:
     """A session took place: fulfilled, the rest of the course made to fit, the termination phase looked at.
 
-    care_plan's count is the truth; a fact that comes late never takes it back.
+    care_plan's count is the truth; a fact that comes late never takes it back, nor a revision that followed
+    it. `place`: the sequence of the message that says so.
     """
     events: list[ScheduleEvent] = []
     appointment = schedule.appointment(fact.appointment_id)
@@ -128,7 +129,8 @@ def attend(schedule: Schedule, fact: SessionAttended, diary: Diary, now: datetim
     if not acute:
         return schedule, events
     if fact.sessions is not None and fact.attended > schedule.attended:
-        schedule = schedule.revised(sessions=fact.sessions, attended=fact.attended)
+        sessions = schedule.sessions if place < schedule.contract_place else fact.sessions
+        schedule = schedule.revised(sessions=sessions, attended=fact.attended)
     schedule, changes = balance(
         schedule, diary, now, why=_why_lacking(appointment), surplus="no_longer_needed"
     )
@@ -169,9 +171,16 @@ def _not_held(schedule: Schedule, id: str, state: AppointmentStatus, diary: Diar
     return schedule, events + changes
 
 
-def revise(schedule: Schedule, fact: ContractRevised, diary: Diary, now: datetime) -> Decision:
-    """A clinician changed N (clinical.md: only an explicit revision does): append or cancel the tail."""
-    schedule = schedule.revised(sessions=fact.sessions, termination_sessions=fact.termination_sessions)
+def revise(schedule: Schedule, fact: ContractRevised, place: int, diary: Diary, now: datetime) -> Decision:
+    """A clinician changed N (clinical.md: only an explicit revision does): append or cancel the tail.
+
+    `place`: the sequence of the message that says so. Raises `Refused("revised_since")`.
+    """
+    if place < schedule.contract_place:
+        raise Refused("revised_since")
+    schedule = schedule.revised(
+        sessions=fact.sessions, termination_sessions=fact.termination_sessions, contract_place=place
+    )
     schedule, events = balance(schedule, diary, now, why="contract", surplus="contract_shortened")
     return _with_termination_phase(schedule, events, now)
 

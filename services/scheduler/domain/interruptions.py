@@ -16,10 +16,12 @@ def hold(schedule: Schedule, fact: CarePlanHeld, place: int, clinic: Clinic, now
 
     clinical.md: a hold has a reason and a review date, shifts the calendar and never mutes crisis.
     `place`: the sequence of the message that says so. Raises `Refused` for a hold that comes after its own
-    end, as a dead letter does that is replayed: nobody would ever resume it again.
+    end, as a dead letter does that is replayed: nobody would ever resume it again; or after a later hold.
     """
     if place < schedule.resumed:
         raise Refused("resumed_since")
+    if schedule.hold is not None and place < schedule.hold.place:
+        raise Refused("held_since")
     schedule, superseded = timers.withdraw_plan_timers(schedule, "HoldReviewDue", now=now, reason="changed")
     to_come = [a for a in schedule.booked() if a.starts_at > fact.held_at]
     schedule, events = cancel_all(schedule, to_come, "held", now=now, withdrawn="held")
@@ -43,9 +45,14 @@ def resume(schedule: Schedule, place: int, diary: Diary, now: datetime) -> Decis
     return schedule, [*events, *acute, *later]
 
 
-def enter_phase(schedule: Schedule, fact: PhaseEntered, diary: Diary, now: datetime) -> Decision:
-    """Remember the phase; the acute appointments end with the acute treatment and go on with it."""
-    schedule = schedule.revised(phase=fact.phase)
+def enter_phase(schedule: Schedule, fact: PhaseEntered, place: int, diary: Diary, now: datetime) -> Decision:
+    """Remember the phase; the acute appointments end with the acute treatment and go on with it.
+
+    `place`: the sequence of the message that says so. Raises `Refused("phase_entered_since")`.
+    """
+    if place < schedule.phase_place:
+        raise Refused("phase_entered_since")
+    schedule = schedule.revised(phase=fact.phase, phase_place=place)
     return course.balance(schedule, diary, now, why="contract", surplus="no_longer_needed")
 
 

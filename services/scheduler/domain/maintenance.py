@@ -10,19 +10,28 @@ from services.scheduler.domain.rules import course
 from services.scheduler.domain.schedule import Maintenance, Schedule
 from services.scheduler.events import MoveReason, ScheduleEvent
 from services.scheduler.inbound import MaintenanceContracted
+from shared.errors import Refused
 
 
-def contract(schedule: Schedule, fact: MaintenanceContracted, diary: Diary, now: datetime) -> Decision:
+def contract(
+    schedule: Schedule, fact: MaintenanceContracted, place: int, diary: Diary, now: datetime
+) -> Decision:
     """Sessions in the contracted rhythm until the review, which is announced on its date.
 
     clinical.md: maintenance has its own contract; its review is announced. A new contract replaces the
     sessions of the one before; where only its review moved, the rhythm goes on. Today's session takes place.
+    `place`: the sequence of the message that says so. Raises `Refused("contracted_since")`.
     """
+    if schedule.maintenance is not None and place < schedule.maintenance.place:
+        raise Refused("contracted_since")
     schedule, reviews = timers.withdraw_plan_timers(
         schedule, "MaintenanceReviewDue", now=now, reason="changed"
     )
     agreed = Maintenance(
-        frequency=fact.frequency, first_on_or_after=fact.first_on_or_after, review_on=fact.review_on
+        frequency=fact.frequency,
+        first_on_or_after=fact.first_on_or_after,
+        review_on=fact.review_on,
+        place=place,
     )
     to_come = [a for a in schedule.booked("maintenance") if diary.today(a.starts_at) > diary.today(now)]
     if _is_prolonged(schedule.maintenance, agreed):
@@ -49,7 +58,9 @@ def rebook(schedule: Schedule, diary: Diary, now: datetime, *, why: Sequence[Mov
 
 def _is_prolonged(before: Maintenance | None, agreed: Maintenance) -> bool:
     """Whether nothing but the day of the review is another."""
-    return before is not None and before.model_copy(update={"review_on": agreed.review_on}) == agreed
+    if before is None:
+        return False
+    return (before.frequency, before.first_on_or_after) == (agreed.frequency, agreed.first_on_or_after)
 
 
 def _rhythm(schedule: Schedule, contracted: Maintenance, today: date) -> Iterator[date]:

@@ -1,6 +1,7 @@
 """Appointments moved or cancelled because somebody asks or is away, or hours or the zone's rules changed."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from services.scheduler.domain import course
@@ -9,7 +10,7 @@ from services.scheduler.domain.clinics import Clinic, Leave
 from services.scheduler.domain.diary import Diary, Slot
 from services.scheduler.domain.schedule import Appointment, Asked, Schedule
 from services.scheduler.domain.wall_time import Oddity, resolve, zones_version
-from services.scheduler.events import MoveReason, ScheduleEvent
+from services.scheduler.events import MoveReason, ScheduleEvent, SessionMoved
 from shared.errors import Refused
 
 REFUSALS: dict[MoveReason, str] = {
@@ -106,16 +107,39 @@ def _moved(
     return schedule, events
 
 
-def keep_wall_time(schedule: Schedule, clinic: Clinic, now: datetime) -> Decision:
-    """After new zone rules or a new zone of the clinic: sessions to come keep their wall time.
+def keep_wall_times(schedules: Sequence[Schedule], diary: Diary, now: datetime) -> list[Decision]:
+    """After new zone rules or a new zone of the clinic a clinician's sessions to come keep their wall time.
 
-    What was already announced of such a session is not announced a second time.
+    They change places among themselves. One whose wall time is past by now, or somebody else's who stays
+    there, takes the nearest opening once all others have theirs. Raises `Refused("no_free_slot")`.
     """
+    leaving = {a.starts_at for schedule in schedules for a in _misplaced(schedule, diary.clinic, now)}
+    taken = set(diary.taken) - leaving
+    decisions: list[Decision] = [(schedule, []) for schedule in schedules]
+    for decide in (_keep_wall_time, _find_another_time):
+        for number, (schedule, before) in enumerate(decisions):
+            after, events = decide(schedule, replace(diary, taken=taken), now)
+            taken |= {event.starts_at for event in events if isinstance(event, SessionMoved)}
+            decisions[number] = (after, [*before, *events])
+    return decisions
+
+
+def _misplaced(schedule: Schedule, clinic: Clinic, now: datetime) -> list[Appointment]:
+    """Sessions to come whose instant or zone is not what their wall time at the clinic means."""
+
+    def is_in_place(appointment: Appointment) -> bool:
+        starts_at = resolve(appointment.local, clinic.zone).starts_at
+        return (appointment.starts_at, appointment.zone) == (starts_at, clinic.zone)
+
+    return [a for a in schedule.booked() if a.starts_at > now and not is_in_place(a)]
+
+
+def _keep_wall_time(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
+    """Move what can keep its wall time; what was announced of it is not announced a second time."""
     events: list[ScheduleEvent] = []
-    for appointment in schedule.booked():
-        moment = resolve(appointment.local, clinic.zone)
-        unchanged = moment.starts_at == appointment.starts_at and appointment.zone == clinic.zone
-        if appointment.starts_at <= now or unchanged:
+    for appointment in _misplaced(schedule, diary.clinic, now):
+        moment = resolve(appointment.local, diary.clinic.zone)
+        if moment.starts_at <= now or moment.starts_at in diary.taken:
             continue
         retold = tuple(
             timer.model_copy(update={"session_at": moment.starts_at})
@@ -125,6 +149,13 @@ def keep_wall_time(schedule: Schedule, clinic: Clinic, now: datetime) -> Decisio
         )
         known = appointment.model_copy(update={"timers": retold})
         slot = Slot(moment.starts_at, moment.local)
-        schedule, moved = move(schedule, known, slot, clinic, "zone_changed", now=now)
+        schedule, moved = move(schedule, known, slot, diary.clinic, "zone_changed", now=now)
         events += moved
+    return schedule, events
+
+
+def _find_another_time(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
+    """Move what cannot: another wall time, of which everything is announced anew."""
+    left = {appointment.id for appointment in _misplaced(schedule, diary.clinic, now)}
+    schedule, events = _moved(schedule, lambda a: "zone_changed" if a.id in left else None, diary, now)
     return schedule.revised(zones_version=zones_version()), events

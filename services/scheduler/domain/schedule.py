@@ -85,10 +85,16 @@ class Maintenance(Frozen):
     frequency: Literal["weekly", "twice_monthly", "monthly"]
     first_on_or_after: date
     review_on: date
+    place: int = 0
+    """The sequence of the message that contracted it."""
 
 
 class Schedule(Frozen):
-    """Everything about one plan that happens by the calendar. `id` is the plan's."""
+    """Everything about one plan that happens by the calendar. `id` is the plan's.
+
+    A dead letter may be replayed long after what followed it. What says how the course goes on is kept with
+    the sequence of its message in care_plan's stream, so that an older one changes nothing.
+    """
 
     id: str
     patient_id: str
@@ -100,9 +106,13 @@ class Schedule(Frozen):
     sessions: int = 0
     """N, the contracted number of sessions."""
     termination_sessions: int = 0
+    contract_place: int = 0
+    """The sequence of the latest message that revised N."""
     attended: int = 0
     """Of N; in maintenance attendance is not counted here."""
     phase: str = "initial"
+    phase_place: int = 0
+    """The sequence of the message that said so."""
     regular_time: time = time(0)
     """Wall time of the regular sessions."""
     appointments: tuple[Appointment, ...] = ()
@@ -115,9 +125,9 @@ class Schedule(Frozen):
     """The values of N for which the coming termination phase was announced."""
     closed_at: AwareDatetime | None = None
     zones_version: str = ""
-    """Release of the time zone database by which the instants were reckoned."""
+    """Release of the time zone database by which the instants were reckoned; empty if by several."""
     hours_version: str = ""
-    """The clinic's hours within which everything to come was found to stand."""
+    """The clinic's hours within which everything to come was found to stand; empty if they were several."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property

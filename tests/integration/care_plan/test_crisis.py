@@ -2,10 +2,17 @@
 
 import pytest
 
+from services.care_plan import handlers, inbound
+from services.care_plan.domain.measures import Phq9
+from services.care_plan.domain.sessions import Attended
+from services.care_plan.store import CarePlanWork
+from shared.http.caller import Call, Caller
+from shared.messaging.work import Conflict
 from tests.integration.care_plan.conftest import CLINIC, CarePlan, Json, answers
 from tests.support.http_sample import bearer
 
 FLAGS = "care-plan.crisis-flags"
+CLINICIAN = Call(Caller("somebody", frozenset({"clinician"}), CLINIC), "request", None, None, b"")
 
 
 async def test_a_positive_item_nine_is_flagged_at_once_and_answered_with_988(care_plan: CarePlan) -> None:
@@ -61,6 +68,42 @@ async def test_a_crisis_holds_back_phase_and_closure_until_it_is_resolved(care_p
     await care_plan.alert("resolved")
     read = await care_plan.done("GET", f"/plans/{plan}")
     assert (read["crisis"], read["phase"]) == ("resolved", "middle")
+
+
+@pytest.mark.parametrize("first", ["recorded", "resolved"])
+async def test_a_crisis_resolved_while_the_last_session_is_recorded_lets_the_plan_go_on(
+    care_plan: CarePlan, first: str
+) -> None:
+    """Each reads what the other has not written yet: one of the two must decide again."""
+    plan = await care_plan.start()
+    await care_plan.prepare(plan)
+    await care_plan.prevent(plan)
+    for _ in range(11):
+        await care_plan.attend(plan)
+    await care_plan.alert("raised")
+    recording, resolving = (CarePlanWork(care_plan.database, now=care_plan.clock.now()) for _ in range(2))
+    resolved = inbound.AlertResolved(
+        patient_id="pat_1",
+        clinic_id=CLINIC,
+        alert_id="al_1",
+        kind="crisis",
+        resolved_at=care_plan.clock.now(),
+    )
+    last = Attended(appointment_id="the_last", phq9=Phq9(items=(0,) * 9))
+    await recording.load_plan(plan)
+    await resolving.prefetch([resolved])
+    handlers.record_session(recording, CLINICIAN, plan, last, None)
+    handlers.when_alert_resolved_let_plans_go_on(resolved, resolving)
+    works = [recording, resolving] if first == "recorded" else [resolving, recording]
+    await works[0].commit()
+    with pytest.raises(Conflict):
+        await works[1].commit()
+    if first == "recorded":
+        await care_plan.alert("resolved")
+    else:
+        body = {"outcome": "attended", "appointment_id": "the_last", "phq9": {"items": [0] * 9}}
+        await care_plan.done("POST", f"/plans/{plan}/sessions", body)
+    assert (await care_plan.done("GET", f"/plans/{plan}"))["phase"] == "ended"
 
 
 async def test_an_alert_that_arrives_before_the_plan_is_known_to_it(care_plan: CarePlan) -> None:

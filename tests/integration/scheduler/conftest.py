@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,7 @@ from shared.messaging.consumption import Consumption
 from shared.messaging.envelope import Envelope
 from shared.messaging.event import Inbound
 from shared.messaging.outbox import envelopes
+from shared.messaging.reactions import Reactions
 from shared.mongo import MongoDatabase
 from tests.support.http_sample import bearer, client, sample_app
 from tests.support.letters import delivered
@@ -93,6 +94,21 @@ class Scheduler:
     async def take(self, *facts: inbound.PlanFact) -> None:
         await self.consumption.take([delivered(self.message(fact, fact.plan_id)) for fact in facts])
 
+    async def set_aside(self, fact: inbound.PlanFact) -> None:
+        """Take a fact in with a version of us that cannot: a dead letter, for the present one to replay."""
+        group = replace(self.consumption.group, reactions=Reactions({type(fact): _cannot}))
+        await Consumption(group).take([delivered(self.message(fact, fact.plan_id))])
+
+    async def replay_all(self, *, backwards: bool = False) -> list[str]:
+        """What becomes of every open letter, in the order in which they were set aside or against it."""
+        order = [("at", -1), ("offset", -1)] if backwards else [("at", 1), ("offset", 1)]
+        rows = self.database[dead_letters.COLLECTION].find({"state": "open"}, sort=order)
+        return [await self.consumption.replay(row) for row in await rows.to_list(None)]
+
+    async def open_letters(self) -> list[str]:
+        rows = self.database[dead_letters.COLLECTION].find({"state": "open"}, sort=[("offset", 1)])
+        return [row["reason"] async for row in rows]
+
     async def start(self, *plans: str, **changes: Any) -> None:
         await self.take(*(started(plan, self.clock.now(), **changes) for plan in plans))
 
@@ -126,6 +142,10 @@ class Scheduler:
     async def books(self) -> dict[str, int]:
         entries = await books(self.database, self.clock.now())
         return {f"{entry.kind} {entry.column}": entry.count for entry in entries}
+
+
+def _cannot(_fact: Inbound, _work: SchedulerWork) -> None:
+    raise RuntimeError
 
 
 def body(envelope: Envelope) -> dict[str, Any]:

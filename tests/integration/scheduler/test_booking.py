@@ -1,14 +1,16 @@
 """Slots on a real mongod: whole courses booked at once, and nobody twice."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
-from services.scheduler import bookings, configured, handlers
+from services.scheduler import bookings, commands, configured, handlers, inbound
 from services.scheduler.configured import Alignment
-from services.scheduler.domain.clinics import Clinics
+from services.scheduler.domain import moving
+from services.scheduler.domain.clinics import Clinic, Clinics
 from services.scheduler.store import SCHEDULES, SchedulerWork
 from shared.errors import Refused
 from shared.messaging.work import Conflict
@@ -188,6 +190,162 @@ async def test_at_start_a_new_zone_of_a_clinic_keeps_wall_times_and_shifts_insta
     hour = timedelta(hours=1)
     assert [at(id) - hour for id in after] == [at(id) for id in before]
     assert await alignment(scheduler, moved).keep_wall_times() == 0
+
+
+HALIFAX = Clinics.of("new", [clinic(zone="America/Halifax")])
+"""An hour ahead of New York all year: what keeps its wall time begins an hour earlier."""
+
+
+async def test_a_session_whose_new_instant_is_past_goes_to_the_nearest_opening_and_all_others_to_theirs(
+    scheduler: Scheduler,
+) -> None:
+    await scheduler.start("plan_1", "plan_2")
+    begun, next_one = [(await scheduler.schedule(plan))["appointments"] for plan in ("plan_1", "plan_2")]
+    assert [begun[0]["local_time"], next_one[0]["local_time"]] == ["2026-03-03T09:00", "2026-03-03T10:00"]
+    scheduler.clock.at = now = begun[0]["starts_at"] + timedelta(minutes=30)
+    async with asyncio.timeout(60):
+        assert await alignment(scheduler, HALIFAX).keep_wall_times() == 2
+    after = [(await scheduler.schedule(plan))["appointments"] for plan in ("plan_1", "plan_2")]
+    assert after[0][0] == begun[0]
+    assert after[1][0]["local_time"] == "2026-03-03T11:00"
+    assert all(a["starts_at"] > now for a in (*after[0][1:], *after[1]))
+    kept = [a["local_time"] for a in (*begun[1:], *next_one[1:])]
+    assert [a["local_time"] for a in (*after[0][1:], *after[1][1:])] == kept
+    assert await scheduler.slots() == sorted(slots_of(*after[0], *after[1]))
+    assert await alignment(scheduler, HALIFAX).keep_wall_times() == 0
+
+
+async def test_a_session_whose_new_slot_was_booked_meanwhile_goes_to_the_nearest_opening(
+    scheduler: Scheduler,
+) -> None:
+    await scheduler.start("plan_1")
+    work = SchedulerWork(scheduler.database, HALIFAX, now=scheduler.clock.now())
+    fact = started("plan_2", START)
+    await work.prefetch([fact])
+    handlers.when_care_plan_started_book_the_course(fact, work)
+    await work.commit()
+    booked_anew = await scheduler.schedule("plan_2")
+    async with asyncio.timeout(60):
+        assert await alignment(scheduler, HALIFAX).keep_wall_times() == 1
+    moved = (await scheduler.schedule("plan_1"))["appointments"]
+    assert await scheduler.schedule("plan_2") == booked_anew
+    assert {a["zone"] for a in moved} == {"America/Halifax"}
+    assert {a["local_time"][11:] for a in moved} == {"10:00"}
+    assert await scheduler.slots() == sorted(slots_of(*moved, *booked_anew["appointments"]))
+
+
+async def test_a_schedule_that_cannot_be_read_keeps_no_other_clinician_and_no_other_step_waiting(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configured, "PAUSE_SECONDS", 600.0)
+    await scheduler.take(started("plan_1", START), started("plan_2", START, clinician_id="cln_r02"))
+    await scheduler.database[SCHEDULES].update_one({"_id": "plan_1"}, {"$set": {"sessions": "many"}})
+    later = clinic(
+        zone="America/Halifax", hours={"days": ["mon", "wed"], "opens": "09:00", "closes": "17:00"}
+    )
+    stopping = asyncio.Event()
+    with capture_logs() as said:
+        running = asyncio.create_task(alignment(scheduler, Clinics.of("new", [later])).run(stopping))
+        await eventually(lambda: any(entry["event"] == "schedules not yet in line" for entry in said))
+        stopping.set()
+        await asyncio.wait_for(running, 10)
+    moved = (await scheduler.schedule("plan_2"))["appointments"]
+    assert {a["zone"] for a in moved} == {"America/Halifax"}
+    assert all(later.works_on(datetime.fromisoformat(a["local_time"]).date()) for a in moved)
+
+
+async def test_bringing_in_line_what_always_meets_a_conflict_is_given_up_after_some_tries_and_said(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def conflict(_work: SchedulerWork) -> int:
+        raise Conflict(bookings.COLLECTION)
+
+    monkeypatch.setattr(configured, "PAUSE_AFTER_CONFLICT_SECONDS", 0.0)
+    with capture_logs() as said, pytest.raises(Conflict):
+        await asyncio.wait_for(alignment(scheduler, HALIFAX)._again_on_conflict(conflict), 10)
+    assert [entry["event"] for entry in said] == ["decided again"] * (configured.ATTEMPTS - 1)
+
+
+async def test_what_an_outgoing_replica_booked_after_the_start_is_brought_in_line_some_minutes_later(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(configured, "AGAIN_SECONDS", 0.2)
+    aligned, stopping = alignment(scheduler, HALIFAX), asyncio.Event()
+    running = asyncio.create_task(aligned.run(stopping))
+    await scheduler.start("plan_1")
+    await eventually(lambda: zones_of(scheduler, "plan_1", {"America/Halifax"}))
+    await asyncio.wait_for(running, 10)
+
+
+async def zones_of(scheduler: Scheduler, plan: str, zones: set[str]) -> bool:
+    return {a["zone"] for a in (await scheduler.schedule(plan))["appointments"]} == zones
+
+
+async def test_what_an_outgoing_replica_adds_under_old_hours_is_looked_at_again(scheduler: Scheduler) -> None:
+    await scheduler.start("plan_1")
+    new = Clinics.of("new", [clinic(hours={"days": ["thu"], "opens": "09:00", "closes": "17:00"})])
+    assert await alignment(scheduler, new).keep_to_hours() == 1
+    await scheduler.take(missed("plan_1", 1))
+    days = {datetime.fromisoformat(a["local_time"]).weekday() for a in await booked(scheduler, "plan_1")}
+    assert len(days) == 2, "the replica with the old hours booked a day of its own"
+    assert await alignment(scheduler, new).keep_to_hours() == 1
+    days = {datetime.fromisoformat(a["local_time"]).weekday() for a in await booked(scheduler, "plan_1")}
+    assert days == {3}
+
+
+async def test_a_session_added_under_new_hours_does_not_hide_those_booked_under_the_old_ones(
+    scheduler: Scheduler,
+) -> None:
+    new = Clinics.of("new", [clinic(hours={"days": ["thu"], "opens": "09:00", "closes": "17:00"})])
+    await scheduler.start("plan_1")
+    work = SchedulerWork(scheduler.database, new, now=scheduler.clock.now())
+    fact = missed("plan_1", 1)
+    await work.prefetch([fact])
+    handlers.when_session_missed_extend_the_course(fact, work)
+    await work.commit()
+    assert await alignment(scheduler, new).keep_to_hours() == 1
+
+
+async def test_leave_of_today_at_the_clinic_makes_way_although_it_is_tomorrow_in_greenwich(
+    scheduler: Scheduler,
+) -> None:
+    hours = {"days": ["mon", "tue", "wed", "thu", "fri"], "opens": "09:00", "closes": "23:00"}
+    late = clinic(zone="America/Los_Angeles", hours=hours)
+    work = SchedulerWork(scheduler.database, Clinics.of("late", [late]), now=START)
+    fact = started("plan_1", START)
+    await work.prefetch([fact])
+    handlers.when_care_plan_started_book_the_course(fact, work)
+    await work.commit()
+    first = (await scheduler.schedule("plan_1"))["appointments"][0]
+    await move_to_nine_in_the_evening(scheduler, late, first["id"])
+    scheduler.clock.at = datetime(2026, 3, 4, 1, tzinfo=UTC)  # 17:00 on the day before in Los Angeles
+    today = away(date(2026, 3, 3))
+    away_now = late.model_copy(
+        update={"clinicians": clinic(clinicians=[{"id": "cln_r01", "leave": [today]}]).clinicians}
+    )
+    assert await alignment(scheduler, Clinics.of("new", [away_now])).make_way_for_leave() == 1
+
+
+async def move_to_nine_in_the_evening(scheduler: Scheduler, at_clinic: Clinic, id: str) -> None:
+    work = SchedulerWork(scheduler.database, Clinics.of("late", [at_clinic]), now=START)
+    await commands.load_appointment(work, id)
+    schedule = work.schedules["plan_1"]
+    nine = datetime(2026, 3, 3, 21)  # noqa: DTZ001 - a wall time
+    after, events, _ = moving.move_as_asked(schedule, id, nine, work.diary_of(schedule), START)
+    work.keep(after, events)
+    await work.commit()
+
+
+def missed(plan: str, number: int) -> inbound.SessionMissed:
+    return inbound.SessionMissed(**about(plan), appointment_id=f"{plan}.a{number}")
+
+
+async def booked(scheduler: Scheduler, plan: str) -> list[dict[str, Any]]:
+    return [a for a in (await scheduler.schedule(plan))["appointments"] if a["state"] == "booked"]
+
+
+def slots_of(*appointments: dict[str, Any]) -> list[str]:
+    return [bookings.booking_id("cln_r01", a["starts_at"]) for a in appointments]
 
 
 def at(slot: str) -> datetime:

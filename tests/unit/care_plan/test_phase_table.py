@@ -1,5 +1,7 @@
 """Each row of the phase table, as it goes and as it is refused."""
 
+from datetime import UTC, date, datetime, timedelta
+
 from services.care_plan.domain import closing, inventory, maintenance, measures, relapse, revision, sessions
 from services.care_plan.domain.phases import Closed, Ended, Maintenance
 from services.care_plan.domain.plan import InventoryEntry
@@ -332,6 +334,18 @@ def test_a_hold_is_neither_doubled_nor_ended_twice_nor_reviewed_in_the_past() ->
     assert refused(revision.resume, in_middle(), moment()) == "not_on_hold"
     past = TODAY - weeks(1)
     assert refused(revision.hold, in_middle(), "travel", past, moment()) == "review_date_past"
+
+
+def test_what_is_today_or_to_come_at_some_clinic_is_not_past_although_it_is_in_greenwich() -> None:
+    evening = datetime(2026, 3, 3, 1, tzinfo=UTC)  # 17:00 on the day before in Los Angeles
+    today, tomorrow = date(2026, 3, 2), date(2026, 3, 3)
+    at = moment(at=evening)
+    held, _ = revision.hold(in_middle(), "travel", today, at)
+    assert held.hold is not None
+    assert refused(revision.hold, in_middle(), "travel", today - timedelta(days=1), at) == "review_date_past"
+    agreed, _ = maintenance.contract_maintenance(ended(), None, today, tomorrow, at)
+    assert isinstance(agreed.phase, Maintenance)
+    assert (agreed.phase.first_on_or_after, agreed.phase.review_on) == (today, tomorrow)
 
 
 def test_on_hold_only_what_happened_before_can_still_be_recorded() -> None:

@@ -126,7 +126,7 @@ def attend_first(schedule: Schedule, count: int, book: Diary | None = None) -> S
         now = appointment.starts_at + timedelta(hours=1)
         schedule, _ = timers.due(schedule, now)
         fact = attended(appointment, schedule.attended + 1, schedule.sessions)
-        schedule, _ = course.attend(schedule, fact, book or diary(), now)
+        schedule, _ = course.attend(schedule, fact, 2, book or diary(), now)
     return schedule
 
 

@@ -52,7 +52,7 @@ def test_a_session_nobody_recorded_is_overdue_at_noon_of_the_next_clinic_day() -
 
 def test_a_recorded_session_is_never_overdue(schedule: Schedule) -> None:
     schedule, _ = timers.due(schedule, FIRST)
-    schedule, _ = course.attend(schedule, attended(schedule.booked()[0], 1), diary(), FIRST)
+    schedule, _ = course.attend(schedule, attended(schedule.booked()[0], 1), 2, diary(), FIRST)
     _, events = timers.due(schedule, at(3, 4, 18))
     assert not only(events, SessionOverdue)
 
@@ -123,7 +123,7 @@ def test_an_announcement_whose_moment_passed_unsaid_is_superseded_aloud(schedule
 
 
 def test_a_session_recorded_before_it_was_announced_says_so(schedule: Schedule) -> None:
-    _, events = course.attend(schedule, attended(schedule.booked()[0], 1), diary(), at(3, 4, 18))
+    _, events = course.attend(schedule, attended(schedule.booked()[0], 1), 2, diary(), at(3, 4, 18))
     skips = only(events, AnnouncementSkipped)
     assert {skip.reason for skip in skips} == {"already_recorded"}
     assert {skip.skipped for skip in skips} == {"SessionReminderDue", "WeeklySessionDue", "SessionOverdue"}

@@ -71,7 +71,7 @@ def test_a_taken_slot_shifts_a_session_by_an_hour_with_its_reason() -> None:
 def test_an_attended_session_is_fulfilled_and_the_rest_stands() -> None:
     schedule = course_of(12)
     first = schedule.booked()[0]
-    schedule, events = course.attend(schedule, attended(first, 1), diary(), after(schedule))
+    schedule, events = course.attend(schedule, attended(first, 1), 2, diary(), after(schedule))
     assert schedule.appointments[0].state == "fulfilled"
     assert schedule.attended == 1
     assert len(schedule.booked()) == 11
@@ -115,14 +115,14 @@ def test_attendance_recorded_after_a_no_show_counts_and_takes_the_extra_session_
     schedule = course_of(12)
     first, now = schedule.booked()[0], after(schedule)
     schedule, _ = course.miss(schedule, missed(first), diary(), now)
-    schedule, events = course.attend(schedule, attended(first, 1), diary(), now)
+    schedule, events = course.attend(schedule, attended(first, 1), 2, diary(), now)
     assert schedule.appointments[0].state == "fulfilled"
     assert [event.reason for event in only(events, AppointmentCancelled)] == ["no_longer_needed"]
     assert len(schedule.booked()) == 11
 
 
 def test_a_longer_contract_appends_weekly_sessions() -> None:
-    schedule, events = course.revise(course_of(12), revised(16, 4), diary(), MONDAY)
+    schedule, events = course.revise(course_of(12), revised(16, 4), 2, diary(), MONDAY)
     assert [event.adjusted for event in only(events, SessionScheduled)] == [("contract",)] * 4
     assert len(schedule.booked()) == 16
 
@@ -130,7 +130,7 @@ def test_a_longer_contract_appends_weekly_sessions() -> None:
 def test_a_shorter_contract_cancels_the_tail_with_its_reason() -> None:
     schedule = course_of(16)
     tail = [a.id for a in schedule.booked()[12:]]
-    schedule, events = course.revise(schedule, revised(12), diary(), MONDAY)
+    schedule, events = course.revise(schedule, revised(12), 2, diary(), MONDAY)
     gone = only(events, AppointmentCancelled)
     assert sorted(event.appointment_id for event in gone) == sorted(tail)
     assert {event.reason for event in gone} == {"contract_shortened"}
@@ -139,22 +139,22 @@ def test_a_shorter_contract_cancels_the_tail_with_its_reason() -> None:
 def test_the_termination_phase_is_announced_one_session_before_it_starts() -> None:
     schedule = attend_first(course_of(12), 7)
     eighth = schedule.booked()[0]
-    schedule, events = course.attend(schedule, attended(eighth, 8), diary(), after(schedule))
+    schedule, events = course.attend(schedule, attended(eighth, 8), 2, diary(), after(schedule))
     (announced,) = only(events, TerminationPhaseDue)
     assert (announced.attended, announced.sessions, announced.termination_sessions) == (8, 12, 3)
     ninth = schedule.booked()[0]
-    _, later = course.attend(schedule, attended(ninth, 9), diary(), after(schedule))
+    _, later = course.attend(schedule, attended(ninth, 9), 2, diary(), after(schedule))
     assert not only(later, TerminationPhaseDue)
 
 
 def test_for_a_new_n_the_termination_phase_is_announced_anew_and_for_an_old_one_never_again() -> None:
     schedule = attend_first(course_of(12), 8)
     assert schedule.termination_announced_for == (12,)
-    schedule, events = course.revise(schedule, revised(10), diary(), MONDAY)
+    schedule, events = course.revise(schedule, revised(10), 2, diary(), MONDAY)
     assert [event.sessions for event in only(events, TerminationPhaseDue)] == [10]
-    schedule, events = course.revise(schedule, revised(12), diary(), MONDAY)
+    schedule, events = course.revise(schedule, revised(12), 2, diary(), MONDAY)
     assert not only(events, TerminationPhaseDue)
-    schedule, events = course.revise(schedule, revised(16, 4), diary(), MONDAY)
+    schedule, events = course.revise(schedule, revised(16, 4), 2, diary(), MONDAY)
     assert not only(events, TerminationPhaseDue)
     assert len(only(attend_events(schedule, 3), TerminationPhaseDue)) == 1
 
@@ -163,7 +163,7 @@ def attend_events(schedule: Schedule, count: int) -> list:  # type: ignore[type-
     told = []
     for _ in range(count):
         fact = attended(schedule.booked()[0], schedule.attended + 1, schedule.sessions)
-        schedule, events = course.attend(schedule, fact, diary(), after(schedule))
+        schedule, events = course.attend(schedule, fact, 2, diary(), after(schedule))
         told += events
     return told
 
@@ -186,17 +186,17 @@ def test_a_course_of_which_only_unrecorded_sessions_are_left_goes_on() -> None:
     assert [event.adjusted for event in added] == [("unrecorded",), ("unrecorded",)]
     assert all(event.starts_at > late for event in added)
     first = schedule.appointments[0]
-    schedule, events = course.attend(schedule, attended(first, 1, 2), diary(), late)
+    schedule, events = course.attend(schedule, attended(first, 1, 2), 2, diary(), late)
     assert [event.reason for event in only(events, AppointmentCancelled)] == ["no_longer_needed"]
 
 
 def test_attendance_of_an_appointment_we_do_not_know_still_counts() -> None:
-    schedule, events = course.attend(course_of(12), attended("elsewhere", 1), diary(), MONDAY)
+    schedule, events = course.attend(course_of(12), attended("elsewhere", 1), 2, diary(), MONDAY)
     assert schedule.attended == 1
     assert len(only(events, AppointmentCancelled)) == 1
 
 
 def test_a_count_that_comes_late_never_takes_attendance_back() -> None:
     schedule = attend_first(course_of(12), 5)
-    schedule, _ = course.attend(schedule, attended(schedule.appointments[1], 2, 16), diary(), MONDAY)
+    schedule, _ = course.attend(schedule, attended(schedule.appointments[1], 2, 16), 2, diary(), MONDAY)
     assert (schedule.attended, schedule.sessions) == (5, 12)

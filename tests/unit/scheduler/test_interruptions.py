@@ -61,8 +61,16 @@ def test_a_hold_is_reviewed_at_nine_on_its_date() -> None:
     assert review.due_at == datetime(2026, 4, 15, 13, 0, tzinfo=UTC)
 
 
+def test_a_hold_whose_review_day_is_over_at_the_clinic_is_reviewed_at_once() -> None:
+    """care_plan knows no zones: it lets a day pass that is over in some of them."""
+    yesterday = HELD_AT.date() - timedelta(days=1)
+    schedule, _ = interruptions.hold(course_of(12), held(HELD_AT, yesterday), 5, clinic(), HELD_AT)
+    _, events = timers.due(schedule, HELD_AT)
+    assert [event.review_on for event in only(events, HoldReviewDue)] == [yesterday]
+
+
 def test_on_hold_a_longer_contract_books_nothing() -> None:
-    schedule, events = course.revise(on_hold(), revised(16, 4), diary(), LATER)
+    schedule, events = course.revise(on_hold(), revised(16, 4), 2, diary(), LATER)
     assert only(events, SessionScheduled) == []
     assert schedule.sessions == 16
 
@@ -93,6 +101,11 @@ def test_a_hold_that_is_replayed_after_its_own_end_holds_nothing() -> None:
     assert events == []
     with pytest.raises(Refused, match="resumed_since"):
         interruptions.hold(schedule, held(HELD_AT, REVIEW), 5, clinic(), HELD_AT)
+
+
+def test_a_hold_that_is_replayed_after_the_next_one_does_not_take_its_place() -> None:
+    with pytest.raises(Refused, match="held_since"):
+        interruptions.hold(on_hold(), held(HELD_AT, REVIEW), 3, clinic(), HELD_AT)
 
 
 def test_an_end_that_is_replayed_does_not_end_the_hold_after_it() -> None:
@@ -152,7 +165,7 @@ def test_a_late_hold_says_which_announcements_it_overtook() -> None:
 
 def test_where_the_acute_treatment_ends_so_do_its_appointments() -> None:
     schedule = attend_first(course_of(12), 3)
-    schedule, events = interruptions.enter_phase(schedule, entered("ended"), diary(), HELD_AT)
+    schedule, events = interruptions.enter_phase(schedule, entered("ended"), 2, diary(), HELD_AT)
     assert {event.reason for event in only(events, AppointmentCancelled)} == {"no_longer_needed"}
     assert schedule.booked() == []
 
@@ -160,9 +173,9 @@ def test_where_the_acute_treatment_ends_so_do_its_appointments() -> None:
 def in_maintenance(frequency: str = "monthly") -> Schedule:
     schedule = attend_first(course_of(4, termination=1), 4)
     now = datetime(2026, 3, 25, 12, 0, tzinfo=UTC)
-    schedule, _ = interruptions.enter_phase(schedule, entered("ended"), diary(), now)
+    schedule, _ = interruptions.enter_phase(schedule, entered("ended"), 2, diary(), now)
     fact = contracted(frequency, date(2026, 4, 20), date(2026, 7, 20))
-    return maintenance.contract(schedule, fact, diary(), now)[0]
+    return maintenance.contract(schedule, fact, 2, diary(), now)[0]
 
 
 @pytest.mark.parametrize(
@@ -193,10 +206,21 @@ def test_a_missed_maintenance_session_is_not_made_up_for() -> None:
     assert only(events, SessionScheduled) == []
 
 
+def test_a_contract_a_revision_and_a_phase_that_are_replayed_after_a_newer_one_are_refused_by_name() -> None:
+    fact = contracted("weekly", date(2026, 5, 1), date(2026, 5, 31))
+    with pytest.raises(Refused, match="contracted_since"):
+        maintenance.contract(in_maintenance(), fact, 1, diary(), HELD_AT)
+    revision, _ = course.revise(course_of(12), revised(16), 4, diary(), MONDAY)
+    with pytest.raises(Refused, match="revised_since"):
+        course.revise(revision, revised(14), 3, diary(), MONDAY)
+    with pytest.raises(Refused, match="phase_entered_since"):
+        interruptions.enter_phase(in_maintenance(), entered("middle"), 1, diary(), MONDAY)
+
+
 def test_a_new_maintenance_contract_replaces_the_sessions_of_the_one_before() -> None:
     now = datetime(2026, 4, 22, 12, 0, tzinfo=UTC)
     fact = contracted("weekly", date(2026, 5, 1), date(2026, 5, 31))
-    schedule, events = maintenance.contract(in_maintenance(), fact, diary(), now)
+    schedule, events = maintenance.contract(in_maintenance(), fact, 2, diary(), now)
     assert {event.reason for event in only(events, AppointmentCancelled)} == {"maintenance_changed"}
     to_come = [str(a.local.date()) for a in schedule.booked("maintenance") if a.starts_at > now]
     assert to_come == ["2026-05-05", "2026-05-12", "2026-05-19", "2026-05-26"]
@@ -230,7 +254,7 @@ def test_a_maintenance_that_goes_on_as_it_is_keeps_its_sessions_and_adds_to_them
     before = in_maintenance()
     for now in (datetime(2026, 5, 19, 12, 30, tzinfo=UTC), datetime(2026, 5, 20, 12, 0, tzinfo=UTC)):
         fact = contracted("monthly", date(2026, 4, 20), date(2026, 9, 10))
-        schedule, events = maintenance.contract(before, fact, diary(), now)
+        schedule, events = maintenance.contract(before, fact, 2, diary(), now)
         assert not only(events, AppointmentCancelled)
         assert [str(a.regular_on) for a in schedule.booked("maintenance")] == [
             *("2026-04-21", "2026-05-19", "2026-06-16", "2026-07-14"),
@@ -241,7 +265,7 @@ def test_a_maintenance_that_goes_on_as_it_is_keeps_its_sessions_and_adds_to_them
 def test_a_maintenance_reviewed_earlier_than_planned_ends_earlier() -> None:
     now = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
     fact = contracted("monthly", date(2026, 4, 20), date(2026, 7, 1))
-    schedule, events = maintenance.contract(in_maintenance(), fact, diary(), now)
+    schedule, events = maintenance.contract(in_maintenance(), fact, 2, diary(), now)
     assert [e.reason for e in only(events, AppointmentCancelled)] == ["maintenance_changed"]
     assert str(schedule.booked("maintenance")[-1].regular_on) == "2026-06-16"
 
@@ -249,7 +273,7 @@ def test_a_maintenance_reviewed_earlier_than_planned_ends_earlier() -> None:
 def test_another_pace_leaves_todays_session_and_keeps_its_distance_from_it() -> None:
     now = datetime(2026, 5, 19, 12, 30, tzinfo=UTC)
     fact = contracted("twice_monthly", date(2026, 5, 20), date(2026, 6, 30))
-    schedule, _ = maintenance.contract(in_maintenance(), fact, diary(), now)
+    schedule, _ = maintenance.contract(in_maintenance(), fact, 2, diary(), now)
     assert [str(a.regular_on) for a in schedule.booked("maintenance")] == [
         *("2026-04-21", "2026-05-19", "2026-06-02", "2026-06-16", "2026-06-30"),
     ]

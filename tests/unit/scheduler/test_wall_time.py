@@ -8,10 +8,11 @@ import pytest
 from pydantic import ValidationError
 
 from services.scheduler.domain import moving, timers
+from services.scheduler.domain.clinics import Clinic
 from services.scheduler.domain.course import start
 from services.scheduler.domain.schedule import Schedule
 from services.scheduler.domain.wall_time import known_zone, local_of, parse, resolve, zones
-from services.scheduler.events import SessionMoved, SessionReminderDue, WeeklySessionDue
+from services.scheduler.events import ScheduleEvent, SessionMoved, SessionReminderDue, WeeklySessionDue
 from services.scheduler.views import MoveForm
 from tests.unit.scheduler.builders import MONDAY, clinic, course_of, diary, local_times, only, started, wall
 
@@ -95,6 +96,16 @@ def test_a_naive_instant_out_of_the_store_is_refused() -> None:
         Schedule.model_validate(stored)
 
 
+def kept(schedule: Schedule, at: Clinic, now: datetime) -> tuple[Schedule, list[ScheduleEvent]]:
+    """What becomes of a schedule beside which nothing stands."""
+    [decision] = moving.keep_wall_times([schedule], diary(at=at, taken=instants(schedule)), now)
+    return decision
+
+
+def instants(*schedules: Schedule) -> set[datetime]:
+    return {a.starts_at for schedule in schedules for a in schedule.booked()}
+
+
 def reckoned_an_hour_off(schedule: Schedule) -> Schedule:
     """As if the zone's rules had changed since it was stored: every instant an hour early."""
     hour = timedelta(hours=1)
@@ -117,7 +128,7 @@ def reckoned_an_hour_off(schedule: Schedule) -> Schedule:
 def test_after_new_zone_rules_sessions_to_come_keep_their_wall_time() -> None:
     right = course_of(4)
     wrong = reckoned_an_hour_off(right)
-    mended, events = moving.keep_wall_time(wrong, clinic(), MONDAY)
+    mended, events = kept(wrong, clinic(), MONDAY)
     assert local_times(mended) == local_times(right)
     assert [a.starts_at for a in mended.booked()] == [a.starts_at for a in right.booked()]
     assert {event.reason for event in only(events, SessionMoved)} == {"zone_changed"}
@@ -129,7 +140,7 @@ def test_after_new_zone_rules_nothing_is_announced_twice() -> None:
     morning = datetime(2026, 3, 3, 12, 30, tzinfo=UTC)
     told, first = timers.due(wrong, morning)
     assert only(first, WeeklySessionDue)
-    mended, _ = moving.keep_wall_time(told, clinic(), morning)
+    mended, _ = kept(told, clinic(), morning)
     _, again = timers.due(mended, morning)
     assert not only(again, WeeklySessionDue)
     assert not only(again, SessionReminderDue)
@@ -138,13 +149,26 @@ def test_after_new_zone_rules_nothing_is_announced_twice() -> None:
 def test_a_new_zone_of_the_clinic_moves_sessions_to_come_and_no_others() -> None:
     schedule = course_of(4)
     first, second, *_ = schedule.booked()
-    later, _ = moving.keep_wall_time(
-        schedule, clinic(zone="America/Chicago"), first.starts_at + timedelta(hours=1)
-    )
+    later, _ = kept(schedule, clinic(zone="America/Chicago"), first.starts_at + timedelta(hours=1))
     assert later.appointments[0] == first
     assert later.appointments[1].zone == "America/Chicago"
     assert later.appointments[1].local_time == second.local_time
     assert later.appointments[1].starts_at == second.starts_at + timedelta(hours=1)
+
+
+def test_in_a_new_zone_what_cannot_keep_its_wall_time_takes_no_place_of_those_who_can() -> None:
+    """Halifax is an hour ahead: at half past nine in New York ten o'clock is past there."""
+    nine = course_of(4)
+    ten = course_of(4, diary=diary(taken=instants(nine)))
+    now = nine.booked()[0].starts_at + timedelta(minutes=30)
+    staying = resolve(wall("2026-03-10T09:00"), "America/Halifax").starts_at
+    taken = {staying, *instants(nine, ten)}
+    moved = moving.keep_wall_times([ten, nine], diary(at=clinic(zone="America/Halifax"), taken=taken), now)
+    (after_ten, _), (after_nine, _) = moved
+    assert after_nine.appointments[0] == nine.appointments[0]
+    assert local_times(after_nine)[1:] == ["2026-03-10T11:00", *local_times(nine)[2:]]
+    assert local_times(after_ten) == ["2026-03-03T11:00", *local_times(ten)[1:]]
+    assert len(instants(after_nine, after_ten) | {staying}) == 9
 
 
 def test_in_every_zone_a_weekly_hour_stays_the_same_for_a_year() -> None:
