@@ -7,40 +7,45 @@ Exit status 0 whatever the figures say, 1 when a side's effects were wrong, 2 fo
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from benchmarks import chart
 from benchmarks.results import Result, printed
 from benchmarks.scale import Scale
 from benchmarks.topics import Shortfall
 
-NAMES = {
-    "consume": "consume.run",
-    "scaling": "scaling.run",
-    "course": "whole.course",
-    "crisis": "whole.crisis",
-    "crisis_load": "whole.crisis_load",
-    "timers": "timers.run",
-    "idle": "timers.idle",
-    "start": "whole.start",
-    "memory": "whole.memory",
-    "caseload": "page.caseload",
-    "open_pages": "page.open_pages",
+Measure = Callable[[Scale, Callable[[str], None]], Coroutine[Any, Any, Result]]
+"""Runs one benchmark, and is told how to report on the way."""
+
+BENCHMARKS = {
+    "consume": "consume.run:run",
+    "scaling": "scaling.run:run",
+    "course": "whole.course:run",
+    "crisis": "whole.crisis:run",
+    "crisis_load": "whole.crisis:run_under_load",
+    "timers": "timers.run:run",
+    "idle": "timers.idle:run",
+    "start": "whole.start:run",
+    "memory": "whole.memory:run",
+    "caseload": "page.caseload:run",
+    "open_pages": "page.open_pages:run",
 }
-"""Benchmark → its module in this package, in the order in which they run."""
+"""Benchmark → `module:function` in this package, in the order in which they run."""
 
 
 def main() -> int:
-    asked = _arguments()
-    unknown = [name for name in asked.names if name not in NAMES]
+    args = _arguments()
+    unknown = [name for name in args.names if name not in BENCHMARKS]
     if unknown:
-        print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(NAMES)}", file=sys.stderr)
+        print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
-    scale = Scale("quick" if asked.quick else "full" if asked.full else "normal", asked.rounds)
-    folder = folder_for(scale, asked.results)
-    wrong = [name for name in asked.names or NAMES if not run(name, scale, folder)]
+    scale = Scale("quick" if args.quick else "full" if args.full else "normal", args.rounds)
+    folder = folder_for(scale, args.results)
+    wrong = [name for name in args.names or BENCHMARKS if not run(name, scale, folder)]
     return 1 if wrong else 0
 
 
@@ -52,9 +57,9 @@ def folder_for(scale: Scale, results: Path) -> Path:
 def run(name: str, scale: Scale, folder: Path) -> bool:
     """Measure, print, keep. Whether all effects were right."""
     print(f"== {name} ({scale.size}, {scale.rounds} rounds)", flush=True)
-    module = import_module(f"benchmarks.{NAMES[name]}")
+    measure = measure_of(name)
     try:
-        result: Result = asyncio.run(module.run(scale, lambda text: print(f"  {text}", flush=True)))
+        result = asyncio.run(measure(scale, lambda text: print(f"  {text}", flush=True)))
     except Shortfall as shortfall:
         print(f"\n{name}: WRONG EFFECTS: {shortfall}\n", file=sys.stderr, flush=True)
         return False
@@ -65,12 +70,19 @@ def run(name: str, scale: Scale, folder: Path) -> bool:
     return True
 
 
+def measure_of(name: str) -> Measure:
+    """Its module is imported only when it is asked for."""
+    module, _, function = BENCHMARKS[name].partition(":")
+    measure: Measure = getattr(import_module(f"benchmarks.{module}"), function)
+    return measure
+
+
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks", description=sys.modules["benchmarks"].__doc__
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)}; all of them by default"
+        "names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; all of them by default"
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="small sizes, to see that everything works")

@@ -38,7 +38,7 @@ class Span:
 
 
 @dataclass
-class Course:
+class Progress:
     """The looks at one side's run."""
 
     total: int
@@ -84,18 +84,18 @@ class Watch:
     ) -> None:
         self._count = count
         self._pids = {name: process.pid for name, process in processes.items() if process is not None}
-        self.course = Course(total)
+        self.progress = Progress(total)
 
     async def until_done(self, worker: Process) -> None:
         """Raises `Shortfall` when nothing moves any more, or the worker ended."""
         moved, most = time(), -1
-        while (look := await self.look()).done < self.course.total:
+        while (look := await self.look()).done < self.progress.total:
             if look.done > most:
                 moved, most = look.at, look.done
             if worker.poll() is not None:
-                raise Shortfall(f"the side ended with {most} of {self.course.total} done")
+                raise Shortfall(f"the side ended with {most} of {self.progress.total} done")
             if look.at - moved > STANDSTILL:
-                raise Shortfall(f"only {most} of {self.course.total} done, and nothing moves")
+                raise Shortfall(f"only {most} of {self.progress.total} done, and nothing moves")
             await asyncio.sleep(LOOK_SECONDS)
         for _ in range(AFTER_LOOKS):  # what was stored last is still being announced
             await asyncio.sleep(LOOK_SECONDS)
@@ -104,5 +104,5 @@ class Watch:
     async def look(self) -> Look:
         done = await self._count()
         look = Look(time(), done, {name: cpu_seconds(pid) for name, pid in self._pids.items()})
-        self.course.looks.append(look)
+        self.progress.looks.append(look)
         return look

@@ -17,7 +17,7 @@ from benchmarks.consume.sides import (
     RIVALS,
     TUTORIAL,
     Contender,
-    Run,
+    Workplace,
 )
 from benchmarks.lab import Lab, has_rivals, laboratory
 from benchmarks.machine import machine
@@ -87,16 +87,16 @@ async def measure(
     label = f"bench_{contender.label}_{number}"
     async with lab.broker() as broker, lab.database(f"{label}_care_plan") as database:
         await produce(broker.address, part)
-        task = Run(lab, broker, label, write_template(lab.folder / "template.bson"))
-        async with contender.start(task) as process:
+        place = Workplace(lab, broker, label, write_template(lab.folder / "template.bson"))
+        async with contender.start(place) as process:
             watch = _watch(lab, broker, database, process, len(part))
             try:
                 await watch.until_done(process)
-                last = await _verified(contender, task, database, part)
+                last = await _verified(contender, place, database, part)
             except Shortfall as shortfall:
                 raise Shortfall(f"{contender.name}: {shortfall}\n{lab.last_words()}") from None
-        course = watch.course
-        return course.measures(course.span(last)) | await verifying.bytes_stored(database, len(part))
+        progress = watch.progress
+        return progress.measures(progress.span(last)) | await verifying.bytes_stored(database, len(part))
 
 
 def _watch(lab: Lab, broker: Broker, database: MongoDatabase, process: Process, total: int) -> Watch:
@@ -107,14 +107,14 @@ def _watch(lab: Lab, broker: Broker, database: MongoDatabase, process: Process, 
 
 
 async def _verified(
-    contender: Contender, task: Run, database: MongoDatabase, part: Sequence[Envelope]
+    contender: Contender, place: Workplace, database: MongoDatabase, part: Sequence[Envelope]
 ) -> float | None:
     """When the last announcement was made, for a side that announces. Raises `Shortfall`."""
     referrals = {envelope.subject for envelope in part}
-    address, last = task.broker.address, None
+    address, last = place.broker.address, None
     if contender.announces:
         last = max(seen.at for seen in await verifying.announced(address, referrals))
         await verifying.nothing_pending(database)
     await verifying.plans_stored(database, referrals)
-    await verifying.acknowledged(address, contender.group(task), len(part))
+    await verifying.acknowledged(address, contender.group(place), len(part))
     return last

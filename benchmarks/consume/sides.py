@@ -16,8 +16,8 @@ LOOSE = "the same and an announcement beside it: nothing ties what is stored to 
 
 
 @dataclass(frozen=True)
-class Run:
-    """One run of one side: where it works. `label` is fit for names of databases and groups."""
+class Workplace:
+    """Where one side works in one round. `label` is fit for names of databases and groups."""
 
     lab: Lab
     broker: Broker
@@ -29,7 +29,7 @@ class Run:
         return f"{self.label}_care_plan"
 
 
-Start = Callable[[Run], AbstractAsyncContextManager[Process]]
+Start = Callable[[Workplace], AbstractAsyncContextManager[Process]]
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class Contender:
     label: str
     note: str
     start: Start
-    group: Callable[[Run], str] = lambda run: run.label
+    group: Callable[[Workplace], str] = lambda place: place.label
     announces: bool = True
     share: float = 1.0
 
 
 @asynccontextmanager
-async def kith(run: Run) -> AsyncIterator[Process]:
-    service = run.lab.service("care_plan", run.broker, database_prefix=f"{run.label}_")
+async def kith(place: Workplace) -> AsyncIterator[Process]:
+    service = place.lab.service("care_plan", place.broker, database_prefix=f"{place.label}_")
     service.start()
     try:
         assert service.process is not None  # noqa: S101 (it was just started)
@@ -57,17 +57,17 @@ async def kith(run: Run) -> AsyncIterator[Process]:
 
 
 def hand_written(module: str, *, rival: bool = False, announce: bool = True) -> Start:
-    def start(run: Run) -> AbstractAsyncContextManager[Process]:
+    def start(place: Workplace) -> AbstractAsyncContextManager[Process]:
         task = {
-            "mongodb": run.lab.mongod.uri,
-            "database": run.database,
-            "kafka": run.broker.address,
-            "group": run.label,
-            "template": str(run.template),
-            "folder": str(run.lab.folder / run.label),
+            "mongodb": place.lab.mongod.uri,
+            "database": place.database,
+            "kafka": place.broker.address,
+            "group": place.label,
+            "template": str(place.template),
+            "folder": str(place.lab.folder / place.label),
             "announce": announce,
         }
-        return run.lab.contender(module, task, rival=rival)
+        return place.lab.contender(module, task, rival=rival)
 
     return start
 
@@ -82,7 +82,7 @@ CONTENDERS = (
         "kith",
         f"as it ships, with validation, inbox, metrics and logs; {GUARANTEES}",
         kith,
-        group=lambda run: f"care_plan.plans.{run.broker.cluster_id[-8:]}",
+        group=lambda place: f"care_plan.plans.{place.broker.cluster_id[-8:]}",
     ),
     Contender(
         LIMIT, "limit", f"aiokafka and PyMongo by hand, batches of 500; {GUARANTEES}", hand_written("limit")

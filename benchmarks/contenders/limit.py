@@ -55,7 +55,9 @@ class Loop:
                 await self.take(records)
 
     async def prepare(self) -> None:
-        """The same indexes as Kith's."""
+        """Plans are indexed as Kith's are. What is pending of the outbox is, too, but by id alone: Kith's
+        index is by lane and id, and here are no lanes.
+        """
         for name in ("inbox", "plans", "outbox"):
             await self.db.create_collection(name)
         await self.db.plans.create_index([("patient_id", 1), ("episode", 1)], unique=True)

@@ -16,7 +16,7 @@ from benchmarks.scaling.partitions import declared
 from benchmarks.scaling.replicas import Replica, standing_still, working
 from benchmarks.statistics import Figure, ratio
 from benchmarks.topics import Seen, Shortfall, produce, read
-from benchmarks.watching import Course, Watch
+from benchmarks.watching import Progress, Watch
 from deploy.embedded.servers import Broker
 from shared.messaging.envelope import Envelope
 from shared.mongo import MongoDatabase
@@ -104,7 +104,7 @@ async def measure(lab: Lab, shape: Shape, backlog: Sequence[Envelope], number: i
                 seen = await _verified(broker, database, backlog)
             except Shortfall as shortfall:
                 raise Shortfall(f"{shape.name}: {shortfall}\n{lab.last_words()}") from None
-    return _measures(watch.course, seen)
+    return _measures(watch.progress, seen)
 
 
 def _watch(
@@ -139,10 +139,10 @@ def announced_once(seen: Sequence[Seen], referrals: Collection[str]) -> None:
     verifying.same("announcements", list(subjects.values()), {plan_id(id) for id in referrals})
 
 
-def _measures(course: Course, seen: Sequence[Seen]) -> dict[str, float]:
+def _measures(progress: Progress, seen: Sequence[Seen]) -> dict[str, float]:
     """The replicas' costs as one, and what share of the announcements was published again."""
-    found = course.measures(course.span(max(message.at for message in seen)))
-    again = 100 * (len(seen) / course.total - 1)
+    found = progress.measures(progress.span(max(message.at for message in seen)))
+    again = 100 * (len(seen) / progress.total - 1)
     rate = found.pop(RATE)
     servers = {name: found.pop(name) for name in ("mongod µs", "broker µs")}
     costs = {"client µs": sum(found.values())} | servers

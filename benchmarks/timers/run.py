@@ -85,7 +85,7 @@ async def measure_kith(lab: Lab, count: int, number: int) -> Mapping[str, float]
         finally:
             service.stop(within=3.0)
         await _each_moved_on(database, count)
-    return watch.course.measures(steady(times))
+    return watch.progress.measures(steady(times))
 
 
 async def _announced(database: MongoDatabase, count: int) -> int:
@@ -132,7 +132,7 @@ async def measure_apscheduler(lab: Lab, count: int, number: int) -> Mapping[str,
                 times = await _verified(broker, count)
             except Shortfall as shortfall:
                 raise Shortfall(f"{THEIRS}: {shortfall}\n{lab.last_words()}") from None
-    return watch.course.measures(steady(times))
+    return watch.progress.measures(steady(times))
 
 
 async def _run_off(database: MongoDatabase, count: int) -> int:

@@ -15,7 +15,7 @@ from benchmarks.results import Ratio, Result, Side
 from benchmarks.scale import Scale
 from benchmarks.statistics import ratio
 from benchmarks.topics import Shortfall
-from benchmarks.whole.stack import Whole, plan_for, whole
+from benchmarks.whole.stack import RunningStack, plan_for, running_stack
 from services.alerts import subscribers as alerts
 from services.care_plan import subscribers as care_plan
 from services.scheduler import subscribers as scheduler
@@ -101,13 +101,13 @@ def _course(size: int) -> rounds.Run:
     async def measure(number: int) -> Mapping[str, float]:
         with TemporaryDirectory(prefix="kith-bench-") as folder:
             capacity = size + WARM_UP
-            async with whole(plan_for(Path(folder), capacity), capacity) as stack:
+            async with running_stack(plan_for(Path(folder), capacity), capacity) as stack:
                 return await measure_course(stack, size)
 
     return measure
 
 
-async def measure_course(stack: Whole, size: int) -> Mapping[str, float]:
+async def measure_course(stack: RunningStack, size: int) -> Mapping[str, float]:
     """Import, wait, count everything. Raises `Shortfall`."""
     await stack.refer(1, WARM_UP)
     await stack.settled()
@@ -135,7 +135,7 @@ def acted_on(announced: Mapping[str, int]) -> int:
     return sum(announced.get(kind, 0) for kinds in REACTS.values() for kind in kinds)
 
 
-async def _verified(stack: Whole, size: int) -> Mapping[str, int]:
+async def _verified(stack: RunningStack, size: int) -> Mapping[str, int]:
     """Events by type: every referral led to all it should, once, and nothing was set aside."""
     await stack.require_no_dead_letters()
     announced = await stack.announced()
@@ -148,7 +148,7 @@ async def _verified(stack: Whole, size: int) -> Mapping[str, int]:
     return announced
 
 
-async def _sessions(stack: Whole, size: int) -> int:
+async def _sessions(stack: RunningStack, size: int) -> int:
     """The contracted sessions of all plans together. Raises `Shortfall` when a plan is missing."""
     group = {"_id": None, "plans": {"$sum": 1}, "sessions": {"$sum": "$contract.sessions"}}
     async with stack.database("care_plan") as database:

@@ -15,7 +15,7 @@ from benchmarks.statistics import percentile, ratio
 from benchmarks.topics import Shortfall
 from benchmarks.whole.paging import Crises, Telephone, crises
 from benchmarks.whole.raw import FETCH_WAIT_MS, raw
-from benchmarks.whole.stack import Whole, plan_for, whole
+from benchmarks.whole.stack import RunningStack, plan_for, running_stack
 
 P50, P99 = "p50 ms", "p99 ms"
 OURS, THEIRS = "crisis: accepted → page attempted", "raw: produce → consume"
@@ -88,18 +88,18 @@ async def run_under_load(scale: Scale, say: Callable[[str], None]) -> Result:
 
 
 @asynccontextmanager
-async def _stack(capacity: int) -> AsyncIterator[tuple[Whole, Telephone]]:
+async def _stack(capacity: int) -> AsyncIterator[tuple[RunningStack, Telephone]]:
     telephone = Telephone()
     with TemporaryDirectory(prefix="kith-bench-") as folder:
         plan = plan_for(Path(folder), capacity, page=telephone.address, **Telephone.settings())
-        async with whole(plan, capacity) as stack:
+        async with running_stack(plan, capacity) as stack:
             yield stack, telephone
 
 
-async def _in_turns(stack: Whole, telephone: Telephone, count: int) -> tuple[list[float], list[float]]:
+async def _in_turns(stack: RunningStack, telephone: Telephone, count: int) -> tuple[list[float], list[float]]:
     """Crises and bare messages, one of each after the other."""
     paged, bare = [], []
-    async with crises(stack, telephone) as pager, raw(stack.stack.broker.address) as message:
+    async with crises(stack, telephone) as pager, raw(stack.broker_address) as message:
         await _warm(pager)
         for _ in range(WARM_UP):
             await message.trip()
@@ -116,7 +116,7 @@ async def _warm(pager: Crises) -> None:
         await pager.page()
 
 
-async def _while_working(stack: Whole, pager: Crises, backlog: int) -> list[float]:
+async def _while_working(stack: RunningStack, pager: Crises, backlog: int) -> list[float]:
     """Crises from the beginning of the import until every plan is scheduled."""
     paged: list[float] = []
     async with stack.importing(1, backlog) as process, stack.database("scheduler") as scheduler:

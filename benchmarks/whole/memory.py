@@ -9,7 +9,7 @@ from benchmarks.results import Ratio, Result, Side
 from benchmarks.scale import Scale
 from benchmarks.statistics import ratio
 from benchmarks.topics import Shortfall
-from benchmarks.whole.stack import Whole, plan_for, whole
+from benchmarks.whole.stack import RunningStack, plan_for, running_stack
 from deploy.embedded.plan import SERVICES
 
 NAME, TITLE = "memory", "Memory of each service after many plans and after a few"
@@ -22,7 +22,7 @@ async def run(scale: Scale, say: Callable[[str], None]) -> Result:
     found: dict[str, list[Mapping[str, float]]] = {name: [] for name in names}
     for number in range(scale.rounds):
         with TemporaryDirectory(prefix="kith-bench-") as folder:
-            async with whole(plan_for(Path(folder), many), many) as stack:
+            async with running_stack(plan_for(Path(folder), many), many) as stack:
                 for name, first, last in ((names[1], 1, few), (names[0], few + 1, many)):
                     figures = await _grown(stack, first, last)
                     found[name].append(figures)
@@ -39,7 +39,7 @@ async def run(scale: Scale, say: Callable[[str], None]) -> Result:
     return Result(NAME, TITLE, "all services", "MB resident", sides, ratios, machine(), ours=2)
 
 
-async def _grown(stack: Whole, first: int, last: int) -> dict[str, float]:
+async def _grown(stack: RunningStack, first: int, last: int) -> dict[str, float]:
     """Refer numbers `first` to `last`, let everything come to rest, and look. Raises `Shortfall`."""
     await stack.refer(first, last - first + 1)
     await stack.settled()

@@ -18,7 +18,7 @@ from starlette.routing import Route
 from benchmarks.topics import Shortfall
 from benchmarks.whole.clinics import clinicians
 from benchmarks.whole.referrals import form
-from benchmarks.whole.stack import Whole
+from benchmarks.whole.stack import RunningStack
 from deploy.embedded.ports import LOOPBACK, free_ports
 
 PATIENCE = 60.0
@@ -77,7 +77,7 @@ class Telephone:
 class Crises:
     """One crisis after the other, each in a referral of its own."""
 
-    stack: Whole
+    stack: RunningStack
     client: httpx2.AsyncClient
     telephone: Telephone
     patients: list[str] = field(default_factory=list)
@@ -109,6 +109,6 @@ class Crises:
 
 
 @asynccontextmanager
-async def crises(stack: Whole, telephone: Telephone) -> AsyncIterator[Crises]:
+async def crises(stack: RunningStack, telephone: Telephone) -> AsyncIterator[Crises]:
     async with telephone.answering(), stack.client("coordinator") as client:
         yield Crises(stack, client, telephone)

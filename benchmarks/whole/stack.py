@@ -34,19 +34,23 @@ COUNTING_MS = 120_000
 
 
 @dataclass
-class Whole:
-    """A running stack. `capacity`: for how many patients its clinics have time."""
+class RunningStack:
+    """`capacity`: for how many patients its clinics have time."""
 
-    stack: Stack
+    embedded: Stack
     capacity: int
     warnings: list[str]
 
     @property
     def data(self) -> Path:
-        return self.stack.plan.data
+        return self.embedded.plan.data
+
+    @property
+    def broker_address(self) -> str:
+        return self.embedded.broker.address
 
     def token(self, role: str) -> str:
-        return development_token(self.stack.plan.signing_key, role)
+        return development_token(self.embedded.plan.signing_key, role)
 
     @asynccontextmanager
     async def client(self, role: str) -> AsyncIterator[httpx2.AsyncClient]:
@@ -55,11 +59,11 @@ class Whole:
             yield client
 
     def url(self, service: str) -> str:
-        return self.stack.plan.url(service)
+        return self.embedded.plan.url(service)
 
     @asynccontextmanager
     async def database(self, service: str) -> AsyncIterator[MongoDatabase]:
-        database = MongoDatabase(self.stack.mongod.uri, f"kith_{service}", timeout_ms=COUNTING_MS)
+        database = MongoDatabase(self.embedded.mongod.uri, f"kith_{service}", timeout_ms=COUNTING_MS)
         try:
             yield database
         finally:
@@ -67,11 +71,11 @@ class Whole:
 
     def cpu(self) -> dict[str, float]:
         """Seconds so far of each process."""
-        return {m.name: cpu_seconds(m.process.pid) for m in self.stack.members if m.process is not None}
+        return {m.name: cpu_seconds(m.process.pid) for m in self.embedded.members if m.process is not None}
 
     def memory(self) -> dict[str, float]:
         """Megabytes of each service."""
-        services = self.stack.services.items()
+        services = self.embedded.services.items()
         return {name: resident_megabytes(s.process.pid) for name, s in services if s.process is not None}
 
     @asynccontextmanager
@@ -155,11 +159,11 @@ def plan_for(data: Path, capacity: int, *, page: str | None = None, **chosen: An
 
 
 @asynccontextmanager
-async def whole(plan: Plan, capacity: int) -> AsyncIterator[Whole]:
+async def running_stack(plan: Plan, capacity: int) -> AsyncIterator[RunningStack]:
     warnings: list[str] = []
 
     def note(line: LogLine) -> None:
         warnings.append(f"{line.service}: {line.text}")
 
-    async with running(plan, note) as stack:
-        yield Whole(stack, capacity, warnings)
+    async with running(plan, note) as embedded:
+        yield RunningStack(embedded, capacity, warnings)

@@ -15,7 +15,7 @@ from benchmarks.results import Ratio, Result
 from benchmarks.scale import Scale
 from benchmarks.statistics import ratio
 from benchmarks.topics import Shortfall
-from benchmarks.whole.stack import plan_for, whole
+from benchmarks.whole.stack import plan_for, running_stack
 from deploy.embedded.plan import PAGE, ROOT, SERVICES, Plan
 from deploy.embedded.probing import attempts
 from deploy.embedded.processes import last_lines, spawn, stop
@@ -50,7 +50,7 @@ async def run(scale: Scale, say: Callable[[str], None]) -> Result:
 
 async def _fill(plan: Plan, plans: int) -> None:
     """Through the services themselves, in one run of the stack."""
-    async with whole(plan, plans) as stack:
+    async with running_stack(plan, plans) as stack:
         if plans:
             await stack.refer(1, plans)
         await stack.settled()

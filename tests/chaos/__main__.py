@@ -38,31 +38,31 @@ LAST_ROUND_SECONDS = 120.0
 
 async def once(folder: Path, seed: int, faults: list[Faults], until: float, console: Console) -> Compared:
     """Two runs side by side, told window by window."""
-    said = folder / "said.log"
-    said.parent.mkdir(parents=True, exist_ok=True)
-    said.unlink(missing_ok=True)
+    log_file = folder / "said.log"
+    log_file.parent.mkdir(parents=True, exist_ok=True)
+    log_file.unlink(missing_ok=True)
 
-    def say(text: str) -> None:
-        with said.open("a") as log:
-            log.write(f"{monotonic():.1f} {text}\n")
+    def log(text: str) -> None:
+        with log_file.open("a") as lines:
+            lines.write(f"{monotonic():.1f} {text}\n")
 
-    def told(result: WindowResult) -> None:
+    def on_window(result: WindowResult) -> None:
         style = "red" if result.violations else ""
         console.print(report.line(result), style=style, soft_wrap=True, highlight=False)
         report.violations(console, [result], most=AT_ONCE)
 
     plan = windows(faults)
     console.print(f"Seed {seed}, {len(faults)} faults and pairs, beside a run without any:", highlight=False)
-    compared = await side_by_side(Comparison(folder, seed, plan, until), say, told)
+    compared = await side_by_side(Comparison(folder, seed, plan, until), log, on_window)
     for text in (report.where_time_went(compared), report.not_reached(compared)):
         console.print(text, soft_wrap=True, highlight=False, style="yellow")
     return compared
 
 
-async def soak(asked: argparse.Namespace, console: Console, until: float) -> list[Compared]:
+async def soak(args: argparse.Namespace, console: Console, until: float) -> list[Compared]:
     """Seed after seed, faults and pairs drawn at random, until the time is up or something is violated."""
     rounds: list[Compared] = []
-    for seed in count(asked.seed):
+    for seed in count(args.seed):
         violated = any(result.violations for one in rounds for result in one.telling)
         if violated or (rounds and monotonic() > until - LAST_ROUND_SECONDS):
             break
@@ -70,7 +70,7 @@ async def soak(asked: argparse.Namespace, console: Console, until: float) -> lis
         singles = [(name,) for name in random.sample(sorted(FAULTS), SOAK_SINGLES)]
         drawn: list[Faults] = [*singles, *pairs(SOAK_PAIRS, random)]
         random.shuffle(drawn)
-        rounds.append(await once(asked.folder.resolve(), seed, drawn, until, console))
+        rounds.append(await once(args.folder.resolve(), seed, drawn, until, console))
     return rounds
 
 
@@ -80,39 +80,38 @@ def be_quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 
-async def main(asked: argparse.Namespace) -> int:
+async def main(args: argparse.Namespace) -> int:
     console, began = Console(width=None if sys.stdout.isatty() else WIDTH), monotonic()
-    if asked.prove:
-        return (
-            1 if await prove(asked.folder.resolve(), asked.seed, asked.only or [*MUTATIONS], console) else 0
-        )
-    until = began + 60 * minutes(asked)
+    if args.prove:
+        unproved = await prove(args.folder.resolve(), args.seed, args.only or [*MUTATIONS], console)
+        return 1 if unproved else 0
+    until = began + 60 * minutes(args)
     rounds = (
-        await soak(asked, console, until)
-        if asked.soak
-        else [await once(asked.folder.resolve(), asked.seed, chosen(asked), until, console)]
+        await soak(args, console, until)
+        if args.soak
+        else [await once(args.folder.resolve(), args.seed, chosen(args), until, console)]
     )
-    return _tell(asked, console, rounds, monotonic() - began)
+    return report_all(args, console, rounds, monotonic() - began)
 
 
-def _tell(asked: argparse.Namespace, console: Console, rounds: list[Compared], took: float) -> int:
+def report_all(args: argparse.Namespace, console: Console, rounds: list[Compared], took: float) -> int:
     """The table, the violations, the files; the exit code."""
     results = [result for compared in rounds for result in compared.telling]
     console.print(report.table(results))
     found = report.violations(console, results)
     summary = report.summary(rounds, took, found)
     report.save(
-        asked.folder / "report.json",
+        args.folder / "report.json",
         results,
-        seed=asked.seed,
+        seed=args.seed,
         seconds=round(took, 1),
         violations=found,
         not_reached=[" + ".join(window.faults) for one in rounds for window in one.not_reached],
     )
-    if asked.document:
-        report.document(asked.document, results, f"Seed {asked.seed}. {summary}")
+    if args.document:
+        report.document(args.document, results, f"Seed {args.seed}. {summary}")
     console.print(
-        f"{summary} Details: {asked.folder}/report.json", style="bold red" if found else "bold green"
+        f"{summary} Details: {args.folder}/report.json", style="bold red" if found else "bold green"
     )
     struck = any(result.hits for result in results)
     if not struck:
@@ -121,9 +120,9 @@ def _tell(asked: argparse.Namespace, console: Console, rounds: list[Compared], t
 
 
 if __name__ == "__main__":
-    asked = options()
-    if asked.list:
+    args = options()
+    if args.list:
         Console().print("\n".join(FAULTS), highlight=False)
         raise SystemExit(0)
     be_quiet()
-    raise SystemExit(asyncio.run(main(asked)))
+    raise SystemExit(asyncio.run(main(args)))

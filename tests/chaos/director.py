@@ -10,10 +10,11 @@ import httpx2
 from deploy.embedded.probing import attempts
 from tests.chaos.faults import FAULTS, Fault, Scene
 from tests.chaos.faults.base import PointNotReached
-from tests.chaos.figures import NEVER_REACHED, SKIPPED
 from tests.chaos.timeline import Window
 
 READY_SECONDS = 90.0
+NOT_READY = f"not ready after {READY_SECONDS:g} s"
+NEVER_REACHED = "its point was never reached"
 REQUESTS_FIRST = 5
 """At most so many requests of the moment are sent before a fault strikes."""
 
@@ -24,15 +25,19 @@ NO_REQUESTS_SECONDS = 3.0
 class Strike:
     """What one window's faults did. Seconds; `struck` since the run began, `ready` after the healing.
 
-    `hits`: how many took effect. `at_work`: how many are not healed yet; `over`: the monotonic second since
-    which none was.
+    `hits`: how many took effect; `missed`: how many could not be done, or never came to their point.
+    `at_work`: how many are not healed yet; `over`: the monotonic second since which none was.
     """
 
     struck: float | None = None
     hits: int = 0
+    missed: int = 0
     at_work: int = 0
     over: float = field(default_factory=monotonic)
     ready: float | None = None
+    is_ready: bool = True
+    """Whether every replica was ready again in time."""
+
     notes: list[str] = field(default_factory=list)
 
 
@@ -79,7 +84,8 @@ class Director:
 
     async def _strike(self, fault: Fault) -> None:
         if why := fault.impossible(self.scene):
-            self.strike.notes.append(f"{SKIPPED}: {why}")
+            self.strike.missed += 1
+            self.strike.notes.append(f"skipped: {why}")
             return
         if fault.moment == "request":
             await self._some_requests()
@@ -88,7 +94,8 @@ class Director:
         if await ready(self.scene):
             self.strike.ready = max(self.strike.ready or 0.0, monotonic() - healed)
         else:
-            self.strike.notes.append(f"not ready after {READY_SECONDS:g} s")
+            self.strike.is_ready = False
+            self.strike.notes.append(NOT_READY)
 
     async def _hit(self, fault: Fault) -> None:
         strike, at = self.strike, monotonic() - self.began
@@ -96,6 +103,7 @@ class Director:
         try:
             await fault.strike(self.scene)
         except PointNotReached:
+            strike.missed += 1
             alone = self._window is None or len(self._window.faults) == 1
             strike.notes.append(NEVER_REACHED if alone else f"{NEVER_REACHED}: {fault.name}")
         else:

@@ -8,8 +8,6 @@ from tests.chaos.checks.violation import Violation
 from tests.chaos.desks import request_id
 from tests.chaos.history import History
 
-SKIPPED, NEVER_REACHED = "skipped", "its point was never reached"
-
 
 @dataclass
 class WindowResult:
@@ -26,7 +24,10 @@ class WindowResult:
     struck: float | None = None
     hits: int = 0
     """How many of its faults took effect."""
+    missed: int = 0
+    """How many took none: could not be done, or never came to their point."""
     ready: float | None = None
+    is_ready: bool = True
     effect: float | None = None
     page: float | None = None
     acknowledged: int = 0
@@ -46,8 +47,8 @@ class WindowResult:
 
     @property
     def struck_nothing(self) -> bool:
-        """Whether one of its faults took no effect: skipped, or its point was never reached."""
-        return any(note.startswith((SKIPPED, NEVER_REACHED)) for note in self.notes)
+        """Whether one of its faults took no effect."""
+        return self.missed > 0
 
 
 def measure(result: WindowResult, history: History) -> None:

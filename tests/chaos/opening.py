@@ -30,7 +30,7 @@ PORTS = 2 + PORTS_OF_A_STACK
 FETCH_WAIT_MS = 50
 """Longer than as shipped: two stacks that look for messages 50 times a second keep a small machine busy."""
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Opening:
     seed: int
     windows: int
     first_port: int
-    say: Say
+    log: Log
     disturbed: bool
     mutation: str | None = None
     patience: float | None = None
@@ -58,7 +58,7 @@ async def opened(opening: Opening) -> AsyncIterator[Run]:
     clock = stepped_clock(folder, START)
     receivers = Receivers(opening.first_port, opening.first_port + 1)
     async with AsyncExitStack() as inside:
-        disk = _disk(folder / "mongod", opening.say, inside) if opening.disturbed else None
+        disk = _disk(folder / "mongod", opening.log, inside) if opening.disturbed else None
         await inside.enter_async_context(listening(receivers))
         stack = await inside.enter_async_context(_stack(opening, clock, receivers))
         ledger = inside.enter_context(Ledger(folder / "ledger.jsonl"))
@@ -73,7 +73,7 @@ async def opened(opening: Opening) -> AsyncIterator[Run]:
         time.before_step = director.before_step
         await time.settle()
         reader = Reader(f"mongodb://{stack.mongod.address}")
-        yield Run(scene, _caseload(opening, desks, time), ledger, director, reader, opening.say)
+        yield Run(scene, _caseload(opening, desks, time), ledger, director, reader, opening.log)
 
 
 def _stack(opening: Opening, clock: Path, receivers: Receivers) -> AbstractAsyncContextManager[ChaosStack]:
@@ -89,17 +89,17 @@ def _stack(opening: Opening, clock: Path, receivers: Receivers) -> AbstractAsync
         folder,
         clock,
         settings,
-        lambda line: opening.say(f"{line.service}: {line.text}"),
+        lambda line: opening.log(f"{line.service}: {line.text}"),
         first_port=opening.first_port + 2,
         replicated=opening.disturbed,
         mutation=opening.mutation,
     )
 
 
-def _disk(folder: Path, say: Say, inside: AsyncExitStack) -> str | None:
+def _disk(folder: Path, log: Log, inside: AsyncExitStack) -> str | None:
     why_not = small_disk(folder)
     if why_not:
-        say(why_not)
+        log(why_not)
         return None
     inside.callback(remove_disk, folder)
     return str(folder)

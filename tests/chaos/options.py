@@ -41,20 +41,20 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def minutes(asked: argparse.Namespace) -> float:
+def minutes(args: argparse.Namespace) -> float:
     """After how many of them no fault is begun."""
-    if asked.minutes is not None:
-        return float(asked.minutes)
-    if asked.soak:
+    if args.minutes is not None:
+        return float(args.minutes)
+    if args.soak:
         return SOAK_MINUTES
-    return math.inf if asked.all or asked.only else SHORT_MINUTES
+    return math.inf if args.all or args.only else SHORT_MINUTES
 
 
-def chosen(asked: argparse.Namespace) -> list[Faults]:
+def chosen(args: argparse.Namespace) -> list[Faults]:
     """The faults of each window. Raises `SystemExit` for a name nobody knows."""
-    if not asked.only:
-        return every_fault(asked.seed, asked.pairs)
-    named = [tuple(part.strip() for part in text.split("+")) for text in asked.only]
+    if not args.only:
+        return every_fault(args.seed, args.pairs)
+    named = [tuple(part.strip() for part in text.split("+")) for text in args.only]
     unknown = {name for names in named for name in names} - FAULTS.keys()
     if unknown:
         sys.exit(f"no such fault: {', '.join(sorted(unknown))}; see --list")

@@ -57,8 +57,8 @@ async def _played(folder: Path, seed: int, plan: Sequence[Window], mutation: str
     def enough(last: WindowResult) -> bool:
         return bool(last.hits and harm(seen))
 
-    asked = Comparison(folder, seed, plan, until, mutation, patience=PATIENCE_SECONDS, enough=enough)
-    return await side_by_side(asked, _silent, seen.append)
+    comparison = Comparison(folder, seed, plan, until, mutation, patience=PATIENCE_SECONDS, enough=enough)
+    return await side_by_side(comparison, _silent, seen.append)
 
 
 def failing(control: Compared) -> str | None:

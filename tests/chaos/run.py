@@ -10,7 +10,7 @@ from deploy.demo.settling import Unsettled
 from deploy.embedded.probing import attempts
 from tests.chaos.checks import Violation, check
 from tests.chaos.checks.state import Known, State, differences, state
-from tests.chaos.director import Director
+from tests.chaos.director import NOT_READY, Director
 from tests.chaos.faults import Scene
 from tests.chaos.figures import WindowResult, measure
 from tests.chaos.history import History, Reader
@@ -40,7 +40,7 @@ class Run:
     ledger: Ledger
     director: Director
     reader: Reader
-    say: Callable[[str], None]
+    log: Callable[[str], None]
     states: list[State] = field(default_factory=list)
     results: list[WindowResult] = field(default_factory=list)
     meddle: Meddle | None = None
@@ -56,7 +56,7 @@ class Run:
         result = WindowResult(window.number, window.faults if faults else (), self.scene.time.now.isoformat())
         began, self.under_way = monotonic(), window
         self.scene.desks.window = self.scene.receivers.window = window.number
-        if faults and window.disturbs_pages:
+        if faults and window.touches_pages:
             self.rough.add(window.number)
         self.scene.time.verify = self._in_flight if faults and window.faults else nobody_asked
         if faults:
@@ -69,7 +69,7 @@ class Run:
         except (*BROKEN_OFF, ExceptionGroup) as stuck:
             why = "; ".join(sorted(set(_reasons(stuck))))
             result.violations.append(Violation("stuck", (window.begin.isoformat(),), why))
-            await self._say_flows()
+            await self._log_flows()
             await self.director.finish()
         self._tell_of_strike(result)
         result.played = monotonic() - began
@@ -94,16 +94,16 @@ class Run:
 
     def _tell_of_strike(self, result: WindowResult) -> None:
         strike = self.director.strike
-        result.struck, result.hits = strike.struck, strike.hits
-        result.ready, result.notes = strike.ready, strike.notes
+        result.struck, result.hits, result.missed = strike.struck, strike.hits, strike.missed
+        result.ready, result.is_ready, result.notes = strike.ready, strike.is_ready, strike.notes
 
-    async def _say_flows(self) -> None:
+    async def _log_flows(self) -> None:
         """What each replica says of itself when the stack does not come to rest."""
         for name in self.scene.stack.services:
             try:
-                self.say(f"{name}: {await self.scene.desks.flow_of(name)}")
+                self.log(f"{name}: {await self.scene.desks.flow_of(name)}")
             except ConnectionError as away:
-                self.say(f"{name}: {away}")
+                self.log(f"{name}: {away}")
 
     async def _in_flight(self) -> str:
         return await asyncio.to_thread(self.reader.in_flight)
@@ -135,11 +135,8 @@ class Run:
         if expected is not None:
             found += differences(now, expected, self.differing)
         result.violations += [violation for violation in found if violation not in self.known]
-        result.violations += [
-            Violation("not_ready", result.faults, note)
-            for note in result.notes
-            if note.startswith("not ready")
-        ]
+        if not result.is_ready:
+            result.violations.append(Violation("not_ready", result.faults, NOT_READY))
         self.known.update(result.violations)
         measure(result, history)
 

@@ -13,7 +13,7 @@ from tests.chaos.checks import Violation, check
 from tests.chaos.checks.state import State
 from tests.chaos.faults.storage import remove_disk
 from tests.chaos.figures import WindowResult
-from tests.chaos.opening import PORTS, Opening, Say, opened
+from tests.chaos.opening import PORTS, Log, Opening, opened
 from tests.chaos.run import Meddle, Run
 from tests.chaos.timeline import Window
 
@@ -30,7 +30,7 @@ it was stuck."""
 LAST_SECONDS = 60.0
 """How long the undisturbed run may take to end its window then, and to be checked."""
 
-Told = Callable[[WindowResult], None]
+OnWindow = Callable[[WindowResult], None]
 
 
 @dataclass(frozen=True)
@@ -106,31 +106,36 @@ class Lead:
         self._room.release()
 
 
-async def side_by_side(asked: Comparison, say: Say, told: Told) -> Compared:
+async def side_by_side(comparison: Comparison, log: Log, on_window: OnWindow) -> Compared:
     """Play both runs. They begin with empty folders."""
     began, first, lead, compared = monotonic(), free_ports(2 * PORTS), Lead(), Compared()
     calm = Opening(
-        _emptied(asked.folder / "undisturbed"), asked.seed, len(asked.plan), first, say, disturbed=False
+        _emptied(comparison.folder / "undisturbed"),
+        comparison.seed,
+        len(comparison.plan),
+        first,
+        log,
+        disturbed=False,
     )
     hurt = replace(
         calm,
-        folder=_emptied(asked.folder / "disturbed"),
+        folder=_emptied(comparison.folder / "disturbed"),
         first_port=first + PORTS,
         disturbed=True,
-        mutation=asked.mutation,
-        patience=asked.patience,
+        mutation=comparison.mutation,
+        patience=comparison.patience,
     )
 
     def ready() -> None:
         compared.opened = monotonic() - began
 
     async with asyncio.TaskGroup() as runs:
-        beside = runs.create_task(_undisturbed(calm, asked, lead, compared))
-        await _disturbed(hurt, asked, lead, compared, told, ready)
+        beside = runs.create_task(_undisturbed(calm, comparison, lead, compared))
+        await _disturbed(hurt, comparison, lead, compared, on_window, ready)
         if compared.out_of_time and not (await asyncio.wait({beside}, timeout=LAST_SECONDS))[0]:
             compared.calm.append(_never_ended(len(compared.calm)))
             beside.cancel()
-    compared.not_reached = list(asked.plan[len(compared.hurt) :])
+    compared.not_reached = list(comparison.plan[len(compared.hurt) :])
     return compared
 
 
@@ -146,9 +151,9 @@ def _emptied(folder: Path) -> Path:
     return folder
 
 
-async def _undisturbed(opening: Opening, asked: Comparison, lead: Lead, compared: Compared) -> None:
+async def _undisturbed(opening: Opening, comparison: Comparison, lead: Lead, compared: Compared) -> None:
     async with opened(opening) as run:
-        for window in asked.plan:
+        for window in comparison.plan:
             if not await lead.may_go_on():
                 break
             compared.calm.append(result := await run.window(window, faults=False, expected=None))
@@ -162,17 +167,17 @@ async def _undisturbed(opening: Opening, asked: Comparison, lead: Lead, compared
 
 async def _disturbed(
     opening: Opening,
-    asked: Comparison,
+    comparison: Comparison,
     lead: Lead,
     compared: Compared,
-    told: Told,
+    on_window: OnWindow,
     ready: Callable[[], None],
 ) -> None:
     try:
         async with opened(opening) as run:
             ready()
-            run.meddle = asked.meddle
-            await _strike(run, asked, lead, compared, told)
+            run.meddle = comparison.meddle
+            await _strike(run, comparison, lead, compared, on_window)
             lead.end()  # the undisturbed run ends while this stack goes down
     finally:
         lead.end()
@@ -192,33 +197,35 @@ async def _in_time(run: Run, window: Window, lead: Lead, until: float) -> Window
         return None if expected is None else await run.window(window, faults=True, expected=expected)
 
 
-async def _strike(run: Run, asked: Comparison, lead: Lead, compared: Compared, told: Told) -> None:
+async def _strike(
+    run: Run, comparison: Comparison, lead: Lead, compared: Compared, on_window: OnWindow
+) -> None:
     """Until all is played, enough was seen, the time is up, or somebody is stuck."""
-    for window in asked.plan:
+    for window in comparison.plan:
         longest = max((result.took for result in compared.hurt[-RECENT:]), default=0.0)
-        if not is_time_left(asked.until - monotonic(), longest):
+        if not is_time_left(comparison.until - monotonic(), longest):
             return
         try:
-            result = await _in_time(run, window, lead, asked.until)
+            result = await _in_time(run, window, lead, comparison.until)
         except TimeoutError:
             compared.out_of_time = True
-            _break_off(run, compared, told)
+            _break_off(run, compared, on_window)
             return
         if result is None:
             return
         compared.hurt.append(result)
-        told(result)
-        if result.is_stuck or asked.enough(result):
+        on_window(result)
+        if result.is_stuck or comparison.enough(result):
             return
 
 
-def _break_off(run: Run, compared: Compared, told: Told) -> None:
+def _break_off(run: Run, compared: Compared, on_window: OnWindow) -> None:
     """Tell of the window under way that it was stuck, or what was still moving."""
     if run.under_way is None:
         return  # the undisturbed run had not come so far
     result = run.broken_off(run.under_way)
     if result.violations:
         compared.hurt.append(result)
-        told(result)
+        on_window(result)
     else:
         compared.broken_off, compared.last_words = True, "; ".join(result.notes)

@@ -29,6 +29,11 @@ REPLICAS = {
 }
 """Replica → service."""
 
+
+def replicas_of(service: str) -> tuple[str, ...]:
+    return tuple(replica for replica, of in REPLICAS.items() if of == service)
+
+
 PORTS_OF_A_STACK = 2 + 3 * (len(REPLICAS) + 1)
 SELDOM_FLUSHES = ("--journalCommitInterval", "500")
 """As seldom as mongod can be told to write what nobody waits for: a kill loses that."""

@@ -6,20 +6,14 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
 
 from deploy.demo.clinic import ROUND_HOURS, working_days
+from tests.chaos.faults import FAULTS, Fault
 
 START = datetime(2027, 3, 8, 10, 0, tzinfo=UTC)
 """A Monday. One clinic is in New York, the other one in Santiago de Chile: both changes within a month."""
 
-SPRING = datetime(2027, 3, 14, 7, 0, tzinfo=UTC)
-"""The instant at which New York's clocks go forward."""
-
-AUTUMN = datetime(2027, 4, 4, 3, 0, tzinfo=UTC)
-"""The instant at which Santiago's clocks go back."""
-
 ZONES = {"lakeside": "America/Santiago"}
 """Clinics that are elsewhere than their configuration says."""
 
-CHANGES = {"clock_autumn": AUTUMN, "clock_spring": SPRING}
 STOPS = (11, 12, 14, 22)
 """Hours, UTC, at which routine announcements are met: each late, none too late to be made."""
 
@@ -29,7 +23,7 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Window:
-    """`faults` by name, none in the undisturbed run."""
+    """`faults` by name. The undisturbed run plays the same windows, and nothing strikes in them."""
 
     number: int
     begin: datetime
@@ -54,23 +48,19 @@ class Window:
 
     @property
     def busy(self) -> datetime:
-        """When faults strike: what is done to intake at noon, everything else in turn."""
-        concerns_intake = any("intake" in name for name in self.faults)
-        return self.noon if concerns_intake or self.number % 2 else self.evening
+        """When faults strike: at noon where one of them has to, otherwise then and in the evening in turn."""
+        has_to_be_noon = any(fault.at_noon for fault in _faults(self.faults))
+        return self.noon if has_to_be_noon or self.number % 2 else self.evening
 
     @property
-    def disturbs_pages(self) -> bool:
-        """Whether its faults touch what a page goes through: alerts, its database, the far ends."""
-        others = [name for name in self.faults if "dashboard" not in name]  # no page goes through it
-        return any(part in name for name in others for part in ("alerts", "mongod", "receivers"))
+    def touches_pages(self) -> bool:
+        """Whether one of its faults touches what a page goes through."""
+        return any(fault.touches_pages for fault in _faults(self.faults))
 
     @property
     def morning(self) -> datetime:
         """When clocks go wrong: on the very change of daylight saving where that is the fault."""
-        for name, moment in CHANGES.items():
-            if name in self.faults:
-                return moment
-        return datetime.combine(self.working_days[0], time(STOPS[0], 5), UTC)
+        return _instant(self.faults) or datetime.combine(self.working_days[0], time(STOPS[0], 5), UTC)
 
     def holds(self, moment: datetime) -> bool:
         return self.begin <= moment < self.end
@@ -79,20 +69,27 @@ class Window:
 def windows(chosen: Sequence[tuple[str, ...]]) -> list[Window]:
     """A window without a fault, then one for each choice of faults, in their order.
 
-    The two that belong to a change of the clocks stand where the clocks change, if they are chosen.
+    Those that belong to an instant stand where it is: the two changes of the clocks, if they are chosen.
     """
-    order = [faults for faults in chosen if not CHANGES.keys() & {*faults}]
-    order.insert(0, ())
-    spans = _spans(len(chosen) + 1, max((m for n, m in CHANGES.items() if (n,) in chosen), default=START))
+    instants = {faults: instant for faults in chosen if (instant := _instant(faults)) is not None}
+    rest = iter([(), *(faults for faults in chosen if faults not in instants)])
+    spans = _spans(len(chosen) + 1, max(instants.values(), default=START))
     placed: dict[int, tuple[str, ...]] = {}
-    for name, moment in CHANGES.items():
-        if (name,) in chosen:
-            placed[next(n for n, (begin, end) in enumerate(spans) if begin <= moment < end)] = (name,)
-    rest = iter(order)
+    for faults, instant in instants.items():
+        placed[next(n for n, (begin, end) in enumerate(spans) if begin <= instant < end)] = faults
     return [
         Window(number, begin, end, placed[number] if number in placed else next(rest))
         for number, (begin, end) in enumerate(spans)
     ]
+
+
+def _faults(names: Sequence[str]) -> list[Fault]:
+    return [FAULTS[name] for name in names]
+
+
+def _instant(names: Sequence[str]) -> datetime | None:
+    """The instant that one of these faults belongs to."""
+    return next((fault.instant for fault in _faults(names) if fault.instant is not None), None)
 
 
 def _spans(count: int, until: datetime) -> list[tuple[datetime, datetime]]:

@@ -1,8 +1,14 @@
 """Clocks that go wrong: an hour ahead and back, trembling, and both across the changes of daylight saving."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from tests.chaos.faults.base import Fault, Scene
+
+SPRING = datetime(2027, 3, 14, 7, 0, tzinfo=UTC)
+"""The instant at which New York's clocks go forward."""
+
+AUTUMN = datetime(2027, 4, 4, 3, 0, tzinfo=UTC)
+"""The instant at which Santiago's clocks go back."""
 
 HOUR, TREMBLE = timedelta(hours=1), timedelta(seconds=2)
 
@@ -32,6 +38,6 @@ ALL = [
     Fault("clock ahead by an hour", _ahead_and_back, moment="morning"),
     Fault("clock back by an hour", _back, moment="morning"),
     Fault("clock trembles", _tremble, moment="morning"),
-    Fault("clock_autumn", _all_of_it, moment="morning"),
-    Fault("clock_spring", _all_of_it, moment="morning"),
+    Fault("clock_autumn", _all_of_it, moment="morning", instant=AUTUMN),
+    Fault("clock_spring", _all_of_it, moment="morning", instant=SPRING),
 ]

@@ -3,13 +3,12 @@
 from functools import partial
 from typing import Literal
 
-from tests.chaos.faults.base import Fault, PointNotReached, Scene
+from tests.chaos.faults.base import Fault, PointNotReached, Scene, fault_of
 from tests.chaos.proxy import Mode
-from tests.chaos.stack import REPLICAS
+from tests.chaos.stack import replicas_of
 from tests.chaos.wire import is_produce_to_dead_letters
 
 HOLD_SECONDS = 4.0
-CUT_EVERY_SECONDS = 0.4
 
 Link = Literal["mongod", "broker"]
 
@@ -26,11 +25,10 @@ async def _heal(scene: Scene, *, replicas: tuple[str, ...], link: Link) -> None:
 
 def between(service: str, link: Link, mode: Mode, *, hold: float = HOLD_SECONDS) -> Fault:
     """All replicas of a service are cut off from the server in the same way."""
-    replicas = tuple(replica for replica, of in REPLICAS.items() if of == service)
+    replicas, kind = replicas_of(service), f"network {mode}"
     fail = partial(_fail, replicas=replicas, link=link, mode=mode)
     heal = partial(_heal, replicas=replicas, link=link)
-    moment = "step" if service == "scheduler" else "request"
-    return Fault(f"network {mode}: {service} and {link}", fail, heal, hold=hold, moment=moment)  # type: ignore[arg-type]
+    return fault_of(service, f"{kind}: {service} and {link}", fail, heal, kind=kind, hold=hold)
 
 
 async def _lose_dead_letters(scene: Scene) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
-from tests.chaos.faults.base import Fault, PointNotReached, Scene
+from tests.chaos.faults.base import Act, Fault, PointNotReached, Scene, fault_of
 from tests.chaos.proxy import Proxy, Trip
 from tests.chaos.receivers import Page
+from tests.chaos.stack import replicas_of
 from tests.chaos.wire import (
     PageCommit,
     is_offset_commit,
@@ -22,7 +23,7 @@ WAIT_SECONDS = 6.0
 
 Link = Literal["mongod", "broker"]
 Fits = Callable[[bytes], bool]
-PLANS, ALERTS = ("care_plan", "care_plan-2"), ("alerts", "alerts-2")
+ALERTS = replicas_of("alerts")
 
 
 def _proxy(scene: Scene, replica: str, link: Link) -> Proxy:
@@ -64,9 +65,14 @@ async def _come_by(fallen: asyncio.Event, within: float = WAIT_SECONDS) -> None:
         raise PointNotReached from None
 
 
-def point(name: str, replicas: tuple[str, ...], link: Link, fits: Fits, *, swallow: bool = True) -> Fault:
-    act = partial(wait_in, replicas=replicas, link=link, sign=lambda: fits, swallow=swallow)
-    return Fault(name, act, moment="step")
+def point(kind: str, service: str, link: Link, fits: Fits, *, swallow: bool = True) -> Fault:
+    """One replica of the service dies at a request that fits."""
+    act = partial(wait_in, replicas=replicas_of(service), link=link, sign=lambda: fits, swallow=swallow)
+    return _death(kind, service, act)
+
+
+def _death(kind: str, service: str, act: Act) -> Fault:
+    return fault_of(service, f"{kind}: {service}", act, kind=kind, moment="step")
 
 
 async def _die_before_paging(scene: Scene) -> None:
@@ -92,18 +98,18 @@ async def _die_when_paging(scene: Scene) -> None:
 
 
 COMMIT = [
-    point("die before commit: care_plan", PLANS, "mongod", is_transaction_commit),
-    point("die after commit: care_plan", PLANS, "mongod", is_transaction_commit, swallow=False),
-    point("die before commit: scheduler", ("scheduler",), "mongod", is_transaction_commit),
+    point("die before commit", "care_plan", "mongod", is_transaction_commit),
+    point("die after commit", "care_plan", "mongod", is_transaction_commit, swallow=False),
+    point("die before commit", "scheduler", "mongod", is_transaction_commit),
 ]
 RELAY = [
-    point("die between commit and publish: intake", ("intake",), "broker", is_produce),
-    point("die between commit and publish: care_plan", PLANS, "broker", is_produce),
-    point("die between publish and mark: intake", ("intake",), "mongod", is_relay_mark),
-    point("die between publish and mark: care_plan", PLANS, "mongod", is_relay_mark),
+    point("die between commit and publish", "intake", "broker", is_produce),
+    point("die between commit and publish", "care_plan", "broker", is_produce),
+    point("die between publish and mark", "intake", "mongod", is_relay_mark),
+    point("die between publish and mark", "care_plan", "mongod", is_relay_mark),
 ]
 PAGE = [
-    point("die before offset commit: alerts", ALERTS, "broker", is_offset_commit),
-    Fault("die between commit and page: alerts", _die_before_paging, moment="step"),
-    Fault("die between page and record: alerts", _die_when_paging, moment="step"),
+    point("die before offset commit", "alerts", "broker", is_offset_commit),
+    _death("die between commit and page", "alerts", _die_before_paging),
+    _death("die between page and record", "alerts", _die_when_paging),
 ]

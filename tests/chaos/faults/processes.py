@@ -7,7 +7,7 @@ from functools import partial
 from deploy.embedded.plan import PAGE
 from deploy.embedded.probing import attempts
 from deploy.embedded.stack import Supervised
-from tests.chaos.faults.base import Fault, Moment, PointNotReached, Scene
+from tests.chaos.faults.base import Fault, PointNotReached, Scene, fault_of
 from tests.chaos.stack import REPLICAS
 
 STOPPED_SECONDS = 4.5
@@ -46,22 +46,23 @@ async def end(scene: Scene, *, name: str) -> None:
 
 
 def killed(name: str) -> Fault:
-    return Fault(f"kill {name}", partial(send, name=name, number=signal.SIGKILL), moment=_moment(name))
+    die = partial(send, name=name, number=signal.SIGKILL)
+    return fault_of(name, f"kill {name}", die, kind=_kind("kill", name))
 
 
 def frozen(name: str, seconds: float) -> Fault:
     stop = partial(send, name=name, number=signal.SIGSTOP)
     go_on = partial(_wake, name=name)
-    return Fault(f"freeze {name}", stop, go_on, hold=seconds, moment=_moment(name))
+    return fault_of(name, f"freeze {name}", stop, go_on, kind=_kind("freeze", name), hold=seconds)
 
 
 def restarted(name: str) -> Fault:
-    return Fault(f"restart {name}", partial(end, name=name), moment=_moment(name))
+    return fault_of(name, f"restart {name}", partial(end, name=name), kind=_kind("restart", name))
 
 
-def _moment(name: str) -> Moment:
-    """The scheduler's work begins when the clock moves, everybody else's with requests."""
-    return "step" if name == "scheduler" else "request"
+def _kind(deed: str, name: str) -> str:
+    """The same for all replicas of a service."""
+    return f"{deed} {REPLICAS.get(name, name)}"
 
 
 async def _join(scene: Scene) -> None:

@@ -28,7 +28,7 @@ async def _behave(scene: Scene) -> None:
 
 def _receivers(manner: Manner) -> Fault:
     act = partial(_misbehave, manner=manner)
-    return Fault(f"receivers {manner}", act, _behave, hold=HOLD_SECONDS, moment="step")
+    return Fault(f"receivers {manner}", act, _behave, hold=HOLD_SECONDS, moment="step", touches_pages=True)
 
 
 ALL = [_receivers(manner) for manner in ("hang", "refuse", "error", "slow", "close")]

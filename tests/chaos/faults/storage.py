@@ -48,4 +48,14 @@ def _why_not(scene: Scene) -> str:
     return "" if scene.disk is not None else "no small disk could be mounted (that needs root)"
 
 
-ALL = [Fault("disk full under mongod", _fill, _empty, hold=3.0, moment="step", impossible=_why_not)]
+ALL = [
+    Fault(
+        "disk full under mongod",
+        _fill,
+        _empty,
+        hold=3.0,
+        moment="step",
+        touches_pages=True,
+        impossible=_why_not,
+    )
+]

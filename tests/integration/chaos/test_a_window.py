@@ -11,13 +11,13 @@ FAULT = ("die between commit and page: alerts",)
 
 
 async def test_alerts_killed_with_a_page_decided_and_not_sent_has_somebody_paged(tmp_path: Path) -> None:
-    said: list[str] = []
-    told: list[WindowResult] = []
-    asked = Comparison(tmp_path, 7, windows([FAULT]), until=monotonic() + 600)
-    compared = await side_by_side(asked, said.append, told.append)
+    lines: list[str] = []
+    results: list[WindowResult] = []
+    comparison = Comparison(tmp_path, 7, windows([FAULT]), until=monotonic() + 600)
+    compared = await side_by_side(comparison, lines.append, results.append)
     assert [violation.line for result in compared.telling for violation in result.violations] == []
-    assert [result.faults for result in told] == [(), FAULT]
-    assert [result.notes for result in told] == [[], []]
-    assert told[1].page is not None
-    assert any("was ended by SIGKILL" in line for line in said)
+    assert [result.faults for result in results] == [(), FAULT]
+    assert [result.notes for result in results] == [[], []]
+    assert results[1].page is not None
+    assert any("was ended by SIGKILL" in line for line in lines)
     assert compared.not_reached == []

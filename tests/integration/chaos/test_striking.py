@@ -12,15 +12,17 @@ import pytest
 from rich.console import Console
 
 from deploy.embedded.processes import Process, spawn, stop
-from tests.chaos.__main__ import _tell
-from tests.chaos.director import Director, Strike
+from tests.chaos.__main__ import report_all
+from tests.chaos.director import NEVER_REACHED, Director, Strike
 from tests.chaos.faults import Fault, Scene, nothing
 from tests.chaos.faults.base import PointNotReached
 from tests.chaos.faults.processes import send
-from tests.chaos.figures import NEVER_REACHED, WindowResult
+from tests.chaos.figures import WindowResult
+from tests.chaos.people import Caseload
 from tests.chaos.run import STUCK_SECONDS, Run
 from tests.chaos.side_by_side import Compared
 from tests.chaos.timeline import windows
+from tests.integration.chaos.histories import clean
 
 
 @dataclass
@@ -72,18 +74,27 @@ async def test_a_fault_counts_when_it_took_effect() -> None:
 
     director = Director(scene_with(None))
     await director._hit(Fault("misses", misses))
-    assert (director.strike.hits, director.strike.struck, director.strike.notes) == (0, None, [NEVER_REACHED])
+    strike = director.strike
+    assert (strike.hits, strike.missed, strike.struck, strike.notes) == (0, 1, None, [NEVER_REACHED])
     await director._hit(Fault("hits", nothing))
-    assert director.strike.hits == 1
-    assert director.strike.struck is not None
+    assert (strike.hits, strike.missed) == (1, 1)
+    assert strike.struck is not None
     assert director.seconds_over is not None
 
 
 @pytest.mark.parametrize(("hits", "code"), [(0, 1), (1, 0)])
 def test_a_run_that_struck_nothing_fails(hits: int, code: int, tmp_path: Path) -> None:
-    result = WindowResult(1, ("kill alerts",), "", hits=hits, notes=[] if hits else [NEVER_REACHED])
-    asked = argparse.Namespace(folder=tmp_path, seed=7, document=None)
-    assert _tell(asked, Console(quiet=True), [Compared(hurt=[result])], 1.0) == code
+    result = WindowResult(1, ("kill alerts",), "", hits=hits, missed=1 - hits)
+    args = argparse.Namespace(folder=tmp_path, seed=7, document=None)
+    assert report_all(args, Console(quiet=True), [Compared(hurt=[result])], 1.0) == code
+
+
+def test_a_replica_that_was_not_ready_in_time_is_a_violation() -> None:
+    run = Run(scene_with(None), Caseload(*cast(Any, (None,) * 3)), *cast(Any, (None,) * 4))
+    for is_ready in (True, False):
+        result = WindowResult(1, ("kill alerts",), "", is_ready=is_ready)
+        run._judge(result, clean(), None)
+        assert [violation.kind for violation in result.violations] == ["not_ready"] * (not is_ready)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from benchmarks.page.open_pages import pace
 from benchmarks.page.viewing import Seen, regions
 from benchmarks.timers.schedules import document, first_day
 from benchmarks.topics import Shortfall
-from benchmarks.watching import Course, Look, steady
+from benchmarks.watching import Look, Progress, steady
 from benchmarks.whole.course import acted_on
 from services.care_plan.domain.plan import Plan, plan_id_of
 from services.care_plan.inbound import IntakeCompleted
@@ -111,10 +111,10 @@ def test_the_clock_starts_when_a_tenth_is_done() -> None:
         Look(at, done, used)
         for at, done, used in zip((0.0, 1.0, 2.0, 3.0), (0, 100, 600, 1000), cpu, strict=True)
     ]
-    course = Course(1000, looks)
+    progress = Progress(1000, looks)
 
-    span = course.span()
-    measured = course.measures(span)
+    span = progress.span()
+    measured = progress.measures(span)
 
     assert (span.start, span.end, span.effects) == (1.0, 3.0, 900)
     assert measured["events/s"] == 450
@@ -122,8 +122,8 @@ def test_the_clock_starts_when_a_tenth_is_done() -> None:
 
 
 def test_a_side_that_announces_ends_with_its_last_announcement() -> None:
-    course = Course(10, [Look(0.0, 1, {}), Look(1.0, 10, {})])
-    assert course.span(last_effect=3.0).end == 3.0
+    progress = Progress(10, [Look(0.0, 1, {}), Look(1.0, 10, {})])
+    assert progress.span(last_effect=3.0).end == 3.0
 
 
 def test_announcements_in_batches_are_counted_from_the_end_of_one() -> None:

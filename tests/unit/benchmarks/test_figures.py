@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks import chart
-from benchmarks.__main__ import folder_for
+from benchmarks.__main__ import BENCHMARKS, folder_for, measure_of
 from benchmarks.results import Ratio, Result, Side, printed, table
 from benchmarks.rounds import alternate, order
 from benchmarks.scale import Scale
@@ -116,6 +116,10 @@ def test_a_result_is_kept_as_json_with_every_round(tmp_path: Path) -> None:
 def test_quick_figures_never_take_the_place_of_others(tmp_path: Path) -> None:
     assert folder_for(Scale("quick"), tmp_path) == tmp_path / "quick"
     assert {folder_for(Scale(size), tmp_path) for size in ("normal", "full")} == {tmp_path}
+
+
+def test_every_benchmark_is_a_function_of_its_own() -> None:
+    assert len({measure_of(name) for name in BENCHMARKS}) == len(BENCHMARKS)
 
 
 def test_a_chart_says_of_how_large_a_run_it_is() -> None:
