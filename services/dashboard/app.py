@@ -6,7 +6,6 @@ from functools import partial
 from services.dashboard import operating, store
 from services.dashboard.gates import GATE_COUNT
 from services.dashboard.pages import (
-    actions,
     alerts,
     calendar,
     caseload,
@@ -34,7 +33,7 @@ from shared.mongo import MongoDatabase
 from shared.service import BookEntry, Service, Subscription, open_database
 
 NAME = "dashboard"
-PAGES = (common, signing_in, caseload, finding, person, actions, alerts, intake, imports, calendar, outcomes)
+PAGES = (common, signing_in, caseload, finding, person, alerts, intake, imports, calendar, outcomes)
 
 
 def build(settings: DashboardSettings) -> Service:

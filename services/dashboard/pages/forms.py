@@ -1,6 +1,8 @@
 """Forms that people send: ours alone, and each once."""
 
 import hmac
+import re
+from collections.abc import Mapping
 from uuid import uuid4
 
 from starlette.requests import Request
@@ -10,6 +12,16 @@ from services.dashboard.web.viewer import Viewer
 from shared.http.problems import Problem
 
 EARLIER = "This form was drawn for an earlier sign-in."
+KEY = re.compile(r"[A-Za-z0-9-]{1,64}")
+"""An Idempotency-Key that every service takes."""
+
+
+class Unfit(Exception):
+    """An entry that cannot be sent on: `errors` are pairs of a field's name and a sentence."""
+
+    def __init__(self, *errors: tuple[str, str]) -> None:
+        super().__init__(*(name for name, _ in errors))
+        self.errors = errors
 
 
 async def posted(request: Request, viewer: Viewer) -> dict[str, str]:
@@ -32,3 +44,21 @@ def not_ours() -> Problem:
 def new_key() -> str:
     """An Idempotency-Key for a form that is drawn now."""
     return uuid4().hex
+
+
+def key_of(form: Mapping[str, str]) -> str:
+    """The Idempotency-Key that a form was drawn with; a new one if it has none that a service would take."""
+    given = form.get("idempotency_key", "")
+    return given if KEY.fullmatch(given) else new_key()
+
+
+def keyed(form: Mapping[str, str]) -> dict[str, str]:
+    """The form under the key that it is sent with: shown again and sent again, it happens once."""
+    return {**form, "idempotency_key": key_of(form)}
+
+
+def version_seen(form: Mapping[str, str], field: str = "if_match") -> int:
+    """The version of what a form changes, for If-Match. A form without one has seen none, which is 0: no
+    document has it, so nothing is changed without a look."""
+    given = form.get(field, "")
+    return int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else 0

@@ -1,8 +1,10 @@
 """What the alerts pages make of an alert: its place in the list, its words, its forms."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import Any, get_args
+from types import SimpleNamespace
+from typing import Any, cast, get_args
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -20,6 +22,9 @@ from services.dashboard.pages.alerts.query import Query, bands
 from services.dashboard.pages.alerts.telling import missed, reached, told_by_detail, told_by_row
 from services.dashboard.pages.alerts.times import Times, span
 from services.dashboard.pages.alerts.view import notice, of_detail, of_row
+from services.dashboard.pages.desk import Desk
+from services.dashboard.pages.forms import Unfit
+from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
 from shared.http.caller import Role
 
@@ -313,9 +318,57 @@ def test_a_next_contact_is_meant_in_the_zone_the_form_named() -> None:
 def test_a_form_that_says_too_little_names_the_field(
     action: acting.Action, form: dict[str, str], field: str
 ) -> None:
-    with pytest.raises(acting.Unfit) as unfit:
+    with pytest.raises(Unfit) as unfit:
         acting.body_of(action, form)
     assert [name for name, _ in unfit.value.errors] == [field]
+
+
+@dataclass
+class AlertsService:
+    """Holds one alert in this version, and keeps what it was asked to do."""
+
+    version: int
+    about: dict[str, Any] = field(default_factory=answered)
+    asked: list[tuple[str, int | None]] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+
+    async def send(
+        self, _: Viewer, service: str, method: str, path: str, body: Any, *, key: str, version: int | None
+    ) -> Answer:
+        self.asked.append((path, version))
+        self.keys.add(key)
+        if version in (None, self.version):
+            return Answer(200, self.about, self.version)
+        return Answer(412, {"reason": "version_changed"})
+
+    async def get(self, _: Viewer, service: str, path: str) -> Answer:
+        return Answer(200, self.about, self.version)
+
+
+async def sent(service: AlertsService, action: acting.Action, **form: str) -> Answer:
+    me, desk = viewer("clinician"), SimpleNamespace(services=service)
+    return await acting.send(cast(Desk, desk), me, "alr_1", action, {"csrf": me.csrf, **form})
+
+
+async def test_a_crisis_is_taken_whatever_version_the_form_names_or_none() -> None:
+    service = AlertsService(version=7)
+    for form in ({}, {"if_match": "2"}, {"if_match": "not a version"}):
+        assert (await sent(service, "acknowledge", **form)).ok
+    assert service.asked == [("/alerts/alr_1/acknowledge", None)] * 3
+
+
+async def test_an_assessment_by_whoever_has_seen_no_version_of_the_alert_is_a_conflict() -> None:
+    service, entered = AlertsService(version=7), {"result": "false_alarm", "contact_made": "yes"}
+    assert acting.reason_of(await sent(service, "assess", **entered)) == "version_changed"
+    assert service.asked == [("/alerts/alr_1/assess", 0)]
+    assert (await sent(service, "assess", **entered, if_match="7")).ok
+
+
+async def test_a_version_that_changed_beside_what_its_reader_saw_is_no_conflict() -> None:
+    service, entered = AlertsService(version=7), {"result": "false_alarm", "contact_made": "yes"}
+    assert (await sent(service, "assess", **entered, if_match="6", seen=detail().seen)).ok
+    assert [version for _, version in service.asked] == [6, 7]
+    assert len(service.keys) == 1, "once, however often it is sent"
 
 
 def test_after_a_crisis_was_taken_its_assessment_comes_next_and_never_another_site() -> None:

@@ -21,17 +21,18 @@ from services.dashboard.domain.person import (
     Person,
     Referral,
 )
-from services.dashboard.pages.actions import Drawn, speaks_of_danger
+from services.dashboard.pages.forms import Unfit
 from services.dashboard.pages.instruments import CSSRS_QUESTIONS
-from services.dashboard.pages.person import pictures, standing
+from services.dashboard.pages.person import pictures
+from services.dashboard.pages.person.acting import Drawn, speaks_of_danger
 from services.dashboard.pages.person.acts import Act, Scene, zone_of
 from services.dashboard.pages.person.answers import SUPPORT, Reply, reply
 from services.dashboard.pages.person.catalogue import CATALOGUE, next_action, offered
-from services.dashboard.pages.person.fields import Unfit
 from services.dashboard.pages.person.flags import explained
 from services.dashboard.pages.person.measures import QUESTIONNAIRES, measures_in, shows_danger
 from services.dashboard.pages.person.story import Entry, gathered, latest_first
 from services.dashboard.pages.person.tales import TALES, details, tale
+from services.dashboard.pages.person.view import head_context
 from services.dashboard.store import Row
 from services.dashboard.subscribers import PEOPLE
 from services.dashboard.web.drawing import Drawing
@@ -223,7 +224,7 @@ def test_an_appointment_that_is_offered_no_more_is_named_and_no_other_takes_its_
 
 def page(act: Act, here: Scene, said: Reply | None = None) -> str:
     """The action as it is drawn, with what was entered."""
-    known = standing(here) | {"act": act, "answer": None, "away": False, "open_here": True}
+    known = head_context(here) | {"act": act, "answer": None, "away": False, "open_here": True}
     drawn = Drawn(here.entered, None, "k", said)
     danger = said is not None and speaks_of_danger(act, here.entered)
     known |= {"forms": act.forms(here), "drawn": drawn, "danger": danger, "support": SUPPORT}

@@ -18,7 +18,7 @@ from services.dashboard.pages.alerts.one import Held, draw, look
 from services.dashboard.pages.alerts.view import of_detail
 from services.dashboard.pages.alerts.watch import AlertId, Watcher
 from services.dashboard.pages.desk import Desk
-from services.dashboard.pages.forms import is_ours
+from services.dashboard.pages.forms import Unfit, is_ours, key_of, keyed, version_seen
 from services.dashboard.pages.signing_in import FORM, form_of
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
@@ -37,14 +37,6 @@ CATCH_UP_SECONDS, LOOK_AGAIN_SECONDS = 1.0, 0.03
 DONE: dict[str, str] = {"assess": "assessed", "hand-over": "handed_over", "resolve": "resolved"}
 
 
-class Unfit(Exception):
-    """A form that says too little: pairs of a field's name and a sentence."""
-
-    def __init__(self, *errors: tuple[str, str]) -> None:
-        super().__init__(*(name for name, _ in errors))
-        self.errors = list(errors)
-
-
 class NotOurs(Exception):
     """A form that was drawn for another sign-in."""
 
@@ -53,13 +45,13 @@ def add(api: APIRouter, desk: Desk, neighbours: Neighbours) -> None:
     @api.post("/alerts/{alert_id}/{action}", openapi_extra=FORM, tags=[CRISIS])
     async def act(request: Request, viewer: Watcher, alert_id: AlertId, action: Action) -> Response:
         """Ask the alerts service to do it; what it refuses is shown with its reason, the entry kept."""
-        form = await form_of(request)
+        form = keyed(await form_of(request))
         try:
             answer = await send(desk, viewer, alert_id, action, form)
         except NotOurs:
             held, status = Held(action, form, unsent=True), 403
         except Unfit as unfit:
-            held, status = Held(action, form, errors=unfit.errors), 422
+            held, status = Held(action, form, errors=list(unfit.errors)), 422
         else:
             if answer.ok:
                 detail = Detail.model_validate(answer.body)
@@ -110,18 +102,20 @@ def _instant(form: Form) -> str:
 
 async def send(desk: Desk, viewer: Viewer, id: str, action: Action, form: Form) -> Answer:
     """Once, however often the form is sent. A change that the form's reader would not have seen, such as a
-    delivery that ended, is no conflict: it is sent again with the new version. Raises `NotOurs`, `Unfit`."""
+    delivery that ended, is no conflict: it is sent again with the new version. Raises `NotOurs`, `Unfit`.
+
+    An acknowledgement names no version: the alerts service keeps the first one, and taking a crisis is never
+    out of date. Everything else goes by what its sender has seen, so a form without a version is a conflict.
+    """
     if not is_ours(form.get("csrf", ""), viewer):
         raise NotOurs
     body = body_of(action, form)
-    key = form.get("idempotency_key", "")
-    once = key if key.isascii() and key.isalnum() else None
-    tag = form.get("if_match", "")
-    version = int(tag) if tag.isascii() and tag.isdecimal() and len(tag) < 18 else None
+    key = key_of(form)
+    version = None if action == "acknowledge" else version_seen(form)
     path = f"/alerts/{id}"
     for _ in range(TRIES):
         answer = await desk.services.send(
-            viewer, "alerts", "POST", f"{path}/{action}", body, key=once, version=version
+            viewer, "alerts", "POST", f"{path}/{action}", body, key=key, version=version
         )
         if answer.ok or reason_of(answer) != "version_changed":
             break

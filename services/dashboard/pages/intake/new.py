@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from services.dashboard.calendar.hours import Clinics
 from services.dashboard.pages import instruments
 from services.dashboard.pages.desk import Carer, Desk
-from services.dashboard.pages.forms import is_ours, new_key
+from services.dashboard.pages.forms import is_ours, key_of, keyed, new_key
 from services.dashboard.pages.intake import words as intake_words
 from services.dashboard.pages.intake.answers import Said, said_no, unsent
 from services.dashboard.pages.intake.errors import LABELS
@@ -47,12 +47,12 @@ def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
     @api.post("/intake/new", openapi_extra=FORM)
     async def refer(request: Request, viewer: Carer) -> Response:
         """Hand a referral to intake; what was decided stands on the page that follows."""
-        form = await form_of(request)
+        form = keyed(await form_of(request))
         alarming = is_alarming(form)
         if not is_ours(form.get("csrf", ""), viewer):
             return await drawn(request, viewer, form, unsent(is_alarming=alarming))
-        key = form.get("idempotency_key") or None
-        answer = await desk.services.send(viewer, "intake", "POST", "/referrals", referral_of(form), key=key)
+        body, key = referral_of(form), key_of(form)
+        answer = await desk.services.send(viewer, "intake", "POST", "/referrals", body, key=key)
         if not answer.ok:
             return await drawn(request, viewer, form, said_no(answer, form, FIELDS, is_alarming=alarming))
         done = "referred" if answer.status == CREATED else "added"

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from services.dashboard.calendar.hours import Clinics
 from services.dashboard.pages import instruments
 from services.dashboard.pages.desk import Carer, Desk
-from services.dashboard.pages.forms import is_ours, new_key
+from services.dashboard.pages.forms import is_ours, key_of, keyed, new_key, version_seen
 from services.dashboard.pages.intake import words as intake_words
 from services.dashboard.pages.intake.answers import Said, said_no, unsent
 from services.dashboard.pages.intake.form import (
@@ -87,7 +87,7 @@ def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
     @api.post("/intake/ref_{code}", openapi_extra=FORM)
     async def change_referral(request: Request, viewer: Carer, code: Id) -> Response:
         """Do one of the page's tasks; what intake refuses is shown with its reason, the input kept."""
-        id, form = f"ref_{code}", await form_of(request)
+        id, form = f"ref_{code}", keyed(await form_of(request))
         name = form.get("task", "")
         task = TASKS.get(name)
         if task is None:
@@ -135,15 +135,9 @@ async def _send(desk: Desk, viewer: Viewer, id: str, task: Task, form: dict[str,
         task.method,
         f"/referrals/{id}/{task.path}",
         task.body(form),
-        key=form.get("idempotency_key") or None,
-        version=_version(form) if task.versioned else None,
+        key=key_of(form),
+        version=version_seen(form, "version") if task.versioned else None,
     )
-
-
-def _version(form: dict[str, str]) -> int:
-    """A form without a version has seen none: nothing is changed by it."""
-    given = form.get("version", "")
-    return int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else 0
 
 
 async def _read(desk: Desk, viewer: Viewer, id: str, *, may_be_away: bool = False) -> Answer:

@@ -1,32 +1,17 @@
 """A person: the course as a picture, measures, flags, appointments, the plan, the story, what can be done."""
 
-import asyncio
-from collections.abc import Sequence
-from typing import Annotated, Any
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from services.dashboard.domain.alert import Alert
-from services.dashboard.domain.person import UNKNOWN, Course
 from services.dashboard.pages.desk import Carer, Desk
-from services.dashboard.pages.person import pictures
-from services.dashboard.pages.person import story as person_story
-from services.dashboard.pages.person.acts import Scene, zone_of
-from services.dashboard.pages.person.catalogue import CATALOGUE, next_action, offered
-from services.dashboard.pages.person.flags import explained
-from services.dashboard.store import ALERTS, NEVER_YET, PEOPLE, Row
-from services.dashboard.web.services import Answer
-from services.dashboard.web.viewer import Viewer
-from services.dashboard.web.words import RISKS, said, short_id
-from shared.http.admission import not_found
+from services.dashboard.pages.person import acting
+from services.dashboard.pages.person.catalogue import CATALOGUE
+from services.dashboard.pages.person.view import content
+from services.dashboard.web.words import short_id
 
-PLAN_SECONDS = 2.0
-"""Longer the page does not wait for care_plan: the rest stands by itself."""
-
-CRISES = 200
 Place = Annotated[str, Query(max_length=120)]
 
 
@@ -50,123 +35,5 @@ def router(desk: Desk) -> APIRouter:
         known = await content(desk, viewer, patient_id, story)
         return desk.part(request, viewer, "parts/person.html", **known)
 
+    acting.add(api, desk)
     return api
-
-
-async def row_of(desk: Desk, viewer: Viewer, patient_id: str) -> Row:
-    """Raises `Problem` 404 for who is not here, or in another clinic; an unknown one is everybody's."""
-    found = await desk.database[PEOPLE].find_one({"_id": patient_id})
-    if found is None or not (found["clinic_id"] == UNKNOWN or viewer.sees(found["clinic_id"])):
-        raise not_found()
-    return Row.model_validate({"id": found.pop("_id"), **found})
-
-
-async def plan_of(desk: Desk, viewer: Viewer, course: Course | None) -> Answer | None:
-    """The plan as care_plan has it, with the viewer's own rights; `None` before there is one."""
-    if course is None:
-        return None
-    try:
-        async with asyncio.timeout(PLAN_SECONDS):
-            return await desk.services.get(viewer, "care_plan", f"/plans/{course.id}")
-    except TimeoutError:
-        return Answer(0, None)
-
-
-async def alerts_of(desk: Desk, patient_id: str) -> list[Alert]:
-    """The person's crises, the latest first."""
-    wanted = {"patient_id": patient_id, "kind": "crisis"}
-    rows = desk.database[ALERTS].find(wanted, sort=[("raised_at", -1)], limit=CRISES)
-    return [Alert.model_validate({"id": row.pop("_id"), **row}) for row in await rows.to_list(None)]
-
-
-async def content(desk: Desk, viewer: Viewer, patient_id: str, story: str) -> dict[str, Any]:
-    """What the templates draw. `story`: the entry that the page of the story begins with."""
-    row = await row_of(desk, viewer, patient_id)
-    answer, alerts, told = await asyncio.gather(
-        plan_of(desk, viewer, row.course),
-        alerts_of(desk, patient_id),
-        person_story.page(desk.database, patient_id, story),
-    )
-    plan = answer.body if answer and answer.ok else None
-    scene = Scene(row, viewer, desk.clock.now(), zone_of(desk.clinics, row), plan)
-    part = f"/parts/people/{row.id}" + (f"?story={story}" if story else "")
-    return {
-        **standing(scene),
-        "answer": answer,
-        "sections": offered(scene),
-        "next_action": next_action(scene),
-        "flags": explained(row, scene.zone),
-        "episodes": episodes(scene, alerts),
-        "story": told,
-        "story_begins": story,
-        "part_href": part,
-    }
-
-
-def standing(scene: Scene) -> dict[str, Any]:
-    """Where the person stands, for the head of every page about them."""
-    row, course = scene.row, scene.course
-    return {
-        "row": row,
-        "course": course,
-        "plan": scene.plan,
-        "zone": scene.zone,
-        "phase": scene.phase or row.phase,
-        "risk": RISKS[row.risk],
-        "last_contact": None if row.last_contact == NEVER_YET else row.last_contact,
-        "baseline": baseline(scene),
-        "plan_inventory": ranked(scene),
-        "plan_missing": missing(scene),
-        "recordable": {a.id for a in scene.recordable},
-        "to_come": {a.id for a in scene.to_come},
-    }
-
-
-def ranked(scene: Scene) -> list[dict[str, Any]]:
-    """The inventory in the order of its ranks; what has none stands last."""
-    known: list[dict[str, Any]] = scene.plan["inventory"] if scene.plan else []
-    return sorted(known, key=lambda entry: (entry["rank"] is None, entry["rank"] or 0))
-
-
-def missing(scene: Scene) -> list[str]:
-    """What the phase still waits for, in words."""
-    codes = scene.plan["missing"] if scene.plan else ()
-    return [
-        f"Final {said(code.removeprefix('final_'))}" if code.startswith("final_") else said(code)
-        for code in codes
-    ]
-
-
-def baseline(scene: Scene) -> int | None:
-    """Of the PHQ-9: care_plan's own, which may be intake's; else the first one announced."""
-    if scene.plan is not None:
-        known: int | None = scene.plan["progress"]["baseline"]
-        return known
-    return scene.course.baseline if scene.course else None
-
-
-def episodes(scene: Scene, alerts: Sequence[Alert]) -> list[dict[str, Any]]:
-    """The latest first: its pictures, and what stands in them as rows of tables."""
-    courses = sorted(scene.row.courses, key=lambda c: (c.episode, c.id), reverse=True)
-    return [
-        _episode(scene, course, alerts, courses[place - 1] if place else None)
-        for place, course in enumerate(courses)
-    ]
-
-
-def _episode(
-    scene: Scene, course: Course, alerts: Sequence[Alert], following: Course | None
-) -> dict[str, Any]:
-    crises, zone = pictures.crises(alerts, course, following), ZoneInfo(scene.zone)
-    known = baseline(scene) if following is None else course.baseline
-    end = course.closed_at or scene.now
-    return {
-        "course": course,
-        "phases": pictures.phases(course),
-        "crises": crises,
-        "picture": pictures.picture(course, crises, end, zone),
-        "measured": pictures.measured(course, known, zone),
-        "measures": pictures.measure_rows(course),
-        "planned": [a for a in pictures.sessions(course) if a.status == "planned"],
-        "past": [a for a in reversed(pictures.sessions(course)) if a.status != "planned"],
-    }

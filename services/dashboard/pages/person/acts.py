@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 
 from services.dashboard.calendar.hours import Clinics
 from services.dashboard.domain.person import Appointment, Course
-from services.dashboard.pages.person.fields import Entered, Field, Form, Options, Unfit
+from services.dashboard.pages.forms import Unfit
+from services.dashboard.pages.person.fields import Entered, Field, Form, Options
 from services.dashboard.store import NEVER, Row
 from services.dashboard.web.viewer import Viewer
 from services.dashboard.web.words import UTC, local, said
@@ -45,11 +46,8 @@ class Scene:
 
     @property
     def phase(self) -> str:
-        """Of the course; empty before there is one. A plan begins in its initial phase, unannounced."""
-        if self.course is None:
-            return ""
-        begun = self.course.phase == "referred" and self.course.started_at is not None
-        return "initial" if begun else self.course.phase
+        """Of the course; empty before there is one."""
+        return self.course.phase if self.course else ""
 
     @property
     def to_come(self) -> list[Appointment]:
@@ -128,7 +126,7 @@ class Ask:
     body: Any = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Act:
     name: str
     """As it stands in the address."""

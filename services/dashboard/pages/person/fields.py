@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.dashboard.pages.forms import Unfit
+
 Entered = Mapping[str, str]
 """A posted form: names and texts."""
 
@@ -56,14 +58,6 @@ class Form:
     @property
     def fields(self) -> dict[str, Field]:
         return {field.name: field for group in self.groups for field in group.fields}
-
-
-class Unfit(Exception):
-    """An entry that cannot be sent on: `errors` are pairs of a field's name and a sentence."""
-
-    def __init__(self, *errors: tuple[str, str]) -> None:
-        super().__init__(*(name for name, _ in errors))
-        self.errors = errors
 
 
 def plain(*fields: Field, submit: str, kind: str = "primary", beside: bool = False) -> tuple[Form, ...]:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from services.dashboard.pages.forms import Unfit
 from services.dashboard.pages.person.acts import Act, Ask, Scene, codes
 from services.dashboard.pages.person.fields import (
     Entered,
     Field,
     Form,
     Group,
-    Unfit,
     instant,
     optional,
     without_nothing,
@@ -102,40 +102,42 @@ def _first_appointment(scene: Scene) -> dict[str, str]:
 
 RECORDING = (
     Act(
-        "record-session",
-        "Record a session",
-        "What became of an appointment, with the measures of a session that took place.",
-        "The session is recorded.",
-        "Now",
-        lambda scene: bool(scene.recordable),
-        _session_forms,
-        _session,
+        name="record-session",
+        title="Record a session",
+        hint="What became of an appointment, with the measures of a session that took place.",
+        done="The session is recorded.",
+        section="Now",
+        offered=lambda scene: bool(scene.recordable),
+        forms=_session_forms,
+        ask=_session,
         initial=_first_appointment,
         icon="done",
         heeded=True,
     ),
     Act(
-        "take-measures",
-        "Take measures",
-        "Questionnaires filled in outside a session. They are kept whatever the phase.",
-        "The measures are recorded.",
-        "Now",
-        lambda scene: scene.course is not None,
-        lambda _: (Form(QUESTIONNAIRES, "Record the measures"),),
-        _measures,
+        name="take-measures",
+        title="Take measures",
+        hint="Questionnaires filled in outside a session. They are kept whatever the phase.",
+        done="The measures are recorded.",
+        section="Now",
+        offered=lambda scene: scene.course is not None,
+        forms=lambda _: (Form(QUESTIONNAIRES, "Record the measures"),),
+        ask=_measures,
         icon="not-improving",
         heeded=True,
     ),
     Act(
-        "crisis-flag",
-        "Raise a crisis flag",
-        "Someone is in danger: people are alerted at once. Nothing needs to be said with it, and it is never "
-        "refused.",
-        "The crisis flag is raised and people are being alerted.",
-        "Now",
-        lambda scene: scene.course is not None or scene.row.referral is not None,
-        lambda _: (Form((), "Raise the crisis flag now", kind="danger"),),
-        _flag,
+        name="crisis-flag",
+        title="Raise a crisis flag",
+        hint=(
+            "Someone is in danger: people are alerted at once. Nothing needs to be said with it, and it is "
+            "never refused."
+        ),
+        done="The crisis flag is raised and people are being alerted.",
+        section="Now",
+        offered=lambda scene: scene.course is not None or scene.row.referral is not None,
+        forms=lambda _: (Form((), "Raise the crisis flag now", kind="danger"),),
+        ask=_flag,
         icon="crisis-high",
     ),
 )

@@ -1,6 +1,5 @@
 """What is done about a person: a page per action, refused with the guard's reason, never done twice."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
@@ -10,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.dashboard.pages.desk import Carer, Desk
-from services.dashboard.pages.forms import EARLIER, is_ours, new_key
-from services.dashboard.pages.person import plan_of, row_of, standing
+from services.dashboard.pages.forms import EARLIER, Unfit, is_ours, key_of, keyed, new_key, version_seen
 from services.dashboard.pages.person.acts import Act, Ask, Scene, zone_of
 from services.dashboard.pages.person.answers import SUPPORT, Reply, reply, unfit, unsent
 from services.dashboard.pages.person.catalogue import CATALOGUE
-from services.dashboard.pages.person.fields import Entered, Field, Unfit
+from services.dashboard.pages.person.fields import Entered, Field
 from services.dashboard.pages.person.measures import shows_danger
+from services.dashboard.pages.person.view import head_context, plan_of, row_of
 from services.dashboard.pages.signing_in import FORM, form_of
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
@@ -24,7 +23,6 @@ from shared.http.admission import not_found
 from shared.http.problems import Problem
 from shared.http.routes import CRISIS
 
-KEY = re.compile(r"[A-Za-z0-9-]{1,64}")
 PATH = "/people/{patient_id}/actions/{action}"
 
 
@@ -38,9 +36,7 @@ class Drawn:
     reply: Reply | None = None
 
 
-def router(desk: Desk) -> APIRouter:
-    api = APIRouter(tags=["actions"])
-
+def add(api: APIRouter, desk: Desk) -> None:
     @api.get(PATH, response_class=HTMLResponse)
     async def show_action(
         request: Request,
@@ -61,17 +57,15 @@ def router(desk: Desk) -> APIRouter:
         """Do it: back to the person when it is done, the form with its input when it is not."""
         act = _act(action, viewer)
         row = await row_of(desk, viewer, patient_id)
-        entered = await form_of(request)
+        entered = keyed(await form_of(request))
         scene = Scene(row, viewer, desk.clock.now(), zone_of(desk.clinics, row))
         answer = await _take(desk, act, scene, entered)
         if isinstance(answer, Reply):
             return await _again(desk, request, act, scene, entered, answer)
         if notice := _notice(act, answer):
-            known = standing(scene) | {"act": act, "notice_of": notice}
+            known = head_context(scene) | {"act": act, "notice_of": notice}
             return await desk.page(request, viewer, "person-crisis.html", title="Crisis flag raised", **known)
         return RedirectResponse(f"/people/{patient_id}?done={act.name}", 303)
-
-    return api
 
 
 async def _take(desk: Desk, act: Act, scene: Scene, entered: Entered) -> Answer | Reply:
@@ -122,21 +116,10 @@ def _fields(act: Act, scene: Scene) -> dict[str, Field]:
 
 async def _send(desk: Desk, viewer: Viewer, act: Act, ask: Ask, entered: Entered) -> Answer:
     """Once per form drawn, and only to the document that its sender has seen."""
-    version = _version(entered) if act.changes else None
+    version = version_seen(entered) if act.changes else None
     return await desk.services.send(
-        viewer, ask.service, ask.method, ask.path, ask.body, key=_key(entered), version=version
+        viewer, ask.service, ask.method, ask.path, ask.body, key=key_of(entered), version=version
     )
-
-
-def _key(entered: Entered) -> str:
-    given = entered.get("idempotency_key", "")
-    return given if KEY.fullmatch(given) else new_key()
-
-
-def _version(entered: Entered) -> int:
-    """A form without a version has seen none: nothing is changed by it."""
-    given = entered.get("if_match", "")
-    return int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else 0
 
 
 def _notice(act: Act, answer: Answer) -> Mapping[str, Any] | None:
@@ -159,8 +142,8 @@ async def _again(
     scene, version, answer = await _scene(desk, scene.viewer, scene.row.id, act)
     scene = replace(scene, entered=entered)
     if said.state != "conflict" or version is None:
-        version = _version(entered)
-    key = _key(entered) if said.state == "unavailable" else new_key()
+        version = version_seen(entered)
+    key = key_of(entered) if said.state == "unavailable" else new_key()
     return await _page(desk, request, act, scene, Drawn(entered, version, key, said), answer)
 
 
@@ -168,7 +151,7 @@ async def _page(
     desk: Desk, request: Request, act: Act, scene: Scene, drawn: Drawn, answer: Answer | None
 ) -> HTMLResponse:
     away = act.changes is not None and drawn.reply is None and not (answer and answer.ok)
-    known = standing(scene) | {
+    known = head_context(scene) | {
         "act": act,
         "answer": answer,
         "away": away,
