@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
+# Two test files at a time, each with servers of its own (ABREAST= for one after the other).
+ABREAST ?= -n 2 --dist loadfile
+
 # What runs on whichever servers there are: the suites of the services, and journeys through all of them.
 ON_SERVERS ?= $(addprefix integration/,messaging alerts care_plan intake scheduler dashboard http) \
 	e2e/test_a_crisis.py e2e/test_a_whole_course.py
@@ -25,7 +28,7 @@ up: .venv/run doctor ## start the development stack and keep it running
 	@$(BIN)/kith up $(ARGS)
 
 test: .venv/dev doctor ## run every test
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(ABREAST) $(ARGS)
 
 test-containers: .venv/dev ## the same tests on Apache Kafka and MongoDB in containers, and the image
 	@KITH_TEST_SERVERS=containers $(BIN)/python -m pytest -q $(ON_SERVERS:%=tests/%) $(ARGS)
@@ -42,7 +45,7 @@ check: .venv/dev doctor ## the whole gate: format, lint, types, import contracts
 	@echo "Types"; $(BIN)/mypy --no-error-summary
 	@echo "Import contracts"; $(BIN)/lint-imports --no-logo
 	@echo "Published contracts"; $(BIN)/python -m deploy.contracts --check
-	@echo "Tests"; $(BIN)/python -m pytest -q --ignore=tests/integration/containers $(ARGS)
+	@echo "Tests"; $(BIN)/python -m pytest -q $(ABREAST) --ignore=tests/integration/containers $(ARGS)
 
 sbom: .venv/dev ## bill of materials, licences, image lint, audit where an index of advisories is reachable
 	@$(BIN)/python -m deploy.supply_chain
