@@ -9,8 +9,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
-# Two test files at a time, each with servers of its own (ABREAST= for one after the other).
-ABREAST ?= -n 2 --dist loadfile
+# Tests of whole stacks one after the other, the rest beside them (tests/conftest.py); ABREAST= for all in one row.
+ABREAST ?= -n 2 --dist loadgroup
 
 # What runs on whichever servers there are: the suites of the services, and journeys through all of them.
 ON_SERVERS ?= $(addprefix integration/,messaging alerts care_plan intake scheduler dashboard http) \

@@ -18,6 +18,25 @@ from tests.support.servers import (
     running_mongod,
 )
 
+TESTS = Path(__file__).parent
+WHOLE_STACKS = (
+    "browser/",
+    "e2e/",
+    *(
+        f"integration/{name}/"
+        for name in ("backup", "chaos", "cli", "doctor", "embedded", "migrations", "observability")
+    ),
+)
+"""Where tests start whole stacks: two of those at a time would starve each other on two cores."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side (`-n 2 --dist loadgroup`) go files, except those of whole stacks."""
+    for item in items:
+        file = str(item.path.relative_to(TESTS))
+        item.add_marker(pytest.mark.xdist_group("stacks" if file.startswith(WHOLE_STACKS) else file))
+
+
 hypothesis.settings.register_profile("kith", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("kith")
 

@@ -31,7 +31,7 @@ def when_crisis_flag_raised_open_or_join_crisis(fact: inbound.CrisisFlag, work: 
         codes=fact.evidence,
         at=fact.raised_at,
     )
-    _take_crisis(work, Report(fact.patient_id, fact.clinic_id, fact.clinician_id, evidence))
+    _open_or_join_crisis(work, Report(fact.patient_id, fact.clinic_id, fact.clinician_id, evidence))
 
 
 async def when_crisis_message_set_aside_page_by_ids(letter: MessageDeadLettered, work: AlertsWork) -> None:
@@ -46,7 +46,7 @@ async def when_crisis_message_set_aside_page_by_ids(letter: MessageDeadLettered,
     except ValidationError:
         patient_id = f"{UNREADABLE}{patient_id}"
         await work.load_crises([patient_id])
-    _take_crisis(work, _unreadable(letter.dead_letter_id, patient_id, clinic_id, work))
+    _open_or_join_crisis(work, _unreadable(letter.dead_letter_id, patient_id, clinic_id, work))
 
 
 def _unreadable(dead_letter_id: str, patient_id: str, clinic_id: str, work: AlertsWork) -> Report:
@@ -60,15 +60,15 @@ def _unreadable(dead_letter_id: str, patient_id: str, clinic_id: str, work: Aler
     return Report(patient_id, clinic_id, None, evidence)
 
 
-def _take_crisis(work: AlertsWork, report: Report) -> None:
+def _open_or_join_crisis(work: AlertsWork, report: Report) -> None:
     history = work.histories.get(report.patient_id)
     alert = work.open_crisis(report.patient_id)
-    taken = crisis.take(history, alert, report, work.on_call, work.now)
-    if taken is None:
+    found = crisis.open_or_join(history, alert, report, work.on_call, work.now)
+    if found is None:
         work.note("crisis", "known_evidence")
         return
-    work.histories.save(taken[0])
-    work.keep(_flagged(taken[1], report.evidence.at))
+    work.histories.save(found[0])
+    work.keep(_flagged(found[1], report.evidence.at))
 
 
 def _flagged(outcome: Outcome, at: datetime) -> Outcome:
@@ -209,9 +209,9 @@ def when_message_dead_lettered_alert_engineers(fact: inbound.DeadLetter, work: A
     concern = concerns.of_dead_letter(fact)
     origin = concerns.origin_of_dead_letter(fact.dead_letter_id)
     alert = work.live(concern.kind, concern.about)
-    work.keep(concerns.take(alert, concern, origin, work.on_call, work.now))
+    work.keep(concerns.raise_or_join(alert, concern, origin, work.on_call, work.now))
     if fact.crisis:
-        _take_crisis(work, _unreadable(fact.dead_letter_id, fact.patient_id, UNKNOWN, work))
+        _open_or_join_crisis(work, _unreadable(fact.dead_letter_id, fact.patient_id, UNKNOWN, work))
 
 
 def _raise(
@@ -228,7 +228,7 @@ def _raise(
         clinician_id=getattr(fact, "clinician_id", None),
     )
     alert = work.live(concern.kind, concern.about)
-    work.keep(concerns.take(alert, concern, origin, work.on_call, work.now))
+    work.keep(concerns.raise_or_join(alert, concern, origin, work.on_call, work.now))
 
 
 def _settle(work: AlertsWork, patient_id: str, settled: settling.Settled, reason: EndReason) -> None:

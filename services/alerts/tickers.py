@@ -97,7 +97,9 @@ async def _alert_engineers(work: AlertsWork, alert_id: str) -> int:
     await work.load_about({about})
     concern = Concern("dead_letter", "high", "alert_unreadable", about)
     origin = concerns.origin_of_dead_letter(alert_id)
-    work.keep(concerns.take(work.live("dead_letter", about), concern, origin, work.on_call, work.now))
+    work.keep(
+        concerns.raise_or_join(work.live("dead_letter", about), concern, origin, work.on_call, work.now)
+    )
     return 1
 
 

@@ -63,7 +63,9 @@ class Crises(RuleBasedStateMachine):
             {"id": id, "source": source, "severity": severity, "reason": "crisis_flag", "at": self.now}
         )
         report = Report(patient, CLINIC, "cln_r05", evidence)
-        taken = crisis.take(self.histories.get(patient), self.open_crisis(patient), report, DESK, self.now)
+        taken = crisis.open_or_join(
+            self.histories.get(patient), self.open_crisis(patient), report, DESK, self.now
+        )
         assert (taken is None) == (id in self.accepted)
         if taken is not None:
             self.accepted.add(id)

@@ -44,7 +44,9 @@ class Origin:
     clinician_id: str | None = None
 
 
-def take(alert: Alert | None, concern: Concern, origin: Origin, on_call: OnCall, now: datetime) -> Outcome:
+def raise_or_join(
+    alert: Alert | None, concern: Concern, origin: Origin, on_call: OnCall, now: datetime
+) -> Outcome:
     """Raise an alert, or join the live one of the same kind about the same thing."""
     evidence = Evidence(
         id=origin.message_id,

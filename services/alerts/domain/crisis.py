@@ -43,7 +43,7 @@ class Report:
     evidence: Evidence
 
 
-def take(
+def open_or_join(
     history: CrisisHistory | None, alert: Alert | None, report: Report, on_call: OnCall, now: datetime
 ) -> tuple[CrisisHistory, Outcome] | None:
     """Open a crisis or join the open one; `None` if this evidence is known already."""

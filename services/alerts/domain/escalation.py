@@ -25,13 +25,15 @@ def start(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) ->
     alert = oblige(alert, on_call, begins, now).model_copy(update={"state": "open", "step_due": begins})
     if begins > now:
         return Outcome(alert.decided(now, "wait", "outside_clinic_hours"))
-    return climb(alert, on_call, now, now, reason)
+    return climb(alert, on_call, now, reason)
 
 
-def climb(alert: Alert, on_call: OnCall, planned: datetime, now: datetime, reason: NotifyReason) -> Outcome:
+def climb(
+    alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason, *, planned: datetime | None = None
+) -> Outcome:
     """Page the next step, or everyone again after the last; a step without people is skipped and said.
 
-    `planned`: when it was due, from which the step after it counts, so that lateness does not add up.
+    `planned`: when it was due, if not now; the step after it counts from then, and lateness does not add up.
     """
     ladder, hours = on_call.ladder(alert), on_call.hours(alert.clinic_id)
     last = len(ladder.steps) - 1
@@ -41,9 +43,9 @@ def climb(alert: Alert, on_call: OnCall, planned: datetime, now: datetime, reaso
     if not contacts and index < last:
         empty = escalated(alert, index, step.role, "step_empty", now)
         skipped = alert.model_copy(update={"step": index}).decided(now, "skip", "step_empty")
-        onward = partial(climb, on_call=on_call, planned=planned, now=now, reason=reason)
+        onward = partial(climb, on_call=on_call, now=now, reason=reason, planned=planned)
         return Outcome(skipped, (empty,)).then(onward)
-    following = ladder.steps[index + 1].wait.after(planned, hours) if index < last else None
+    following = ladder.steps[index + 1].wait.after(planned or now, hours) if index < last else None
     alert = alert.model_copy(update={"step": index, "step_due": following or ladder.repeat.after(now, hours)})
     told = tell(alert, contacts, now, reason, reach=on_call.reach(alert, step), step=index)
     if reason in FIRST_PAGE:
@@ -69,8 +71,9 @@ def when_due(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
     match alert.state:
         case "open":
             out = _climb_what_is_due(alert, on_call, now)
-            if "acknowledge" in breached and not out.events:
-                out = climb(out.alert, on_call, now, now, "not_acknowledged")
+            is_told = any(isinstance(event, AlertEscalated) for event in out.events)
+            if "acknowledge" in breached and not is_told:  # a breach is always announced
+                out = climb(out.alert, on_call, now, "not_acknowledged")
         case "acknowledged" if _lease_is_over(alert, now):
             out = _lapse(alert, on_call, now)
         case "assessed" if alert.step_due is not None and alert.step_due <= now:
@@ -88,7 +91,7 @@ def _climb_what_is_due(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
         reason: NotifyReason = "not_acknowledged"
         if out.alert.step == NOT_PAGED:
             reason = "clinic_hours_began" if waited else "page_at_once"
-        out = out.then(partial(climb, on_call=on_call, planned=planned, now=now, reason=reason))
+        out = out.then(partial(climb, on_call=on_call, now=now, reason=reason, planned=planned))
     return out
 
 
@@ -127,4 +130,4 @@ def unreachable(alert: Alert, on_call: OnCall, step: int, round: int, now: datet
     last = len(on_call.ladder(alert).steps) - 1
     if alert.state != "open" or (alert.step, alert.round) != (step, round) or step >= last:
         return Outcome(alert)
-    return climb(alert, on_call, now, now, "step_unreachable")
+    return climb(alert, on_call, now, "step_unreachable")

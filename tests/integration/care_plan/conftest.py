@@ -193,7 +193,11 @@ async def care_plan(care_plan_database: MongoDatabase) -> AsyncIterator[CarePlan
         return CarePlanWork(database, now=clock.now())
 
     group = Group(
-        service="care_plan", name="care_plan.plans", database=database, reactions=PLANS, open_work=open_work
+        service="care_plan",
+        name="care_plan.plans",
+        database=database,
+        reactions=PLANS,
+        open_work=open_work,
     )
     app = sample_app(routers=routers(Commands(database, open_work)))
     async with client(app) as http:

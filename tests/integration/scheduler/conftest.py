@@ -213,7 +213,11 @@ async def scheduler(scheduler_database: MongoDatabase) -> AsyncIterator[Schedule
         return SchedulerWork(database, CLINICS, now=clock.now())
 
     group = Group(
-        service="scheduler", name="scheduler.plans", database=database, reactions=PLANS, open_work=open_work
+        service="scheduler",
+        name="scheduler.plans",
+        database=database,
+        reactions=PLANS,
+        open_work=open_work,
     )
     app = sample_app(routers=routers(Commands(database, open_work), CLINICS))
     async with client(app) as http:

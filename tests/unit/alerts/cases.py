@@ -66,7 +66,7 @@ def report(
 def opened(
     severity: Severity = "high", now: datetime = MONDAY, desk: OnCall | None = None
 ) -> tuple[CrisisHistory, Outcome]:
-    taken = crisis.take(None, None, report(severity), desk or on_call(), now)
+    taken = crisis.open_or_join(None, None, report(severity), desk or on_call(), now)
     assert taken is not None
     return taken
 
@@ -78,7 +78,7 @@ def a_crisis(severity: Severity = "high", now: datetime = MONDAY, desk: OnCall |
 def joins(
     history: CrisisHistory, alert: Alert, found: Report, now: datetime, desk: OnCall | None = None
 ) -> Outcome:
-    taken = crisis.take(history, alert, found, desk or on_call(), now)
+    taken = crisis.open_or_join(history, alert, found, desk or on_call(), now)
     assert taken is not None
     return taken[1]
 

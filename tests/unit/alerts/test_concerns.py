@@ -41,7 +41,7 @@ def origin(message_id: str = "msg_1") -> Origin:
 
 
 def raised(concern: Concern, now: datetime = MONDAY, message_id: str = "msg_1") -> Outcome:
-    return concerns.take(None, concern, origin(message_id), DESK, now)
+    return concerns.raise_or_join(None, concern, origin(message_id), DESK, now)
 
 
 def transition(number: int = 1) -> Alert:
@@ -69,7 +69,7 @@ def test_a_missed_session_weighs_by_crisis_and_repetition(
 def test_a_second_absence_joins_the_first_and_is_told_in_clinic_hours_at_once() -> None:
     first = raised(concerns.of_missed_session(missed(1), None, DESK.policy.rules, MONDAY)).alert
     second = concerns.of_missed_session(missed(2), None, DESK.policy.rules, MONDAY)
-    out = concerns.take(first, second, origin("msg_2"), DESK, MONDAY + timedelta(days=7))
+    out = concerns.raise_or_join(first, second, origin("msg_2"), DESK, MONDAY + timedelta(days=7))
     assert out.alert.id == first.id
     assert out.alert.severity == "low"
     assert "con_r05" in told(out)
@@ -79,7 +79,7 @@ def test_a_second_absence_joins_the_first_and_is_told_in_clinic_hours_at_once() 
 def test_the_same_message_twice_changes_nothing() -> None:
     concern = Concern("not_improving", "routine", "not_improving", "plan:pln_1")
     first = raised(concern).alert
-    assert concerns.take(first, concern, origin(), DESK, MONDAY).alert == first
+    assert concerns.raise_or_join(first, concern, origin(), DESK, MONDAY).alert == first
 
 
 def test_routine_alerts_wait_for_the_next_digest_and_fold_into_one_message_per_contact() -> None:
@@ -111,17 +111,19 @@ def test_another_reason_brings_a_routine_alert_back_in_the_next_digest_and_to_wh
     about = concerns.referral("ref_1")
     nobody_s = Origin("msg_1", PATIENT, CLINIC)
     incomplete = Concern("intake_review", "routine", "screening_incomplete", about)
-    waiting = concerns.take(None, incomplete, nobody_s, DESK, NIGHT).alert
+    waiting = concerns.raise_or_join(None, incomplete, nobody_s, DESK, NIGHT).alert
     (mentioned,) = digest.when_due([waiting], DESK, MORNING)
     taken = acknowledge(mentioned.alert, "cln_r05", DESK, MORNING + minutes(5)).alert
     review = Concern("intake_review", "routine", "intake_review_required", about)
     later = MORNING + minutes(60)
-    needed = concerns.take(
+    needed = concerns.raise_or_join(
         taken, review, Origin("msg_2", PATIENT, CLINIC, None, "cln_r05"), DESK, later
     ).alert
     assert (needed.state, needed.clinician_id) == ("open", "cln_r05")
     assert needed.next_due == datetime(2026, 3, 3, 21, 0, tzinfo=UTC), "16:00 of the same day"
-    again = concerns.take(needed, review, Origin("msg_3", PATIENT, CLINIC), DESK, later + minutes(1)).alert
+    again = concerns.raise_or_join(
+        needed, review, Origin("msg_3", PATIENT, CLINIC), DESK, later + minutes(1)
+    ).alert
     assert again.decisions[-1].reason == "joined_open_alert"
 
 
@@ -155,7 +157,7 @@ def test_whoever_took_an_absence_hears_of_the_next_one() -> None:
     taken = acknowledge(raised(first).alert, "cln_r05", DESK, MONDAY + minutes(1)).alert
     week = MONDAY + timedelta(days=7)
     second = concerns.of_missed_session(missed(2), in_crisis, rules, week)
-    again = concerns.take(taken, second, origin("msg_2"), DESK, week)
+    again = concerns.raise_or_join(taken, second, origin("msg_2"), DESK, week)
     assert told(again) == {"con_r05"}
     assert reasons(again.alert, "notify")[-1] == "new_evidence"
 
@@ -181,14 +183,14 @@ def test_dead_letters_of_one_service_and_reason_are_one_alert_for_engineers() ->
         set_aside_at=MONDAY,
     )
     concern = concerns.of_dead_letter(letter)
-    first = concerns.take(None, concern, concerns.origin_of_dead_letter("dl_1"), DESK, NIGHT)
+    first = concerns.raise_or_join(None, concern, concerns.origin_of_dead_letter("dl_1"), DESK, NIGHT)
     assert told(first) == {"con_e01"}
     assert (first.alert.patient_id, first.alert.severity) == ("unknown", "moderate")
-    second = concerns.take(first.alert, concern, concerns.origin_of_dead_letter("dl_2"), DESK, NIGHT)
+    second = concerns.raise_or_join(first.alert, concern, concerns.origin_of_dead_letter("dl_2"), DESK, NIGHT)
     assert second.deliveries == ()
     assert second.alert.evidence_count == 2
     crisis = concerns.of_dead_letter(letter.model_copy(update={"crisis": True}))
-    urgent = concerns.take(second.alert, crisis, concerns.origin_of_dead_letter("dl_3"), DESK, NIGHT)
+    urgent = concerns.raise_or_join(second.alert, crisis, concerns.origin_of_dead_letter("dl_3"), DESK, NIGHT)
     assert urgent.alert.severity == "high"
     assert told(urgent) == {"con_e01"}
 
@@ -197,7 +199,7 @@ def test_evidence_that_is_no_flag_is_counted_and_not_kept_without_end() -> None:
     concern = Concern("dead_letter", "moderate", "message_dead_lettered", "dead_letters:intake:not_json")
     alert = raised(concern).alert
     for number in range(150):
-        alert = concerns.take(alert, concern, origin(f"more_{number}"), DESK, MONDAY).alert
+        alert = concerns.raise_or_join(alert, concern, origin(f"more_{number}"), DESK, MONDAY).alert
     assert len(alert.evidence) == 100
     assert alert.evidence_count == 151
     assert len(alert.decisions) < 5, "the same decision in a row counts up"

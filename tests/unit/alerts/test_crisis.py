@@ -32,27 +32,27 @@ DESK = on_call()
 
 def test_the_same_flag_twice_changes_nothing() -> None:
     found = report()
-    first = crisis.take(None, None, found, DESK, MONDAY)
+    first = crisis.open_or_join(None, None, found, DESK, MONDAY)
     assert first is not None
-    assert crisis.take(first[0], first[1].alert, found, DESK, MONDAY) is None
+    assert crisis.open_or_join(first[0], first[1].alert, found, DESK, MONDAY) is None
 
 
 def test_a_flag_of_a_crisis_that_was_resolved_does_not_open_another() -> None:
     found = report()
-    taken = crisis.take(None, None, found, DESK, MONDAY)
+    taken = crisis.open_or_join(None, None, found, DESK, MONDAY)
     assert taken is not None
     history, out = taken
     assessed = assess(out.alert, assessment(MONDAY), DESK, MONDAY).alert
     resolved = resolve(assessed, "cln_r01", disposition(MONDAY), MONDAY).alert
     after = crisis.ended(history, resolved, MONDAY)
     assert after.open is None
-    assert crisis.take(after, None, found, DESK, MONDAY + minutes(5)) is None
+    assert crisis.open_or_join(after, None, found, DESK, MONDAY + minutes(5)) is None
 
 
 def test_a_new_flag_after_a_resolved_crisis_opens_the_next_one() -> None:
     history, out = opened()
     after = crisis.ended(history, out.alert, MONDAY)
-    taken = crisis.take(after, None, report("low"), DESK, MONDAY + timedelta(days=1))
+    taken = crisis.open_or_join(after, None, report("low"), DESK, MONDAY + timedelta(days=1))
     assert taken is not None
     assert taken[0].number == 2
     assert taken[1].alert.id != out.alert.id
@@ -131,7 +131,7 @@ def test_an_unreadable_crisis_message_is_a_moderate_crisis_and_a_flood_of_them_p
         )
         return Report(UNKNOWN, UNKNOWN, None, evidence)
 
-    taken = crisis.take(None, None, unreadable("dl_1"), DESK, MONDAY)
+    taken = crisis.open_or_join(None, None, unreadable("dl_1"), DESK, MONDAY)
     assert taken is not None
     history, out = taken
     assert out.alert.severity == "moderate"
@@ -147,7 +147,7 @@ def test_a_clinic_becomes_known_with_the_first_evidence_that_names_it() -> None:
     evidence = Evidence(
         id="dl_1", source="dead_letter", severity="moderate", reason="crisis_message_unreadable", at=MONDAY
     )
-    taken = crisis.take(None, None, Report(PATIENT, UNKNOWN, None, evidence), DESK, MONDAY)
+    taken = crisis.open_or_join(None, None, Report(PATIENT, UNKNOWN, None, evidence), DESK, MONDAY)
     assert taken is not None
     joined = joins(taken[0], taken[1].alert, report("high"), MONDAY)
     assert joined.alert.clinic_id == "riverside"

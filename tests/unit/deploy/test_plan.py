@@ -7,6 +7,7 @@ import pytest
 
 from deploy.embedded.plan import PAGE, SERVICES, Plan, Ports, UnknownSetting, chosen_settings
 from deploy.embedded.ports import PortTaken, free_ports
+from services.alerts.settings import AlertsSettings
 from services.dashboard.settings import DashboardSettings
 from shared.settings import Settings
 
@@ -44,8 +45,13 @@ def test_a_setting_that_cannot_be_meant_is_refused(text: str) -> None:
         chosen_settings([text])
 
 
+OWN: dict[str, type[Settings]] = {"alerts": AlertsSettings, PAGE: DashboardSettings}
+"""Services with settings besides everybody's."""
+
+
 @pytest.mark.parametrize(
-    ("service", "kind"), [*((name, Settings) for name in SERVICES), (PAGE, DashboardSettings)]
+    ("service", "kind"),
+    [(name, OWN.get(name, Settings)) for name in (*SERVICES, PAGE)],
 )
 def test_the_environment_of_a_service_is_what_settings_accept(
     service: str, kind: type[Settings], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
