@@ -30,6 +30,7 @@ WHOLE_STACKS = (
 """Where tests start whole stacks: two of those at a time would starve each other on two cores."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Side by side (`-n 2 --dist loadgroup`) go files, except those of whole stacks."""
     for item in items:
