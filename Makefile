@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	command -v $$p >/dev/null && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' && echo $$p && break; done)
 
 # Tests of whole stacks one after the other, the rest beside them (tests/conftest.py); ABREAST= for all in one row.
-ABREAST ?= -n 2 --dist loadgroup
+ABREAST ?= -n 2 --dist loadfile
 
 # What runs on whichever servers there are: the suites of the services, and journeys through all of them.
 ON_SERVERS ?= $(addprefix integration/,messaging alerts care_plan intake scheduler dashboard http) \

@@ -3,9 +3,11 @@
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from deploy.embedded.servers import Mongod
 from tests.support.servers import (
@@ -18,24 +20,29 @@ from tests.support.servers import (
     running_mongod,
 )
 
-TESTS = Path(__file__).parent
-WHOLE_STACKS = (
-    "browser/",
-    "e2e/",
-    *(
-        f"integration/{name}/"
-        for name in ("backup", "chaos", "cli", "doctor", "embedded", "migrations", "observability")
-    ),
+WHOLE_STACKS = tuple(
+    f"tests/{folder}/"
+    for folder in (
+        "browser",
+        "e2e",
+        *(
+            f"integration/{name}"
+            for name in ("backup", "chaos", "cli", "doctor", "embedded", "migrations", "observability")
+        ),
+    )
 )
 """Where tests start whole stacks: two of those at a time would starve each other on two cores."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks at the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side (`-n 2 --dist loadgroup`) go files, except those of whole stacks."""
-    for item in items:
-        file = str(item.path.relative_to(TESTS))
-        item.add_marker(pytest.mark.xdist_group("stacks" if file.startswith(WHOLE_STACKS) else file))
+class StacksInOneRow(LoadFileScheduling):  # type: ignore[misc]
+    """Files side by side, but all that start whole stacks one after the other."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "stacks" if nodeid.startswith(WHOLE_STACKS) else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> StacksInOneRow:
+    return StacksInOneRow(config, log)
 
 
 hypothesis.settings.register_profile("kith", deadline=None)  # a busy machine is no failure
