@@ -201,7 +201,10 @@ async def test_a_consumer_whose_task_was_lost_is_noticed_and_begins_anew(
 ) -> None:
     """Heartbeats go on without it, so that nobody else gets its partitions."""
     monkeypatch.setattr(consumer, "SILENT_SECONDS", 5.0)
-    async with sending(sender, broker.address), receiving(receiver, broker.address) as reading:
+    async with (
+        sending(sender, broker.address),
+        receiving(receiver, broker.address, own_group=True) as reading,
+    ):
         await announce(sender, ["r1"])
         await eventually(lambda: _equal(receiver, {"r1": [1]}), within=120)
         for task in reading.consumers[0]._subscriber.tasks:
