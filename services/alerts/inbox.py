@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
-import structlog
-
+from services.alerts import unreadable
 from services.alerts.domain.delivery import Delivery, delivered, skipped
 from services.alerts.domain.telling import why_not
 from services.alerts.recording import conclude, load_for
@@ -15,11 +14,7 @@ from services.alerts.transactions import OpenWork, decided
 from shared.messaging.work import Conflict
 from shared.mongo import Document, MongoDatabase, is_transient
 
-log = structlog.get_logger()
-
 AT_ONCE = 200
-AGAIN = timedelta(minutes=1)
-"""How soon a delivery that could not be posted is tried again."""
 
 
 class Inbox:
@@ -52,8 +47,7 @@ class Inbox:
     async def _one_by_one(self, query: Document, now: datetime) -> int:
         """One delivery that cannot be read must not hold up the others."""
         done = 0
-        collection = self._database[DELIVERIES]
-        found = collection.find(query, {"_id": 1}, limit=AT_ONCE)
+        found = self._database[DELIVERIES].find(query, {"_id": 1}, limit=AT_ONCE)
         for delivery_id in [row["_id"] async for row in found]:
             one: Document = {"_id": delivery_id, **WAITING}
             try:
@@ -61,9 +55,9 @@ class Inbox:
             except Exception as error:
                 if isinstance(error, Conflict) or is_transient(error):
                     raise
-                name = type(error).__name__
-                log.error("delivery set aside for a minute", delivery_id=delivery_id, error=name)
-                await collection.update_one(one, {"$set": {"next_attempt": now + AGAIN}})
+                await unreadable.set_aside(
+                    self._database, self._open_work, DELIVERIES, delivery_id, error, now
+                )
         return done
 
 

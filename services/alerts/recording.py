@@ -1,12 +1,12 @@
 """What becomes of alerts when a delivery ends."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from services.alerts.domain import delivery as deliveries
 from services.alerts.domain import digest, escalation, telling
 from services.alerts.domain.alert import Outcome
 from services.alerts.domain.delivery import Delivery
-from services.alerts.store import AlertsWork
+from services.alerts.store import DELIVERIES, AlertsWork
 
 
 async def load_for(work: AlertsWork, deliveries: Iterable[Delivery]) -> None:
@@ -14,20 +14,28 @@ async def load_for(work: AlertsWork, deliveries: Iterable[Delivery]) -> None:
     await work.alerts.load({alert_id for delivery in deliveries for alert_id in delivery.alert_ids})
 
 
-async def load_round(work: AlertsWork, delivery: Delivery) -> None:
-    """Load the other deliveries of the same page."""
-    await work.deliveries.find({"alert_ids": delivery.leads_with, "round": delivery.round})
+async def states_beside(work: AlertsWork, delivery: Delivery) -> list[str]:
+    """How far the same page's other outward deliveries are.
+
+    No more is read of them: one that nobody can read keeps no other from being recorded.
+    """
+    page = {"alert_ids": delivery.leads_with, "alert_ids.0": delivery.leads_with, "round": delivery.round}
+    others = {**page, "channel": {"$ne": "inbox"}, "_id": {"$ne": delivery.id}}
+    return [row["state"] async for row in work.database[DELIVERIES].find(others, {"state": 1})]
 
 
-def conclude(work: AlertsWork, ended: Delivery) -> None:
-    """Keep an ended delivery, announce it on each of its alerts, and go on where it failed."""
+def conclude(work: AlertsWork, ended: Delivery, beside: Collection[str] = ()) -> None:
+    """Keep an ended delivery, announce it on each of its alerts, and go on where it failed.
+
+    `beside`: see `states_beside`; only a failure asks for it.
+    """
     work.deliveries.save(ended)
     for alert_id in ended.alert_ids:
         out = telling.notified(work.alerts[alert_id], ended, work.now)
         if ended.state == "delivered" and ended.lane == "digest" and _informs(work, ended):
             out = out.then(lambda alert: digest.informed(alert, work.now))
         if ended.state == "failed":
-            out = _go_on(work, out, ended)
+            out = _go_on(work, out, ended, beside)
         work.keep(out)
 
 
@@ -37,28 +45,16 @@ def _informs(work: AlertsWork, ended: Delivery) -> bool:
     return ended.channel != "inbox" or contact is None or not deliveries.outward(contact)
 
 
-def _go_on(work: AlertsWork, out: Outcome, given_up: Delivery) -> Outcome:
+def _go_on(work: AlertsWork, out: Outcome, given_up: Delivery, beside: Collection[str]) -> Outcome:
     """The next channel or contact; when nobody remains, the next step or the next digest."""
     if given_up.remaining:
         if out.alert.id != given_up.leads_with:
             return out
         return out.then(lambda alert: telling.fell_through(alert, given_up, work.now))
-    if _somebody_was_reached(work, given_up):
+    if "pending" in beside or "delivered" in beside:  # somebody was reached, or perhaps yet
         return out
     if given_up.lane == "digest":
         return out.then(lambda alert: digest.undelivered(alert, work.on_call, work.now))
     return out.then(
         lambda alert: escalation.unreachable(alert, work.on_call, given_up.step, given_up.round, work.now)
-    )
-
-
-def _somebody_was_reached(work: AlertsWork, given_up: Delivery) -> bool:
-    """By another outward channel of the same page, or perhaps yet: then the step is not lost."""
-    return any(
-        other.state in ("pending", "delivered")
-        for other in work.deliveries
-        if other.leads_with == given_up.leads_with
-        and other.round == given_up.round
-        and other.channel != "inbox"
-        and other.id != given_up.id
     )

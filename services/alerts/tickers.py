@@ -1,29 +1,22 @@
 """What happens to alerts by the clock: escalations, leases, overdue obligations, digests."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Literal
 
-import structlog
-
-from services.alerts.domain import concerns, digest, escalation
+from services.alerts import unreadable
+from services.alerts.domain import digest, escalation
 from services.alerts.domain.alert import Alert, Outcome
-from services.alerts.domain.concerns import Concern
 from services.alerts.domain.roster import OnCall
 from services.alerts.store import ALERTS, WAITING, AlertsWork
 from services.alerts.transactions import OpenWork, decided
 from shared.messaging.work import Conflict
 from shared.mongo import Document, MongoDatabase, is_transient
 
-log = structlog.get_logger()
-
 Lane = Literal["page", "digest"]
 Rule = Callable[[Sequence[Alert], OnCall, datetime], list[Outcome]]
 """What becomes of alerts that are due."""
-
-AGAIN = timedelta(minutes=1)
-"""How soon an alert that could not be dealt with is tried again."""
 
 
 def escalated(alerts: Sequence[Alert], on_call: OnCall, now: datetime) -> list[Outcome]:
@@ -78,29 +71,12 @@ class DueAlerts:
             except Exception as error:
                 if isinstance(error, Conflict) or is_transient(error):
                     raise
-                log.error("alert set aside for a minute", alert_id=alert_id, error=type(error).__name__)
-                await self._set_aside(alert_id, now)
+                await unreadable.set_aside(self._database, self._open_work, ALERTS, alert_id, error, now)
         return done
 
     async def _fire_one(self, work: AlertsWork, alert_id: str) -> int:
         await work.alerts.load([alert_id])
         return self._keep(work, [work.alerts[alert_id]])
-
-    async def _set_aside(self, alert_id: str, now: datetime) -> None:
-        """Try it again in a minute, and let engineers know."""
-        await self._database[ALERTS].update_one({"_id": alert_id}, {"$set": {"next_due": now + AGAIN}})
-        await decided(self._open_work, partial(_alert_engineers, alert_id=alert_id))
-
-
-async def _alert_engineers(work: AlertsWork, alert_id: str) -> int:
-    about = concerns.dead_letters("alerts", "alert_unreadable")
-    await work.load_about({about})
-    concern = Concern("dead_letter", "high", "alert_unreadable", about)
-    origin = concerns.origin_of_dead_letter(alert_id)
-    work.keep(
-        concerns.raise_or_join(work.live("dead_letter", about), concern, origin, work.on_call, work.now)
-    )
-    return 1
 
 
 def due_alerts(database: MongoDatabase, open_work: OpenWork) -> tuple[DueAlerts, DueAlerts]:

@@ -123,8 +123,9 @@ def _refused(work: IntakeWork, desk: Desk, entry: Entry, codes: tuple[str, ...])
 
     Of a row about somebody else than its referral nobody knows whom it means: whoever sent it is asked.
     """
-    about_it = entry.filing is not None and PERSON_DIFFERS not in codes
-    known = work.referrals.get(entry.filing.referral_id) if entry.filing and about_it else None
+    known = None
+    if entry.filing is not None and PERSON_DIFFERS not in codes:
+        known = work.referrals.get(entry.filing.referral_id)
     flagged = keep_aside(work, desk, entry.refused, known)
     return RowResult(row=entry.number, outcome="error", codes=codes, flagged=flagged)
 

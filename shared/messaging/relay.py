@@ -17,9 +17,9 @@ from shared import tracing
 from shared.messaging import outbox
 from shared.messaging.envelope import Envelope
 from shared.messaging.flow import Flow
-from shared.messaging.lease import COLLECTION as LEASES
 from shared.messaging.lease import Lease
 from shared.messaging.publishing import Publisher
+from shared.messaging.refill import Refill
 from shared.messaging.topics import LANES, Lane
 from shared.metrics import PUBLISHED, RETRIES
 from shared.mongo import Document, MongoDatabase, ObjectId, PyMongoError
@@ -37,13 +37,6 @@ STUCK_SECONDS = 10.0
 STEP_BACK_SECONDS = 3.0
 """How long whoever handed over does not ask for it again."""
 
-REFILL = "relay-epoch"
-LOADED = monotonic()
-"""When this process began."""
-
-REFILL_AFTER = 5.0
-"""Seconds after that, before the work of a new log is published: what starts beside us loads first."""
-
 
 class Relay:
     """Publishes one service's outbox into one epoch of the cluster, a lane at a time in a task each."""
@@ -58,13 +51,13 @@ class Relay:
         publishers: dict[Lane, Publisher],
         flow: Flow,
     ) -> None:
-        self._database, self._service, self._epoch = database, service, epoch
+        self._database, self._service = database, service
         self._publishers, self._flow = publishers, flow
         self._lease = Lease(database, "relay", holder=instance)
         self._woken = {lane: database.announced[lane] for lane in LANES}
         self._rows_at_once = dict.fromkeys(LANES, ROWS_AT_FIRST)
         """In how many rows the last ones read would have made `EVENTS_AT_ONCE`."""
-        self._refilled: set[Lane] = set()
+        self._refills = {lane: Refill(database, lane, epoch) for lane in LANES}
         self._publishing: dict[Lane, float] = {}
         """Since when each lane has tried to publish what it has in hand."""
         self._emptied: dict[Lane, int] = {}
@@ -155,7 +148,7 @@ class Relay:
 
     async def _move(self, lane: Lane) -> bool:
         """Publish one batch; `True` if there may be more."""
-        if lane not in self._refilled:
+        if not self._refills[lane].is_done:
             return await self._refill(lane)
         rows, more = await self._some(lane, outbox.PENDING)
         if rows:
@@ -203,43 +196,15 @@ class Relay:
             {"_id": {"$in": ids}}, {"$unset": {"pending": ""}}
         )
 
-    async def _is_early(self) -> bool:
-        """Whether there is something to refill and this process is young; returns when it is no more."""
-        early = LOADED + REFILL_AFTER - monotonic()
-        if (
-            early <= 0
-            or await self._database[outbox.COLLECTION].find_one({"lane": "work"}, {"_id": 1}) is None
-        ):
-            return False
-        await asyncio.sleep(early)
-        return True
-
     async def _refill(self, lane: Lane) -> bool:
-        """Publish the next part of the whole outbox into this epoch's log, which began empty.
-
-        How far it has come is kept, so that a restart goes on there.
-        """
-        leases, id = self._database[LEASES], f"{REFILL}-{lane}"
-        mark: Document = await leases.find_one({"_id": id, "epoch": self._epoch}) or {
-            "at": None,
-            "done": False,
-        }
-        if not mark["done"]:
-            if lane == "work" and await self._is_early():
-                return True  # somebody else may lead by now
-            at = mark["at"]
-            rows, _ = await self._some(lane, {} if at is None else {"_id": {"$gt": at}})
+        """Publish the next part of the whole outbox into this epoch's log, which began empty."""
+        refill = self._refills[lane]
+        if await refill.is_wanted() and not await refill.had_to_wait():
+            rows, _ = await self._some(lane, refill.rest)
             if rows:
                 await self._publish(lane, rows)
                 await self._mark([row for row in rows if row.get("pending")])
-                mark["at"] = rows[-1]["_id"]
-            mark["done"] = not rows
-            place = {"epoch": self._epoch, "at": mark["at"], "done": mark["done"]}
-            await leases.update_one({"_id": id}, {"$set": place}, upsert=True)
-        if mark["done"]:
-            self._refilled.add(lane)
-            if mark["at"] is not None:
-                log.info("log refilled from the outbox", lane=lane)
+            await refill.note(rows)
         return True
 
 

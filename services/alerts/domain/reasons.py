@@ -28,6 +28,7 @@ RaiseReason = Literal[
     "screening_incomplete",
     "message_dead_lettered",
     "alert_unreadable",
+    "delivery_unreadable",
 ]
 
 NotifyReason = Literal[

@@ -209,7 +209,7 @@ async def test_a_delivery_whose_worker_died_is_tried_again_under_the_same_id(
         monkeypatch.setattr(alerts.deliveries, "begin", lambda *_: None)  # it dies when it has committed
         await alerts.flag("moderate")
         (page,) = await alerts.stored("deliveries", channel="webhook")
-        assert await alerts.deliveries._claim("page", MONDAY) == [], "it is leased"
+        assert await alerts.deliveries.claims.take("page", MONDAY, 1) == [], "it is leased"
         await alerts.database["deliveries"].update_one(
             {"_id": page["_id"]}, {"$set": {"leased_until": MONDAY - timedelta(days=365)}}
         )
@@ -287,9 +287,29 @@ async def test_a_lease_by_a_clock_that_is_somewhat_ahead_is_respected(make_alert
         await alerts.flag("moderate")
         ahead = {"leased_until": datetime.now(UTC) + timedelta(seconds=30)}
         await alerts.database["deliveries"].update_many({}, {"$set": ahead})
-        assert await other.deliveries._claim("page", MONDAY) == []
+        assert await other.deliveries.claims.take("page", MONDAY, 1) == []
         far_end.let_go()
         await alerts.deliveries.idle()
+
+
+@pytest.mark.parametrize("channel", ["inbox", "webhook"])
+async def test_a_notification_nobody_can_read_holds_up_no_other_and_is_told_to_engineers(
+    make_alerts: MakeAlerts, monkeypatch: pytest.MonkeyPatch, channel: str
+) -> None:
+    async with hook() as far_end:
+        alerts: Alerts = await make_alerts([person("one", "on_call", webhook=far_end.url)])
+        monkeypatch.setattr(alerts.deliveries, "reserve", lambda page, _: page)  # looked for, as after a death
+        await alerts.flag("moderate")
+        await alerts.flag("moderate", patient="pat_2", flag_id="flg_2")
+        (spoilt, _) = await alerts.stored("deliveries", channel=channel)
+        await alerts.database["deliveries"].update_one({"_id": spoilt["_id"]}, {"$set": {"attempts": "many"}})
+        await alerts.settle()
+        states = {row["_id"]: row["state"] for row in await alerts.stored("deliveries", channel=channel)}
+        assert states.pop(spoilt["_id"]) == "pending"
+        assert set(states.values()) == {"delivered"}
+        said = await alerts.alert(kind="dead_letter")
+        assert (said["reason"], said["severity"]) == ("delivery_unreadable", "high")
+        assert [evidence["id"] for evidence in said["evidence"]] == [spoilt["_id"]]
 
 
 async def test_pages_beyond_what_one_process_sends_at_once_wait_for_the_next_worker(
@@ -317,12 +337,12 @@ async def test_an_attempt_that_hangs_keeps_its_short_lease_as_long_as_its_worker
         await alerts.deliveries.tick(MONDAY)
         (first,) = await alerts.stored("deliveries", channel="webhook")
         assert first["leased_until"] - datetime.now(UTC) < timedelta(seconds=6)
-        alerts.deliveries._renewed = float("-inf")
+        alerts.deliveries.claims._renewed = float("-inf")
         await alerts.deliveries.tick(MONDAY)
         (renewed,) = await alerts.stored("deliveries", channel="webhook")
         assert renewed["leased_until"] > first["leased_until"]
         assert renewed["claim"] == first["claim"]
-        assert await other.deliveries._claim("page", MONDAY) == []
+        assert await other.deliveries.claims.take("page", MONDAY, 1) == []
         far_end.let_go()
         await alerts.deliveries.idle()
     assert [row["state"] for row in await alerts.stored("deliveries", channel="webhook")] == ["delivered"]

@@ -66,6 +66,7 @@ RAISED: Words = {
     "screening_incomplete": "The screening is not complete",
     "message_dead_lettered": "A service set a message aside because it could not process it",
     "alert_unreadable": "An alert could not be read",
+    "delivery_unreadable": "A notification of an alert could not be read, and may not go out",
 }
 EVIDENCE: Words = {
     "explicit": "Somebody said outright that it is a crisis",

@@ -1,0 +1,40 @@
+"""What of our own nobody can read: it is tried again in a minute, holds up nothing else, and is told."""
+
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from services.alerts.domain import concerns
+from services.alerts.domain.concerns import Concern
+from services.alerts.domain.reasons import RaiseReason
+from services.alerts.store import ALERTS, DELIVERIES, AlertsWork
+from services.alerts.transactions import OpenWork, decided
+from shared.mongo import MongoDatabase
+
+log = structlog.get_logger()
+
+AGAIN = timedelta(minutes=1)
+
+REASONS: dict[str, RaiseReason] = {ALERTS: "alert_unreadable", DELIVERIES: "delivery_unreadable"}
+DUE = {ALERTS: "next_due", DELIVERIES: "next_attempt"}
+
+
+async def set_aside(
+    database: MongoDatabase, open_work: OpenWork, collection: str, id: str, error: Exception, now: datetime
+) -> None:
+    """Put an alert or a delivery off for a minute, and alert engineers: once, however often it is tried."""
+    log.error("set aside for a minute", collection=collection, id=id, error=type(error).__name__)
+    await database[collection].update_one({"_id": id}, {"$set": {DUE[collection]: now + AGAIN}})
+    await decided(open_work, partial(_alert_engineers, reason=REASONS[collection], id=id))
+
+
+async def _alert_engineers(work: AlertsWork, reason: RaiseReason, id: str) -> int:
+    about = concerns.dead_letters("alerts", reason)
+    await work.load_about({about})
+    concern = Concern("dead_letter", "high", reason, about)
+    origin = concerns.origin_of_dead_letter(id)
+    work.keep(
+        concerns.raise_or_join(work.live("dead_letter", about), concern, origin, work.on_call, work.now)
+    )
+    return 1
