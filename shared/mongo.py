@@ -17,7 +17,7 @@ from typing import Any, Literal
 from bson import ObjectId
 from bson.codec_options import CodecOptions, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import ASCENDING, AsyncMongoClient, DeleteOne, InsertOne, ReplaceOne, UpdateOne
+from pymongo import ASCENDING, AsyncMongoClient, DeleteOne, InsertOne, ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -50,6 +50,7 @@ __all__ = [
     "OperationFailure",
     "PyMongoError",
     "ReplaceOne",
+    "ReturnDocument",
     "StandaloneServerError",
     "UpdateOne",
     "is_duplicate_key",

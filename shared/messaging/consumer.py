@@ -153,22 +153,29 @@ class Consumer:
 
     async def _take(self, records: Sequence[Record]) -> None:
         """Process a batch, for as long as it takes, then commit its offsets."""
-        kafka, epoch = self._kafka, self._epoch
+        kafka = self._kafka
+        try:
+            await self._process(records)
+            if self._kafka is not kafka:
+                return  # begun anew meanwhile, in another log with other offsets
+            offsets = next_offsets(records)
+            self._flow.note_consumed(self.name, {(p.topic, p.partition): o for p, o in offsets.items()})
+        finally:
+            if self._kafka is kafka:
+                self._rest()  # also where our task was cancelled at work: then silence is noticed
+        try:
+            await kafka.commit(offsets)
+        except KafkaError as error:  # normal around a rebalance: whoever reads them again drops them
+            log.info("offsets not committed", group=self.group, error=type(error).__name__)
+
+    async def _process(self, records: Sequence[Record]) -> None:
+        epoch = self._epoch
         if self._urgent:
             with self._precedence.urgent():
                 await self._persist(records, epoch)
         else:
             await self._precedence.give_way()
             await asyncio.gather(*(self._persist(part, epoch) for part in apart(records, self._abreast)))
-        if self._kafka is not kafka:
-            return  # begun anew meanwhile, in another log with other offsets
-        offsets = next_offsets(records)
-        self._flow.note_consumed(self.name, {(p.topic, p.partition): o for p, o in offsets.items()})
-        self._rest()
-        try:
-            await kafka.commit(offsets)
-        except KafkaError as error:  # normal around a rebalance: whoever reads them again drops them
-            log.info("offsets not committed", group=self.group, error=type(error).__name__)
 
     async def _persist(self, records: Sequence[Record], epoch: str) -> None:
         """However often that takes; in halves where one transaction may live too short for all of it."""

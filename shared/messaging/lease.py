@@ -1,8 +1,8 @@
 """A lease on a role that one replica at a time should have; time is the database server's."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
-from shared.mongo import Document, DuplicateKeyError, MongoDatabase
+from shared.mongo import Document, DuplicateKeyError, MongoDatabase, ReturnDocument
 
 COLLECTION = "leases"
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -15,6 +15,8 @@ class Lease:
 
     def __init__(self, database: MongoDatabase, role: str, *, holder: str, ttl_ms: int = 3000) -> None:
         self._database, self._role, self._holder, self._ttl_ms = database, role, holder, ttl_ms
+        self.is_wanted = False
+        """Whether, when we took it last, somebody else had asked for it within the last `ttl_ms`."""
 
     async def take(self) -> bool:
         """Take or renew; `False` while somebody else has it."""
@@ -27,8 +29,12 @@ class Lease:
         }
         grant = [{"$set": {"holder": self._holder, "until": {"$add": ["$$NOW", self._ttl_ms]}}}]
         for _ in range(2):
-            result = await self._database[COLLECTION].update_one({"_id": self._role, **free}, grant)
-            if result.matched_count:
+            taken: Document | None = await self._database[COLLECTION].find_one_and_update(
+                {"_id": self._role, **free}, grant, return_document=ReturnDocument.AFTER
+            )
+            if taken is not None:
+                asked_before_end = taken["until"] - taken.get("asked", LONG_AGO)
+                self.is_wanted = asked_before_end < timedelta(milliseconds=2 * self._ttl_ms)
                 return True
             try:
                 await self._database[COLLECTION].insert_one(

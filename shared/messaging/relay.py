@@ -1,9 +1,10 @@
 """From the outbox to Kafka: at least once, in order per subject.
 
 The outbox document is the truth: it is `pending` until its messages are acknowledged by the broker.
-What wakes the relay is the commit itself, or a change stream where another replica committed. One replica
-relays at a time (a lease); a second one that believes it does, after a pause, publishes duplicates, which
-every consumer drops.
+What wakes the relay is the commit itself, or a change stream where another replica committed; without
+other replicas there is no stream, for which MongoDB would look at every write there is. One replica relays
+at a time (a lease); a second one that believes it does, after a pause, publishes duplicates, which every
+consumer drops.
 """
 
 import asyncio
@@ -63,6 +64,8 @@ class Relay:
         self._emptied: dict[Lane, int] = {}
         """The beats of each lane before the last look at it that found nothing more."""
         self.leads = False
+        self._has_company = asyncio.Event()
+        """Whether we lead, and other replicas commit what only we publish."""
 
     @property
     def has_published_all(self) -> bool:
@@ -92,6 +95,7 @@ class Relay:
                 except PyMongoError as error:
                     self.leads = False
                     log.warning("relay lease unreachable", error=type(error).__name__)
+                self._note_company()
                 if self.leads != led:
                     self._wake_all()
                 await asyncio.sleep(1.0)
@@ -103,12 +107,20 @@ class Relay:
         """Whether another replica should try: its way to Kafka may be open."""
         return any(monotonic() - since > STUCK_SECONDS for since in self._publishing.values())
 
+    def _note_company(self) -> None:
+        if self.leads and self._lease.is_wanted:
+            self._has_company.set()
+        else:
+            self._has_company.clear()
+
     async def _listen(self) -> None:
         """Let what other replicas put into the outbox wake its lane."""
         while True:
+            await self._has_company.wait()
             try:
                 async with self._database.watch(outbox.COLLECTION, "insert", fields=["lane"]) as stream:
-                    while stream.alive:
+                    self._wake_all()
+                    while stream.alive and self._has_company.is_set():
                         inserted = await stream.try_next()
                         if inserted is not None and made_by(inserted["documentKey"]["_id"]) != OURS:
                             self._woken[inserted["fullDocument"]["lane"]].beat()

@@ -298,7 +298,9 @@ async def test_a_notification_nobody_can_read_holds_up_no_other_and_is_told_to_e
 ) -> None:
     async with hook() as far_end:
         alerts: Alerts = await make_alerts([person("one", "on_call", webhook=far_end.url)])
-        monkeypatch.setattr(alerts.deliveries, "reserve", lambda page, _: page)  # looked for, as after a death
+        monkeypatch.setattr(
+            alerts.deliveries, "reserve", lambda page, _: page
+        )  # looked for, as after a death
         await alerts.flag("moderate")
         await alerts.flag("moderate", patient="pat_2", flag_id="flg_2")
         (spoilt, _) = await alerts.stored("deliveries", channel=channel)

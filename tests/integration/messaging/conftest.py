@@ -15,3 +15,17 @@ async def database(
     database = await open_database(mongodb_uri, f"{database_name}care_plan", driver)
     yield database
     await database.close()
+
+
+@pytest.fixture
+async def sender(mongodb_uri: str, database_name: str) -> AsyncIterator[MongoDatabase]:
+    database = await open_database(mongodb_uri, f"{database_name}intake")
+    yield database
+    await database.close()
+
+
+@pytest.fixture
+async def receiver(mongodb_uri: str, database_name: str) -> AsyncIterator[MongoDatabase]:
+    database = await open_database(mongodb_uri, f"{database_name}care_plan")
+    yield database
+    await database.close()
