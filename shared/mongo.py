@@ -363,17 +363,17 @@ class MongoDatabase:
 
     @asynccontextmanager
     async def watch(
-        self, collection: str, *operations: str, fields: Sequence[str] = ()
+        self, collections: Sequence[str], operations: Sequence[str], fields: Sequence[str] = ()
     ) -> AsyncIterator[Any]:
-        """A change stream of some operations (`insert`, `replace` …); only ids and `fields` travel.
+        """One change stream of some operations (`insert`, `replace` …); only names, ids and `fields` travel.
 
         `try_next()` returns soon, with or without a change.
         """
-        shown = {"_id": 1, "documentKey": 1, "operationType": 1} | {
+        shown = {"_id": 1, "ns": 1, "documentKey": 1, "operationType": 1} | {
             f"fullDocument.{field}": 1 for field in fields
         }
-        chosen = {"$match": {"operationType": {"$in": list(operations)}}}
-        watching = self[collection].watch([chosen, {"$project": shown}], max_await_time_ms=500)
+        chosen = {"ns.coll": {"$in": list(collections)}, "operationType": {"$in": list(operations)}}
+        watching = self.db.watch([{"$match": chosen}, {"$project": shown}], max_await_time_ms=500)
         stream = await watching if self.driver == "pymongo" else watching
         async with stream:
             yield stream

@@ -118,7 +118,7 @@ class Relay:
         while True:
             await self._has_company.wait()
             try:
-                async with self._database.watch(outbox.COLLECTION, "insert", fields=["lane"]) as stream:
+                async with self._database.watch([outbox.COLLECTION], ["insert"], ["lane"]) as stream:
                     self._wake_all()
                     while stream.alive and self._has_company.is_set():
                         inserted = await stream.try_next()

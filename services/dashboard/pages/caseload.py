@@ -28,7 +28,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def asked(
+async def asked(
     clinic: Code = "",
     clinician: Code = "",
     phase: Code = "",

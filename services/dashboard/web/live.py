@@ -24,6 +24,9 @@ log = structlog.get_logger()
 GATHER_SECONDS = 0.15
 """Changes within so long travel together."""
 
+SPACING_SECONDS = 0.5
+"""As long as only people change, pages are told no oftener: they look once a second at most."""
+
 AT_MOST = 500
 """Ids in one message; with more, pages are told to look at everything again."""
 
@@ -74,16 +77,17 @@ class Listener:
 
 
 class Live:
-    """Runs until cancelled. `changes` counts what was seen, for cached fragments."""
+    """Runs until cancelled. `changes` counts what was seen, `told` how often pages heard of it, for what is
+    kept until then."""
 
     def __init__(self, database: MongoDatabase, clock: Clock) -> None:
         self._database, self._clock = database, clock
         self._listeners: set[Listener] = set()
         self._news: dict[str, _News] = {}
-        self._stirred = asyncio.Event()
+        self._stirred, self._alarming = asyncio.Event(), asyncio.Event()
         self._traffic: Messaging | None = None
         self._current = monotonic()
-        self.changes = 0
+        self.changes = self.told = 0
 
     def follow(self, traffic: Messaging) -> None:
         """Whose reading says how fresh the read model is."""
@@ -110,8 +114,7 @@ class Live:
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch(PEOPLE, ["clinic_id"]))
-            tasks.create_task(self._watch(ALERTS, ["clinic_id", "kind"]))
+            tasks.create_task(self._watch())
             tasks.create_task(self._tell())
             tasks.create_task(self._beat())
 
@@ -123,23 +126,26 @@ class Live:
     def leave(self, listener: Listener) -> None:
         self._listeners.discard(listener)
 
-    async def _watch(self, collection: str, fields: list[str]) -> None:
+    async def _watch(self) -> None:
         """A stream that breaks is taken up anew, and everybody looks at everything again."""
         while True:
             try:
-                async with self._database.watch(collection, *OPERATIONS, fields=fields) as stream:
+                async with self._database.watch(
+                    [PEOPLE, ALERTS], OPERATIONS, ["clinic_id", "kind"]
+                ) as stream:
                     self._everything()
                     while stream.alive:
                         if (change := await stream.try_next()) is not None:
-                            self._note(collection, change)
+                            self._note(change["ns"]["coll"], change)
             except PyMongoError as error:
-                log.warning("change stream lost", collection=collection, error=type(error).__name__)
+                log.warning("change stream lost", error=type(error).__name__)
             await asyncio.sleep(0.5)
 
     def _everything(self) -> None:
         self.changes += 1
         self._of(EVERYBODY).people.add("*")
         self._of(EVERYBODY).alerts.add("*")
+        self._alarming.set()
         self._stirred.set()
 
     def _note(self, collection: str, change: Document) -> None:
@@ -151,6 +157,7 @@ class Live:
             news.people.add(id)
         else:
             news.alerts.add(id)
+            self._alarming.set()
         self._stirred.set()
 
     def _of(self, audience: str) -> _News:
@@ -174,14 +181,21 @@ class Live:
                 async for row in self._database[collection].find(wanted, {"clinic_id": 1}, limit=MOST):
                     self.changes += 1
                     self._of(str(row["clinic_id"])).alerts.add(str(row["_id"]))
+                    self._alarming.set()
                     self._stirred.set()
 
     async def _tell(self) -> None:
+        last = float("-inf")
         while True:
             await self._stirred.wait()
             await asyncio.sleep(GATHER_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._alarming.wait(), last + SPACING_SECONDS - monotonic())
+            last = monotonic()
             self._stirred.clear()
+            self._alarming.clear()
             told, self._news = self._news, {}
+            self.told += 1
             for listener in list(self._listeners):
                 if (message := _for(listener, told)) is not None:
                     _put(listener, message)

@@ -1,4 +1,7 @@
-"""Parts of pages that many people look at: drawn once for all who see the same, until something changes."""
+"""Parts of pages that many people look at: drawn once for all who see the same, until they hear of a change.
+
+Open pages fetch them when they are told (`Live`), and not before: what changed since is told within a moment.
+"""
 
 import asyncio
 from collections import OrderedDict
@@ -19,7 +22,7 @@ async def _drawn(draw: Callable[[], Awaitable[str]]) -> str:
 
 @dataclass
 class _Part:
-    changes: int
+    told: int
     made: float
     text: "asyncio.Task[str]"
 
@@ -32,11 +35,11 @@ class Parts:
         self._parts: OrderedDict[Hashable, _Part] = OrderedDict()
 
     async def text(self, key: Hashable, draw: Callable[[], Awaitable[str]]) -> str:
-        """Draw, or take what was drawn since the last change; who comes meanwhile waits for the same."""
+        """Draw, or take what was drawn since pages last heard of a change; others wait for the same."""
         part = self._parts.get(key)
         if part is None or not self._is_good(part):
             task: asyncio.Task[str] = asyncio.create_task(_drawn(draw))
-            part = self._parts[key] = _Part(self._live.changes, monotonic(), task)
+            part = self._parts[key] = _Part(self._live.told, monotonic(), task)
             self._parts.move_to_end(key)
             if len(self._parts) > KEPT:
                 self._parts.popitem(last=False)
@@ -44,4 +47,4 @@ class Parts:
 
     def _is_good(self, part: _Part) -> bool:
         failed = part.text.done() and (part.text.cancelled() or part.text.exception() is not None)
-        return not failed and part.changes == self._live.changes and monotonic() - part.made < SECONDS
+        return not failed and part.told == self._live.told and monotonic() - part.made < SECONDS

@@ -52,7 +52,7 @@ class Viewer:
         return self.clinic in (ALL_CLINICS, clinic_id)
 
 
-def viewer_of(request: Request) -> Viewer:
+async def viewer_of(request: Request) -> Viewer:
     """A dependency: whoever looks. Raises `Problem` 401 for nobody."""
     viewer = viewer_in(request.scope)
     if viewer is None:
@@ -70,9 +70,9 @@ def viewer_in(scope: Scope) -> Viewer | None:
     return Viewer(caller.subject, caller.roles, caller.clinic, expiry(token), token)
 
 
-def carer_of(request: Request) -> Viewer:
+async def carer_of(request: Request) -> Viewer:
     """A dependency: somebody who may see people. Raises `Problem` 403."""
-    viewer = viewer_of(request)
+    viewer = await viewer_of(request)
     if not viewer.cares:
         raise Problem(403, "role_required", "This page is for coordinators and clinicians.")
     return viewer

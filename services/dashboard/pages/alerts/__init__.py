@@ -27,7 +27,7 @@ from shared.http.problems import Problem
 Done = Annotated[str, Query(max_length=40, pattern=r"^[a-z_]*$")]
 
 
-def asked(
+async def asked(
     state: Code = "", kind: Code = "", severity: Code = "", mine: Code = "", clinic: Code = "",
     after: Cursor = "",
 ) -> alerts_query.Query:  # fmt: skip

@@ -12,9 +12,9 @@ from shared.http.problems import Problem
 AlertId = Annotated[str, InPath(pattern=r"^[A-Za-z0-9_\-]{1,100}$")]
 
 
-def watcher_of(request: Request) -> Viewer:
+async def watcher_of(request: Request) -> Viewer:
     """A dependency: carers, and engineers for dead letters. Raises `Problem` 403."""
-    viewer = viewer_of(request)
+    viewer = await viewer_of(request)
     if not viewer.cares and "engineer" not in viewer.roles:
         raise Problem(403, "role_required", "Alerts are for coordinators, clinicians and engineers.")
     return viewer

@@ -30,7 +30,7 @@ class Asked:
     view: View = "week"
 
 
-def asked(
+async def asked(
     clinic: Code = "",
     clinician: MaybeCode = None,
     week: Text = "",

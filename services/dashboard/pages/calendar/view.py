@@ -51,7 +51,7 @@ class SaidNow:
     count: int = 0
 
 
-def said(
+async def said(
     said: Annotated[str, Query(max_length=20)] = "",
     moved: Annotated[str, Query(max_length=4_000, pattern=r"^[A-Za-z0-9_\-.,]*$")] = "",
     count: Annotated[int, Query(ge=0, le=100_000)] = 0,

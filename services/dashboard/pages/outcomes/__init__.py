@@ -37,7 +37,7 @@ class Asked:
     until: str = ""
 
 
-def asked(clinic: MaybeCode = None, since: Text = "", until: Text = "") -> Asked:
+async def asked(clinic: MaybeCode = None, since: Text = "", until: Text = "") -> Asked:
     return Asked(clinic, since, until)
 
 
