@@ -27,7 +27,7 @@ WHOLE_STACKS = tuple(
         "e2e",
         *(
             f"integration/{name}"
-            for name in ("backup", "chaos", "cli", "doctor", "embedded", "migrations", "observability")
+            for name in ("backup", "chaos", "cli", "embedded", "migrations", "observability")
         ),
     )
 )

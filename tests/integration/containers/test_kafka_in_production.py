@@ -24,7 +24,7 @@ from shared.messaging.topics import topics
 from shared.mongo import MongoDatabase
 from shared.settings import PREFIX, KafkaSettings, Settings
 from tests.integration.containers.secured import Secured
-from tests.integration.messaging.test_transport import announce, running
+from tests.integration.messaging.wire import announce, running
 from tests.support.eventually import eventually
 from tests.support.letters import (
     Counting,
