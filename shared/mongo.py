@@ -363,17 +363,18 @@ class MongoDatabase:
 
     @asynccontextmanager
     async def watch(
-        self, collections: Sequence[str], operations: Sequence[str], fields: Sequence[str] = ()
+        self, collection: str, *operations: str, fields: Sequence[str] = ()
     ) -> AsyncIterator[Any]:
-        """One change stream of some operations (`insert`, `replace` …); only names, ids and `fields` travel.
+        """A change stream of some operations (`insert`, `replace` …); only ids and `fields` travel.
 
-        `try_next()` returns soon, with or without a change.
+        `try_next()` returns soon, with or without a change. It ends when another collection takes this one's
+        place. While it is open, the server looks at every write of every database for it.
         """
-        shown = {"_id": 1, "ns": 1, "documentKey": 1, "operationType": 1} | {
+        shown = {"_id": 1, "documentKey": 1, "operationType": 1} | {
             f"fullDocument.{field}": 1 for field in fields
         }
-        chosen = {"ns.coll": {"$in": list(collections)}, "operationType": {"$in": list(operations)}}
-        watching = self.db.watch([{"$match": chosen}, {"$project": shown}], max_await_time_ms=500)
+        chosen = {"$match": {"operationType": {"$in": list(operations)}}}
+        watching = self[collection].watch([chosen, {"$project": shown}], max_await_time_ms=500)
         stream = await watching if self.driver == "pymongo" else watching
         async with stream:
             yield stream

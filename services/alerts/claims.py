@@ -18,7 +18,7 @@ from shared.mongo import Document, MongoDatabase
 log = structlog.get_logger()
 
 Queue = Literal["page", "digest"]
-"""What is sent outwards; the inbox is posted to in its own database (`Inbox`)."""
+"""What is sent outwards; the inbox is posted to in a transaction of this database (`Inbox`)."""
 
 LEASE_MS = 5_000
 """Renewed while the attempt is under way: a worker that died holds up its pages for no longer."""

@@ -26,7 +26,7 @@ from services.alerts.sending import Attempted, send
 from services.alerts.store import DELIVERIES, AlertsWork, next_attempt
 from services.alerts.transactions import OpenWork, decided
 from shared.messaging.work import Conflict
-from shared.mongo import MongoDatabase, is_transient
+from shared.mongo import MongoDatabase, PyMongoError
 
 log = structlog.get_logger()
 
@@ -109,9 +109,9 @@ class Deliveries:
                 record = partial(self._record, delivery_id=delivery_id, claim=claim, attempted=attempted)
                 async with self._recording:
                     await decided(self._open_work, record)
-        except Exception as error:  # the lease runs out and somebody tries again, under the same id
+        except Exception as error:  # somebody tries again, under the same id: when the lease runs out, or
             log.warning("delivery not recorded", delivery_id=delivery_id, error=type(error).__name__)
-            if not (isinstance(error, Conflict) or is_transient(error)):
+            if not isinstance(error, Conflict | PyMongoError):  # in a minute, where it cannot be read
                 await self._set_aside(delivery_id, error)
 
     async def _set_aside(self, delivery_id: str, error: Exception) -> None:

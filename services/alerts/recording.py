@@ -21,13 +21,13 @@ async def states_beside(work: AlertsWork, delivery: Delivery) -> list[str]:
     """
     page = {"alert_ids": delivery.leads_with, "alert_ids.0": delivery.leads_with, "round": delivery.round}
     others = {**page, "channel": {"$ne": "inbox"}, "_id": {"$ne": delivery.id}}
-    return [row["state"] async for row in work.database[DELIVERIES].find(others, {"state": 1})]
+    return [row.get("state", "pending") async for row in work.database[DELIVERIES].find(others, {"state": 1})]
 
 
-def conclude(work: AlertsWork, ended: Delivery, beside: Collection[str] = ()) -> None:
+def conclude(work: AlertsWork, ended: Delivery, beside: Collection[str]) -> None:
     """Keep an ended delivery, announce it on each of its alerts, and go on where it failed.
 
-    `beside`: see `states_beside`; only a failure asks for it.
+    `beside`: see `states_beside`. Only a failure asks for it; an inbox never fails.
     """
     work.deliveries.save(ended)
     for alert_id in ended.alert_ids:

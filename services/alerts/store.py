@@ -201,9 +201,12 @@ class AlertsWork(Work):
 
 
 async def alert_with_deliveries(work: AlertsWork, alert_id: str) -> Sequence[Delivery]:
-    """Load one alert and the deliveries made for it, the oldest first."""
+    """Load one alert and those of its deliveries that can be read, the oldest first.
+
+    One that cannot keeps nobody from taking the alert.
+    """
     await work.alerts.load([alert_id])
-    return await work.deliveries.find({"alert_ids": alert_id}, sort=[("created_at", 1), ("_id", 1)])
+    return await work.deliveries.find_readable({"alert_ids": alert_id}, sort=[("created_at", 1), ("_id", 1)])
 
 
 async def next_attempt(database: MongoDatabase, *queues: str) -> datetime | None:

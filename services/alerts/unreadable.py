@@ -1,4 +1,7 @@
-"""What of our own nobody can read: it is tried again in a minute, holds up nothing else, and is told."""
+"""What of our own nobody can read: it is tried again in a minute, holds up nothing else, and is told.
+
+Engineers are told once; and on the next day again, should they have ended that without mending it.
+"""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -6,9 +9,10 @@ from functools import partial
 import structlog
 
 from services.alerts.domain import concerns
-from services.alerts.domain.concerns import Concern
+from services.alerts.domain.alert import identify
+from services.alerts.domain.concerns import Concern, Origin
 from services.alerts.domain.reasons import RaiseReason
-from services.alerts.store import ALERTS, DELIVERIES, AlertsWork
+from services.alerts.store import ALERTS, DELIVERIES, WAITING, AlertsWork
 from services.alerts.transactions import OpenWork, decided
 from shared.mongo import MongoDatabase
 
@@ -23,18 +27,26 @@ DUE = {ALERTS: "next_due", DELIVERIES: "next_attempt"}
 async def set_aside(
     database: MongoDatabase, open_work: OpenWork, collection: str, id: str, error: Exception, now: datetime
 ) -> None:
-    """Put an alert or a delivery off for a minute, and alert engineers: once, however often it is tried."""
+    """Put an alert or a delivery off for a minute, and alert engineers."""
     log.error("set aside for a minute", collection=collection, id=id, error=type(error).__name__)
-    await database[collection].update_one({"_id": id}, {"$set": {DUE[collection]: now + AGAIN}})
+    await database[collection].update_one({"_id": id, **WAITING}, {"$set": {DUE[collection]: now + AGAIN}})
     await decided(open_work, partial(_alert_engineers, reason=REASONS[collection], id=id))
 
 
 async def _alert_engineers(work: AlertsWork, reason: RaiseReason, id: str) -> int:
     about = concerns.dead_letters("alerts", reason)
-    await work.load_about({about})
     concern = Concern("dead_letter", "high", reason, about)
-    origin = concerns.origin_of_dead_letter(id)
-    work.keep(
-        concerns.raise_or_join(work.live("dead_letter", about), concern, origin, work.on_call, work.now)
-    )
+    origin = concerns.origin_of_dead_letter(f"{id}@{work.now.date()}")
+    await work.load_about({about})
+    alert = work.live("dead_letter", about)
+    if alert is None and await _was_told(work, concern, origin):
+        return 0
+    work.keep(concerns.raise_or_join(alert, concern, origin, work.on_call, work.now))
     return 1
+
+
+async def _was_told(work: AlertsWork, concern: Concern, origin: Origin) -> bool:
+    """Whether this raised an alert that has ended since."""
+    id = identify(concern.kind, concern.about, origin.message_id)
+    await work.alerts.load([id])
+    return work.alerts.get(id) is not None

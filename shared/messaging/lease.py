@@ -16,7 +16,7 @@ class Lease:
     def __init__(self, database: MongoDatabase, role: str, *, holder: str, ttl_ms: int = 3000) -> None:
         self._database, self._role, self._holder, self._ttl_ms = database, role, holder, ttl_ms
         self.is_wanted = False
-        """Whether, when we took it last, somebody else had asked for it within the last `ttl_ms`."""
+        """Whether, when we took it last, somebody waited for it within the last `ttl_ms`."""
 
     async def take(self) -> bool:
         """Take or renew; `False` while somebody else has it."""

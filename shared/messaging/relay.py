@@ -88,6 +88,7 @@ class Relay:
                     if self._is_stuck() and await self._lease.hand_over():
                         log.warning("relay handed over: publishing fails here", seconds=STUCK_SECONDS)
                         self.leads = False
+                        self._note_company()
                         await asyncio.sleep(STEP_BACK_SECONDS)
                     self.leads = await self._lease.take()
                     if not self.leads:
@@ -118,7 +119,7 @@ class Relay:
         while True:
             await self._has_company.wait()
             try:
-                async with self._database.watch([outbox.COLLECTION], ["insert"], ["lane"]) as stream:
+                async with self._database.watch(outbox.COLLECTION, "insert", fields=["lane"]) as stream:
                     self._wake_all()
                     while stream.alive and self._has_company.is_set():
                         inserted = await stream.try_next()

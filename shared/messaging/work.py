@@ -7,12 +7,13 @@ changed them meanwhile), outbox rows and whatever else takes part in the transac
 
 import itertools
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from weakref import proxy
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from shared.messaging.envelope import Cause, Envelope, seal
 from shared.messaging.event import Event
@@ -95,9 +96,22 @@ class Documents(Generic[M]):
         self, query: Document, *, limit: int = 0, sort: list[tuple[str, int]] | None = None
     ) -> list[M]:
         """Load what matches; what is already in hand stays as it is in hand."""
+        return [self._hold(row).state for row in await self._rows(query, limit, sort)]
+
+    async def find_readable(self, query: Document, *, sort: list[tuple[str, int]] | None = None) -> list[M]:
+        """As `find`, without what is no valid document: where that decides nothing."""
+        found: list[M] = []
+        for row in await self._rows(query, 0, sort):
+            with suppress(ValidationError, KeyError):
+                found.append(self._hold(row).state)
+        return found
+
+    async def _rows(
+        self, query: Document, limit: int, sort: list[tuple[str, int]] | None
+    ) -> list[dict[str, Any]]:
         part = self._excerpt.projection if self._excerpt else None
         cursor = self._work.database[self._collection].find(query, part, limit=limit, sort=sort)
-        return [self._hold(row).state for row in await cursor.to_list(None)]
+        return list(await cursor.to_list(None))
 
     def _hold(self, row: Document) -> _Held[M]:
         id = row.pop("_id")

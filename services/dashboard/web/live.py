@@ -114,7 +114,8 @@ class Live:
 
     async def _run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._watch())
+            tasks.create_task(self._watch(PEOPLE, ["clinic_id"]))
+            tasks.create_task(self._watch(ALERTS, ["clinic_id", "kind"]))
             tasks.create_task(self._tell())
             tasks.create_task(self._beat())
 
@@ -126,19 +127,17 @@ class Live:
     def leave(self, listener: Listener) -> None:
         self._listeners.discard(listener)
 
-    async def _watch(self) -> None:
+    async def _watch(self, collection: str, fields: list[str]) -> None:
         """A stream that breaks is taken up anew, and everybody looks at everything again."""
         while True:
             try:
-                async with self._database.watch(
-                    [PEOPLE, ALERTS], OPERATIONS, ["clinic_id", "kind"]
-                ) as stream:
+                async with self._database.watch(collection, *OPERATIONS, fields=fields) as stream:
                     self._everything()
                     while stream.alive:
                         if (change := await stream.try_next()) is not None:
-                            self._note(change["ns"]["coll"], change)
+                            self._note(collection, change)
             except PyMongoError as error:
-                log.warning("change stream lost", error=type(error).__name__)
+                log.warning("change stream lost", collection=collection, error=type(error).__name__)
             await asyncio.sleep(0.5)
 
     def _everything(self) -> None:
@@ -190,7 +189,8 @@ class Live:
             await self._stirred.wait()
             await asyncio.sleep(GATHER_SECONDS)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._alarming.wait(), last + SPACING_SECONDS - monotonic())
+                async with asyncio.timeout(last + SPACING_SECONDS - monotonic()):
+                    await self._alarming.wait()
             last = monotonic()
             self._stirred.clear()
             self._alarming.clear()

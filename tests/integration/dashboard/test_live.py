@@ -13,6 +13,7 @@ from services.dashboard import attention
 from services.dashboard.domain.person import UNKNOWN
 from services.dashboard.web import live
 from services.dashboard.web.live import Listener, Live, audiences_of
+from services.dashboard.web.parts import Parts
 from services.dashboard.web.viewer import Viewer
 from shared.http.caller import Role
 from tests.integration.dashboard.conftest import Dashboard
@@ -78,6 +79,35 @@ async def test_dead_letters_reach_the_pages_of_engineers_alone(dashboard: Dashbo
         await dashboard.take(sealed("alr_letter", [letter]))
         assert "alr_letter" in (await heard(engineer, "change"))["alerts"]
     assert b"alr_letter" not in left(carer)
+
+
+async def test_while_only_people_change_pages_are_told_seldom_and_of_an_alert_at_once(
+    dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "SPACING_SECONDS", 600.0)
+    async with listening(dashboard, viewer("coordinator")) as (page,):
+        await dashboard.database["people"].insert_one({"_id": "pat_9", "clinic_id": "riverside"})
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(heard(page, "change"), 1.0)
+        await dashboard.database["alerts"].insert_one({"_id": "alr_9", "clinic_id": "riverside"})
+        assert await heard(page, "change") == {"people": ["pat_9"], "alerts": ["alr_9"]}
+
+
+async def test_a_part_is_drawn_anew_once_pages_were_told_of_a_change(dashboard: Dashboard) -> None:
+    drawn: list[str] = []
+
+    async def draw() -> str:
+        drawn.append(f"drawing {len(drawn) + 1}")
+        return drawn[-1]
+
+    told = Live(dashboard.database, dashboard.service.clock)
+    parts = Parts(told)
+    assert [await parts.text("caseload", draw) for _ in range(3)] == ["drawing 1"] * 3
+    page, running = told.listen(audiences_of(viewer("coordinator"))), asyncio.create_task(told._tell())
+    told._note("people", {"documentKey": {"_id": "pat_1"}, "fullDocument": {"clinic_id": "riverside"}})
+    await heard(page, "change")
+    running.cancel()
+    assert [await parts.text("caseload", draw) for _ in range(3)] == ["drawing 2"] * 3
 
 
 async def alarms(dashboard: Dashboard, role: str, clinic: str) -> tuple[str, str]:

@@ -1,5 +1,7 @@
 """From one service's outbox into the log: in order, by one replica, all of it."""
 
+from typing import Any
+
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
@@ -89,13 +91,21 @@ async def test_what_another_replica_commits_wakes_the_one_that_relays_which_alon
 ) -> None:
     monkeypatch.setattr(relay, "SWEEP_SECONDS", 600.0)
     monkeypatch.setattr(relay, "OURS", b"them!")
+    opened: list[str] = []
+    watch = MongoDatabase.watch
+
+    def counted(self: MongoDatabase, collection: str, *operations: str, **options: Any) -> Any:
+        opened.append(collection)
+        return watch(self, collection, *operations, **options)
+
+    monkeypatch.setattr(MongoDatabase, "watch", counted)
     other = await open_database(mongodb_uri, f"{database_name}intake")
     async with sending(sender, broker.address, "i1") as leader:
         await eventually(lambda: _rests(leader))
         await announce(other, ["r1"])
-        assert not leader._epoch.relay._has_company.is_set()
+        assert opened == []
         async with sending(other, broker.address, "i2"):
-            await eventually(leader._epoch.relay._has_company.is_set, within=10)
+            await eventually(lambda: opened == [outbox.COLLECTION], within=15)
             await eventually(lambda: nothing_pending(sender), within=10)
             for number in range(3):
                 await announce(other, [f"s{number}"])
