@@ -101,15 +101,15 @@ async def test_what_another_replica_commits_wakes_the_one_that_relays_which_alon
     monkeypatch.setattr(MongoDatabase, "watch", counted)
     other = await open_database(mongodb_uri, f"{database_name}intake")
     async with sending(sender, broker.address, "i1") as leader:
-        await eventually(lambda: _rests(leader))
+        await eventually(lambda: _rests(leader), within=30)
         await announce(other, ["r1"])
         assert opened == []
         async with sending(other, broker.address, "i2"):
             await eventually(lambda: opened == [outbox.COLLECTION], within=15)
-            await eventually(lambda: nothing_pending(sender), within=10)
+            await eventually(lambda: nothing_pending(sender), within=30)
             for number in range(3):
                 await announce(other, [f"s{number}"])
-                await eventually(lambda: nothing_pending(sender), within=10)
+                await eventually(lambda: nothing_pending(sender), within=30)
         await eventually(lambda: not leader._epoch.relay._has_company.is_set(), within=15)
     await other.close()
 
