@@ -326,7 +326,8 @@ async def test_what_engineers_ended_and_did_not_mend_is_told_again_on_the_next_d
     await alerts.settle()
     said = await alerts.alert(kind="dead_letter")
     engineer = alerts.as_("engineer", "eng_01", clinic="*")
-    assert (await engineer.do(said["_id"], "resolve", {"disposition": "no_action_needed"}))["state"] == "resolved"
+    ended = await engineer.do(said["_id"], "resolve", {"disposition": "no_action_needed"})
+    assert ended["state"] == "resolved"
     await alerts.later(minutes=2)
     assert len(await alerts.stored("alerts", kind="dead_letter")) == 1
     await alerts.later(days=1)
