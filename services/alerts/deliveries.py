@@ -109,10 +109,13 @@ class Deliveries:
                 record = partial(self._record, delivery_id=delivery_id, claim=claim, attempted=attempted)
                 async with self._recording:
                     await decided(self._open_work, record)
-        except Exception as error:  # somebody tries again, under the same id: when the lease runs out, or
+        except (
+            Conflict,
+            PyMongoError,
+        ) as error:  # the lease runs out and somebody tries again, under the same id
             log.warning("delivery not recorded", delivery_id=delivery_id, error=type(error).__name__)
-            if not isinstance(error, Conflict | PyMongoError):  # in a minute, where it cannot be read
-                await self._set_aside(delivery_id, error)
+        except Exception as error:
+            await self._set_aside(delivery_id, error)
 
     async def _set_aside(self, delivery_id: str, error: Exception) -> None:
         now = self._open_work().now

@@ -77,8 +77,7 @@ class Listener:
 
 
 class Live:
-    """Runs until cancelled. `changes` counts what was seen, `told` how often pages heard of it, for what is
-    kept until then."""
+    """Runs until cancelled. `changes` counts what was seen, `told` how often pages heard of it."""
 
     def __init__(self, database: MongoDatabase, clock: Clock) -> None:
         self._database, self._clock = database, clock

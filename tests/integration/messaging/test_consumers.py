@@ -26,10 +26,7 @@ from tests.integration.messaging.wire import (
     sending,
 )
 from tests.support.eventually import eventually
-from tests.support.letters import (
-    amounts,
-    reasons,
-)
+from tests.support.letters import amounts, reasons
 from tests.support.servers import AnyBroker, in_containers
 
 

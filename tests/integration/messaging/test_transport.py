@@ -20,9 +20,7 @@ from tests.integration.messaging.wire import (
     sending,
 )
 from tests.support.eventually import eventually
-from tests.support.letters import (
-    amounts,
-)
+from tests.support.letters import amounts
 from tests.support.servers import AnyBroker, MakeBroker
 
 
