@@ -5,17 +5,16 @@ import re
 import sys
 from pathlib import Path
 
-from deploy.embedded.servers import free_ports
+from tests.support.ports import ports
 
 SMALL = ("--people", "20", "--weeks", "22")
 
 
 async def demo(folder: Path, *options: str) -> tuple[int, str]:
     """Play a small demo on ports of its own; gives the exit status and what it printed."""
-    first = free_ports(8)
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "deploy.cli", "demo", "--data", str(folder), *SMALL),
-        *("--port-base", str(first), "--mongod-port", str(first + 6), "--kafka-port", str(first + 7)),
+        *ports(),
         *options,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

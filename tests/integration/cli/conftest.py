@@ -17,8 +17,8 @@ from typer.testing import CliRunner, Result
 from deploy.cli.main import application
 from deploy.embedded.keys import development_token
 from deploy.embedded.plan import ROOT
-from deploy.embedded.ports import free_ports
 from deploy.embedded.state import running_state
+from tests.support.ports import ports
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,8 @@ class Running:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running, first = Running(tmp_path_factory.mktemp("cli") / "data"), free_ports(7)
-    ports = ["--port-base", str(first), "--mongod-port", str(first + 5), "--kafka-port", str(first + 6)]
-    command = [sys.executable, "-m", "deploy.cli", "up", "--detach", "--data", str(running.data), *ports]
+    running = Running(tmp_path_factory.mktemp("cli") / "data")
+    command = [sys.executable, "-m", "deploy.cli", "up", "--detach", "--data", str(running.data), *ports()]
     started = subprocess.run(  # noqa: S603
         command, cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False
     )

@@ -14,10 +14,10 @@ import pytest
 from deploy.embedded.health import stack_health
 from deploy.embedded.mongod import Mongod
 from deploy.embedded.plan import PAGE, ROOT, SERVICES
-from deploy.embedded.ports import free_ports
 from deploy.embedded.processes import Process, is_running, spawn
 from deploy.embedded.state import StackState, running_state
 from tests.support.eventually import eventually
+from tests.support.ports import ports
 
 EVERY = (*SERVICES, PAGE)
 START_WITHIN, STOP_WITHIN = 120.0, 10.0
@@ -34,13 +34,6 @@ def kith(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603
         _command(data, *arguments), cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
-
-
-def ports() -> list[str]:
-    """Options for ports that nobody uses."""
-    first = free_ports(7)
-    servers = ["--mongod-port", str(first + 5), "--kafka-port", str(first + 6)]
-    return ["--port-base", str(first), *servers]
 
 
 @contextmanager

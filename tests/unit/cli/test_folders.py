@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded.plan import ROOT
+from tests.support.ports import ports
 
 
 def kith(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -17,7 +18,7 @@ def kith(*arguments: str) -> "subprocess.CompletedProcess[str]":
 @pytest.mark.skipif(sys.platform != "linux", reason="nothing can be made in /proc, by nobody")
 @pytest.mark.parametrize("command", ["up", "demo"])
 def test_a_folder_that_cannot_be_made_is_said_in_a_line(command: str) -> None:
-    ended = kith(command, "--data", "/proc/kith", "--port-base", "47100")
+    ended = kith(command, "--data", "/proc/kith", *ports())
     assert ended.returncode == 1
     assert "/proc/kith" in ended.stderr
     assert "Traceback" not in ended.stderr
@@ -25,11 +26,11 @@ def test_a_folder_that_cannot_be_made_is_said_in_a_line(command: str) -> None:
 
 def test_a_demo_deletes_no_folder_but_a_demos(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    ended = kith("demo", "--data", str(tmp_path), "--port-base", "47200")
+    ended = kith("demo", "--data", str(tmp_path), *ports())
     assert ended.returncode == 2
     assert "holds other things" in ended.stderr
     assert (tmp_path / "thesis.txt").exists()
     stack = tmp_path / "stack"
     (stack / "mongod").mkdir(parents=True)
-    assert kith("demo", "--data", str(stack), "--port-base", "47200").returncode == 2
+    assert kith("demo", "--data", str(stack), *ports()).returncode == 2
     assert (stack / "mongod").is_dir(), "a stack without stepped time is not a demo's"
