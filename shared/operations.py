@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 from time import monotonic
 from typing import Annotated, Any, Literal, Protocol
@@ -15,6 +16,7 @@ from shared.http.caller import Call, call_for
 from shared.http.models import AwareDatetime, Strict
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD
+from shared.messaging.flow import Place
 from shared.messaging.messaging import Messaging
 from shared.messaging.topics import LANES
 from shared.messaging.work import NotFound
@@ -180,8 +182,7 @@ def router(process: Running) -> APIRouter:
             state.due = await process.earliest_due()
             # What was due a moment ago may have been done, and wait to be announced.
             state.outbox_pending = int(await process.messaging.has_something_to_publish())
-        published = process.messaging.flow.published.items()
-        state.published = {f"{topic}/{partition}": offset for (topic, partition), offset in published}
+        state.published = _by_name(process.messaging.flow.published)
         return state
 
     @api.get("/announced")
@@ -278,11 +279,15 @@ async def _flow(process: Running) -> FlowState:
         return state
     state.epoch = messaging.epoch_id
     for consumer in messaging.consumers:
-        state.consumed |= await consumer.positions()
+        state.consumed |= _by_name(await consumer.positions())
     state.busy = process.busy
     state.outbox_pending = int(await messaging.has_something_to_publish())
     state.lag = sum(consumer.lag() for consumer in messaging.consumers)
     return state
+
+
+def _by_name(offsets: Mapping[Place, int]) -> dict[str, int]:
+    return {f"{topic}/{partition}": offset for (topic, partition), offset in offsets.items()}
 
 
 async def _announced_by(database: MongoDatabase, type: str, fields: list[str]) -> dict[str, int]:

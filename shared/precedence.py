@@ -1,8 +1,8 @@
 """What is urgent goes first: everything else in the process gives way to it, for a moment."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from time import monotonic
 
 PATIENCE = 0.25
@@ -29,6 +29,16 @@ class Precedence:
             self._under_way -= 1
             if not self._under_way:
                 self._clear.set()
+
+    @asynccontextmanager
+    async def turn(self, *, urgent: bool) -> AsyncIterator[None]:
+        """What is urgent has its turn at once; anything else gives way first."""
+        if urgent:
+            with self.urgent():
+                yield
+        else:
+            await self.give_way()
+            yield
 
     async def give_way(self) -> None:
         """Return when nothing urgent is under way, or after `PATIENCE`."""

@@ -238,31 +238,45 @@ class Batch(Generic[W]):
         await self.work.commit()
 
     async def _write(self, txn: Txn) -> None:
-        database = self.group.database
+        """Beside the effect: positions, what is set aside or held, and what this settles."""
         if not await self.inbox.flush(txn):
             raise Conflict(INBOX)
-        for letter in self.letters:  # announced by whoever keeps it, so by one
-            kept = await database[dead_letters.COLLECTION].update_one(
-                {"_id": letter["_id"]}, {"$setOnInsert": letter}, upsert=True, session=txn
-            )
-            if kept.upserted_id is None:
-                raise Conflict(dead_letters.COLLECTION)
+        for letter in self.letters:
+            await self._keep(letter, txn)
         for row in self.holding:  # one may be held already: it came twice
-            await database[HELD].update_one(
+            await self.group.database[HELD].update_one(
                 {"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True, session=txn
             )
         if self.gap_told is not None:
-            untold = {"_id": self.gap_told, "announced": False}
-            told = await database[HELD].update_one(untold, {"$set": {"announced": True}}, session=txn)
-            if not told.matched_count:
-                raise Conflict(HELD)
+            await self._note_told(self.gap_told, txn)
         if self.held is not None and self.outcome != "held":
-            await database[HELD].delete_one({"_id": self.held["_id"]}, session=txn)
-            if self.outcome != "dead_lettered":  # what told of its gap is settled by its effect alone
-                own = dead_letters.id_of(dead_letters.StoredRecord.of(self.held), self.group.name, self.epoch)
-                await dead_letters.close(database, txn, own)
-        if self.letter is not None and not await dead_letters.close(database, txn, self.letter["_id"]):
+            await self._settle_held(self.held, txn)
+        if self.letter is not None and not await dead_letters.close(
+            self.group.database, txn, self.letter["_id"]
+        ):
             raise Conflict(dead_letters.COLLECTION)
+
+    async def _keep(self, letter: Document, txn: Txn) -> None:
+        """It is announced by whoever keeps it, so by one."""
+        kept = await self.group.database[dead_letters.COLLECTION].update_one(
+            {"_id": letter["_id"]}, {"$setOnInsert": letter}, upsert=True, session=txn
+        )
+        if kept.upserted_id is None:
+            raise Conflict(dead_letters.COLLECTION)
+
+    async def _note_told(self, id: str, txn: Txn) -> None:
+        told = await self.group.database[HELD].update_one(
+            {"_id": id, "announced": False}, {"$set": {"announced": True}}, session=txn
+        )
+        if not told.matched_count:
+            raise Conflict(HELD)
+
+    async def _settle_held(self, row: Document, txn: Txn) -> None:
+        """Released; and what told of its gap is settled, but only by its effect."""
+        await self.group.database[HELD].delete_one({"_id": row["_id"]}, session=txn)
+        if self.outcome != "dead_lettered":
+            own = dead_letters.id_of(dead_letters.StoredRecord.of(row), self.group.name, self.epoch)
+            await dead_letters.close(self.group.database, txn, own)
 
 
 def _in_sequence(messages: list[tuple[Record, Envelope]]) -> list[tuple[Record, Envelope]]:

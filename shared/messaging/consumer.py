@@ -1,10 +1,10 @@
 """One subscription under way: batches in, offsets committed, signs of life."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, count
+from itertools import chain
 from time import monotonic
 from typing import Any
 from zlib import crc32
@@ -22,7 +22,6 @@ from shared.messaging.kafka import next_offsets, subscribe
 from shared.messaging.reactions import Reactions
 from shared.messaging.reading import Reading
 from shared.messaging.topics import topic
-from shared.metrics import RETRIES
 from shared.mongo import MongoDatabase
 from shared.settings import Settings
 
@@ -30,7 +29,6 @@ log = structlog.get_logger()
 
 POLL_MS = 500
 SMALL_BATCH = 100
-WHOLE_ATTEMPTS = 3
 SILENT_SECONDS = 15.0
 """A consumer that has not polled for this long, and is not at work, is taken for dead."""
 
@@ -67,7 +65,7 @@ class Consumer:
         open_work: Callable[[], Any],
         flow: Flow,
     ) -> None:
-        self.name, self._service = subscription.name, service
+        self.name = subscription.name
         self.group = f"{service}.{subscription.name}"
         self.topics = subscription.reactions.topics
         self._own_group = subscription.own_group
@@ -169,73 +167,39 @@ class Consumer:
             log.info("offsets not committed", group=self.group, error=type(error).__name__)
 
     async def _process(self, records: Sequence[Record]) -> None:
-        epoch = self._epoch
-        if self._urgent:
-            with self._precedence.urgent():
-                await self._persist(records, epoch)
-        else:
-            await self._precedence.give_way()
-            await asyncio.gather(*(self._persist(part, epoch) for part in apart(records, self._abreast)))
-
-    async def _persist(self, records: Sequence[Record], epoch: str) -> None:
-        """However often that takes; in halves where one transaction may live too short for all of it."""
-        pause = 0.1
-        for attempt in count(1):
-            try:
-                return await self.consumption.take(records, epoch=epoch)
-            except Exception as error:
-                RETRIES.labels(self._service, "batch", type(error).__name__).inc()
-                log.warning("batch waits", group=self.group, error=type(error).__name__, seconds=pause)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
-            if attempt >= WHOLE_ATTEMPTS and (half := len(records) // 2):
-                await self._persist(records[:half], epoch)
-                records = records[half:]
-        return None
+        epoch, parts = self._epoch, apart(records, self._abreast)
+        async with self._precedence.turn(urgent=self._urgent):
+            await asyncio.gather(*(self.consumption.persist(part, epoch) for part in parts))
 
     def lag(self) -> int:
-        """Messages behind the log's end as last seen by the consumer's own fetches."""
-        if self._kafka is None:
-            return 0
-        done = self._flow.consumed[self.name]
-        return sum(
-            max(0, (self._kafka.highwater(place) or 0) - done[place.topic, place.partition])
-            for place in self._kafka.assignment()
-            if (place.topic, place.partition) in done
-        )
+        """Messages behind the log's end as its fetches last saw it, where it has processed any."""
+        return self._behind(self._flow.consumed[self.name])
 
     async def behind(self) -> int:
         """As `lag`, and also of partitions in which nothing was processed yet."""
-        kafka, known = self._kafka, self._flow.consumed[self.name]
-        if kafka is None or not self._has_begun:
-            return 0
-        count = 0
-        for place in kafka.assignment():
-            key = (place.topic, place.partition)
-            reached = known.get(key, self._in_hand.get(key) if self._at_work else None)
-            if reached is None:
-                try:
-                    reached = await kafka.position(place)
-                except IllegalStateError:  # another member's by now
-                    continue
-            count += max(0, (kafka.highwater(place) or 0) - reached)
-        return count
+        return self._behind(await self.positions())
 
-    async def positions(self) -> dict[str, int]:
-        """Next offsets by `topic/partition`; of partitions not read yet, where reading will begin.
+    def _behind(self, reached: Mapping[Place, int]) -> int:
+        kafka = self._kafka
+        assigned = kafka.assignment() if kafka is not None else ()
+        return sum(
+            max(0, (kafka.highwater(place) or 0) - reached[place]) for place in assigned if place in reached
+        )
+
+    async def positions(self) -> dict[Place, int]:
+        """Next offsets; of partitions not read yet, where reading will begin.
 
         A consumer that is still connecting has partitions already, and no position in them.
         """
-        known, kafka = self._flow.consumed[self.name], self._kafka
-        idle = self._has_begun and not self._at_work
-        done: dict[Place, int] = {}
-        for place in kafka.assignment() if kafka is not None else ():
-            if (at := known.get((place.topic, place.partition))) is not None:
-                done[place.topic, place.partition] = at
-            elif idle:
-                with suppress(IllegalStateError):  # another member's by now
-                    done[place.topic, place.partition] = await kafka.position(place)
-        return {f"{topic}/{partition}": offset for (topic, partition), offset in done.items()}
+        if not self._has_begun:
+            return {}
+        kafka, known = self._kafka, self._flow.consumed[self.name]
+        reached: dict[Place, int] = {}
+        for place in kafka.assignment():
+            at = known.get(place, self._in_hand.get(place) if self._at_work else None)
+            with suppress(IllegalStateError):  # another member's by now
+                reached[place] = at if at is not None else await kafka.position(place)
+        return reached
 
 
 def apart(records: Sequence[Record], parts: int) -> list[Sequence[Record]]:

@@ -4,9 +4,11 @@ read → judge against the inbox → validate → load → react → commit. If 
 troublesome, the batch is done again one message at a time, so that only the culprit is set aside.
 """
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Generic, TypeVar
 
 import structlog
@@ -16,6 +18,7 @@ from shared.messaging.batch import HELD, Batch, Group, Troubled
 from shared.messaging.envelope import Record, unseal
 from shared.messaging.inbox import COLLECTION as INBOX
 from shared.messaging.work import Conflict, Work
+from shared.metrics import RETRIES
 from shared.mongo import Document, Index, is_duplicate_key, is_transient
 
 log = structlog.get_logger()
@@ -23,6 +26,10 @@ log = structlog.get_logger()
 INDEXES = [Index(HELD, "stream", "sequence"), *dead_letters.INDEXES]
 COLLECTIONS = [INBOX, HELD]
 ATTEMPTS = 20
+"""Of one batch while other replicas are faster."""
+
+WHOLE_ATTEMPTS = 3
+"""Of one batch before its halves are tried: a transaction may live too short for all of it."""
 
 HOLD = timedelta(seconds=30)
 """How long a gap in one subject's sequence is waited for before people are told."""
@@ -36,6 +43,22 @@ class Consumption(Generic[W]):
     def __init__(self, group: Group[W]) -> None:
         self.group = group
         self._held = group.database[HELD]
+
+    async def persist(self, records: Sequence[Record], epoch: str) -> None:
+        """As `take`, however often that takes."""
+        pause = 0.1
+        for attempt in count(1):
+            try:
+                return await self.take(records, epoch=epoch)
+            except Exception as error:
+                RETRIES.labels(self.group.service, "batch", type(error).__name__).inc()
+                log.warning("batch waits", group=self.group.name, error=type(error).__name__, seconds=pause)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+            if attempt >= WHOLE_ATTEMPTS and (half := len(records) // 2):
+                await self.persist(records[:half], epoch)
+                records = records[half:]
+        return None
 
     async def take(self, records: Sequence[Record], *, epoch: str = "") -> None:
         """Process a batch. Returns when every record's effect, or its dead letter, is committed.

@@ -138,7 +138,7 @@ class Relay:
         while True:
             seen = woken.beats
             try:
-                more = self.leads and await self._move_in_turn(lane)
+                more = self.leads and await self._move(lane)
             except Exception as error:  # whatever it is, the outbox still has it
                 RETRIES.labels(self._service, "publication", type(error).__name__).inc()
                 log.warning("relay waits", lane=lane, error=type(error).__name__, seconds=pause)
@@ -151,25 +151,18 @@ class Relay:
                     self._emptied[lane] = seen
                 await woken.wait(seen, SWEEP_SECONDS)
 
-    async def _move_in_turn(self, lane: Lane) -> bool:
-        """Crises first: their lane is woken before the other one, which gives way to it."""
-        if lane == "crisis":
-            with self._database.precedence.urgent():
-                return await self._move(lane)
-        await self._database.precedence.give_way()
-        return await self._move(lane)
-
     async def _move(self, lane: Lane) -> bool:
-        """Publish one batch; `True` if there may be more."""
-        if not self._refills[lane].is_done:
-            return await self._refill(lane)
-        rows, more = await self._some(lane, outbox.PENDING)
-        if rows:
-            await self._publish(lane, rows)
-            await self._mark(rows)
-        else:
-            self._publishing.pop(lane, None)  # what failed here was published by somebody else
-        return more
+        """Publish one batch, crises first; `True` if there may be more."""
+        async with self._database.precedence.turn(urgent=lane == "crisis"):
+            if not self._refills[lane].is_done:
+                return await self._refill(lane)
+            rows, more = await self._some(lane, outbox.PENDING)
+            if rows:
+                await self._publish(lane, rows)
+                await self._mark(rows)
+            else:
+                self._publishing.pop(lane, None)  # what failed here was published by somebody else
+            return more
 
     async def _some(self, lane: Lane, query: Document) -> tuple[list[Document], bool]:
         """Rows until they hold about `EVENTS_AT_ONCE` messages, and whether there may be more.

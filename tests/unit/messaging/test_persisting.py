@@ -1,24 +1,27 @@
 """A batch is tried until it is taken, in halves where the whole of it never is."""
 
 from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from shared.messaging import consumer
-from shared.messaging.consumer import WHOLE_ATTEMPTS, Consumer
+from shared.messaging import consumption
+from shared.messaging.consumption import WHOLE_ATTEMPTS, Consumption
 from shared.messaging.envelope import Record
 from tests.support.letters import Delivered
 
 
-class Slow:
+class Slow(Consumption[Any]):
     """Takes at most so many records in the time that a transaction has."""
 
     def __init__(self, most: int) -> None:
+        self.group = SimpleNamespace(service="s", name="g")  # type: ignore[assignment]
         self.most = most
         self.taken: list[int] = []
         self.attempts = 0
 
-    async def take(self, records: Sequence[Record], *, epoch: str) -> None:
+    async def take(self, records: Sequence[Record], *, epoch: str = "") -> None:
         self.attempts += 1
         if len(records) > self.most:
             raise TimeoutError
@@ -29,11 +32,10 @@ class Slow:
 async def test_a_batch_that_never_fits_into_a_transaction_is_taken_in_order_and_in_parts(
     monkeypatch: pytest.MonkeyPatch, most: int
 ) -> None:
-    monkeypatch.setattr(consumer.asyncio, "sleep", _at_once)
-    slow, taking = Slow(most), object.__new__(Consumer)
-    taking.group, taking._service, taking.consumption = "g", "s", slow  # type: ignore[assignment]
+    monkeypatch.setattr(consumption.asyncio, "sleep", _at_once)
+    slow = Slow(most)
     records = [Delivered("t", 0, offset, 0, b"k", b"{}") for offset in range(10)]
-    await taking._persist(records, "e")
+    await slow.persist(records, "e")
     assert slow.taken == list(range(10))
     assert slow.attempts > WHOLE_ATTEMPTS or most == 100
 
