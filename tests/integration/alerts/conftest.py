@@ -105,6 +105,11 @@ class Alerts:
     async def stored(self, collection: str, **query: Any) -> list[dict[str, Any]]:
         return [row async for row in self.database[collection].find(query).sort("created_at", 1)]
 
+    async def outward(self) -> list[tuple[str, str, str, str | None]]:
+        """What became of everything but inboxes: contact, channel, state, reason."""
+        rows = [row for row in await self.stored("deliveries") if row["channel"] != "inbox"]
+        return [(row["contact_id"], row["channel"], row["state"], row["reason"]) for row in rows]
+
     async def alert(self, **query: Any) -> dict[str, Any]:
         (found,) = await self.stored("alerts", **query)
         return found
