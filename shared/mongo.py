@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
+from functools import partial
 from time import monotonic
 from typing import Any, Literal
 
@@ -34,7 +35,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from shared.precedence import Precedence
-from shared.pulse import Pulse
+from shared.pulse import Handover, Pulse
 
 __all__ = [
     "ASCENDING",
@@ -74,6 +75,9 @@ PERSIST_SECONDS = 30.0
 COMMIT_PAUSE = 0.02
 IDLE_SECONDS = 60.0
 """How long a session is kept for the next transaction; the server forgets one after 30 minutes."""
+
+HANDED_OVER = 2000
+"""So many announcements are kept for who publishes them; of more than that the outbox is asked."""
 
 FEW = 20
 """Up to so many documents, a version in the filter of each change is cheaper than asking for all versions."""
@@ -194,8 +198,8 @@ class MongoDatabase:
         self.name, self._prefix = name, prefix
         self.due = Pulse()
         """Beats when something was stored that is due at once: tickers look again."""
-        self.announced: defaultdict[str, Pulse] = defaultdict(Pulse)
-        """Beats, by lane, when something was put into the outbox."""
+        self.announced: defaultdict[str, Handover[Any]] = defaultdict(partial(Handover, HANDED_OVER))
+        """Beats, by lane, when something was put into the outbox, and hands it over (`outbox.Row`)."""
         self.precedence = Precedence()
         """Crises go first among those of this process who use the database."""
         self._idle: deque[tuple[float, Txn]] = deque()

@@ -1,6 +1,9 @@
 """A pulse: something happened, whoever waits looks again."""
 
 import asyncio
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
 
 
 class Pulse:
@@ -30,3 +33,25 @@ class Pulse:
             await asyncio.wait([future], timeout=within)
         finally:
             self._waiting.discard(future)
+
+
+class Handover(Pulse, Generic[T]):
+    """A pulse that brings what it is about, as far as there is room: whoever misses it looks for itself."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self._room, self._used = room, 0
+        self._things: list[T] = []
+
+    def hand(self, thing: T, size: int) -> None:
+        """Those before it are forgotten where they leave no room for it."""
+        if self._used + size > self._room:
+            self.take()
+        self._things.append(thing)
+        self._used += size
+        self.beat()
+
+    def take(self) -> list[T]:
+        """All there is, in the order in which it was handed over."""
+        taken, self._things, self._used = self._things, [], 0
+        return taken

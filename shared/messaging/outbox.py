@@ -4,11 +4,12 @@ One document holds all that one transaction announces in one lane. Documents sta
 published: they are the truth from which a broker's lost log is refilled.
 """
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 from shared.messaging.envelope import Envelope
 from shared.messaging.event import Event
-from shared.messaging.topics import Lane, topic
+from shared.messaging.topics import LANES, Lane, topic
 from shared.mongo import Document, Index, MongoDatabase, ObjectId, Txn
 
 COLLECTION = "outbox"
@@ -22,6 +23,19 @@ INDEXES = [
     # A lost log gets its crises first: they are found without a look at years of all the rest.
     Index(COLLECTION, "_id", "lane", partial={"lane": "crisis"}),
 ]
+
+
+class Row(NamedTuple):
+    """What one transaction announced in one lane, or a part of it."""
+
+    id: ObjectId
+    envelopes: Sequence[Envelope]
+    is_pending: bool = True
+
+    @classmethod
+    def of(cls, document: Document) -> "Row":
+        envelopes = [Envelope(**event) for event in document["events"]]
+        return cls(document["_id"], envelopes, document.get("pending", False))
 
 
 class Outbox:
@@ -44,25 +58,31 @@ class Outbox:
             self._ids[lane, chunk] = ObjectId()
         return self._ids[lane, chunk]
 
+    def rows(self, lane: Lane) -> Iterator[Row]:
+        envelopes = self.lanes.get(lane, [])
+        for chunk, start in enumerate(range(0, len(envelopes), EVENTS_PER_DOCUMENT)):
+            yield Row(self._id(lane, chunk), envelopes[start : start + EVENTS_PER_DOCUMENT])
+
     async def flush(self, database: MongoDatabase, txn: Txn, *, now: Any) -> None:
         rows = [
             {
-                "_id": self._id(lane, start // EVENTS_PER_DOCUMENT),
+                "_id": row.id,
                 "lane": lane,
                 "pending": True,
                 "at": now,
-                "events": [e.to_document() for e in envelopes[start : start + EVENTS_PER_DOCUMENT]],
+                "events": [envelope.to_document() for envelope in row.envelopes],
             }
-            for lane, envelopes in self.lanes.items()
-            for start in range(0, len(envelopes), EVENTS_PER_DOCUMENT)
+            for lane in self.lanes
+            for row in self.rows(lane)
         ]
         if rows:
             await database[COLLECTION].insert_many(rows, session=txn)
 
-
-def envelopes(row: Document) -> list[Envelope]:
-    """The messages of an outbox document."""
-    return [Envelope(**event) for event in row["events"]]
+    def hand_over(self, database: MongoDatabase) -> None:
+        """After the commit: to whoever publishes in this process, crises first."""
+        for lane in LANES:
+            for row in self.rows(lane):
+                database.announced[lane].hand(row, len(row.envelopes))
 
 
 async def announced(database: MongoDatabase, *events: type[Event]) -> dict[str, int]:

@@ -55,9 +55,9 @@ class Refill:
         at = self._reached["at"]
         return {} if at is None else {"_id": {"$gt": at}}
 
-    async def note(self, published: list[Document]) -> None:
+    async def note(self, published: list[outbox.Row]) -> None:
         """Keep how far it is after these rows of the rest; without any it is done."""
-        reached = {"at": published[-1]["_id"] if published else self._reached["at"], "done": not published}
+        reached = {"at": published[-1].id if published else self._reached["at"], "done": not published}
         await self._database[LEASES].update_one(
             {"_id": self._id}, {"$set": {"epoch": self._epoch, **reached}}, upsert=True
         )

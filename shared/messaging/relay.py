@@ -1,13 +1,14 @@
 """From the outbox to Kafka: at least once, in order per subject.
 
 The outbox document is the truth: it is `pending` until its messages are acknowledged by the broker.
-What wakes the relay is the commit itself, or a change stream where another replica committed; without
-other replicas there is no stream, for which MongoDB would look at every write there is. One replica relays
-at a time (a lease); a second one that believes it does, after a pause, publishes duplicates, which every
-consumer drops.
+What wakes the relay is the commit itself, which hands over what it wrote (`handover.py`), or a change
+stream where another replica committed; without other replicas there is no stream, for which MongoDB would
+look at every write there is. One replica relays at a time (a lease); a second one that believes it does,
+after a pause, publishes duplicates, which every consumer drops.
 """
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from math import ceil
 from time import monotonic
@@ -18,12 +19,15 @@ from shared import tracing
 from shared.messaging import outbox
 from shared.messaging.envelope import Envelope
 from shared.messaging.flow import Flow
+from shared.messaging.handover import Published
 from shared.messaging.lease import Lease
+from shared.messaging.outbox import Row
 from shared.messaging.publishing import Publisher
 from shared.messaging.refill import Refill
 from shared.messaging.topics import LANES, Lane
 from shared.metrics import PUBLISHED, RETRIES
 from shared.mongo import Document, MongoDatabase, ObjectId, PyMongoError
+from shared.pulse import Handover
 
 log = structlog.get_logger()
 
@@ -35,6 +39,7 @@ SWEEP_SECONDS = 0.5
 STUCK_SECONDS = 10.0
 """How long publishing may fail before another replica that waits for the lease gets it."""
 
+NEVER = float("-inf")
 STEP_BACK_SECONDS = 3.0
 """How long whoever handed over does not ask for it again."""
 
@@ -55,7 +60,10 @@ class Relay:
         self._database, self._service = database, service
         self._publishers, self._flow = publishers, flow
         self._lease = Lease(database, "relay", holder=instance)
-        self._woken = {lane: database.announced[lane] for lane in LANES}
+        self._woken: dict[Lane, Handover[Row]] = {lane: database.announced[lane] for lane in LANES}
+        self._published = {lane: Published() for lane in LANES}
+        self._caught_up = dict.fromkeys(LANES, NEVER)
+        """When each lane last looked into the outbox, if it found all there was."""
         self._rows_at_once = dict.fromkeys(LANES, ROWS_AT_FIRST)
         """In how many rows the last ones read would have made `EVENTS_AT_ONCE`."""
         self._refills = {lane: Refill(database, lane, epoch) for lane in LANES}
@@ -140,6 +148,7 @@ class Relay:
             try:
                 more = self.leads and await self._move(lane)
             except Exception as error:  # whatever it is, the outbox still has it
+                self._caught_up[lane] = NEVER
                 RETRIES.labels(self._service, "publication", type(error).__name__).inc()
                 log.warning("relay waits", lane=lane, error=type(error).__name__, seconds=pause)
                 await asyncio.sleep(pause)
@@ -149,6 +158,8 @@ class Relay:
             if not more:
                 if self.leads:
                     self._emptied[lane] = seen
+                else:
+                    woken.take()  # whoever leads publishes it
                 await woken.wait(seen, SWEEP_SECONDS)
 
     async def _move(self, lane: Lane) -> bool:
@@ -156,7 +167,12 @@ class Relay:
         async with self._database.precedence.turn(urgent=lane == "crisis"):
             if not self._refills[lane].is_done:
                 return await self._refill(lane)
-            rows, more = await self._some(lane, outbox.PENDING)
+            if rows := self._handed_over(lane):
+                more = True  # the outbox may have what nobody handed over
+            else:
+                looked = monotonic()
+                rows, more = await self._some(lane, outbox.PENDING)
+                self._caught_up[lane] = NEVER if more else looked
             if rows:
                 await self._publish(lane, rows)
                 await self._mark(rows)
@@ -164,7 +180,18 @@ class Relay:
                 self._publishing.pop(lane, None)  # what failed here was published by somebody else
             return more
 
-    async def _some(self, lane: Lane, query: Document) -> tuple[list[Document], bool]:
+    def _handed_over(self, lane: Lane) -> list[Row]:
+        """What was committed in this process, where it can be published without a look into the outbox.
+
+        Not for long without one: what other replicas commit, and what we committed without knowing, is there.
+        """
+        published, rows = self._published[lane], self._woken[lane].take()
+        if monotonic() - self._caught_up[lane] > 2 * SWEEP_SECONDS:
+            return []
+        rows = published.rest(rows)
+        return rows if published.is_followed_by(messages_of(rows)) else []
+
+    async def _some(self, lane: Lane, query: Document) -> tuple[list[Row], bool]:
         """Rows until they hold about `EVENTS_AT_ONCE` messages, and whether there may be more.
 
         Only what an election cannot undo: it could not be called back. And asked for by their number: of a
@@ -175,29 +202,30 @@ class Relay:
         cursor = self._database.majority(outbox.COLLECTION).find(
             asked, sort=[("_id", 1)], limit=limit, batch_size=limit
         )
-        rows, events = [], 0
-        async for row in cursor:
-            rows.append(row)
-            events += len(row["events"])
+        rows, events = list[Row](), 0
+        async for document in cursor:
+            rows.append(Row.of(document))
+            events += len(document["events"])
             if events >= EVENTS_AT_ONCE:
                 break
         if rows:
             self._rows_at_once[lane] = min(EVENTS_AT_ONCE, ceil(EVENTS_AT_ONCE * len(rows) / events))
         return rows, events >= EVENTS_AT_ONCE or len(rows) == limit
 
-    async def _publish(self, lane: Lane, rows: list[Document]) -> None:
-        messages = in_sequence([envelope for row in rows for envelope in outbox.envelopes(row)])
+    async def _publish(self, lane: Lane, rows: list[Row]) -> None:
+        messages = messages_of(rows)
         since = tracing.now_ns()
         self._publishing.setdefault(lane, monotonic())
         for place, offset in (await self._publishers[lane].publish(messages)).items():
             self._flow.note_published(place, offset)
         self._publishing.pop(lane, None)
+        self._published[lane].note(messages)
         PUBLISHED.labels(self._service, lane).inc(len(messages))
         if tracing.is_on():
             tracing.published(messages, since)
 
-    async def _mark(self, rows: list[Document]) -> None:
-        ids = [row["_id"] for row in rows]
+    async def _mark(self, rows: list[Row]) -> None:
+        ids = [row.id for row in rows]
         await self._database[outbox.COLLECTION].update_many(
             {"_id": {"$in": ids}}, {"$unset": {"pending": ""}}
         )
@@ -209,7 +237,7 @@ class Relay:
             rows, _ = await self._some(lane, refill.rest)
             if rows:
                 await self._publish(lane, rows)
-                await self._mark([row for row in rows if row.get("pending")])
+                await self._mark([row for row in rows if row.is_pending])
             await refill.note(rows)
         return True
 
@@ -220,6 +248,10 @@ def made_by(id: ObjectId) -> bytes:
 
 
 OURS = made_by(ObjectId())
+
+
+def messages_of(rows: Sequence[Row]) -> list[Envelope]:
+    return in_sequence([envelope for row in rows for envelope in row.envelopes])
 
 
 def in_sequence(messages: list[Envelope]) -> list[Envelope]:

@@ -18,7 +18,6 @@ from pydantic import BaseModel, ValidationError
 from shared.messaging.envelope import Cause, Envelope, seal
 from shared.messaging.event import Event
 from shared.messaging.outbox import Outbox
-from shared.messaging.topics import LANES
 from shared.mongo import Document, InsertOne, MongoDatabase, ReplaceOne, Txn, UpdateOne
 from shared.turns import in_turns
 
@@ -293,8 +292,6 @@ class Work:
 
         await self.database.transaction(write)
         self._also.clear()  # those who take part often hold this work
-        for lane in LANES:
-            if lane in self.outbox.lanes:
-                self.database.announced[lane].beat()
+        self.outbox.hand_over(self.database)
         if self.due_at_once:
             self.database.due.beat()

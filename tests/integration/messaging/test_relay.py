@@ -1,5 +1,7 @@
 """From one service's outbox into the log: in order, by one replica, all of it."""
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -7,10 +9,13 @@ from aiokafka.errors import KafkaConnectionError
 
 from shared import precedence
 from shared.messaging import lease, outbox, relay
+from shared.messaging.envelope import Envelope
+from shared.messaging.flow import Place
 from shared.messaging.messaging import Messaging
+from shared.messaging.publishing import Publisher
 from shared.messaging.relay import Relay
 from shared.messaging.topics import Lane
-from shared.mongo import Document, MongoDatabase
+from shared.mongo import MongoDatabase
 from tests.integration.messaging.wire import announce, have_arrived, nothing_pending, receiving, sending
 from tests.support.eventually import eventually
 from tests.support.letters import Counting, IntakeCompleted, open_database
@@ -23,7 +28,7 @@ async def test_crises_are_published_before_the_work_of_the_same_transaction(
     """Each lane has a task of its own, and whoever reads the crisis is to have it first."""
     publish, published = Relay._publish, list[str]()
 
-    async def noted(relay: Relay, lane: Lane, rows: list[Document]) -> None:
+    async def noted(relay: Relay, lane: Lane, rows: list[outbox.Row]) -> None:
         await publish(relay, lane, rows)
         published.append(lane)
 
@@ -45,6 +50,80 @@ async def _rests(relaying: Messaging) -> bool:
     """Whether both lanes looked after the last beat, and wait."""
     epoch = relaying._epoch
     return epoch is not None and epoch.relay is not None and epoch.relay.has_published_all
+
+
+class Log:
+    """What was acknowledged, in order: subject and sequence. `refusals`: so many publications fail first."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.messages: list[tuple[str, int]] = []
+        self.refusals = 0
+        publish = Publisher.publish
+
+        async def noted(publisher: Publisher, messages: Sequence[Envelope]) -> dict[Place, int]:
+            if self.refusals:
+                self.refusals -= 1
+                raise KafkaConnectionError
+            reached = await publish(publisher, messages)
+            self.messages += [(message.subject, message.sequence) for message in messages]
+            return reached
+
+        monkeypatch.setattr(Publisher, "publish", noted)
+
+
+async def test_what_is_committed_here_is_published_without_a_look_into_the_outbox(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log(monkeypatch)
+    monkeypatch.setattr(relay, "SWEEP_SECONDS", 600.0)
+    async with sending(sender, broker.address) as relaying:
+        await eventually(lambda: _rests(relaying), within=30)
+        monkeypatch.setattr(Relay, "_some", _never)
+        await announce(sender, ["r1", "r2"])
+        await eventually(lambda: nothing_pending(sender), within=15)
+    assert log.messages == [("r1", 1), ("r2", 1)]
+
+
+async def _never(*_: object) -> None:
+    await asyncio.Event().wait()
+
+
+async def test_what_follows_something_that_another_replica_committed_waits_for_it(
+    sender: MongoDatabase,
+    mongodb_uri: str,
+    database_name: str,
+    broker: AnyBroker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = Log(monkeypatch)
+    monkeypatch.setattr(relay, "SWEEP_SECONDS", 600.0)
+    other = await open_database(mongodb_uri, f"{database_name}intake")
+    async with sending(sender, broker.address) as relaying:
+        await eventually(lambda: _rests(relaying), within=30)
+        await announce(other, ["r1"], count=2)
+        await announce(sender, ["r2"])
+        await eventually(lambda: _rests(relaying), within=15)
+        await announce(other, ["r3"])
+        await announce(sender, ["r1", "r3"])
+        await eventually(lambda: nothing_pending(sender), within=15)
+    await other.close()
+    for referral in ("r1", "r3"):
+        numbers = [number for subject, number in log.messages if subject == referral]
+        assert numbers == sorted(numbers)
+    assert set(log.messages) == {("r1", 1), ("r1", 2), ("r1", 3), ("r2", 1), ("r3", 1), ("r3", 2)}
+
+
+async def test_nothing_overtakes_what_could_not_be_published(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log(monkeypatch)
+    async with sending(sender, broker.address) as relaying:
+        await eventually(lambda: _rests(relaying), within=30)
+        log.refusals = 2
+        for _ in range(4):
+            await announce(sender, ["r1"])
+        await eventually(lambda: nothing_pending(sender), within=15)
+    assert log.messages == [("r1", number) for number in range(1, 5)]
 
 
 async def test_a_relay_killed_between_publish_and_mark_publishes_again_and_nothing_doubles(
