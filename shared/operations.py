@@ -311,7 +311,7 @@ async def _story(process: Running, patient_id: str, call: Call) -> list[StoryEnt
                 rows.update(document["trail"])
     entries = []
     async for row in database[outbox.COLLECTION].find({"_id": {"$in": list(rows)}}):
-        for message in outbox.Row.of(row).envelopes:
+        for message in outbox.envelopes(row):
             if message.key == patient_id:
                 entries.append(
                     StoryEntry(

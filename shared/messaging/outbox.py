@@ -34,8 +34,7 @@ class Row(NamedTuple):
 
     @classmethod
     def of(cls, document: Document) -> "Row":
-        envelopes = [Envelope(**event) for event in document["events"]]
-        return cls(document["_id"], envelopes, document.get("pending", False))
+        return cls(document["_id"], envelopes(document), document.get("pending", False))
 
 
 class Outbox:
@@ -83,6 +82,11 @@ class Outbox:
         for lane in LANES:
             for row in self.rows(lane):
                 database.announced[lane].hand(row, len(row.envelopes))
+
+
+def envelopes(document: Document) -> list[Envelope]:
+    """The messages of an outbox document."""
+    return [Envelope(**event) for event in document["events"]]
 
 
 async def announced(database: MongoDatabase, *events: type[Event]) -> dict[str, int]:

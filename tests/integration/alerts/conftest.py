@@ -117,7 +117,7 @@ class Alerts:
     async def announced(self, *types: str) -> list[dict[str, Any]]:
         """Events in the outbox in order, with their type."""
         rows = [row async for row in self.database[outbox.COLLECTION].find().sort("_id", 1)]
-        events = [event for row in rows for event in outbox.Row.of(row).envelopes]
+        events = [event for row in rows for event in outbox.envelopes(row)]
         return [{"type": e.type, **orjson.loads(e.body)} for e in events if not types or e.type in types]
 
     async def books(self) -> dict[str, dict[str, int]]:

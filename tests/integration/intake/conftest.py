@@ -56,7 +56,7 @@ class Intake:
     async def announced(self, type: str | None = None) -> list[dict[str, Any]]:
         """Events in the outbox, in order: their bodies, with `type` beside them."""
         rows = [row async for row in self.database[outbox.COLLECTION].find().sort("_id", 1)]
-        events = [event for row in rows for event in outbox.Row.of(row).envelopes]
+        events = [event for row in rows for event in outbox.envelopes(row)]
         return [
             {"type": event.type, **orjson.loads(event.body)} for event in events if type in (None, event.type)
         ]
