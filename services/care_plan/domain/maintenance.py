@@ -16,6 +16,9 @@ from services.care_plan.domain.refusals import refuse
 from services.care_plan.domain.transitions import advance, enter
 from services.care_plan.events import Frequency, MaintenanceContracted
 
+LONGEST_CONTRACT = timedelta(days=2 * 366)
+"""[proposed] Until a review: a day farther away is a slip of the pen, and would fill a diary for decades."""
+
 
 def note_ending_raised(plan: Plan, ending: EndingRaised) -> Plan:
     """The termination phase was announced one session ahead; kept for the N it was announced for."""
@@ -48,7 +51,8 @@ def contract_maintenance(
 ) -> Decision:
     """Ended → maintenance, under a contract of its own; monthly by default (Frank 2007).
 
-    Refuses `wrong_phase`, `first_session_past`, `review_date_past`.
+    Refuses `wrong_phase`, `on_hold`, `first_session_past`, `review_date_past`, `review_date_too_far` and
+    `review_before_first_session`: nothing would be booked, and nobody would say so.
     """
     ended = require(plan, Ended)
     if plan.hold is not None:
@@ -62,7 +66,7 @@ def contract_maintenance(
         end_of_acute=ended.end_of_acute,
         frequency=frequency,
         first_on_or_after=first,
-        review_on=_review_on(review_on, moment),
+        review_on=_review_on(review_on, moment, first=first),
     )
     plan, entered = enter(plan.changed(standing=()), agreed, moment)
     return plan, [*entered, _contracted(plan, agreed)]
@@ -71,7 +75,10 @@ def contract_maintenance(
 def review_maintenance(
     plan: Plan, frequency: Frequency | None, review_on: date | None, moment: Moment
 ) -> Decision:
-    """A review took place: maintenance goes on, perhaps at another pace, with a new review date."""
+    """A review took place: maintenance goes on, perhaps at another pace, with a new review date.
+
+    Refuses as `contract_maintenance` does.
+    """
     current = require(plan, Maintenance)
     pace = frequency or current.frequency
     first = current.first_on_or_after
@@ -81,7 +88,7 @@ def review_maintenance(
         update={
             "frequency": pace,
             "first_on_or_after": first,
-            "review_on": _review_on(review_on, moment),
+            "review_on": _review_on(review_on, moment, first=first),
             "reviewed_at": moment.now,
         }
     )
@@ -98,10 +105,14 @@ def _contracted(plan: Plan, agreed: Maintenance) -> MaintenanceContracted:
     )
 
 
-def _review_on(asked: date | None, moment: Moment) -> date:
+def _review_on(asked: date | None, moment: Moment, *, first: date) -> date:
     review_on = asked or _after(moment, moment.protocol.maintenance.review_after_days.value)
     if review_on <= moment.earliest_today:
         refuse("review_date_past")
+    if review_on > moment.now.date() + LONGEST_CONTRACT:
+        refuse("review_date_too_far")
+    if review_on < first:
+        refuse("review_before_first_session", first_on_or_after=first.isoformat())
     return review_on
 
 

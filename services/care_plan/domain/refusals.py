@@ -10,6 +10,8 @@ Reason = Literal[
     "on_hold",
     "not_on_hold",
     "review_date_past",
+    "review_date_too_far",
+    "review_before_first_session",
     "crisis_unresolved",
     "appointment_recorded_otherwise",
     "contract_fulfilled",

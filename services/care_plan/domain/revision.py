@@ -1,6 +1,6 @@
 """Revising the contract, and putting a course on hold."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal
 
 from services.care_plan.domain.phases import Closed, Hold
@@ -12,6 +12,9 @@ from services.care_plan.events import CarePlanHeld, CarePlanResumed, ContractRev
 
 RevisionReason = Literal["extra_sessions_needed", "goals_reached_early", "patient_request", "other"]
 HoldReason = Literal["illness", "travel", "inpatient_care", "clinician_absence", "patient_request", "other"]
+
+LONGEST_HOLD = timedelta(days=366)
+"""[proposed] Until a hold is looked at again: a day farther away is a slip of the pen."""
 
 
 def revise_contract(plan: Plan, sessions: int, reason: RevisionReason, moment: Moment) -> Decision:
@@ -39,13 +42,18 @@ def revise_contract(plan: Plan, sessions: int, reason: RevisionReason, moment: M
 
 
 def hold(plan: Plan, reason: HoldReason, review_on: date, moment: Moment) -> Decision:
-    """Put on hold, with a reason and a day to look again. It shifts the calendar and mutes no crisis."""
+    """Put on hold, with a reason and a day to look again. It shifts the calendar and mutes no crisis.
+
+    Refuses `plan_closed`, `on_hold`, `review_date_past`, `review_date_too_far`.
+    """
     if isinstance(plan.phase, Closed):
         refuse("plan_closed")
     if plan.hold is not None:
         refuse("on_hold", review_on=plan.hold.review_on.isoformat())
     if review_on < moment.earliest_today:
         refuse("review_date_past")
+    if review_on > moment.now.date() + LONGEST_HOLD:
+        refuse("review_date_too_far")
     held = CarePlanHeld(**plan.identity, reason=reason, review_on=review_on, held_at=moment.now)
     return plan.changed(hold=Hold(reason=reason, held_at=moment.now, review_on=review_on)), [held]
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from hashlib import blake2b
+from itertools import takewhile
 from typing import Literal
 
 from services.care_plan.domain.crisis import Cssrs
@@ -132,14 +133,17 @@ def _attend(plan: Plan, session: Attended, at: datetime, phase: PhaseName, momen
         techniques=session.techniques,
         content=content_of(session),
     )
-    plan = plan.changed(sessions=(*plan.sessions, record), missed_in_a_row=0)
+    plan = _with(plan, record)
     plan, measured = record_measures(plan, session.phq9, session.gad7, moment)
     plan, entered = advance(plan, moment)
     return plan, [attended, *measured, *entered]
 
 
 def _miss(plan: Plan, session: Missed, at: datetime, phase: PhaseName) -> Decision:
-    """A no-show; two in a row ask for a coordinator's review [proposed], so they are counted."""
+    """A no-show; two in a row ask for a coordinator's review [proposed], so they are counted.
+
+    In the order in which they took place: what is recorded late counts where it belongs.
+    """
     record = RecordedSession(
         appointment_id=session.appointment_id,
         outcome="missed",
@@ -147,16 +151,29 @@ def _miss(plan: Plan, session: Missed, at: datetime, phase: PhaseName) -> Decisi
         phase=phase,
         content=content_of(session),
     )
-    plan = plan.changed(sessions=(*plan.sessions, record), missed_in_a_row=plan.missed_in_a_row + 1)
+    plan = _with(plan, record)
+    came_since = any(known.outcome == "attended" and known.at > at for known in plan.sessions)
     missed = SessionMissed(
         **plan.identity,
         appointment_id=session.appointment_id,
         phase=phase,
-        consecutive=plan.missed_in_a_row,
+        consecutive=_missed_in_a_row(plan, until=at if came_since else None),
         missed_at=at,
         after_closure=isinstance(plan.phase, Closed),
     )
     return plan, [missed]
+
+
+def _with(plan: Plan, record: RecordedSession) -> Plan:
+    plan = plan.changed(sessions=(*plan.sessions, record))
+    return plan.changed(missed_in_a_row=_missed_in_a_row(plan))
+
+
+def _missed_in_a_row(plan: Plan, *, until: datetime | None = None) -> int:
+    """How many sessions the person missed, until a moment if one is given, since the last they attended."""
+    took_place = [s for s in plan.sessions if s.outcome != "cancelled" and (until is None or s.at <= until)]
+    in_order = sorted(took_place, key=lambda session: session.at)
+    return sum(1 for _ in takewhile(lambda session: session.outcome == "missed", in_order[::-1]))
 
 
 def _cancel(plan: Plan, session: Cancelled, at: datetime, phase: PhaseName) -> Decision:

@@ -215,6 +215,29 @@ def test_maintenance_never_begins_or_is_reviewed_in_the_past() -> None:
     )
 
 
+def test_a_review_beyond_two_years_is_a_slip_of_the_pen() -> None:
+    mistyped = date(TODAY.year + 100, 3, 2)
+    for review in (date(TODAY.year + 3, 1, 1), mistyped, date.max):
+        assert (
+            refused(maintenance.contract_maintenance, ended(), "weekly", None, review, moment())
+            == refused(maintenance.review_maintenance, in_maintenance(), None, review, moment())
+            == refused(revision.hold, in_middle(), "travel", review, moment())
+            == "review_date_too_far"
+        )
+    agreed, _ = maintenance.contract_maintenance(ended(), "weekly", None, TODAY + weeks(104), moment())
+    assert isinstance(agreed.phase, Maintenance)
+
+
+def test_maintenance_that_would_book_nothing_until_its_review_is_refused() -> None:
+    late, soon = TODAY + weeks(40), TODAY + weeks(1)
+    for refusal in (
+        refused(maintenance.contract_maintenance, ended(), None, late, None, moment()),
+        refused(maintenance.contract_maintenance, ended(), "monthly", None, soon, moment()),
+        refused(maintenance.review_maintenance, in_maintenance(), "twice_monthly", soon, moment()),
+    ):
+        assert refusal == "review_before_first_session"
+
+
 def test_maintenance_sessions_count_for_themselves() -> None:
     plan, [attended, *_] = attend(in_maintenance(), 1)
     assert plan.attended == 12

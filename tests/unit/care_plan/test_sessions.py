@@ -59,6 +59,26 @@ def test_no_shows_in_a_row_are_counted_until_the_person_comes() -> None:
     assert counted == [1, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("recorded", "counted", "in_a_row"),
+    [
+        ([(2, Missed), (1, Attended), (3, Missed)], [1, 2], 2),
+        ([(2, Missed), (1, Missed)], [1, 2], 2),
+        ([(1, Missed), (3, Missed), (2, Attended)], [1, 2], 1),
+        ([(2, Attended), (3, Missed), (4, Missed), (1, Missed)], [1, 2, 1], 2),
+    ],
+)
+def test_no_shows_count_in_the_order_in_which_sessions_took_place(
+    recorded: list[tuple[int, type[Missed] | type[Attended]]], counted: list[int], in_a_row: int
+) -> None:
+    plan, found = new_plan(), []
+    for week, happening in recorded:
+        session = happening(appointment_id=f"a{week}", at=NOW + weeks(week))
+        plan, events = record_session(plan, session, moment(at=NOW + weeks(5)))
+        found += [event.consecutive for event in of(SessionMissed, events)]
+    assert (found, plan.missed_in_a_row) == (counted, in_a_row)
+
+
 def test_a_cancelled_session_names_who_and_why_and_is_no_no_show() -> None:
     plan, _ = record_session(new_plan(), Missed(appointment_id="a"), moment())
     called_off = Cancelled(appointment_id="b", by="patient", reason="illness")
