@@ -207,6 +207,7 @@ class SessionScheduled(AppointmentFact):
 class SessionMoved(AppointmentFact):
     local_time: str
     zone: str
+    minutes: int | None = None
     reason: str
 
 

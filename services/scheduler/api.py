@@ -173,5 +173,5 @@ def _place(key: str | None) -> tuple[datetime, str] | None:
     instant, _, id = key.partition(" ")
     try:
         return datetime.fromisoformat(instant).astimezone(UTC), id
-    except ValueError:
+    except (ValueError, OverflowError):  # the year 1 may have no such instant in UTC
         raise Problem(422, "cursor_unknown", "cursor must be the `next` of a page, unchanged.") from None

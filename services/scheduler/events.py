@@ -63,7 +63,7 @@ class SessionScheduled(ScheduleEvent):
 
 
 class SessionMoved(ScheduleEvent):
-    """A booked session got another start, or its clinic another time zone, for the reason given."""
+    """A booked session got another start or length, or its clinic another time zone, for the reason given."""
 
     topic: ClassVar[str] = "scheduler.appointments"
 
@@ -74,6 +74,7 @@ class SessionMoved(ScheduleEvent):
     starts_at: datetime
     local_time: str
     zone: str
+    minutes: int
     reason: MoveReason
 
 

@@ -13,7 +13,7 @@ def scheduled(person: Person, fact: inbound.SessionScheduled) -> Person:
 
 
 def moved(person: Person, fact: inbound.SessionMoved) -> Person:
-    place = fact.model_dump(include=PLACE)
+    place = fact.model_dump(include=PLACE | {"minutes"}, exclude_none=True)
     return on_appointment(
         person, fact.plan_id, fact.appointment_id, lambda a: a.but(**place, moved=fact.reason)
     )

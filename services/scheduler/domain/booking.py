@@ -189,7 +189,10 @@ def move(
     *,
     now: datetime,
 ) -> Decision:
-    """Move a booked appointment; its announcements move with it and it keeps its place in the rhythm."""
+    """Move a booked appointment; its announcements move with it and it keeps its place in the rhythm.
+
+    It lasts as long as the clinic's slots do now.
+    """
     kept, skipped = timers.withdraw(schedule, appointment.timers, appointment, now=now, reason="moved")
     fresh = timers.for_session(appointment.kind, slot.starts_at, slot.local, clinic)
     changed = appointment.model_copy(
@@ -197,22 +200,34 @@ def move(
             "starts_at": slot.starts_at,
             "local_time": written(slot.local),
             "zone": clinic.zone,
+            "minutes": clinic.slot_minutes,
             "adjusted": tuple(dict.fromkeys((*appointment.adjusted, reason))),
             "timers": timers.rearmed(appointment.model_copy(update={"timers": kept}), fresh),
         }
     )
-    event = SessionMoved(
+    event = _moved(schedule, appointment, changed, reason)
+    return schedule.replacing(changed).revised(**_versions(schedule, clinic)), [event, *skipped]
+
+
+def fit_slot(schedule: Schedule, appointment: Appointment, clinic: Clinic) -> Decision:
+    """A booked appointment lasts as long as the clinic's slots do now; its announcements stay."""
+    changed = appointment.model_copy(update={"minutes": clinic.slot_minutes})
+    return schedule.replacing(changed), [_moved(schedule, appointment, changed, "clinic_hours")]
+
+
+def _moved(schedule: Schedule, before: Appointment, after: Appointment, reason: MoveReason) -> SessionMoved:
+    return SessionMoved(
         patient_id=schedule.patient_id,
         clinic_id=schedule.clinic_id,
         plan_id=schedule.id,
         clinician_id=schedule.clinician_id,
-        appointment_id=appointment.id,
-        number=appointment.number,
-        kind=appointment.kind,
-        previous_starts_at=appointment.starts_at,
-        starts_at=changed.starts_at,
-        local_time=changed.local_time,
-        zone=changed.zone,
+        appointment_id=after.id,
+        number=after.number,
+        kind=after.kind,
+        previous_starts_at=before.starts_at,
+        starts_at=after.starts_at,
+        local_time=after.local_time,
+        zone=after.zone,
+        minutes=after.minutes,
         reason=reason,
     )
-    return schedule.replacing(changed).revised(**_versions(schedule, clinic)), [event, *skipped]

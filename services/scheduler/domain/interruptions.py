@@ -27,6 +27,8 @@ def hold(schedule: Schedule, fact: CarePlanHeld, place: int, clinic: Clinic, now
     schedule, events = cancel_all(schedule, to_come, "held", now=now, withdrawn="held")
     schedule = schedule.revised(hold=Hold(since=fact.held_at, review_on=fact.review_on, place=place))
     review_at = timers.moment("HoldReviewDue", fact.review_on, clinic)
+    if timers.was_announced(schedule, "HoldReviewDue", review_at):
+        review_at = now  # of an earlier hold: this one is looked at as well
     return timers.with_plan_timer(schedule, "HoldReviewDue", review_at), [*superseded, *events]
 
 

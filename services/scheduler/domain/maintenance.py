@@ -4,13 +4,16 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from services.scheduler.domain import timers
-from services.scheduler.domain.booking import Decision, book_on, cancel_all
+from services.scheduler.domain.booking import CALLED_OFF, Decision, book_on, cancel_all
 from services.scheduler.domain.diary import Diary
 from services.scheduler.domain.rules import course
 from services.scheduler.domain.schedule import Maintenance, Schedule
 from services.scheduler.events import MoveReason, ScheduleEvent
 from services.scheduler.inbound import MaintenanceContracted
 from shared.errors import Refused
+
+FARTHEST = timedelta(days=3 * 366)
+"""Nothing is booked further ahead. care_plan refuses such reviews, but older messages may have one."""
 
 
 def contract(
@@ -64,16 +67,22 @@ def _is_prolonged(before: Maintenance | None, agreed: Maintenance) -> bool:
 
 
 def _rhythm(schedule: Schedule, contracted: Maintenance, today: date) -> Iterator[date]:
-    """The regular weekday, from the contracted day on and an interval after the last session."""
+    """The regular weekday, from the contracted day on and an interval after the last session.
+
+    A day for which a session was called off stays free, as it does in the acute course.
+    """
     interval = timedelta(days=course().maintenance_interval_days[contracted.frequency])
     earliest = max(contracted.first_on_or_after, today + timedelta(days=1))
-    kept = [a.regular_on for a in schedule.appointments if a.kind == "maintenance" and a.state != "cancelled"]
+    booked = [a for a in schedule.appointments if a.kind == "maintenance"]
+    kept = [a.regular_on for a in booked if a.state != "cancelled"]
+    called_off = {a.regular_on for a in booked if a.state == "cancelled" and a.reason in CALLED_OFF}
     if kept:
         earliest = max(earliest, max(kept) + interval)
     weekday = regular_weekday(schedule)
     day = earliest + timedelta(days=(weekday - earliest.weekday()) % 7)
-    while day <= contracted.review_on:
-        yield day
+    while day <= min(contracted.review_on, today + FARTHEST):
+        if day not in called_off:
+            yield day
         day += interval
 
 

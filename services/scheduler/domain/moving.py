@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.scheduler.domain import course
-from services.scheduler.domain.booking import Decision, cancel, move
+from services.scheduler.domain.booking import Decision, cancel, fit_slot, move
 from services.scheduler.domain.clinics import Clinic, Leave
 from services.scheduler.domain.diary import Diary, Slot
 from services.scheduler.domain.schedule import Appointment, Asked, Schedule
@@ -81,6 +81,7 @@ def make_way(schedule: Schedule, leave: Sequence[Leave], diary: Diary, now: date
 def fit_hours(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
     """After new hours, slots or holidays of the clinic: what stands outside them moves to an opening.
 
+    What stands in a slot that is longer or shorter now lasts as long as the slot: two would overlap else.
     Raises `Refused("no_free_slot")`.
     """
 
@@ -89,6 +90,10 @@ def fit_hours(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
         return None if obstacle == "double_booking" else obstacle  # it is what the slot is taken by
 
     schedule, events = _moved(schedule, is_outside, diary, now)
+    for appointment in schedule.booked():
+        if appointment.starts_at > now and appointment.minutes != diary.clinic.slot_minutes:
+            schedule, fitted = fit_slot(schedule, appointment, diary.clinic)
+            events += fitted
     return schedule.revised(hours_version=diary.clinic.hours_version), events
 
 

@@ -79,6 +79,12 @@ def rearmed(appointment: Appointment, fresh: tuple[Timer, ...]) -> tuple[Timer, 
     return (*appointment.timers, *(t for t in fresh if (t.kind, t.session_at) not in told))
 
 
+def was_announced(schedule: Schedule, kind: Announced, due_at: datetime) -> bool:
+    """Whether something about the whole plan was announced for this very moment, or skipped aloud."""
+    same = [t for t in schedule.timers if (t.kind, t.due_at) == (kind, due_at)]
+    return any(t.state in ("fired", "skipped") for t in same)
+
+
 def with_plan_timer(schedule: Schedule, kind: Announced, due_at: datetime) -> Schedule:
     """Arm a timer about the whole plan, unless it was already announced for this very moment."""
     same = [t for t in schedule.timers if (t.kind, t.due_at) == (kind, due_at) and t.state != "withdrawn"]

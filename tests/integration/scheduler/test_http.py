@@ -6,6 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from shared.http.paging import encode_cursor
 from tests.integration.scheduler.conftest import START, Scheduler, body, plans, started
 from tests.support.http_sample import bearer
 
@@ -62,6 +63,7 @@ async def test_another_clinics_calendar_is_empty_and_its_schedules_are_absent(sc
         {"from": "yesterday"},
         {"limit": 201},
         {"cursor": "bm90LW91cnM"},
+        {"cursor": encode_cursor("0001-01-01T00:00:00+14:00 x")},
         {"clinician_id": "../x"},
     ],
 )

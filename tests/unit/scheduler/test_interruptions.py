@@ -115,6 +115,17 @@ def test_an_end_that_is_replayed_does_not_end_the_hold_after_it() -> None:
     assert interruptions.resume(schedule, 8, diary(), LATER)[0].hold is None
 
 
+def test_a_hold_on_the_review_day_of_the_one_before_is_reviewed_as_well() -> None:
+    nine = datetime(2026, 4, 15, 13, 0, tzinfo=UTC)
+    eleven = nine + timedelta(hours=2)
+    schedule, _ = timers.due(on_hold(), nine)
+    schedule, _ = interruptions.resume(schedule, 6, diary(), nine + timedelta(hours=1))
+    schedule, _ = interruptions.hold(schedule, held(eleven, REVIEW), 7, clinic(), eleven)
+    schedule, events = timers.due(schedule, eleven)
+    (review,) = only(events, HoldReviewDue)
+    assert (review.due_at, review.review_on) == (eleven, REVIEW)
+
+
 def test_a_second_hold_with_another_review_date_replaces_the_first_review() -> None:
     schedule, _ = interruptions.hold(on_hold(), held(HELD_AT, date(2026, 5, 1)), 5, clinic(), HELD_AT)
     armed = [t for t in schedule.timers if t.kind == "HoldReviewDue" and t.state == "armed"]
@@ -260,6 +271,30 @@ def test_a_maintenance_that_goes_on_as_it_is_keeps_its_sessions_and_adds_to_them
             *("2026-04-21", "2026-05-19", "2026-06-16", "2026-07-14"),
             *("2026-08-11", "2026-09-08"),
         ]
+
+
+def test_a_maintenance_day_that_was_called_off_is_not_booked_again() -> None:
+    schedule = in_maintenance()
+    now = datetime(2026, 4, 22, 12, 0, tzinfo=UTC)
+    for called_off in (schedule.booked("maintenance")[1], schedule.booked("maintenance")[-1]):
+        schedule, _ = course.cancel_session(schedule, cancelled(called_off), diary(), now)
+    on_hold, _ = interruptions.hold(schedule, held(now, date(2026, 4, 29)), 5, clinic(), now)
+    resumed, _ = interruptions.resume(on_hold, 6, diary(), now + timedelta(days=7))
+    prolonged, _ = maintenance.contract(
+        schedule, contracted("monthly", date(2026, 4, 20), date(2026, 8, 20)), 7, diary(), now
+    )
+    to_come = [str(a.regular_on) for a in resumed.booked("maintenance") if a.starts_at > now]
+    assert to_come == ["2026-06-16"]
+    assert [str(a.regular_on) for a in prolonged.booked("maintenance") if a.starts_at > now] == [
+        *("2026-06-16", "2026-08-11")
+    ]
+
+
+def test_a_review_decades_away_fills_no_diary() -> None:
+    fact = contracted("weekly", date(2026, 4, 20), date(2126, 4, 20))
+    schedule, events = maintenance.contract(in_maintenance(), fact, 3, diary(), HELD_AT)
+    assert len(only(events, SessionScheduled)) < 3 * 53
+    assert schedule.booked()[-1].regular_on < date(2029, 4, 1)
 
 
 def test_a_maintenance_reviewed_earlier_than_planned_ends_earlier() -> None:

@@ -126,3 +126,17 @@ def test_leave_leaves_past_sessions_alone(schedule: Schedule) -> None:
     leave = [away(date(2026, 3, 1), date(2026, 3, 8))]
     after, events = moving.make_way(schedule, leave, diary(leave=leave), datetime(2026, 3, 4, tzinfo=UTC))
     assert (after, events) == (schedule, [])
+
+
+def test_after_shorter_slots_what_stands_in_one_lasts_no_longer_and_overlaps_nobody(
+    schedule: Schedule,
+) -> None:
+    half_hours = clinic(slot_minutes=30)
+    fitted, events = moving.fit_hours(schedule, diary(at=half_hours), MONDAY)
+    assert {a.minutes for a in fitted.booked()} == {30}
+    assert [(e.starts_at, e.minutes) for e in only(events, SessionMoved)] == [
+        (a.starts_at, 30) for a in schedule.booked()
+    ]
+    assert local_times(fitted) == local_times(schedule)
+    assert moving.fit_hours(fitted, diary(at=half_hours), MONDAY)[1] == []
+    assert [t.due_at for t in fitted.armed()] == [t.due_at for t in schedule.armed()]
