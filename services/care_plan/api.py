@@ -26,7 +26,7 @@ from services.care_plan.requests import (
     SessionForm,
 )
 from services.care_plan.store import CarePlanWork, page_query
-from services.care_plan.views import PatientPlans, PlanPage, PlanView, summary
+from services.care_plan.views import FlagView, PatientPlans, PlanPage, PlanView, summary
 from shared.http.caller import ALL_CLINICS, Call
 from shared.http.commands import Commands, Reply
 from shared.http.guard import call_for
@@ -231,13 +231,13 @@ def recording(commands: PlanCommands) -> APIRouter:
             ),
         )
 
-    @api.post("/plans/{plan_id}/crisis-flag", response_model=PlanView, tags=[CRISIS])
+    @api.post("/plans/{plan_id}/crisis-flag", response_model=PlanView | FlagView, tags=[CRISIS])
     async def raise_crisis_flag(plan_id: PlanId, call: Carer) -> Response:
         """Someone is in danger. Nothing needs to be said with it, and it is never refused."""
         key = call.idempotency_key and f"{call.idempotency_key} {call.digest.hex()}"
         return await commands.run(
             replace(call, idempotency_key=key),  # a key that was used elsewhere must not silence a flag
-            lambda work: work.load_plan(plan_id),
+            lambda work: work.load_for_flag(plan_id),
             lambda work: handlers.raise_crisis_flag(work, call, plan_id, EXPLICIT),
         )
 

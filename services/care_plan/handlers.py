@@ -1,16 +1,18 @@
 """What care_plan does: reactions to what others announce, and commands of those who treat."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from services.care_plan import inbound, views
 from services.care_plan.domain import closing, maintenance, measures, relapse, sessions
-from services.care_plan.domain.crisis import AlertState, Signs, note_alert, raise_flag
+from services.care_plan.domain.crisis import AlertState, P, Signs, no_crisis, note_alert, raise_flag
 from services.care_plan.domain.phases import Closed, Handover, Maintenance
 from services.care_plan.domain.plan import Decision, EndingRaised, Moment, Plan, plan_id_of, start
 from services.care_plan.domain.refusals import refuse
 from services.care_plan.domain.transitions import advance, held_back_by_crisis
 from services.care_plan.protocols import contract_today, protocol_today
 from services.care_plan.store import PLANS, CarePlanWork
+from shared.errors import Refused
 from shared.http.caller import Call
 from shared.http.commands import Reply
 from shared.http.guard import if_match
@@ -116,7 +118,7 @@ def change_plan(
     """
     plan = own_plan(work, call, plan_id)
     if_match(call, work.plans.version(plan_id))
-    flagged, events = flag(work, plan, signs)
+    flagged, events = flag(work, plan, signs) if signs else (plan, [])
     moment = work.moment(plan)
     changed, decided = command(flagged, moment)
     if changed is not plan:
@@ -133,19 +135,22 @@ def own_plan(work: CarePlanWork, call: Call, plan_id: str) -> Plan:
     return plan
 
 
-def flag(work: CarePlanWork, plan: Plan, signs: Signs | None) -> tuple[Plan, list[Event]]:
+def flag(work: CarePlanWork, plan: P, signs: Signs) -> tuple[P, list[Event]]:
     """From here on the patient is in crisis, before alerts have answered."""
-    if signs is None:
-        return plan, []
-    region = work.region(plan.patient_id, plan.clinic_id)
+    region = no_crisis(plan.patient_id, plan.clinic_id)
+    if work.is_region_readable:
+        region = work.region(plan.patient_id, plan.clinic_id)
     plan, region, raised = raise_flag(plan, region, signs, work.now)
-    work.crises.save(region)
+    if work.is_region_readable:
+        work.crises.save(region)
     return plan, [raised]
 
 
-def answer(work: CarePlanWork, call: Call, plan: Plan, signs: Signs | None = None) -> Reply:
+def answer(
+    work: CarePlanWork, call: Call, plan: Plan, signs: Signs | None = None, *, version: int | None = None
+) -> Reply:
     """The plan as the caller may see it, with its ETag."""
-    version = work.plans.version(plan.id)
+    version = version or work.plans.version(plan.id)
     body = views.view(
         plan,
         version,
@@ -158,10 +163,20 @@ def answer(work: CarePlanWork, call: Call, plan: Plan, signs: Signs | None = Non
 
 
 def raise_crisis_flag(work: CarePlanWork, call: Call, plan_id: str, signs: Signs) -> Reply:
-    """Whatever the plan's phase or version: a flag is never refused."""
-    plan, events = flag(work, own_plan(work, call, plan_id), signs)
-    work.plans.save(plan, events)
-    return answer(work, call, plan, signs)
+    """Whatever the plan's phase or version, and whichever release wrote it: a flag is never refused.
+
+    Answers the plan; of one that cannot be read or shown here, the flag alone. Raises `NotFound`.
+    """
+    plan = work.in_danger[plan_id]
+    call.caller.require_clinic(plan.clinic_id, PLANS, plan_id)
+    plan, events = flag(work, plan, signs)
+    work.in_danger.save(plan, events)
+    version = work.in_danger.version(plan_id)
+    whole = work.plans.get(plan_id)
+    if whole is not None and work.is_region_readable:
+        with suppress(Refused):  # its protocol is a newer release's
+            return answer(work, call, whole, signs, version=version)
+    return Reply(views.FlagView(id=plan_id, crisis_notice=views.CrisisNotice.of(signs)), version=version)
 
 
 def record_session(

@@ -5,6 +5,7 @@ from typing import Any
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 
 from services.care_plan import handlers
 from services.care_plan.domain.crisis import EXPLICIT, Signs
@@ -19,7 +20,15 @@ from shared.http.hearing import HearingRoute
 from shared.http.problems import Problem
 from shared.http.routes import CRISIS
 
-REFUSALS = (RequestValidationError, Refused, PreconditionFailed, ChangedMeanwhile, Problem)
+REFUSALS = (
+    RequestValidationError,
+    Refused,
+    PreconditionFailed,
+    ChangedMeanwhile,
+    Problem,
+    ValidationError,
+)
+"""The last: a newer release keeps more in the plan than we can read."""
 UNKNOWN_OUTCOME = 503
 """It may have been done, and is to be sent again: no second flag is made of it here."""
 
@@ -72,7 +81,7 @@ async def _flag(commands: Commands[CarePlanWork], call: Call, signs: Signs, requ
     plan_id = request.path_params["plan_id"]
     await commands.run(
         call,
-        lambda work: work.load_plan(plan_id),
+        lambda work: work.load_for_flag(plan_id),
         lambda work: handlers.raise_crisis_flag(work, call, plan_id, signs),
     )
 

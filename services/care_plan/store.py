@@ -1,14 +1,17 @@
 """Plans by id, one crisis region per patient; their indexes and queries."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
+
 from services.care_plan.domain.crisis import CrisisRegion, no_crisis
-from services.care_plan.domain.plan import Moment, Plan, plan_id_of
+from services.care_plan.domain.plan import InDanger, Moment, Plan, plan_id_of
 from services.care_plan.inbound import AlertFact, AlertResolved, IntakeCompleted, PlanDue
 from services.care_plan.protocols import protocols
-from shared.messaging.work import Work
+from shared.messaging.work import Excerpt, Work
 from shared.mongo import Document, Index, MongoDatabase
 
 PLANS = "plans"
@@ -23,11 +26,19 @@ ADVANCING = ["initial", "middle", "termination"]
 """Phases that a resolved crisis may let go on."""
 
 
+FLAGGED = Excerpt[InDanger](
+    projection=dict.fromkeys([*InDanger.model_fields, "version", "announced", "trail"], 1) | {"_id": 1},
+    changes=lambda plan: ({"crisis_flags": plan.crisis_flags}, []),
+)
+
+
 class CarePlanWork(Work):
     def __init__(self, database: MongoDatabase, *, now: datetime) -> None:
         super().__init__(database, service="care_plan", now=now)
         self.plans = self.documents(PLANS, Plan)
+        self.in_danger = self.documents(PLANS, InDanger, excerpt=FLAGGED)
         self.crises = self.documents(CRISES, CrisisRegion)
+        self.is_region_readable = True
         self._episodes: dict[str, int] = {}
 
     async def prefetch(self, facts: list[Any]) -> None:
@@ -65,6 +76,18 @@ class CarePlanWork(Work):
         await self.plans.load([plan_id])
         if (plan := self.plans.get(plan_id)) is not None:
             await self.crises.load([plan.patient_id])
+
+    async def load_for_flag(self, plan_id: str) -> None:
+        """Whatever a newer release keeps in a plan or a region: only what a flag needs must be readable."""
+        await self.in_danger.load([plan_id])
+        if (plan := self.in_danger.get(plan_id)) is None:
+            return
+        with suppress(ValidationError):
+            await self.plans.load([plan_id])
+        try:
+            await self.crises.load([plan.patient_id])
+        except ValidationError:
+            self.is_region_readable = False
 
     async def load_patient(self, patient_id: str) -> None:
         await self.plans.find({"patient_id": patient_id})

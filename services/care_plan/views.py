@@ -1,7 +1,7 @@
 """What is answered over HTTP. The words of inventory and relapse prevention are for clinicians only."""
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel
 
@@ -28,6 +28,18 @@ class CrisisNotice(BaseModel):
     severity: Literal["high", "moderate", "low"]
     evidence: tuple[str, ...]
     support: str = CRISIS_TEXT
+
+    @classmethod
+    def of(cls, signs: Signs) -> Self:
+        return cls(severity=signs.severity, evidence=signs.evidence)
+
+
+class FlagView(BaseModel):
+    """Of a plan that cannot be shown here: its crisis flag was raised."""
+
+    id: str
+    crisis: Literal["open"] = "open"
+    crisis_notice: CrisisNotice
 
 
 class EntryView(BaseModel):
@@ -203,7 +215,7 @@ def view(
 
 
 def notice(signs: Signs | None) -> CrisisNotice | None:
-    return None if signs is None else CrisisNotice(severity=signs.severity, evidence=signs.evidence)
+    return None if signs is None else CrisisNotice.of(signs)
 
 
 def _awaited(plan: Plan, moment: Moment) -> tuple[str, ...]:

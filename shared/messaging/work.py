@@ -226,8 +226,8 @@ class Work:
     ) -> Documents[M]:
         """`due`: the field with the moment at which a ticker has to look at a document, or none.
 
-        With an `excerpt` only that part is read and written; a document may be in hand once only, whole
-        or in part.
+        With an `excerpt` only that part is read and written; of one that is in hand whole and in part, only
+        one may be changed.
         """
         documents = Documents(self, collection, model, due, excerpt)
         self._collections.append(documents)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from services.care_plan.domain.frozen import Frozen
 from services.care_plan.domain.measures import Phq9
-from services.care_plan.domain.plan import Plan, derived_id
+from services.care_plan.domain.plan import InDanger, Plan, derived_id
 from services.care_plan.events import CrisisFlagRaised
+
+P = TypeVar("P", Plan, InDanger)
 
 Severity = Literal["high", "moderate", "low"]
 Evidence = Literal["phq9_item9", "cssrs_high", "cssrs_moderate", "cssrs_low", "explicit", "unassessable"]
@@ -187,8 +189,8 @@ def note_alert(
 
 
 def raise_flag(
-    plan: Plan, region: CrisisRegion, signs: Signs, now: datetime
-) -> tuple[Plan, CrisisRegion, CrisisFlagRaised]:
+    plan: P, region: CrisisRegion, signs: Signs, now: datetime
+) -> tuple[P, CrisisRegion, CrisisFlagRaised]:
     """Raise a flag, whatever the plan's phase, on hold or closed."""
     number = plan.crisis_flags + 1
     flag = CrisisFlagRaised(

@@ -7,6 +7,8 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal, NoReturn, Self, TypeVar
 
+from pydantic import BaseModel, ConfigDict
+
 from services.care_plan.domain.frozen import Frozen
 from services.care_plan.domain.phases import Closed, Ended, Hold, Initial, Maintenance, Phase
 from services.care_plan.domain.protocol import Contract, Instrument, Protocol, Technique
@@ -133,6 +135,21 @@ class Plan(Frozen):
             "plan_id": self.id,
             "clinician_id": self.clinician_id,
         }
+
+
+class InDanger(BaseModel):
+    """All of a plan that a crisis flag needs, whatever else a newer release keeps in it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    patient_id: str
+    clinic_id: str
+    clinician_id: str
+    crisis_flags: int = 0
+
+    def changed(self, **fields: Any) -> Self:
+        return self.model_copy(update=fields)
 
 
 @dataclass(frozen=True, slots=True)

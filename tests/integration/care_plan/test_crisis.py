@@ -188,6 +188,33 @@ async def test_a_key_used_before_does_not_silence_a_flag(care_plan: CarePlan) ->
     assert await care_plan.announced(FLAGS) == ["CrisisFlagRaised"] * 2
 
 
+NEWER = [
+    ("plans", {"contract.protocol_version": "2099.1"}),
+    ("plans", {"novel": 1}),
+    ("crises", {"novel": 1}),
+]
+
+
+@pytest.mark.parametrize(("collection", "change"), NEWER)
+async def test_what_a_newer_release_wrote_does_not_silence_a_flag(
+    care_plan: CarePlan, collection: str, change: Json
+) -> None:
+    plan = await care_plan.start()
+    await care_plan.done("POST", f"/plans/{plan}/crisis-flag")
+    await care_plan.database[collection].update_one({}, {"$set": change})
+    flagged = await care_plan.ask("POST", f"/plans/{plan}/crisis-flag")
+    assert flagged.status_code == 200
+    assert flagged.json()["crisis"] == "open"
+    assert "988" in flagged.json()["crisis_notice"]["support"]
+    danger = {"phq9": {"items": answers(3, 1)}}
+    recorded = await care_plan.ask("POST", f"/plans/{plan}/measures", danger)
+    assert recorded.status_code in (409, 500), "nothing is recorded in what we cannot read"
+    assert await care_plan.announced(FLAGS) == ["CrisisFlagRaised"] * 3
+    (stored,) = [row async for row in care_plan.database["plans"].find()]
+    assert (stored["crisis_flags"], stored["version"]) == (3, 4)
+    assert stored.get("novel") == (change.get("novel") if collection == "plans" else None)
+
+
 async def test_nobody_flags_another_clinics_patient(care_plan: CarePlan) -> None:
     plan = await care_plan.start()
     other = bearer("clinician", clinic="lakeside")
