@@ -4,11 +4,13 @@ import gzip
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from deploy.backup import restore as restoring
 from deploy.backup.manifest import NotABackup, read_manifest
-from deploy.backup.restore import NotEmpty, require_empty_log, restore
+from deploy.backup.restore import NotEmpty, NotRestored, require_empty_log, restore
 from deploy.backup.take import NothingToBackUp, take
 from deploy.embedded.plan import SERVICES
 from deploy.embedded.servers import Mongod
@@ -95,6 +97,30 @@ async def test_a_service_at_work_is_noticed_by_its_lease(uri: str, tmp_path: Pat
     await database.close()
     with pytest.raises(NotEmpty, match="b_scheduler: stop all services"):
         await restore(uri, tmp_path / "backup", prefix="b_")
+
+
+async def test_a_service_that_starts_while_a_backup_is_put_back_undoes_it(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took the empty outbox for one that has nothing to publish, and will not look again."""
+    await take(uri, tmp_path / "backup", prefix="a_")
+    put = restoring._put
+
+    async def put_beside_a_service(*arguments: Any) -> None:
+        await put(*arguments)
+        database = MongoDatabase(uri, "b_scheduler")
+        note = {"$set": {"epoch": "e1", "done": True}}
+        await database["leases"].update_one({"_id": "relay-epoch-work"}, note, upsert=True)
+        await database.close()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(restoring, "_put", put_beside_a_service)
+        with pytest.raises(NotRestored, match=r"b_scheduler.*stop all services.*restore again"):
+            await restore(uri, tmp_path / "backup", prefix="b_")
+    assert await rows(uri, "b_intake") == []
+    await restore(uri, tmp_path / "backup", prefix="b_")
+    assert await rows(uri, "b_scheduler") == ROWS
+    assert await rows(uri, "b_scheduler", "leases") == []
 
 
 async def test_a_wrong_prefix_is_no_backup_of_nothing(uri: str, tmp_path: Path) -> None:
