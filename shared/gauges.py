@@ -25,6 +25,7 @@ from shared.metrics import (
     READY,
     REFRESHED,
     RETRIES,
+    STANDING,
     name_build,
 )
 from shared.mongo import Document
@@ -78,6 +79,7 @@ class Gauges:
             READY.labels(self._name, check).set(passed)
         for consumer in self._process.messaging.consumers:
             LAG.labels(consumer.group).set(await consumer.behind())
+            STANDING.labels(consumer.group).set(consumer.standing)
         await self._look_at_outbox(now)
         await self._look_at_due_work(now)
         await self._look_at_messages_set_aside()

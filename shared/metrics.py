@@ -39,6 +39,9 @@ LOOP_LAG = Histogram(
 # Refreshed in the background (`shared.gauges`), never by a scrape.
 
 LAG = Gauge("kith_consumer_lag", "Messages behind the end of the log, by group", ["group"])
+STANDING = Gauge(
+    "kith_partitions_standing", "Partitions that stand because a record cannot be read", ["group"]
+)
 OUTBOX_PENDING = Gauge(
     "kith_outbox_pending_documents", "Outbox documents not yet published, up to 10000", ["service"]
 )
