@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pymongo import ReadPreference
 
 from deploy.backup import restore as restoring
 from deploy.backup.manifest import NotABackup, read_manifest
@@ -167,3 +168,22 @@ async def test_a_log_with_messages_in_it_contradicts_a_backup(tmp_path: Path) ->
         await producer.stop()
         with pytest.raises(NotEmpty, match="has 1 messages"):
             await require_empty_log(settings)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "readPreference=secondary",
+        "readPreference=nearest&maxStalenessSeconds=90",
+        "readPreference=secondaryPreferred&readPreferenceTags=dc:east&readPreferenceTags=",
+    ],
+)
+async def test_a_backup_is_read_from_the_primary_whatever_the_address_says(uri: str, option: str) -> None:
+    """The moment it names is the primary's; a secondary may not have heard of what was acknowledged then."""
+    from shared.raw import raw_server
+
+    asked = f"{uri}&{option}" if "?" in uri else f"{uri.rstrip('/')}/?{option}"
+    async with raw_server(asked) as server:
+        assert server._client.read_preference == ReadPreference.PRIMARY
+        assert server._client["a_intake"]["things"].read_preference == ReadPreference.PRIMARY
+        assert await server.count("a_intake", "things", {}) == len(ROWS)
