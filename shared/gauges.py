@@ -25,6 +25,7 @@ from shared.metrics import (
     READY,
     REFRESHED,
     RETRIES,
+    STANDING,
     name_build,
 )
 from shared.mongo import Document
@@ -34,6 +35,7 @@ log = structlog.get_logger()
 
 REFRESH_SECONDS, PATIENCE_SECONDS = 5.0, 15.0
 LOOP_SECONDS = 0.5
+SAY_AGAIN_SECONDS = 60.0
 ENOUGH = 10_000
 """Further than this nothing is counted."""
 
@@ -52,12 +54,17 @@ class Watched(Protocol):
 
 
 class Gauges:
-    """Refreshes the gauges of one process until cancelled. A failure is counted, and the gauges grow old."""
+    """Refreshes the gauges of one process until cancelled.
+
+    A failure is counted and said, and the gauges grow old.
+    """
 
     def __init__(self, process: Watched) -> None:
         self._process, self._service = process, process.service
         self._name, self._database = process.service.name, process.service.database
         self._books_took = 0.0
+        self._said: dict[str, float] = {}
+        """When a failure of each kind of work was last logged."""
 
     async def run(self) -> None:
         """What was never measured counts as measured at the start, so that it grows old."""
@@ -78,6 +85,7 @@ class Gauges:
             READY.labels(self._name, check).set(passed)
         for consumer in self._process.messaging.consumers:
             LAG.labels(consumer.group).set(await consumer.behind())
+            STANDING.labels(consumer.group).set(consumer.standing)
         await self._look_at_outbox(now)
         await self._look_at_due_work(now)
         await self._look_at_messages_set_aside()
@@ -99,7 +107,13 @@ class Gauges:
             await look()
         except Exception as error:
             RETRIES.labels(self._name, what, type(error).__name__).inc()
-            log.debug("not measured", what=what, error=type(error).__name__)
+            self._say(what, error)
+
+    def _say(self, what: str, error: Exception) -> None:
+        """A server that is away for hours must not fill the log."""
+        if monotonic() - self._said.get(what, -SAY_AGAIN_SECONDS) >= SAY_AGAIN_SECONDS:
+            self._said[what] = monotonic()
+            log.warning("not measured", what=what, error=type(error).__name__)
 
     async def _look_at_outbox(self, now: datetime) -> None:
         rows = self._database[outbox.COLLECTION]
@@ -140,8 +154,10 @@ class Gauges:
     async def count_books(self) -> None:
         """By the replica that relays; the others state nothing. Reads as much as `GET /books`."""
         began = monotonic()
-        entries = await self._service.books() if self._process.messaging.leads else []
-        self._books_took = monotonic() - began
+        try:
+            entries = await self._service.books() if self._process.messaging.leads else []
+        finally:
+            self._books_took = monotonic() - began
         BOOKS.clear()
         BOOKS_COUNTED.clear()
         for entry in entries:

@@ -5,7 +5,9 @@ classes: never an id, an address or anything a person said. Ages are in seconds.
 """
 
 import platform
+import tomllib
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -39,6 +41,9 @@ LOOP_LAG = Histogram(
 # Refreshed in the background (`shared.gauges`), never by a scrape.
 
 LAG = Gauge("kith_consumer_lag", "Messages behind the end of the log, by group", ["group"])
+STANDING = Gauge(
+    "kith_partitions_standing", "Partitions that stand because a record cannot be read", ["group"]
+)
 OUTBOX_PENDING = Gauge(
     "kith_outbox_pending_documents", "Outbox documents not yet published, up to 10000", ["service"]
 )
@@ -67,6 +72,9 @@ REFRESHED = Gauge(
     "kith_gauges_refreshed_timestamp_seconds", "When all gauges were last refreshed", ["service"]
 )
 
+DECLARED = Path(__file__).parents[1] / "pyproject.toml"
+"""Beside `shared` in a checkout and in the image."""
+
 BUILD = Gauge("kith_build_info", "1, with the version that runs", ["service", "version", "python"])
 
 
@@ -74,6 +82,13 @@ def running_version() -> str:
     try:
         return version("kith")
     except PackageNotFoundError:  # run from a checkout or an image that installs only its dependencies
+        return _declared_version()
+
+
+def _declared_version() -> str:
+    try:
+        return str(tomllib.loads(DECLARED.read_text())["project"]["version"])
+    except (OSError, ValueError, LookupError, TypeError):
         return "unknown"
 
 

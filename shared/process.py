@@ -266,20 +266,26 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
     os._exit(0 if refused is None else 2)
 
 
-def to_mend(error: ValueError | OSError) -> list[str]:
-    """One line per problem of a setting or file; what stands there is not repeated."""
+def to_mend(error: ValueError | OSError, prefix: str = PREFIX) -> list[str]:
+    """One line per problem of a setting or file; what stands there is not repeated.
+
+    `prefix`: of the variables that the settings are read from.
+    """
     if isinstance(error, ValidationError):
-        return [_line(error.title, found) for found in error.errors(include_input=False, include_url=False)]
+        return [
+            _line(error.title, found, prefix)
+            for found in error.errors(include_input=False, include_url=False)
+        ]
     if isinstance(error, OSError):
         return [f"cannot read {error.filename}: {error.strerror}"]
     return [str(error)]
 
 
-def _line(title: str, problem: ErrorDetails) -> str:
+def _line(title: str, problem: ErrorDetails, prefix: str) -> str:
     """Names the variable of a setting, or the place in a file."""
     place = ".".join(str(part) for part in problem["loc"])
     if place and title.endswith("Settings"):
-        place = f"{PREFIX}{place}".upper()
+        place = f"{prefix}{place}".upper()
     return f"{place}: {problem['msg']}" if place else problem["msg"]
 
 

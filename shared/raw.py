@@ -92,8 +92,17 @@ class RawServer:
 
 @asynccontextmanager
 async def raw_server(uri: str) -> AsyncIterator[RawServer]:
+    """Reads the primary, whatever the address prefers: a secondary may be behind the moment that is named."""
     client: AsyncMongoClient[Any] = AsyncMongoClient(
-        uri, w="majority", journal=True, tz_aware=True, serverSelectionTimeoutMS=10_000, appname="kith-backup"
+        uri,
+        w="majority",
+        journal=True,
+        tz_aware=True,
+        readPreference="primary",
+        maxStalenessSeconds=-1,
+        readPreferenceTags="",
+        serverSelectionTimeoutMS=10_000,
+        appname="kith-backup",
     )
     try:
         yield RawServer(client)

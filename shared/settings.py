@@ -4,9 +4,9 @@ import os
 import socket
 import ssl
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.mongo import Driver
@@ -15,7 +15,23 @@ from shared.tls import client_context
 PREFIX = "KITH_"
 
 
-class KafkaSettings(BaseSettings):
+def without_line_end(value: Any) -> Any:
+    """A string or secret without the line ends behind it: editors leave one in files that become settings."""
+    if isinstance(value, SecretStr):
+        return SecretStr(without_line_end(value.get_secret_value()))
+    return value.rstrip("\r\n") if isinstance(value, str) else value
+
+
+class LineSettings(BaseSettings):
+    """Every setting is one line, whatever its file ends with."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_one_line(cls, value: Any) -> Any:
+        return without_line_end(value)
+
+
+class KafkaSettings(LineSettings):
     """How Kafka is reached: what administrators' commands need as well as services."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)

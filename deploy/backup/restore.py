@@ -67,11 +67,22 @@ async def _fill(server: RawServer, folder: Path, manifest: Manifest, prefix: str
     try:
         for kept in manifest.collections:
             await _put(server, folder, kept, prefix + kept.service)
+        await _require_nobody_worked(server, prefix)
     except BaseException:
         with suppress(PyMongoError):
             for kept in manifest.collections:
                 await server.drop(prefix + kept.service, kept.collection)
         raise
+
+
+async def _require_nobody_worked(server: RawServer, prefix: str) -> None:
+    """A service that came meanwhile has noted that an empty outbox is published, and will not look again."""
+    for database in (prefix + service for service in (*SERVICES, PAGE)):
+        if await server.holds_documents(database, LEASES):
+            raise NotRestored(
+                f"a service worked on {database} meanwhile, and all was taken away again: stop all services, "
+                "so that nothing starts them, and restore again"
+            )
 
 
 async def _put(server: RawServer, folder: Path, kept: Kept, database: str) -> None:

@@ -35,8 +35,9 @@ def backup(folder: Folder, data: DataFolder = DATA, prefix: Prefix = "kith_") ->
     folder holds names and free text: only its owner can read it, and whoever copies it must see to that.
     """
     from deploy.backup.take import take
+    from shared.settings import without_line_end
 
-    uri = os.environ.get(MONGODB) or running_stack(data).mongodb
+    uri = without_line_end(os.environ.get(MONGODB)) or running_stack(data).mongodb
     manifest = _in_one_line(lambda: take(uri, folder.resolve(), prefix=prefix))
     out = console()
     out.print(

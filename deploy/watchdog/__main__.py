@@ -10,7 +10,7 @@ from prometheus_client import start_http_server
 from pydantic import ValidationError
 
 from deploy.watchdog.beating import beat
-from deploy.watchdog.settings import WatchdogSettings
+from deploy.watchdog.settings import PREFIX, WatchdogSettings
 from shared.process import to_mend
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     try:
         settings = WatchdogSettings()
     except ValidationError as error:
-        sys.stderr.writelines(f"watchdog: {line}\n" for line in to_mend(error))
+        sys.stderr.writelines(f"watchdog: {line}\n" for line in to_mend(error, PREFIX))
         raise SystemExit(2) from None
     start_http_server(settings.http_port, settings.http_host)
     asyncio.run(_until_told(settings))

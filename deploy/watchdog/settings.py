@@ -5,15 +5,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+import httpx2
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from deploy.watchdog.clinic import CLINIC, SUBJECT
 from shared.auth import mint
+from shared.settings import LineSettings
+
+PREFIX = "KITH_WATCHDOG_"
 
 
-class WatchdogSettings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="KITH_WATCHDOG_", extra="forbid", frozen=True)
+class WatchdogSettings(LineSettings):
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
     intake_url: str = "http://intake:8000"
     alerts_url: str = "http://alerts:8000"
@@ -35,6 +39,15 @@ class WatchdogSettings(BaseSettings):
     http_port: int = Field(default=8000, ge=0, le=65535)
     """For `/metrics`."""
 
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _is_address(cls, given: SecretStr) -> SecretStr:
+        """Found out at the start: later the heartbeat would be missing while everything works."""
+        address = given.get_secret_value().strip()
+        if address and not _leads_somewhere(address):
+            raise ValueError("must be an http or https address, or empty")
+        return SecretStr(address)
+
     @model_validator(mode="after")
     def _has_one_way_in(self) -> Self:
         if (self.token_file is None) == (self.development_key is None):
@@ -51,3 +64,11 @@ class WatchdogSettings(BaseSettings):
         return mint(
             key, subject=SUBJECT, roles=["coordinator", "clinician"], clinic=self.clinic, lifetime=hour
         )
+
+
+def _leads_somewhere(address: str) -> bool:
+    try:
+        url = httpx2.URL(address)
+    except httpx2.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host)

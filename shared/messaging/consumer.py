@@ -171,6 +171,11 @@ class Consumer:
         async with self._precedence.turn(urgent=self._urgent):
             await asyncio.gather(*(self.consumption.persist(part, epoch) for part in parts))
 
+    @property
+    def standing(self) -> int:
+        """Partitions that stand because a record in them cannot be read; the others go on."""
+        return self._reading.standing
+
     def lag(self) -> int:
         """Messages behind the log's end as its fetches last saw it, where it has processed any."""
         return self._behind(self._flow.consumed[self.name])

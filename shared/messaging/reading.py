@@ -1,5 +1,6 @@
 """Records out of aiokafka, and what to do where a partition cannot be read."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from time import monotonic
@@ -31,10 +32,17 @@ class Reading:
         self._suspects: list[Any] = []
         self._astray = False
         self._paused: dict[Any, float] = {}
+        self._standing: set[Any] = set()
+
+    @property
+    def standing(self) -> int:
+        """Partitions that could not be read, and have not been since, though they may be tried again."""
+        return len(self._standing)
 
     def begin(self) -> None:
         """Another consumer, at the beginning of what it reads."""
         self._suspects, self._astray, self._paused = [], False, {}
+        self._standing.clear()
 
     async def poll(self, kafka: Any, timeout_ms: int) -> Mapping[Any, list[Any]]:
         """Records by partition. Raises what aiokafka raises about the whole consumer."""
@@ -59,7 +67,25 @@ class Reading:
             else:
                 self._pause(kafka, suspect, error)
             return {}
+        if self._standing:
+            self._standing = {place for place in self._standing if await self._stands(kafka, place, found)}
         return found
+
+    async def _stands(self, kafka: Any, place: Any, found: Mapping[Any, list[Any]]) -> bool:
+        """Not once it was read, to its end or in part. That a poll brought nothing says neither."""
+        if place in found or place not in kafka.assignment():
+            return False
+        return place in self._paused or not await self._is_at_end(kafka, place)
+
+    async def _is_at_end(self, kafka: Any, place: Any) -> bool:
+        end = kafka.highwater(place)
+        try:
+            async with asyncio.timeout(SUSPECT_MS / 1000):  # it waits for a position, where there is none yet
+                return end is not None and await kafka.position(place) >= end
+        except TimeoutError:
+            return False
+        except IllegalStateError:  # another member's by now
+            return True
 
     async def _go_back(self, kafka: Any) -> None:
         """To what was processed; where nothing was, to what was committed; else to the beginning."""
@@ -78,6 +104,7 @@ class Reading:
         with suppress(IllegalStateError):
             kafka.pause(partition)
         self._paused[partition] = monotonic()
+        self._standing.add(partition)
         log.error("partition stands: a record in it cannot be read", topic=partition.topic,
                   partition=partition.partition, error=type(error).__name__)  # fmt: skip
 

@@ -8,6 +8,7 @@ import grimp
 import pytest
 
 from deploy.embedded.plan import PAGE, SERVICES
+from shared.metrics import DECLARED
 from shared.settings import Settings
 from tests.support import containers
 
@@ -47,6 +48,12 @@ def test_every_service_is_looked_at() -> None:
 def test_the_image_gets_every_package(folder: str) -> None:
     assert f"COPY {folder} {folder}" in (ROOT / "deploy/Dockerfile").read_text().splitlines()
     assert f"!{folder}" in (ROOT / ".dockerignore").read_text().splitlines()
+
+
+def test_the_version_is_declared_in_the_image_beside_what_runs() -> None:
+    assert "COPY pyproject.toml README.md ./" in (ROOT / "deploy/Dockerfile").read_text().splitlines()
+    assert "!pyproject.toml" in (ROOT / ".dockerignore").read_text().splitlines()
+    assert DECLARED == ROOT / "pyproject.toml"
 
 
 def test_files_named_by_default_are_in_the_image() -> None:

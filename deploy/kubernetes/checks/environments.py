@@ -68,10 +68,14 @@ def _instance(container: Container) -> Iterator[str]:
         yield f"is not named after its pod ({PREFIX}INSTANCE)"
 
 
+def _stand_in(name: str) -> str:
+    return f"https://{SECRET}" if name.endswith("_URL") else SECRET
+
+
 def _refused(container: Container, environment: dict[str, str | None]) -> Iterator[str]:
     """The settings class itself reads it, secrets and files of the cluster left aside."""
     read: dict[str, Any] = {
-        name.removeprefix(_prefix(container)).lower(): SECRET if value is None else value
+        name.removeprefix(_prefix(container)).lower(): _stand_in(name) if value is None else value
         for name, value in environment.items()
         if name != f"{PREFIX}{READ_AT_START}"
     }

@@ -4,11 +4,14 @@ import gzip
 import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pymongo import ReadPreference
 
+from deploy.backup import restore as restoring
 from deploy.backup.manifest import NotABackup, read_manifest
-from deploy.backup.restore import NotEmpty, require_empty_log, restore
+from deploy.backup.restore import NotEmpty, NotRestored, require_empty_log, restore
 from deploy.backup.take import NothingToBackUp, take
 from deploy.embedded.plan import SERVICES
 from deploy.embedded.servers import Mongod
@@ -97,6 +100,30 @@ async def test_a_service_at_work_is_noticed_by_its_lease(uri: str, tmp_path: Pat
         await restore(uri, tmp_path / "backup", prefix="b_")
 
 
+async def test_a_service_that_starts_while_a_backup_is_put_back_undoes_it(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took the empty outbox for one that has nothing to publish, and will not look again."""
+    await take(uri, tmp_path / "backup", prefix="a_")
+    put = restoring._put
+
+    async def put_beside_a_service(*arguments: Any) -> None:
+        await put(*arguments)
+        database = MongoDatabase(uri, "b_scheduler")
+        note = {"$set": {"epoch": "e1", "done": True}}
+        await database["leases"].update_one({"_id": "relay-epoch-work"}, note, upsert=True)
+        await database.close()
+
+    with monkeypatch.context() as patched:
+        patched.setattr(restoring, "_put", put_beside_a_service)
+        with pytest.raises(NotRestored, match=r"b_scheduler.*stop all services.*restore again"):
+            await restore(uri, tmp_path / "backup", prefix="b_")
+    assert await rows(uri, "b_intake") == []
+    await restore(uri, tmp_path / "backup", prefix="b_")
+    assert await rows(uri, "b_scheduler") == ROWS
+    assert await rows(uri, "b_scheduler", "leases") == []
+
+
 async def test_a_wrong_prefix_is_no_backup_of_nothing(uri: str, tmp_path: Path) -> None:
     with pytest.raises(NothingToBackUp, match="c_intake"):
         await take(uri, tmp_path / "backup", prefix="c_")
@@ -141,3 +168,22 @@ async def test_a_log_with_messages_in_it_contradicts_a_backup(tmp_path: Path) ->
         await producer.stop()
         with pytest.raises(NotEmpty, match="has 1 messages"):
             await require_empty_log(settings)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "readPreference=secondary",
+        "readPreference=nearest&maxStalenessSeconds=90",
+        "readPreference=secondaryPreferred&readPreferenceTags=dc:east&readPreferenceTags=",
+    ],
+)
+async def test_a_backup_is_read_from_the_primary_whatever_the_address_says(uri: str, option: str) -> None:
+    """The moment it names is the primary's; a secondary may not have heard of what was acknowledged then."""
+    from shared.raw import raw_server
+
+    asked = f"{uri}&{option}" if "?" in uri else f"{uri.rstrip('/')}/?{option}"
+    async with raw_server(asked) as server:
+        assert server._client.read_preference == ReadPreference.PRIMARY
+        assert server._client["a_intake"]["things"].read_preference == ReadPreference.PRIMARY
+        assert await server.count("a_intake", "things", {}) == len(ROWS)

@@ -149,6 +149,7 @@ async def test_a_record_that_kafka_s_client_cannot_read_stops_its_partition_alon
             await announce(sender, others)
             await eventually(lambda: _have(receiver, others, [1, 2, 1, 1]), within=30)
             assert await reading.consumers[0].behind() > 0
+            assert reading.consumers[0].standing == 1
 
 
 def _partition(name: str) -> int:

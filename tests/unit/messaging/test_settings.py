@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trustme
 from faststream.security import SASLScram512
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from shared.messaging.connection import connection, security
 from shared.process import to_mend
@@ -98,3 +98,27 @@ def test_a_password_without_tls_is_given_to_clients_and_to_faststream_alike() ->
     assert given["sasl_plain_password"] == "word"
     assert isinstance(told, SASLScram512)
     assert not told.use_ssl
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
+def test_the_line_end_that_an_editor_leaves_belongs_to_no_setting(
+    end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {
+        "JWKS": "https://id.example/keys",
+        "KAFKA_SECURITY": "SASL_SSL",
+        "KAFKA_USERNAME": "intake",
+        "KAFKA_PASSWORD": " a word ",
+        "MONGODB": "mongodb://one/?tls=true",
+    }
+    for name, value in given.items():
+        monkeypatch.setenv(f"KITH_{name}", value + end)
+    read = Settings.load()
+    assert (read.jwks, read.kafka_username) == ("https://id.example/keys", "intake")
+    assert read.kafka_password.get_secret_value() == " a word "
+    assert read.mongodb.get_secret_value() == "mongodb://one/?tls=true"
+
+
+def test_the_line_end_of_a_secret_that_was_given_is_not_part_of_it() -> None:
+    given = settings(kafka_security="SASL_SSL", kafka_username="u", kafka_password=SecretStr("word\n"))
+    assert given.kafka_password.get_secret_value() == "word"
