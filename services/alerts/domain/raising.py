@@ -114,9 +114,10 @@ def _again(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
 
 
 def _present_step_again(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
-    """Or the first, where somebody took it before anybody was paged."""
-    index = max(alert.step, 0)
-    step = on_call.ladder(alert).steps[index]
+    """The first where somebody took it before anybody was paged, the last of a ladder that became shorter."""
+    steps = on_call.ladder(alert).steps
+    index = min(max(alert.step, 0), len(steps) - 1)
+    step = steps[index]
     contacts = on_call.contacts(alert, step.roles)
     return tell(alert, contacts, now, reason, reach=on_call.reach(alert, step), step=index)
 
