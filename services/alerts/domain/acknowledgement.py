@@ -68,7 +68,7 @@ def _acknowledged(alert: Alert, by: str, lease_until: datetime | None, now: date
     in_time = answer_by is None or now <= answer_by
     taken = Acknowledgement(by=by, at=now, in_time=in_time, lease_until=lease_until)
     alert = meet(alert, "acknowledge", now).model_copy(
-        update={"acknowledgement": taken, "silenced": alert.round, "handed_to": None}
+        update={"acknowledgement": taken, "silenced": alert.round, "handed_to": None, "had_by": ()}
     )
     event = AlertAcknowledged(
         **heading(alert), by=by, acknowledged_at=now, lease_until=lease_until, in_time=in_time

@@ -114,15 +114,19 @@ def _again(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
 
 
 def _present_step_again(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
-    """The first where somebody took it before anybody was paged, the last of a ladder that became shorter."""
+    """The first where somebody took it before anybody was paged, the last of a ladder that became shorter.
+
+    Whoever has it is told besides.
+    """
     steps = on_call.ladder(alert).steps
     index = min(max(alert.step, 0), len(steps) - 1)
     step = steps[index]
     contacts = on_call.contacts(alert, step.roles)
-    return tell(alert, contacts, now, reason, reach=on_call.reach(alert, step), step=index)
+    holders = on_call.members(alert, alert.holders)
+    return tell(alert, contacts, now, reason, reach=on_call.reach(alert, step), step=index, besides=holders)
 
 
 def _untaken(alert: Alert) -> Alert:
-    return alert.model_copy(
-        update={"state": "open", "acknowledgement": None, "assessment": None, "handed_to": None}
-    )
+    """In nobody's hands again; whoever had it will hear so."""
+    update = {"state": "open", "acknowledgement": None, "assessment": None, "handed_to": None}
+    return alert.model_copy(update={**update, "had_by": alert.holders or alert.had_by})

@@ -1,6 +1,6 @@
 """Who is meant by a role, for one alert: policy and clinic hours as one thing to ask."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -53,6 +53,10 @@ class OnCall:
             return self.policy.engineers
         known = self.policy.clinics.get(alert.clinic_id)
         return known or tuple(c for contacts in self.policy.clinics.values() for c in contacts)
+
+    def members(self, alert: Concerned, subjects: Collection[str]) -> tuple[Contact, ...]:
+        """Those of the roster who are these people."""
+        return tuple(contact for contact in self.roster(alert) if contact.subject in subjects)
 
     def reach(self, alert: Concerned, step: Step) -> Reach:
         """The step's; where the clinic is not known all of them, for the first would be of some clinic."""

@@ -19,12 +19,20 @@ def tell(
     *,
     reach: Reach,
     step: int,
+    besides: Sequence[Contact] = (),
 ) -> Outcome:
-    """Page these contacts in a new round. Nobody there is a decision as well."""
-    if not contacts:
+    """Page these contacts in a new round. Nobody there is a decision as well.
+
+    `besides`: who is told at once too, whatever the reach. Nobody is told twice in a round.
+    """
+    at_once = contacts if reach == "all" else contacts[:1]
+    besides = [contact for contact in besides if contact not in at_once]
+    contacts = [contact for contact in contacts if contact not in besides]
+    if not contacts and not besides:
         return Outcome(alert.decided(now, "skip", "nobody_to_tell", step=step))
     alert = alert.model_copy(update={"round": alert.round + 1})
-    made = deliveries.addressed(contacts, reach, drafting(alert, (alert.id,), step, now))
+    draft = drafting(alert, (alert.id,), step, now)
+    made = deliveries.addressed(contacts, reach, draft) + deliveries.addressed(besides, "all", draft)
     return Outcome(alert.decided(now, "notify", reason, step=step, deliveries=len(made)), (), made)
 
 

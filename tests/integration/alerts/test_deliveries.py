@@ -104,6 +104,25 @@ async def test_when_nobody_of_a_step_can_be_reached_the_next_step_is_paged_at_on
     assert escalated["reason"] == "step_unreachable"
 
 
+async def test_evidence_on_a_crisis_that_somebody_took_and_nobody_hears_of_is_paged_to_the_next_step(
+    make_alerts: MakeAlerts,
+) -> None:
+    """Whoever took it gave no other way to be reached, and left the house."""
+    async with hook(200, 410, 410) as gone, hook() as far_end:
+        people = [person("one", "on_call", webhook=gone.url), person("two", "backup", webhook=far_end.url)]
+        alerts: Alerts = await make_alerts([*people, person("three", "supervisor", webhook=gone.url)])
+        await alerts.flag("high")
+        await alerts.settle()
+        alert = await alerts.alert()
+        await alerts.as_("clinician", "sub_three").do(alert["_id"], "acknowledge")
+        await alerts.flag("high", flag_id="flg_2")
+        await alerts.settle()
+    assert (len(gone.bodies), len(far_end.bodies)) == (3, 1)
+    assert (await alerts.alert())["state"] == "open"
+    (escalated,) = await alerts.announced("AlertEscalated")
+    assert (escalated["reason"], escalated["step"]) == ("step_unreachable", 1)
+
+
 async def test_mail_names_nobody_and_keeps_its_id(make_alerts: MakeAlerts) -> None:
     async with mailbox() as box:
         box.refuse["one@example.org"] = ["451 later"]
