@@ -33,7 +33,8 @@ def when_due(alerts: Iterable[Alert], on_call: OnCall, now: datetime) -> list[Ou
             folded.setdefault(contact.id, (contact, []))[1].append(alert.id)
     for contact, ids in folded.values():
         lead = outcomes[ids[0]]
-        made = deliveries.addressed([contact], "first", drafting(lead.alert, tuple(ids), 0, now))
+        named = [outcomes[alert_id].alert for alert_id in ids]
+        made = deliveries.addressed([contact], "first", drafting(named, 0, now))
         outcomes[ids[0]] = Outcome(lead.alert, (), (*lead.deliveries, *made))
     return [_kept(outcome, now) for outcome in outcomes.values()]
 
