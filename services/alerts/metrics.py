@@ -69,9 +69,11 @@ def observe_page(stage: str, page: Delivery, now: datetime) -> None:
 
 
 def observe_answer(alert: Alert, event: AlertAcknowledged) -> None:
-    """The first answer to an alert; what is asked for again later is not counted."""
-    asked = [o for o in alert.obligations if o.kind == "acknowledge" and o.state != "cancelled"]
-    if len(asked) > 1:
+    """The first answer to an alert; whoever takes it over, or takes it again later, is not counted.
+
+    `alert`: as the answer left it.
+    """
+    if alert.times_taken > 1:
         return
     kind = "synthetic" if alert.clinic_id == SYNTHETIC else "crisis" if alert.kind == "crisis" else "other"
     counted = ACKNOWLEDGED.labels(kind, alert.severity, str(event.in_time).lower())

@@ -132,7 +132,10 @@ class Alert(Part):
     obligations: tuple[Obligation, ...] = ()
     decisions: tuple[Decision, ...] = ()
     acknowledgement: Acknowledgement | None = None
+    times_taken: int = 0
     handed_to: str | None = None
+    answer_by: datetime | None = None
+    """Until when whoever it was handed to is in time."""
     had_by: tuple[str, ...] = ()
     """Who had it until news put it back into nobody's hands: told with the first page that comes of it."""
     assessment: Assessment | None = None

@@ -111,7 +111,7 @@ def _lapse(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
 
 
 def _let_go(alert: Alert) -> Alert:
-    return alert.model_copy(update={"acknowledgement": None, "handed_to": None})
+    return alert.model_copy(update={"acknowledgement": None, "handed_to": None, "answer_by": None})
 
 
 def _remind(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:

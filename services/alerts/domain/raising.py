@@ -129,4 +129,5 @@ def _present_step_again(alert: Alert, on_call: OnCall, now: datetime, reason: No
 def _untaken(alert: Alert) -> Alert:
     """In nobody's hands again; whoever had it will hear so."""
     update = {"state": "open", "acknowledgement": None, "assessment": None, "handed_to": None}
-    return alert.model_copy(update={**update, "had_by": alert.holders or alert.had_by})
+    had_by = alert.holders or alert.had_by
+    return alert.model_copy(update={**update, "answer_by": None, "had_by": had_by})

@@ -66,6 +66,40 @@ async def test_a_crisis_somebody_took_waits_no_longer_and_its_answer_counts_once
     assert value("kith_acknowledgement_seconds_count", **labels) == counted + 1
 
 
+async def test_an_answer_to_a_hand_over_or_after_a_lease_that_ended_is_not_counted_again(
+    alerts: Alerts,
+) -> None:
+    def counted() -> float:
+        labels = {"kind": "crisis", "severity": "high"}
+        return sum(
+            value("kith_acknowledgement_seconds_count", **labels, in_time=t) for t in ("true", "false")
+        )
+
+    before = counted()
+    await alerts.flag()
+    await alerts.later(minutes=6)
+    alert = await alerts.alert(kind="crisis")
+    await alerts.as_("clinician", "cln_r01").do(alert["_id"], "acknowledge")
+    assert counted() == before + 1
+    await alerts.as_("clinician", "cln_r01").do(alert["_id"], "hand-over", {"contact_id": "con_r03"})
+    await alerts.as_("clinician", "cln_r03").do(alert["_id"], "acknowledge")
+    await alerts.later(minutes=40)
+    await alerts.as_("clinician", "cln_r02").do(alert["_id"], "acknowledge")
+    assert counted() == before + 1
+
+
+async def test_the_first_answer_counts_though_it_was_asked_for_more_than_once(alerts: Alerts) -> None:
+    labels = {"kind": "crisis", "severity": "high", "in_time": "true"}
+    before = value("kith_acknowledgement_seconds_count", **labels)
+    await alerts.flag("moderate")
+    await alerts.later(minutes=31)
+    await alerts.flag("high", flag_id="flg_2")
+    await alerts.later(minutes=1)
+    alert = await alerts.alert(kind="crisis")
+    await alerts.as_("clinician", "cln_r01").do(alert["_id"], "acknowledge")
+    assert value("kith_acknowledgement_seconds_count", **labels) == before + 1
+
+
 async def test_time_to_page_begins_when_the_flag_was_accepted_and_counts_once_a_flag(
     make_alerts: MakeAlerts,
 ) -> None:
