@@ -38,7 +38,7 @@ def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
     and pages again. Other kinds are told again when the severity rises, where somebody has taken what was
     known before, or, in a digest, for another reason than those told of already.
     """
-    previous = alert.severity
+    previous, was_taken = alert.severity, alert.state != "open"
     another_reason = all(known.reason != evidence.reason for known in alert.evidence)
     alert = with_evidence(alert, evidence)
     if rank(evidence.severity) > rank(previous):
@@ -55,6 +55,7 @@ def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
         previous_severity=previous,
         joined_at=now,
         acknowledge_by=due(out.alert, "acknowledge"),
+        reopened=was_taken and out.alert.state == "open",
     )
     return Outcome(out.alert, (told, *out.events), out.deliveries)
 
