@@ -1,11 +1,14 @@
 """What is measured of crises and of telling people: codes and times, never whom it is about."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.alerts.domain.alert import SEVERITIES, Alert
 from services.alerts.domain.delivery import Delivery
+from services.alerts.domain.reasons import AttemptFailure
 from services.alerts.events import AlertAcknowledged
 from shared import tracing
 
@@ -43,6 +46,14 @@ for _stage in ("attempted", "delivered"):
 for _severity in SEVERITIES:
     for _in_time in ("true", "false"):
         ACKNOWLEDGED.labels("crisis", _severity, _in_time)
+
+
+def count_attempts_from_zero(channels: Iterable[str]) -> None:
+    """Every way in which an attempt over these channels may end is there from the start as well."""
+    for channel in channels:
+        ATTEMPTS.labels(channel, "delivered", "delivered")
+        for reason in get_args(AttemptFailure):
+            ATTEMPTS.labels(channel, "failed", reason)
 
 
 class FirstAttempts:

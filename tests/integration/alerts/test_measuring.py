@@ -1,10 +1,12 @@
 """What alerts tells of crises, pages and answers, as Prometheus would read it."""
 
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from prometheus_client import REGISTRY
 
+from services.alerts.domain.reasons import AttemptFailure
 from shared.gauges import Gauges
 from shared.messaging import dead_letters
 from tests.integration.alerts.conftest import ASSESSMENT, DISPOSITION, Alerts, MakeAlerts, person
@@ -147,6 +149,21 @@ def _pages() -> dict[str, tuple[float, float]]:
 def _gained(before: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
     after = _pages()
     return {s: (after[s][0] - before[s][0], after[s][1] - before[s][1]) for s in after}
+
+
+async def test_how_attempts_end_is_counted_from_0_for_every_channel_of_the_policy(
+    make_alerts: MakeAlerts,
+) -> None:
+    """Prometheus sees no increase in what a series begins with."""
+    name, people = "kith_notification_attempts_total", [person("con_a", "on_call", email="a@example.org")]
+    await make_alerts(people, smtp_host="127.0.0.1", smtp_tls="none")
+    ends = set(get_args(AttemptFailure))
+    assert {"timed_out", "connection_failed", "credentials_refused", "recipient_refused"} < ends
+    for reason in ends:
+        labels = {"channel": "email", "result": "failed", "reason": reason}
+        assert REGISTRY.get_sample_value(name, labels) is not None
+    delivered = {"channel": "email", "result": "delivered", "reason": "delivered"}
+    assert REGISTRY.get_sample_value(name, delivered) is not None
 
 
 async def test_dead_letters_are_counted_crises_apart(alerts: Alerts) -> None:
