@@ -54,13 +54,13 @@ class ResolveForm(Strict):
 def router(work: Commands[AlertsWork], on_call: OnCall) -> APIRouter:
     """Every route of alerts: clinicians and coordinators act, engineers see dead letters only."""
     api = APIRouter(tags=["alerts"])
-    _add_readings(api, work)
+    _add_readings(api, work, on_call)
     _add_actions(api, work)
     _add_inbox(api, work, on_call)
     return api
 
 
-def _add_readings(api: APIRouter, work: Commands[AlertsWork]) -> None:
+def _add_readings(api: APIRouter, work: Commands[AlertsWork], on_call: OnCall) -> None:
     @api.get("/alerts", response_model=Page[AlertSummary])
     async def list_alerts(
         call: Reader,
@@ -73,7 +73,7 @@ def _add_readings(api: APIRouter, work: Commands[AlertsWork]) -> None:
     ) -> Response:
         """Alerts, those that wait for somebody first and among them the severest, a page at a time."""
         chosen = {"state": state, "severity": severity, "kind": kind, "patient_id": patient_id}
-        query = _query(call, chosen, decode_cursor(cursor))
+        query = _query(commands.visible(call.caller, on_call), chosen, decode_cursor(cursor))
 
         async def load(unit: AlertsWork) -> None:
             await unit.alerts.find(query, limit=limit + 1, sort=[("position", 1)])
@@ -177,8 +177,8 @@ def _add_inbox(api: APIRouter, work: Commands[AlertsWork], on_call: OnCall) -> N
         return OnCallView.of(policy, clinics)
 
 
-def _query(call: Call, chosen: dict[str, str | None], after: str | None) -> Document:
-    conditions: list[Document] = [commands.visible(call.caller)]
+def _query(visible: Document, chosen: dict[str, str | None], after: str | None) -> Document:
+    conditions: list[Document] = [visible]
     conditions += [{field: value} for field, value in chosen.items() if value is not None]
     if after is not None:
         conditions.append({"position": {"$gt": after}})

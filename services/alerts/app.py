@@ -16,6 +16,7 @@ from services.alerts.deliveries import Deliveries
 from services.alerts.domain.policy import Contact, OnCallPolicy
 from services.alerts.domain.roster import OnCall
 from services.alerts.handlers import when_crisis_message_set_aside_page_by_ids
+from services.alerts.metrics import count_attempts_from_zero
 from services.alerts.settings import AlertsSettings
 from services.alerts.store import AlertsWork
 from services.alerts.subscribers import CRISIS, WORK
@@ -107,6 +108,7 @@ def build(settings: AlertsSettings) -> Service:
     """Raises `ValueError` or `OSError` when policy, clinics or channels are not fit for service."""
     on_call = read_on_call(settings)
     channels = build_channels(settings, on_call.policy)
+    count_attempts_from_zero(channels)
     clock = clock_of(settings.clock_file)
     database = open_database(settings, NAME)
 

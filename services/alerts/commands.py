@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from services.alerts.domain import acknowledgement
-from services.alerts.domain.alert import UNKNOWN, Alert, Assessment, Disposition, Outcome
+from services.alerts.domain.alert import Alert, Assessment, Disposition, Outcome
+from services.alerts.domain.roster import OnCall
 from services.alerts.events import DispositionResult
 from services.alerts.store import ALERTS, AlertsWork, alert_with_deliveries
 from services.alerts.views import detail
@@ -25,15 +26,15 @@ def engineers(caller: Caller) -> bool:
     return bool(caller.roles & {"engineer", "service"})
 
 
-def sees(caller: Caller, alert: Alert) -> bool:
+def sees(caller: Caller, alert: Alert, on_call: OnCall) -> bool:
     """Engineers see dead letters only; people of a clinic its alerts, and those whose clinic is not known:
-    a crisis message nobody could read has to be answered by somebody."""
+    a crisis message nobody could read has to be answered by somebody, and they are the ones who are paged."""
     if alert.kind == "dead_letter":
         return engineers(caller)
-    return cares(caller) and (alert.clinic_id == UNKNOWN or caller.sees(alert.clinic_id))
+    return cares(caller) and (not on_call.is_known(alert.clinic_id) or caller.sees(alert.clinic_id))
 
 
-def visible(caller: Caller) -> Document:
+def visible(caller: Caller, on_call: OnCall) -> Document:
     """The same as a query."""
     groups: list[Document] = []
     if engineers(caller):
@@ -41,7 +42,7 @@ def visible(caller: Caller) -> Document:
     if cares(caller):
         carers: Document = {"kind": {"$ne": "dead_letter"}}
         if caller.clinic != ALL_CLINICS:
-            carers["clinic_id"] = {"$in": [caller.clinic, UNKNOWN]}
+            carers["clinic_id"] = {"$nin": sorted(on_call.policy.clinics.keys() - {caller.clinic})}
         groups.append(carers)
     return groups[0] if len(groups) == 1 else {"$or": groups}
 
@@ -49,7 +50,7 @@ def visible(caller: Caller) -> Document:
 def seen(work: AlertsWork, caller: Caller, alert_id: str) -> Alert:
     """Raises `NotFound` for an alert that is not there or not the caller's to see."""
     alert = work.alerts[alert_id]
-    if not sees(caller, alert):
+    if not sees(caller, alert, work.on_call):
         raise NotFound(ALERTS, alert_id)
     return alert
 

@@ -158,7 +158,7 @@ class Deliveries:
         beside = await states_beside(work, delivery)
         work.cause = replace(work.cause, traceparent=delivery.traceparent)
         after = attempted.applied(delivery, work.now)
-        if after.state == "delivered" and "delivered" not in beside:
+        if after.state == "delivered" and "delivered" not in beside[delivery.leads_with]:
             work.once_committed(partial(observe_page, "delivered", after, work.now))
         if after.state == "pending":
             work.deliveries.save(after)

@@ -64,6 +64,8 @@ class AlertJoined(AlertEvent):
     joined_at: datetime
     acknowledge_by: datetime | None = None
     """Until when an answer is owed from now on; a severity that rose sets it anew."""
+    reopened: bool = False
+    """Somebody had taken it, and it is in nobody's hands from now on."""
 
 
 class AlertNotified(AlertEvent):

@@ -67,10 +67,10 @@ async def _post(work: AlertsWork, query: Document) -> int:
     for delivery in found:
         reason = why_not(delivery, [work.alerts[alert_id] for alert_id in delivery.alert_ids])
         if reason is not None:
-            conclude(work, skipped(delivery, reason, work.now), ())
+            conclude(work, skipped(delivery, reason, work.now), {})
             continue
         work.notices.save(_notice(delivery, work.now))
-        conclude(work, delivered(delivery, work.now), ())
+        conclude(work, delivered(delivery, work.now), {})
     return len(found)
 
 

@@ -1,11 +1,14 @@
 """What is measured of crises and of telling people: codes and times, never whom it is about."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import get_args
 
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.alerts.domain.alert import SEVERITIES, Alert
 from services.alerts.domain.delivery import Delivery
+from services.alerts.domain.reasons import AttemptFailure
 from services.alerts.events import AlertAcknowledged
 from shared import tracing
 
@@ -45,6 +48,14 @@ for _severity in SEVERITIES:
         ACKNOWLEDGED.labels("crisis", _severity, _in_time)
 
 
+def count_attempts_from_zero(channels: Iterable[str]) -> None:
+    """Every way in which an attempt over these channels may end is there from the start as well."""
+    for channel in channels:
+        ATTEMPTS.labels(channel, "delivered", "delivered")
+        for reason in get_args(AttemptFailure):
+            ATTEMPTS.labels(channel, "failed", reason)
+
+
 class FirstAttempts:
     """Which flags this process has tried to page somebody about: each counts once."""
 
@@ -69,9 +80,11 @@ def observe_page(stage: str, page: Delivery, now: datetime) -> None:
 
 
 def observe_answer(alert: Alert, event: AlertAcknowledged) -> None:
-    """The first answer to an alert; what is asked for again later is not counted."""
-    asked = [o for o in alert.obligations if o.kind == "acknowledge" and o.state != "cancelled"]
-    if len(asked) > 1:
+    """The first answer to an alert; whoever takes it over, or takes it again later, is not counted.
+
+    `alert`: as the answer left it.
+    """
+    if alert.times_taken > 1:
         return
     kind = "synthetic" if alert.clinic_id == SYNTHETIC else "crisis" if alert.kind == "crisis" else "other"
     counted = ACKNOWLEDGED.labels(kind, alert.severity, str(event.in_time).lower())

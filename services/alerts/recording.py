@@ -1,12 +1,13 @@
 """What becomes of alerts when a delivery ends."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from services.alerts.domain import delivery as deliveries
 from services.alerts.domain import digest, escalation, telling
 from services.alerts.domain.alert import Outcome
 from services.alerts.domain.delivery import Delivery
 from services.alerts.store import DELIVERIES, AlertsWork
+from shared.mongo import Document
 
 
 async def load_for(work: AlertsWork, deliveries: Iterable[Delivery]) -> None:
@@ -14,17 +15,33 @@ async def load_for(work: AlertsWork, deliveries: Iterable[Delivery]) -> None:
     await work.alerts.load({alert_id for delivery in deliveries for alert_id in delivery.alert_ids})
 
 
-async def states_beside(work: AlertsWork, delivery: Delivery) -> list[str]:
-    """How far the same page's other outward deliveries are.
+Beside = Mapping[str, Collection[str]]
+"""Of each alert, how far the other outward deliveries are that name it in the same round."""
+
+
+async def states_beside(work: AlertsWork, delivery: Delivery) -> Beside:
+    """How far others are that tell of the same; digests that begin with the same alert name different ones.
 
     No more is read of them: one that nobody can read keeps no other from being recorded.
     """
-    page = {"alert_ids": delivery.leads_with, "alert_ids.0": delivery.leads_with, "round": delivery.round}
-    others = {**page, "channel": {"$ne": "inbox"}, "_id": {"$ne": delivery.id}}
-    return [row.get("state", "pending") async for row in work.database[DELIVERIES].find(others, {"state": 1})]
+    of_each = [_naming(delivery, alert_id) for alert_id in delivery.alert_ids]
+    others = {"$or": of_each, "channel": {"$ne": "inbox"}, "_id": {"$ne": delivery.id}}
+    found = work.database[DELIVERIES].find(others, {"state": 1, "alert_ids": 1})
+    beside: dict[str, set[str]] = {alert_id: set() for alert_id in delivery.alert_ids}
+    async for row in found:
+        for alert_id in beside.keys() & row["alert_ids"]:
+            beside[alert_id].add(row.get("state", "pending"))
+    return beside
 
 
-def conclude(work: AlertsWork, ended: Delivery, beside: Collection[str]) -> None:
+def _naming(delivery: Delivery, alert_id: str) -> Document:
+    """Those that name this alert in the same round; of one stored without rounds, those that begin alike."""
+    if alert_id in delivery.rounds:
+        return {"alert_ids": alert_id, f"rounds.{alert_id}": delivery.rounds[alert_id]}
+    return {"alert_ids": alert_id, "alert_ids.0": delivery.leads_with, "round": delivery.round}
+
+
+def conclude(work: AlertsWork, ended: Delivery, beside: Beside) -> None:
     """Keep an ended delivery, announce it on each of its alerts, and go on where it failed.
 
     `beside`: see `states_beside`. Only a failure asks for it; an inbox never fails.
@@ -45,13 +62,14 @@ def _informs(work: AlertsWork, ended: Delivery) -> bool:
     return ended.channel != "inbox" or contact is None or not deliveries.outward(contact)
 
 
-def _go_on(work: AlertsWork, out: Outcome, given_up: Delivery, beside: Collection[str]) -> Outcome:
+def _go_on(work: AlertsWork, out: Outcome, given_up: Delivery, beside: Beside) -> Outcome:
     """The next channel or contact; when nobody remains, the next step or the next digest."""
     if given_up.remaining:
         if out.alert.id != given_up.leads_with:
             return out
         return out.then(lambda alert: telling.fell_through(alert, given_up, work.now))
-    if "pending" in beside or "delivered" in beside:  # somebody was reached, or perhaps yet
+    states = beside[out.alert.id]
+    if "pending" in states or "delivered" in states:  # somebody was reached, or perhaps yet
         return out
     if given_up.lane == "digest":
         return out.then(lambda alert: digest.undelivered(alert, work.on_call, work.now))

@@ -11,13 +11,13 @@ from pydantic import Field, ValidationError
 from services.intake.clinics import Clinics
 from services.intake.domain.salvage import evidence_in_document
 from services.intake.forms import ImportRow
-from services.intake.handlers import PERSON_DIFFERS, UNKNOWN, Desk, Filing, filing, take
+from services.intake.handlers import PERSON_DIFFERS, Desk, Filing, filing, take
 from services.intake.importing import error_codes, unreadable
-from services.intake.set_aside import RefusedForm, keep_aside
+from services.intake.set_aside import RefusedForm, followed_up_by, keep_aside
 from services.intake.store import IntakeWork
 from services.intake.views import BulkResult, RowResult
 from shared.errors import Refused
-from shared.http.caller import ALL_CLINICS, Caller
+from shared.http.caller import Caller
 from shared.http.commands import Reply
 from shared.http.models import OpaqueId, Strict
 from shared.http.problems import Problem
@@ -65,24 +65,16 @@ def _entry(position: int, raw: Any, clinic_id: str | None, caller: Caller, clini
         codes = _codes(problem)
     except NotFound:
         codes = ("clinic_id:not_found",)
-    followed_up_by = filed.clinic_id if filed else _own_clinic(caller, raw, clinic_id, clinics)
+    named = raw.get("clinic_id") if isinstance(raw, dict) else None
+    followed_up = followed_up_by(caller, clinics, named, clinic_id)
     content = json.dumps(raw, sort_keys=True).encode()
-    refused = RefusedForm.of(caller, followed_up_by, evidence_in_document(raw), PLACE, content)
+    refused = RefusedForm.of(caller, followed_up, evidence_in_document(raw), PLACE, content)
     return Entry(_number(raw, position), filed, codes, refused)
 
 
 def _number(raw: Any, position: int) -> int:
     number = raw.get("row") if isinstance(raw, dict) else None
     return number if type(number) is int else position
-
-
-def _own_clinic(caller: Caller, raw: Any, clinic_id: str | None, clinics: Clinics) -> str:
-    """Where a row that cannot be placed is followed up: the clinic that it or the form names, else ours."""
-    named = raw.get("clinic_id") if isinstance(raw, dict) else None
-    for asked in (named, clinic_id):
-        if isinstance(asked, str) and caller.sees(asked) and clinics.clinicians(asked):
-            return asked
-    return UNKNOWN if caller.clinic == ALL_CLINICS else caller.clinic
 
 
 async def load_entries(work: IntakeWork, rows: Sequence[Entry]) -> None:

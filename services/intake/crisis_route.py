@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from services.intake.domain.crisis import CRISIS_SUPPORT, Assessment
 from services.intake.domain.salvage import EXPLICIT, evidence_in
-from services.intake.handlers import UNKNOWN, Desk
-from services.intake.set_aside import RefusedForm, keep_aside
+from services.intake.handlers import Desk
+from services.intake.set_aside import RefusedForm, followed_up_by, keep_aside
 from services.intake.store import IntakeWork
 from shared.errors import Refused
-from shared.http.caller import ALL_CLINICS, Call, Caller, Role, arrival_of
+from shared.http.caller import Call, Caller, Role, arrival_of
 from shared.http.commands import ChangedMeanwhile, Commands, Reply
 from shared.http.guard import PreconditionFailed
 from shared.http.hearing import HearingRoute
@@ -93,14 +93,11 @@ async def _keep(
 
 
 def _clinic(desk: Desk, caller: Caller, body: bytes) -> str:
-    """The clinic that follows it up: the one the form names, if it is the caller's to name, else theirs."""
     try:
         named = json.loads(body).get("clinic_id")
     except (ValueError, AttributeError, RecursionError):
         named = None
-    if isinstance(named, str) and caller.sees(named) and desk.clinics.clinicians(named) is not None:
-        return named
-    return UNKNOWN if caller.clinic == ALL_CLINICS else caller.clinic
+    return followed_up_by(caller, desk.clinics, named)
 
 
 async def _with_support(request: Request, error: Exception) -> Response:

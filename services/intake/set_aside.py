@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4, uuid5
 
+from services.intake.clinics import Clinics
 from services.intake.domain import intake
 from services.intake.domain.crisis import Assessment
 from services.intake.domain.referral import Referral
 from services.intake.events import CrisisFlagRaised
-from services.intake.handlers import NAMESPACE, Desk
+from services.intake.handlers import NAMESPACE, UNKNOWN, Desk
 from services.intake.store import IntakeWork, SetAsideForm
 from shared.http.caller import Caller
 from shared.messaging.event import Event
@@ -39,6 +40,15 @@ class RefusedForm:
     ) -> "RefusedForm":
         about = b"\0".join((caller.clinic.encode(), caller.subject.encode(), place.encode(), content))
         return cls(f"aside_{uuid5(NAMESPACE, about.hex()).hex}", caller, clinic_id, evidence)
+
+
+def followed_up_by(caller: Caller, clinics: Clinics, *named: object) -> str:
+    """The first clinic that a form names, if anybody knows it and it is the caller's to name, else theirs.
+
+    A clinic that nobody knows has nobody who would be alerted: then it is everybody's.
+    """
+    theirs = (asked for asked in (*named, caller.clinic) if isinstance(asked, str) and caller.sees(asked))
+    return next((asked for asked in theirs if clinics.clinicians(asked) is not None), UNKNOWN)
 
 
 def keep_aside(work: IntakeWork, desk: Desk, refused: RefusedForm, known: Referral | None) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from services.alerts.domain.reasons import DeliveryReason
+from services.alerts.domain.reasons import AttemptFailure
 from services.alerts.events import Severity
 
 
@@ -33,9 +33,9 @@ class Message:
 class Undelivered(Exception):
     """One attempt failed. `for_good`: trying the same again cannot help."""
 
-    def __init__(self, reason: DeliveryReason, *, for_good: bool = False) -> None:
+    def __init__(self, reason: AttemptFailure, *, for_good: bool = False) -> None:
         super().__init__(reason)
-        self.reason: DeliveryReason = reason
+        self.reason: AttemptFailure = reason
         self.for_good = for_good
 
 

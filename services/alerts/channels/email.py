@@ -7,6 +7,7 @@ from typing import Literal
 
 from aiosmtplib import SMTP
 from aiosmtplib.errors import (
+    SMTPAuthenticationError,
     SMTPConnectError,
     SMTPException,
     SMTPRecipientsRefused,
@@ -19,6 +20,8 @@ from services.alerts.channels import Message, Undelivered
 from shared.clock import Clock
 
 Tls = Literal["starttls", "tls", "none"]
+CREDENTIALS = frozenset({530, 534, 535, 538})
+"""RFC 4954: they are asked for, too weak, refused, or not to be sent in plain text."""
 
 
 class EmailChannel:
@@ -69,7 +72,10 @@ class EmailChannel:
 
 
 def _undelivered(error: Exception) -> Undelivered:
-    """5xx is final for this address, 4xx and what never answered may be tried again."""
+    """5xx is final for this address, 4xx and what never answered may be tried again.
+
+    Where our credentials are refused, nobody can be reached by mail: the next channel must not wait for that.
+    """
     if isinstance(error, SMTPTimeoutError):
         return Undelivered("timed_out")
     if isinstance(error, SMTPRecipientsRefused):
@@ -78,7 +84,8 @@ def _undelivered(error: Exception) -> Undelivered:
     if isinstance(error, SMTPConnectError | SMTPServerDisconnected | OSError):
         return Undelivered("connection_failed")
     if isinstance(error, SMTPResponseException):
-        return Undelivered(
-            "deferred" if error.code < 500 else "recipient_refused", for_good=error.code >= 500
-        )
+        if error.code < 500:
+            return Undelivered("deferred")
+        ours = isinstance(error, SMTPAuthenticationError) or error.code in CREDENTIALS
+        return Undelivered("credentials_refused" if ours else "recipient_refused", for_good=True)
     return Undelivered("connection_failed")

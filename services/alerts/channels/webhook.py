@@ -1,7 +1,9 @@
 """Signed webhooks (Standard Webhooks): exact bytes, the same id on every attempt, no redirects."""
 
 from base64 import b64decode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from time import monotonic
 
 import httpx2
 import orjson
@@ -35,10 +37,17 @@ class WebhookChannel:
 
     async def send(self, to: str, message: Message) -> None:
         url = self._checked(to)
-        address = await self._address(url)
+        until = monotonic() + self.timeout
+        addresses = await self._addresses(url)
         body = _body(message)
         headers = {"host": url.netloc.decode(), **self._signed(message.delivery_id, body)}
-        await self._post(url, address, body, headers)
+        try:
+            status = await self._tried(url, addresses, body, headers, until)
+        except httpx2.TimeoutException:
+            raise Undelivered("timed_out") from None
+        except httpx2.TransportError:
+            raise Undelivered("connection_failed") from None
+        _judge(status)
 
     def _checked(self, to: str) -> httpx2.URL:
         """Raises `Undelivered("address_invalid")` for anything but https (http in development)."""
@@ -51,14 +60,14 @@ class WebhookChannel:
             raise Undelivered("address_invalid", for_good=True)
         return url
 
-    async def _address(self, url: httpx2.URL) -> str:
+    async def _addresses(self, url: httpx2.URL) -> list[str]:
         """Resolved once, checked, and then connected to: a second answer of the name server is not asked."""
         addresses = await self._resolve(url.host, url.port or (443 if url.scheme == "https" else 80))
         if not addresses:
             raise Undelivered("address_unresolvable")
         if not self._allow_private and not all(is_public(address) for address in addresses):
             raise Undelivered("address_private", for_good=True)
-        return addresses[0]
+        return list(dict.fromkeys(addresses))
 
     def _signed(self, delivery_id: str, body: bytes) -> dict[str, str]:
         now = self._clock.now()
@@ -70,26 +79,43 @@ class WebhookChannel:
             "webhook-signature": self._signer.sign(delivery_id, now, body.decode()),
         }
 
-    async def _post(self, url: httpx2.URL, address: str, body: bytes, headers: Mapping[str, str]) -> None:
-        timeout = httpx2.Timeout(self.timeout)
-        try:
-            async with (
-                httpx2.AsyncClient(
-                    timeout=timeout, follow_redirects=False, trust_env=False, verify=self._tls
-                ) as client,
-                client.stream(
-                    "POST",
-                    url.copy_with(host=address),
-                    content=body,
-                    headers=dict(headers),
-                    extensions={"sni_hostname": url.host},
-                ) as response,
-            ):
-                _judge(response.status_code)
-        except httpx2.TimeoutException:
-            raise Undelivered("timed_out") from None
-        except httpx2.TransportError:
-            raise Undelivered("connection_failed") from None
+    async def _tried(
+        self, url: httpx2.URL, addresses: Sequence[str], body: bytes, headers: Mapping[str, str], until: float
+    ) -> int:
+        """The status of the first address that answers: one whose connection fails leaves the next its time.
+
+        One that is connected to and keeps silent may have taken the message: it has all the time left.
+        """
+        *others, last = addresses
+        for position, address in enumerate(others):
+            left = max(0.0, until - monotonic())
+            patience = httpx2.Timeout(left, connect=left / (len(addresses) - position))
+            with suppress(httpx2.NetworkError, httpx2.RemoteProtocolError, httpx2.ConnectTimeout):
+                return await self._post(url, address, body, headers, patience)
+        patience = httpx2.Timeout(max(0.0, until - monotonic()))
+        return await self._post(url, last, body, headers, patience)
+
+    async def _post(
+        self,
+        url: httpx2.URL,
+        address: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        patience: httpx2.Timeout,
+    ) -> int:
+        async with (
+            httpx2.AsyncClient(
+                timeout=patience, follow_redirects=False, trust_env=False, verify=self._tls
+            ) as client,
+            client.stream(
+                "POST",
+                url.copy_with(host=address),
+                content=body,
+                headers=dict(headers),
+                extensions={"sni_hostname": url.host},
+            ) as response,
+        ):
+            return response.status_code
 
 
 def is_strong(secret: str) -> bool:

@@ -64,11 +64,17 @@ def acknowledge(alert: Alert, by: str, on_call: OnCall, now: datetime) -> Outcom
 
 
 def _acknowledged(alert: Alert, by: str, lease_until: datetime | None, now: datetime) -> Outcome:
-    answer_by = due(alert, "acknowledge")
-    in_time = answer_by is None or now <= answer_by
+    in_time = (limit := alert.answer_by or due(alert, "acknowledge")) is None or now <= limit
     taken = Acknowledgement(by=by, at=now, in_time=in_time, lease_until=lease_until)
     alert = meet(alert, "acknowledge", now).model_copy(
-        update={"acknowledgement": taken, "silenced": alert.round, "handed_to": None}
+        update={
+            "acknowledgement": taken,
+            "times_taken": alert.times_taken + 1,
+            "silenced": alert.round,
+            "handed_to": None,
+            "answer_by": None,
+            "had_by": (),
+        }
     )
     event = AlertAcknowledged(
         **heading(alert), by=by, acknowledged_at=now, lease_until=lease_until, in_time=in_time
@@ -133,7 +139,7 @@ def hand_over(alert: Alert, by: str, to: Contact, on_call: OnCall, now: datetime
 
 
 def _awaiting(alert: Alert, to: Contact, answer_by: datetime) -> Alert:
-    update: dict[str, object] = {"handed_to": to.subject}
+    update: dict[str, object] = {"handed_to": to.subject, "answer_by": answer_by}
     if alert.state == "assessed":
         update["step_due"] = answer_by
     elif alert.acknowledgement is not None:

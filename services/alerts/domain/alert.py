@@ -132,7 +132,12 @@ class Alert(Part):
     obligations: tuple[Obligation, ...] = ()
     decisions: tuple[Decision, ...] = ()
     acknowledgement: Acknowledgement | None = None
+    times_taken: int = 0
     handed_to: str | None = None
+    answer_by: datetime | None = None
+    """Until when whoever it was handed to is in time."""
+    had_by: tuple[str, ...] = ()
+    """Who had it until news put it back into nobody's hands: told with the first page that comes of it."""
     assessment: Assessment | None = None
     ending: Ending | None = None
 
@@ -163,6 +168,12 @@ class Alert(Part):
     @property
     def waiting(self) -> bool:
         return self.next_due is not None
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Who has it: whoever took it, and whoever was asked to take it over and did not answer yet."""
+        taken_by = None if self.acknowledgement is None else self.acknowledgement.by
+        return tuple(subject for subject in (taken_by, self.handed_to) if subject is not None)
 
     @computed_field  # type: ignore[prop-decorator]
     @property

@@ -40,7 +40,9 @@ class Delivery(BaseModel):
     severity: Severity
     step: int
     round: int
-    """The alert's round that this delivery belongs to."""
+    """The round of the alert it leads with that this delivery belongs to."""
+    rounds: dict[str, int] = {}
+    """The same of every alert it names; of a delivery stored before that was kept, nothing."""
     contact_id: str
     channel: ChannelKind
     remaining: tuple[Target, ...] = ()
@@ -186,6 +188,7 @@ def redirected(delivery: Delivery, target: Target, remaining: Sequence[Target], 
         severity=delivery.severity,
         step=delivery.step,
         round=delivery.round,
+        rounds=delivery.rounds,
         contact_id=target.contact_id,
         channel=target.channel,
         remaining=tuple(remaining),

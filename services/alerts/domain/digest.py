@@ -1,7 +1,7 @@
 """Routine alerts: calm, folded per contact at the next digest time of a working day."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.alerts.domain import delivery as deliveries
 from services.alerts.domain.alert import Alert, Ending, Outcome, heading
@@ -11,9 +11,9 @@ from services.alerts.domain.telling import drafting
 from services.alerts.events import AlertResolved
 
 
-def queued(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
+def queued(alert: Alert, on_call: OnCall, now: datetime, *, earliest: datetime | None = None) -> Outcome:
     """Wait for the next digest (transitions and maintenance reach people calmly)."""
-    at = _next(alert, on_call, now)
+    at = _next(alert, on_call, earliest or now)
     return Outcome(alert.model_copy(update={"step_due": at}).decided(now, "wait", "waits_for_digest"))
 
 
@@ -33,7 +33,8 @@ def when_due(alerts: Iterable[Alert], on_call: OnCall, now: datetime) -> list[Ou
             folded.setdefault(contact.id, (contact, []))[1].append(alert.id)
     for contact, ids in folded.values():
         lead = outcomes[ids[0]]
-        made = deliveries.addressed([contact], "first", drafting(lead.alert, tuple(ids), 0, now))
+        named = [outcomes[alert_id].alert for alert_id in ids]
+        made = deliveries.addressed([contact], "first", drafting(named, 0, now))
         outcomes[ids[0]] = Outcome(lead.alert, (), (*lead.deliveries, *made))
     return [_kept(outcome, now) for outcome in outcomes.values()]
 
@@ -77,7 +78,10 @@ def informed(alert: Alert, now: datetime) -> Outcome:
 
 
 def undelivered(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
-    """Nobody could be told: what nobody has in hand comes back in the next digest, it is not dropped."""
+    """Nobody could be told: what nobody has in hand comes back in the next digest, it is not dropped.
+
+    A digest that fails at the very moment at which it is due is not made again and again at that moment.
+    """
     if alert.state != "open" or alert.lane != "digest":
         return Outcome(alert)
-    return queued(alert, on_call, now)
+    return queued(alert, on_call, now, earliest=now + timedelta(minutes=1))

@@ -4,12 +4,14 @@ clinical.md, Crisis: page at once, backup at 5, supervisor at 10, everyone at 15
 the last step everyone is paged again at an interval. The numbers are the on-call policy's.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Literal
 
 from services.alerts.domain.alert import NOT_PAGED, Alert, Outcome, heading
 from services.alerts.domain.obligations import BREACHES, breach, due, oblige
+from services.alerts.domain.policy import Contact
 from services.alerts.domain.reasons import NotifyReason
 from services.alerts.domain.roster import OnCall
 from services.alerts.domain.telling import tell
@@ -46,8 +48,11 @@ def climb(
         onward = partial(climb, on_call=on_call, now=now, reason=reason, planned=planned)
         return Outcome(skipped, (empty,)).then(onward)
     following = ladder.steps[index + 1].wait.after(planned or now, hours) if index < last else None
-    alert = alert.model_copy(update={"step": index, "step_due": following or ladder.repeat.after(now, hours)})
-    told = tell(alert, contacts, now, reason, reach=on_call.reach(alert, step), step=index)
+    besides = on_call.members(alert, alert.had_by)
+    step_due = following or ladder.repeat.after(now, hours)
+    alert = alert.model_copy(update={"step": index, "step_due": step_due, "had_by": ()})
+    reach = on_call.reach(alert, step)
+    told = tell(alert, contacts, now, reason, reach=reach, step=index, besides=besides)
     if reason in FIRST_PAGE:
         return told
     return told.announcing([escalated(told.alert, index, step.role, reason, now)])
@@ -102,16 +107,37 @@ def _lease_is_over(alert: Alert, now: datetime) -> bool:
 
 def _lapse(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
     """An acknowledgement without an assessment ran out: it escalates again, one step further."""
-    alert = alert.model_copy(update={"acknowledgement": None, "handed_to": None})
-    return start(alert, on_call, now, "lease_expired")
+    return start(_let_go(alert), on_call, now, "lease_expired")
+
+
+def _let_go(alert: Alert) -> Alert:
+    return alert.model_copy(update={"acknowledgement": None, "handed_to": None, "answer_by": None})
 
 
 def _remind(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
-    """Assessed and not resolved: those of the first step are reminded, so that it cannot be forgotten."""
-    ladder, hours = on_call.ladder(alert), on_call.hours(alert.clinic_id)
-    alert = alert.model_copy(update={"step_due": ladder.unresolved.after(now, hours)})
-    people = next((found for step in ladder.steps if (found := on_call.contacts(alert, step.roles))), ())
-    return tell(alert, people, now, "unresolved_after_assessment", reach="all", step=alert.step)
+    """Assessed and not resolved: those of the first step and whoever has it are reminded, so that it cannot
+    be forgotten.
+    """
+    again = on_call.ladder(alert).unresolved.after(now, on_call.hours(alert.clinic_id))
+    alert = alert.model_copy(update={"step_due": again})
+    holders = on_call.members(alert, alert.holders)
+    return _mention(alert, on_call, now, "unresolved_after_assessment", first=0, besides=holders)
+
+
+def _mention(
+    alert: Alert,
+    on_call: OnCall,
+    now: datetime,
+    reason: NotifyReason,
+    *,
+    first: int,
+    besides: Sequence[Contact] = (),
+) -> Outcome:
+    """Tell the first step from this one on that has people; it stays with whoever has it."""
+    steps = list(enumerate(on_call.ladder(alert).steps))[first:]
+    found = ((index, on_call.contacts(alert, step.roles)) for index, step in steps)
+    index, people = next(((index, people) for index, people in found if people), (first, ()))
+    return tell(alert, people, now, reason, reach="all", step=index, besides=besides)
 
 
 def _page_everyone(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
@@ -126,8 +152,20 @@ def _page_everyone(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyR
 
 
 def unreachable(alert: Alert, on_call: OnCall, step: int, round: int, now: datetime) -> Outcome:
-    """Nobody of the present step could be reached: the next one is not waited for."""
+    """Nobody of this round could be reached: the next step is not waited for.
+
+    What whoever took the alert did not hear of puts it back into nobody's hands, but for what is assessed:
+    its reminder goes on to the next step.
+    """
     last = len(on_call.ladder(alert).steps) - 1
-    if alert.state != "open" or (alert.step, alert.round) != (step, round) or step >= last:
+    if alert.round != round or round <= alert.silenced:
         return Outcome(alert)
-    return climb(alert, on_call, now, "step_unreachable")
+    match alert.state:
+        case "open" if alert.step == step and step < last:
+            return climb(alert, on_call, now, "step_unreachable")
+        case "acknowledged":
+            again = oblige(_let_go(alert), on_call, now, now).model_copy(update={"state": "open"})
+            return climb(again, on_call, now, "step_unreachable")
+        case "assessed" if step < last:
+            return _mention(alert, on_call, now, "step_unreachable", first=step + 1)
+    return Outcome(alert)

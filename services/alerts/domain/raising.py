@@ -38,7 +38,7 @@ def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
     and pages again. Other kinds are told again when the severity rises, where somebody has taken what was
     known before, or, in a digest, for another reason than those told of already.
     """
-    previous = alert.severity
+    previous, was_taken = alert.severity, alert.state != "open"
     another_reason = all(known.reason != evidence.reason for known in alert.evidence)
     alert = with_evidence(alert, evidence)
     if rank(evidence.severity) > rank(previous):
@@ -55,6 +55,7 @@ def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
         previous_severity=previous,
         joined_at=now,
         acknowledge_by=due(out.alert, "acknowledge"),
+        reopened=was_taken and out.alert.state == "open",
     )
     return Outcome(out.alert, (told, *out.events), out.deliveries)
 
@@ -114,14 +115,20 @@ def _again(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
 
 
 def _present_step_again(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
-    """Or the first, where somebody took it before anybody was paged."""
-    index = max(alert.step, 0)
-    step = on_call.ladder(alert).steps[index]
+    """The first where somebody took it before anybody was paged, the last of a ladder that became shorter.
+
+    Whoever has it is told besides.
+    """
+    steps = on_call.ladder(alert).steps
+    index = min(max(alert.step, 0), len(steps) - 1)
+    step = steps[index]
     contacts = on_call.contacts(alert, step.roles)
-    return tell(alert, contacts, now, reason, reach=on_call.reach(alert, step), step=index)
+    holders = on_call.members(alert, alert.holders)
+    return tell(alert, contacts, now, reason, reach=on_call.reach(alert, step), step=index, besides=holders)
 
 
 def _untaken(alert: Alert) -> Alert:
-    return alert.model_copy(
-        update={"state": "open", "acknowledgement": None, "assessment": None, "handed_to": None}
-    )
+    """In nobody's hands again; whoever had it will hear so."""
+    update = {"state": "open", "acknowledgement": None, "assessment": None, "handed_to": None}
+    had_by = alert.holders or alert.had_by
+    return alert.model_copy(update={**update, "answer_by": None, "had_by": had_by})

@@ -72,12 +72,7 @@ ObligeReason = Literal["acknowledge", "contact", "assess"]
 
 Reason = RaiseReason | NotifyReason | SilenceReason | EndReason | ObligeReason
 
-DeliveryReason = Literal[
-    "delivered",
-    "acknowledged",
-    "ended",
-    "contact_unknown",
-    "channel_unavailable",
+AttemptFailure = Literal[
     "timed_out",
     "connection_failed",
     "address_unresolvable",
@@ -87,8 +82,19 @@ DeliveryReason = Literal[
     "gone",
     "answered_client_error",
     "answered_server_error",
+    "credentials_refused",
     "recipient_refused",
     "deferred",
     "unexpected_error",
+]
+"""How an attempt over a channel may fail."""
+
+DeliveryReason = Literal[
+    "delivered",
+    "acknowledged",
+    "ended",
+    "contact_unknown",
+    "channel_unavailable",
+    AttemptFailure,
 ]
 """How one delivery, or one attempt at it, ended."""

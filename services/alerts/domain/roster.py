@@ -1,6 +1,6 @@
 """Who is meant by a role, for one alert: policy and clinic hours as one thing to ask."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -51,12 +51,21 @@ class OnCall:
         """The clinic's people; where the clinic is not known, the people of every clinic."""
         if alert.kind == "dead_letter":
             return self.policy.engineers
-        known = self.policy.clinics.get(alert.clinic_id)
-        return known or tuple(c for contacts in self.policy.clinics.values() for c in contacts)
+        if self.is_known(alert.clinic_id):
+            return self.policy.clinics[alert.clinic_id]
+        return tuple(contact for contacts in self.policy.clinics.values() for contact in contacts)
+
+    def is_known(self, clinic_id: str) -> bool:
+        """Whether the clinic has people of its own; else everybody is told of its alerts, and sees them."""
+        return clinic_id in self.policy.clinics
+
+    def members(self, alert: Concerned, subjects: Collection[str]) -> tuple[Contact, ...]:
+        """Those of the roster who are these people."""
+        return tuple(contact for contact in self.roster(alert) if contact.subject in subjects)
 
     def reach(self, alert: Concerned, step: Step) -> Reach:
         """The step's; where the clinic is not known all of them, for the first would be of some clinic."""
-        somewhere = alert.kind == "dead_letter" or bool(self.policy.clinics.get(alert.clinic_id))
+        somewhere = alert.kind == "dead_letter" or self.is_known(alert.clinic_id)
         return step.reach if somewhere else "all"
 
     def contacts(self, alert: Concerned, roles: tuple[ContactRole, ...]) -> tuple[Contact, ...]:

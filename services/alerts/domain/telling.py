@@ -19,30 +19,40 @@ def tell(
     *,
     reach: Reach,
     step: int,
+    besides: Sequence[Contact] = (),
 ) -> Outcome:
-    """Page these contacts in a new round. Nobody there is a decision as well."""
-    if not contacts:
+    """Page these contacts in a new round. Nobody there is a decision as well.
+
+    `besides`: who is told at once too, whatever the reach. Nobody is told twice in a round.
+    """
+    at_once = contacts if reach == "all" else contacts[:1]
+    besides = [contact for contact in besides if contact not in at_once]
+    contacts = [contact for contact in contacts if contact not in besides]
+    if not contacts and not besides:
         return Outcome(alert.decided(now, "skip", "nobody_to_tell", step=step))
     alert = alert.model_copy(update={"round": alert.round + 1})
-    made = deliveries.addressed(contacts, reach, drafting(alert, (alert.id,), step, now))
+    draft = drafting([alert], step, now)
+    made = deliveries.addressed(contacts, reach, draft) + deliveries.addressed(besides, "all", draft)
     return Outcome(alert.decided(now, "notify", reason, step=step, deliveries=len(made)), (), made)
 
 
 def drafting(
-    alert: Alert, alert_ids: tuple[str, ...], step: int, now: datetime
+    alerts: Sequence[Alert], step: int, now: datetime
 ) -> Callable[[Target, Sequence[Target]], Delivery]:
-    """How deliveries of this alert's present round are made out."""
+    """How deliveries of the present round of these alerts are made out; they lead with the first."""
+    lead = alerts[0]
 
     def draft(target: Target, remaining: Sequence[Target]) -> Delivery:
         return Delivery(
-            id=deliveries.identify(alert.id, step, alert.round, target),
-            patient_id=alert.patient_id,
-            clinic_id=alert.clinic_id,
-            alert_ids=alert_ids,
-            lane=alert.lane,
-            severity=alert.severity,
+            id=deliveries.identify(lead.id, step, lead.round, target),
+            patient_id=lead.patient_id,
+            clinic_id=lead.clinic_id,
+            alert_ids=tuple(alert.id for alert in alerts),
+            lane=lead.lane,
+            severity=lead.severity,
             step=step,
-            round=alert.round,
+            round=lead.round,
+            rounds={alert.id: alert.round for alert in alerts},
             contact_id=target.contact_id,
             channel=target.channel,
             remaining=tuple(remaining),

@@ -10,6 +10,7 @@ from email.message import Message
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 from fastapi import FastAPI, Request, Response
 from standardwebhooks import Webhook
 
@@ -86,13 +87,26 @@ class Mailbox:
         return "250 OK"
 
 
+def refusing(answer: str) -> Any:
+    """Whoever signs in is answered so."""
+
+    def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        return AuthResult(success=False, handled=False, message=answer)
+
+    return authenticate
+
+
 @asynccontextmanager
-async def mailbox() -> AsyncIterator[Mailbox]:
+async def mailbox(*, sign_in: str | None = None) -> AsyncIterator[Mailbox]:
+    """`sign_in`: asks for credentials, and answers so to whatever is given."""
     box = Mailbox()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         box.port = probe.getsockname()[1]
-    controller = Controller(box, hostname="127.0.0.1", port=box.port)
+    asking: dict[str, Any] = {}
+    if sign_in is not None:
+        asking = {"auth_required": True, "auth_require_tls": False, "authenticator": refusing(sign_in)}
+    controller = Controller(box, hostname="127.0.0.1", port=box.port, **asking)
     controller.start()
     try:
         yield box

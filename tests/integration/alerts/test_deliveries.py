@@ -1,9 +1,14 @@
 """Deliveries to real far ends: verified, retried, given up, passed on."""
 
+import pytest
+
 from tests.integration.alerts.conftest import Alerts, MakeAlerts, person
 from tests.integration.alerts.receivers import hook, mailbox, nobody
 from tests.support.eventually import eventually
 from tests.unit.alerts.cases import MONDAY
+
+UNSAFE = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS:UserWarning")
+"""A mail server of a test asks for credentials in plain text."""
 
 
 async def test_a_webhook_is_signed_and_says_nothing_about_a_person(make_alerts: MakeAlerts) -> None:
@@ -102,6 +107,64 @@ async def test_when_nobody_of_a_step_can_be_reached_the_next_step_is_paged_at_on
     assert len(far_end.bodies) == 1
     (escalated,) = await alerts.announced("AlertEscalated")
     assert escalated["reason"] == "step_unreachable"
+
+
+async def test_evidence_on_a_crisis_that_somebody_took_and_nobody_hears_of_is_paged_to_the_next_step(
+    make_alerts: MakeAlerts,
+) -> None:
+    """Whoever took it gave no other way to be reached, and left the house."""
+    async with hook(200, 410, 410) as gone, hook() as far_end:
+        people = [person("one", "on_call", webhook=gone.url), person("two", "backup", webhook=far_end.url)]
+        alerts: Alerts = await make_alerts([*people, person("three", "supervisor", webhook=gone.url)])
+        await alerts.flag("high")
+        await alerts.settle()
+        alert = await alerts.alert()
+        await alerts.as_("clinician", "sub_three").do(alert["_id"], "acknowledge")
+        await alerts.flag("high", flag_id="flg_2")
+        await alerts.settle()
+    assert (len(gone.bodies), len(far_end.bodies)) == (3, 1)
+    assert (await alerts.alert())["state"] == "open"
+    (escalated,) = await alerts.announced("AlertEscalated")
+    assert (escalated["reason"], escalated["step"]) == ("step_unreachable", 1)
+
+
+@UNSAFE
+@pytest.mark.parametrize("credentials", [{"smtp_username": "kith", "smtp_password": "old"}, {}])
+async def test_where_our_credentials_are_refused_the_next_channel_is_tried_at_once(
+    make_alerts: MakeAlerts, credentials: dict[str, str]
+) -> None:
+    async with mailbox(sign_in="535 5.7.8 not these") as box, hook() as far_end:
+        alerts: Alerts = await make_alerts(
+            [person("one", "on_call", email="one@example.org", webhook=far_end.url)],
+            smtp_host="127.0.0.1",
+            smtp_port=box.port,
+            smtp_tls="none",
+            **credentials,
+        )
+        await alerts.flag("moderate")
+        await alerts.settle()
+    assert await alerts.outward() == [
+        ("one", "email", "failed", "credentials_refused"),
+        ("one", "webhook", "delivered", "delivered"),
+    ]
+
+
+@UNSAFE
+async def test_a_mail_server_that_cannot_check_credentials_now_is_asked_again(
+    make_alerts: MakeAlerts,
+) -> None:
+    async with mailbox(sign_in="454 4.7.0 try again later") as box:
+        alerts: Alerts = await make_alerts(
+            [person("one", "on_call", email="one@example.org")],
+            smtp_host="127.0.0.1",
+            smtp_port=box.port,
+            smtp_tls="none",
+            smtp_username="kith",
+            smtp_password="right",
+        )
+        await alerts.flag("moderate")
+        await alerts.settle()
+    assert await alerts.outward() == [("one", "email", "pending", "deferred")]
 
 
 async def test_mail_names_nobody_and_keeps_its_id(make_alerts: MakeAlerts) -> None:

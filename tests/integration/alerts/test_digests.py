@@ -1,8 +1,10 @@
 """What waits for its digest, and whom it reaches."""
 
+from datetime import timedelta
+
 import orjson
 
-from services.care_plan.events import PhaseEntered
+from services.care_plan.events import NotImproving, PhaseEntered
 from tests.integration.alerts.conftest import Alerts, MakeAlerts, person
 from tests.integration.alerts.receivers import hook
 from tests.unit.alerts.cases import MONDAY
@@ -65,3 +67,48 @@ async def test_routine_alerts_come_as_one_digest_per_contact(make_alerts: MakeAl
     books = await alerts.books()
     assert books["notification"] == {"expected": 2, "open": 0, "done": 2, "cancelled": 0, "breached": 0}
     assert books["alert"] == {"expected": 3, "open": 0, "done": 3}
+
+
+async def test_what_only_the_digest_that_failed_had_named_comes_back_in_the_next_one(
+    make_alerts: MakeAlerts,
+) -> None:
+    """Two digests begin with the same alert, and name others besides."""
+    async with hook() as clinicians, hook(410) as coordinators:
+        people = [
+            person("one", "treating_clinician", webhook=clinicians.url),
+            person("two", "coordinator", webhook=coordinators.url),
+        ]
+        alerts: Alerts = await make_alerts(people)
+        await alerts.take(alerts.record(termination("1", clinician_id="sub_one"), "pln_1"))
+        await alerts.take(alerts.record(termination("2", clinician_id="sub_who_left"), "pln_2"))
+        await alerts.later(hours=6, seconds=1)
+        assert (len(clinicians.bodies), len(coordinators.bodies)) == (1, 1)
+        assert (await alerts.alert(patient_id="pat_1"))["state"] == "informed"
+        left_out = await alerts.alert(patient_id="pat_2")
+        assert (left_out["state"], left_out["waiting"]) == ("open", True)
+        await alerts.later(hours=18)
+    assert len(coordinators.bodies) == 2
+    assert (await alerts.alert(patient_id="pat_2"))["state"] == "informed"
+
+
+async def test_a_reminder_that_failed_comes_back_in_the_next_digest_though_an_earlier_one_arrived(
+    make_alerts: MakeAlerts,
+) -> None:
+    async with hook(200, 410) as far_end:
+        alerts: Alerts = await make_alerts([person("one", "coordinator", webhook=far_end.url)])
+        calm = NotImproving(
+            patient_id="pat_1",
+            clinic_id="riverside",
+            plan_id="pln_1",
+            clinician_id="cln_who_left",
+            week=8,
+            baseline=14,
+            total=13,
+        )
+        await alerts.take(alerts.record(calm, "pln_1"))
+        await alerts.later(hours=6, seconds=1)
+        reminded = (await alerts.alert())["next_due"]
+        alerts.at(reminded)
+        await alerts.later(seconds=1)
+    assert len(far_end.bodies) == 2
+    assert (await alerts.alert())["next_due"] < reminded + timedelta(days=1)

@@ -90,6 +90,24 @@ async def test_another_clinics_alert_is_as_if_absent(alerts: Alerts) -> None:
     assert (await alerts.alert())["state"] == "open"
 
 
+async def test_whoever_is_paged_about_a_clinic_without_a_roster_sees_and_takes_the_alert(
+    alerts: Alerts,
+) -> None:
+    """A clinic that was closed, or is named wrongly: the people of every clinic stand in for it."""
+    await alerts.flag("high", clinic_id="northside")
+    await alerts.flag("high", patient="pat_2", flag_id="flg_2")
+    await alerts.later(minutes=16)
+    (northside,) = await alerts.stored("alerts", clinic_id="northside")
+    told = {
+        row["contact_id"] for row in await alerts.stored("notices") if northside["_id"] in row["alert_ids"]
+    }
+    assert "con_l01" in told
+    stranger = alerts.as_("clinician", "cln_l01", clinic="lakeside")
+    listed = (await stranger.get("/alerts")).json()["items"]
+    assert [item["id"] for item in listed] == [northside["_id"]]
+    assert (await stranger.do(northside["_id"], "acknowledge"))["state"] == "acknowledged"
+
+
 async def test_acknowledged_twice_is_200_and_the_first_is_kept(alerts: Alerts) -> None:
     await alerts.flag("high")
     alert = (await alerts.alert())["_id"]

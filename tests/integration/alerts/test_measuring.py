@@ -1,10 +1,12 @@
 """What alerts tells of crises, pages and answers, as Prometheus would read it."""
 
 from datetime import timedelta
+from typing import get_args
 
 import pytest
 from prometheus_client import REGISTRY
 
+from services.alerts.domain.reasons import AttemptFailure
 from shared.gauges import Gauges
 from shared.messaging import dead_letters
 from tests.integration.alerts.conftest import ASSESSMENT, DISPOSITION, Alerts, MakeAlerts, person
@@ -66,6 +68,40 @@ async def test_a_crisis_somebody_took_waits_no_longer_and_its_answer_counts_once
     assert value("kith_acknowledgement_seconds_count", **labels) == counted + 1
 
 
+async def test_an_answer_to_a_hand_over_or_after_a_lease_that_ended_is_not_counted_again(
+    alerts: Alerts,
+) -> None:
+    def counted() -> float:
+        labels = {"kind": "crisis", "severity": "high"}
+        return sum(
+            value("kith_acknowledgement_seconds_count", **labels, in_time=t) for t in ("true", "false")
+        )
+
+    before = counted()
+    await alerts.flag()
+    await alerts.later(minutes=6)
+    alert = await alerts.alert(kind="crisis")
+    await alerts.as_("clinician", "cln_r01").do(alert["_id"], "acknowledge")
+    assert counted() == before + 1
+    await alerts.as_("clinician", "cln_r01").do(alert["_id"], "hand-over", {"contact_id": "con_r03"})
+    await alerts.as_("clinician", "cln_r03").do(alert["_id"], "acknowledge")
+    await alerts.later(minutes=40)
+    await alerts.as_("clinician", "cln_r02").do(alert["_id"], "acknowledge")
+    assert counted() == before + 1
+
+
+async def test_the_first_answer_counts_though_it_was_asked_for_more_than_once(alerts: Alerts) -> None:
+    labels = {"kind": "crisis", "severity": "high", "in_time": "true"}
+    before = value("kith_acknowledgement_seconds_count", **labels)
+    await alerts.flag("moderate")
+    await alerts.later(minutes=31)
+    await alerts.flag("high", flag_id="flg_2")
+    await alerts.later(minutes=1)
+    alert = await alerts.alert(kind="crisis")
+    await alerts.as_("clinician", "cln_r01").do(alert["_id"], "acknowledge")
+    assert value("kith_acknowledgement_seconds_count", **labels) == before + 1
+
+
 async def test_time_to_page_begins_when_the_flag_was_accepted_and_counts_once_a_flag(
     make_alerts: MakeAlerts,
 ) -> None:
@@ -113,6 +149,21 @@ def _pages() -> dict[str, tuple[float, float]]:
 def _gained(before: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
     after = _pages()
     return {s: (after[s][0] - before[s][0], after[s][1] - before[s][1]) for s in after}
+
+
+async def test_how_attempts_end_is_counted_from_0_for_every_channel_of_the_policy(
+    make_alerts: MakeAlerts,
+) -> None:
+    """Prometheus sees no increase in what a series begins with."""
+    name, people = "kith_notification_attempts_total", [person("con_a", "on_call", email="a@example.org")]
+    await make_alerts(people, smtp_host="127.0.0.1", smtp_tls="none")
+    ends = set(get_args(AttemptFailure))
+    assert {"timed_out", "connection_failed", "credentials_refused", "recipient_refused"} < ends
+    for reason in ends:
+        labels = {"channel": "email", "result": "failed", "reason": reason}
+        assert REGISTRY.get_sample_value(name, labels) is not None
+    delivered = {"channel": "email", "result": "delivered", "reason": "delivered"}
+    assert REGISTRY.get_sample_value(name, delivered) is not None
 
 
 async def test_dead_letters_are_counted_crises_apart(alerts: Alerts) -> None:

@@ -76,6 +76,13 @@ async def test_a_bad_row_that_speaks_of_a_crisis_alerts_once_and_answers_with_th
     assert flag["patient_id"].startswith("unknown-")
 
 
+async def test_a_refused_row_from_a_clinic_nobody_knows_is_everybodys_to_follow_up(intake: Intake) -> None:
+    body = await sent(intake, row(1, crisis=True, age="forty"), row(2, crisis=True), clinic="northside")
+    assert [result["outcome"] for result in body["results"]] == ["error", "error"]
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [flag["clinic_id"] for flag in flags] == ["unknown"] * 2
+
+
 async def test_a_refused_row_of_a_known_person_flags_that_person(intake: Intake) -> None:
     (created,) = (await sent(intake, row(1)))["results"]
     body = await sent(intake, row(1, clinician_id="cln_nobody", crisis=True))

@@ -102,6 +102,14 @@ async def test_a_crisis_in_an_invalid_form_is_kept_aside_and_alerts_then_422(int
     assert not [secret for secret in (*SECRETS, "crimson", "forty") if secret in everything]
 
 
+async def test_a_refused_form_from_a_clinic_nobody_knows_is_everybodys_to_follow_up(intake: Intake) -> None:
+    async with intake.as_("coordinator", clinic="northside") as client:
+        for named in ({}, {"clinic_id": "northside"}, {"clinic_id": "riverside"}):
+            await client.post("/referrals", json=referral(crisis=True, age="forty") | named)
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [flag["clinic_id"] for flag in flags] == ["unknown"] * 3
+
+
 async def test_an_invalid_form_that_comes_again_after_a_week_alerts_about_the_same_person_again(
     intake: Intake, tmp_path: Path
 ) -> None:

@@ -45,6 +45,15 @@ def on_call(*contacts: Contact, engineers: tuple[Contact, ...] = ()) -> OnCall:
     return OnCall(changed, {CLINIC: HOURS})
 
 
+def with_ladder_of(steps: int) -> OnCall:
+    """The shipped policy, whose ladder for high has lost the steps before the last."""
+    policy = shipped_policy()
+    high = policy.clinical.high
+    shorter = high.model_copy(update={"steps": (*high.steps[: steps - 1], high.steps[-1])})
+    clinical = policy.clinical.model_copy(update={"high": shorter})
+    return OnCall(policy.model_copy(update={"clinical": clinical}), {CLINIC: HOURS})
+
+
 def contact(id: str, *roles: str, **channels: str) -> Contact:
     addresses = tuple(Address.model_validate({"kind": kind, "to": to}) for kind, to in channels.items())
     return Contact.model_validate({"id": id, "subject": f"sub_{id}", "roles": roles, "channels": addresses})

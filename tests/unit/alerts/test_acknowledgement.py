@@ -111,6 +111,22 @@ def test_whoever_it_is_handed_to_is_told_and_has_to_answer_in_time() -> None:
     assert answered.next_due == MONDAY + minutes(52)
 
 
+@pytest.mark.parametrize(("after", "in_time"), [(24, True), (25, True), (26, False)])
+@pytest.mark.parametrize("assessed", [False, True])
+def test_whoever_it_is_handed_to_is_in_time_until_the_answer_to_the_hand_over_is_due(
+    after: int, in_time: bool, assessed: bool
+) -> None:
+    to = DESK.contact("con_r03")
+    assert to is not None
+    taken = acknowledge(a_crisis(), "cln_r01", DESK, MONDAY + minutes(2)).alert
+    if assessed:
+        taken = assess(taken, assessment(MONDAY + minutes(3)), DESK, MONDAY + minutes(3)).alert
+    handed = hand_over(taken, "cln_r01", to, DESK, MONDAY + minutes(20)).alert
+    out = acknowledge(handed, "cln_r03", DESK, MONDAY + minutes(after))
+    assert [event.in_time for event in out.events if isinstance(event, AlertAcknowledged)] == [in_time]
+    assert out.alert.answer_by is None
+
+
 def test_only_what_somebody_has_taken_can_be_handed_over_and_only_within_the_clinic() -> None:
     here, elsewhere = DESK.contact("con_r03"), DESK.contact("con_l01")
     assert here is not None

@@ -104,6 +104,8 @@ def test_an_informational_alert_nobody_could_be_told_of_comes_back_in_the_next_d
     (out,) = digest.when_due([transition()], DESK, MORNING)
     back = digest.undelivered(out.alert, DESK, MORNING + minutes(1))
     assert back.alert.next_due == datetime(2026, 3, 3, 21, 0, tzinfo=UTC)
+    at_once = digest.undelivered(out.alert, DESK, MORNING)
+    assert at_once.alert.next_due == back.alert.next_due, "not in the one that has just failed"
 
 
 def test_another_reason_brings_a_routine_alert_back_in_the_next_digest_and_to_whose_it_now_is() -> None:

@@ -12,6 +12,7 @@ from services.alerts.domain.escalation import when_due
 from services.alerts.domain.telling import why_not
 from services.alerts.events import AlertEscalated
 from tests.unit.alerts.cases import (
+    CLINIC,
     MONDAY,
     NIGHT,
     PATIENT,
@@ -25,9 +26,11 @@ from tests.unit.alerts.cases import (
     reasons,
     report,
     told,
+    with_ladder_of,
 )
 
 DESK = on_call()
+EVERYONE = {contact.id for contact in DESK.policy.clinics[CLINIC]}
 
 
 def test_the_same_flag_twice_changes_nothing() -> None:
@@ -161,3 +164,13 @@ def test_a_crisis_is_recent_for_90_days_after_it_ended(days: int, expected: str)
     after = crisis.ended(history, out.alert, MONDAY)
     assert crisis.recency(after, DESK.policy.rules, MONDAY + timedelta(days=days)) == expected
     assert crisis.recency(None, DESK.policy.rules, MONDAY) == "none"
+
+
+def test_new_evidence_on_an_alert_that_stands_past_the_end_of_a_shorter_ladder_goes_to_everyone() -> None:
+    history, out = opened("high")
+    climbed = when_due(out.alert, DESK, MONDAY + minutes(15)).alert
+    taken = acknowledge(climbed, "cln_r01", DESK, MONDAY + minutes(16)).alert
+    assert taken.step == 3
+    joined = joins(history, taken, report("high"), MONDAY + minutes(20), with_ladder_of(3))
+    assert told(joined) == EVERYONE
+    assert {delivery.step for delivery in joined.deliveries} == {2}

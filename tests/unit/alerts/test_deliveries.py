@@ -15,7 +15,7 @@ THREE = contact("three", "on_call")
 
 def drafted(target: Target, remaining: Sequence[Target]) -> Delivery:
     alert = a_crisis()
-    return drafting(alert, (alert.id,), 0, MONDAY)(target, remaining)
+    return drafting([alert], 0, MONDAY)(target, remaining)
 
 
 def to(made: Sequence[Delivery]) -> list[tuple[str, str]]:

@@ -174,6 +174,7 @@ WHY: Words = {
     "gone": "the address is gone",
     "answered_client_error": "the receiver refused it",
     "answered_server_error": "the receiver failed",
+    "credentials_refused": "the mail server did not accept our credentials",
     "recipient_refused": "the mailbox refused it",
     "deferred": "the mail server put it off",
     "unexpected_error": "an unexpected error",
