@@ -114,18 +114,17 @@ def _appointments(on_plan: dict[str, str]) -> list[Event]:
         return {
             **on_plan, "appointment_id": appointment(on_plan, number), "number": number, "kind": "acute",
             "starts_at": later(weeks=weeks), "local_time": f"{later(weeks=weeks):%Y-%m-%dT%H:%M:%S}",
-            "zone": "America/New_York",
+            "zone": "America/New_York", "minutes": 60,
         }  # fmt: skip
 
     booked = [
-        scheduling.SessionScheduled.model_validate({**place(n, n), "minutes": 60, "adjusted": ()})
-        for n in (1, 2, 3, 4, 5)
+        scheduling.SessionScheduled.model_validate({**place(n, n), "adjusted": ()}) for n in (1, 2, 3, 4, 5)
     ]
     moved = scheduling.SessionMoved.model_validate(
         {**place(4, 4.5), "previous_starts_at": later(weeks=4), "reason": "holiday"}
     )
     off = scheduling.AppointmentCancelled.model_validate(
-        {key: value for key, value in place(5, 5).items() if key not in ("local_time", "zone")}
+        {key: value for key, value in place(5, 5).items() if key not in ("local_time", "zone", "minutes")}
         | {"reason": "held"}
     )
     return [*booked, moved, off]
