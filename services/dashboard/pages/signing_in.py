@@ -3,14 +3,14 @@
 import json
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.dashboard.pages.desk import Anybody, Desk
-from services.dashboard.web.gate import SIGN_OUT
+from services.dashboard.web.gate import SIGN_OUT, parts_of
 from services.dashboard.web.viewer import CARING, forget, keep
 from shared.auth import InvalidToken, KeysUnavailable, Verifier, mint
 from shared.http.caller import Role
@@ -86,10 +86,10 @@ def _page(desk: Desk, following: str, said: str, *, status: int = 200) -> HTMLRe
 
 def _own(following: str) -> str:
     """An address of this page, never of another site."""
-    parts = urlsplit(following)
-    if parts.scheme or parts.netloc or not following.startswith("/") or following.startswith(("//", "/\\")):
+    parts = parts_of(following)
+    if parts is None or parts.scheme or parts.netloc:
         return "/"
-    return following
+    return following if following.startswith("/") and not following.startswith(("//", "/\\")) else "/"
 
 
 def _developer(key: Path, form: dict[str, str]) -> str:

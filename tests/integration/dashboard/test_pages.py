@@ -51,7 +51,7 @@ async def test_another_site_cannot_sign_its_own_user_in_here(dashboard: Dashboar
 
 
 @pytest.mark.parametrize(
-    "next", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example"]
+    "next", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "//["]
 )
 async def test_sign_in_never_leads_to_another_site(dashboard: Dashboard, next: str) -> None:
     token = mint(KEY, subject="cln_r01", roles=["clinician"])
@@ -75,6 +75,20 @@ async def test_a_form_from_another_site_is_refused(dashboard: Dashboard) -> None
         answer = await nobody.post("/sign-out", headers={"Sec-Fetch-Site": "cross-site"})
         assert answer.status_code == 403
         assert (await nobody.post("/sign-out", headers={"Sec-Fetch-Site": "same-origin"})).status_code == 303
+
+
+async def test_a_form_from_what_is_no_address_is_refused_as_another_sites(dashboard: Dashboard) -> None:
+    async with dashboard.nobody() as nobody:
+        answer = await nobody.post("/sign-in", data={"token": "t"}, headers={"Origin": "http://["})
+    assert (answer.status_code, answer.json()["reason"]) == (403, "foreign_form")
+
+
+async def test_a_form_sent_too_late_from_what_is_no_address_leads_back_to_the_beginning(
+    dashboard: Dashboard,
+) -> None:
+    async with dashboard.nobody() as nobody:
+        answer = await nobody.post("/intake/new", headers={**HTML, "Referer": "http://["})
+    assert answer.headers["location"] == "/sign-in?reason=unsent&next=%2F"
 
 
 async def test_nothing_from_outside_may_be_loaded(dashboard: Dashboard) -> None:
