@@ -4,6 +4,7 @@ import zlib
 from functools import partial
 
 from services.dashboard import operating, store
+from services.dashboard.calendar.hours import read_clinics
 from services.dashboard.gates import GATE_COUNT
 from services.dashboard.pages import (
     alerts,
@@ -45,8 +46,10 @@ def build(settings: DashboardSettings) -> Service:
         return ReadWork(database, now=clock.now(), gate=gate)
 
     drawing = Drawing(clock, idle_minutes=settings.idle_minutes)
-    live = Live(database, clock)
-    desk = Desk(settings, database, clock, open_work, drawing, live, Services(settings.urls), Parts(live))
+    clinics = read_clinics(settings.clinics_file)
+    live = Live(database, clock, clinics.ids)
+    services, parts = Services(settings.urls), Parts(live)
+    desk = Desk(settings, database, clock, open_work, drawing, live, services, parts, clinics)
 
     def open_second(prefix: str) -> MongoDatabase:
         return open_database(settings, NAME, prefix=prefix)

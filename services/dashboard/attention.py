@@ -1,11 +1,14 @@
-"""Which alerts a viewer may see, which of them nobody has, and the crises among those."""
+"""Which alerts a viewer may see, which of them nobody has, and the crises among those.
 
-from collections.abc import Sequence
+`known`: the ids of the clinics that are configured. Of any other clinic everybody on call is paged, so what
+comes from there concerns everybody who cares.
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.dashboard.domain.alert import Alert
-from services.dashboard.domain.person import UNKNOWN
 from services.dashboard.domain.risk import Risk
 from services.dashboard.store import ALERTS, PEOPLE
 from services.dashboard.web.viewer import Viewer
@@ -33,25 +36,33 @@ URGENCY: Document = {
 """The same where MongoDB chooses those that are told."""
 
 
-def visible(viewer: Viewer) -> Document:
-    """As the alerts service has it: engineers see dead letters alone, carers the rest of their clinic,
-    and what came from a clinic that is not known."""
+def visible(viewer: Viewer, known: Collection[str]) -> Document:
+    """As the alerts service has it: engineers see dead letters alone, carers the rest that concerns them."""
     groups: list[Document] = []
     if "engineer" in viewer.roles:
         groups.append({"kind": "dead_letter"})
     if viewer.cares:
-        carers: Document = {"kind": {"$ne": "dead_letter"}}
-        if viewer.only_clinic is not None:
-            carers["clinic_id"] = {"$in": [viewer.only_clinic, UNKNOWN]}
-        groups.append(carers)
+        groups.append({"kind": {"$ne": "dead_letter"}} | _concerning(viewer, known))
     return groups[0] if len(groups) == 1 else {"$or": groups}
 
 
-def sees(viewer: Viewer, alert: Alert) -> bool:
+def sees(viewer: Viewer, alert: Alert, known: Collection[str]) -> bool:
     """The same of one alert."""
     if alert.kind == "dead_letter":
         return "engineer" in viewer.roles
-    return viewer.cares and (alert.clinic_id == UNKNOWN or viewer.sees(alert.clinic_id))
+    return viewer.cares and concerns(viewer, alert.clinic_id, known)
+
+
+def concerns(viewer: Viewer, clinic_id: str, known: Collection[str]) -> bool:
+    """Carers are concerned with their own clinic, and with what came from one that is not known."""
+    return viewer.sees(clinic_id) or clinic_id not in known
+
+
+def _concerning(viewer: Viewer, known: Collection[str]) -> Document:
+    """The same as a query."""
+    if viewer.only_clinic is None:
+        return {}
+    return {"clinic_id": {"$nin": sorted({*known} - {viewer.only_clinic})}}
 
 
 def open_at(now: datetime) -> Document:
@@ -87,11 +98,13 @@ class Crises:
     count: int = 0
 
 
-async def crises(database: MongoDatabase, viewer: Viewer, now: datetime) -> Crises | None:
+async def crises(
+    database: MongoDatabase, viewer: Viewer, now: datetime, known: Collection[str]
+) -> Crises | None:
     """What a carer is alarmed of; `None` for roles without patients."""
     if not viewer.cares:
         return None
-    alerts: Document = {"kind": "crisis", "$and": [visible(viewer), open_at(now)]}
+    alerts: Document = {"kind": "crisis", "$and": [visible(viewer, known), open_at(now)]}
     found = await database.aggregate(
         ALERTS,
         [
@@ -102,7 +115,7 @@ async def crises(database: MongoDatabase, viewer: Viewer, now: datetime) -> Cris
         ],
     )
     alarms = [_of_alert(row) for row in found]
-    unheard, shown = unheard_at(now) | _clinic_of(viewer), {"risk": 1, "since": 1}
+    unheard, shown = unheard_at(now) | _concerning(viewer, known), {"risk": 1, "since": 1}
     flags = database[PEOPLE].find(unheard, shown, sort=[("risk", 1)], limit=MOST)
     alarms += [_of_flag(row) for row in await flags.to_list(None)]
     alarms.sort(key=lambda alarm: SEVERITIES.get(alarm.severity, SEVERITIES["moderate"]))
@@ -121,10 +134,6 @@ def unheard_at(now: datetime) -> Document:
 def lapsed_at(now: datetime) -> Document:
     """Crises whose lease ran out, and nobody said so yet."""
     return {"kind": "crisis", "state": "acknowledged", "lease_until": {"$lte": now}}
-
-
-def _clinic_of(viewer: Viewer) -> Document:
-    return {} if viewer.only_clinic is None else {"clinic_id": {"$in": [viewer.only_clinic, UNKNOWN]}}
 
 
 def _of_alert(row: Document) -> Alarm:

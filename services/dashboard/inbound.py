@@ -283,6 +283,8 @@ class AlertJoined(AlertFact):
     reason: str
     joined_at: datetime
     acknowledge_by: datetime | None = None
+    reopened: bool = False
+    """Nobody has the alert from then on."""
 
 
 class AlertNotified(AlertFact):

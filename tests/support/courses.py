@@ -27,9 +27,9 @@ def appointment(about: dict[str, str], number: int) -> str:
     return f"apt_{about['patient_id']}_{number}"
 
 
-def history(patient: str = "pat_1") -> list[list[Envelope]]:
+def history(patient: str = "pat_1", clinic: str = CLINIC) -> list[list[Envelope]]:
     """Messages per topic and subject, each list in its order; lists may come in any interleaving."""
-    about = {"patient_id": patient, "clinic_id": CLINIC}
+    about = {"patient_id": patient, "clinic_id": clinic}
     plan, referral, alert = f"pln_{patient}", f"ref_{patient}", f"alr_{patient}"
     on_plan = {**about, "plan_id": plan, "clinician_id": CLINICIAN}
     return [
@@ -163,7 +163,7 @@ def _flags(about: dict[str, str], plan: str) -> list[Event]:
     ]  # fmt: skip
 
 
-def alert_raised(*, at: datetime, **said: str) -> Event:
+def alert_raised(*, at: datetime, **said: str) -> alerts.AlertRaised:
     """An alert nobody has taken; `said` replaces what is usual."""
     usual = {"patient_id": "pat_1", "clinic_id": CLINIC, "kind": "crisis", "severity": "high"}
     told = {**usual, "reason": "crisis_flag", "raised_at": at, "acknowledge_by": at + timedelta(minutes=5)}

@@ -94,6 +94,10 @@ class ClinicHours(Part):
 class Clinics(Part):
     clinics: tuple[ClinicHours, ...]
 
+    @property
+    def ids(self) -> frozenset[str]:
+        return frozenset(clinic.id for clinic in self.clinics)
+
     def get(self, clinic_id: str) -> ClinicHours | None:
         return next((clinic for clinic in self.clinics if clinic.id == clinic_id), None)
 

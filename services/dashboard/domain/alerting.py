@@ -62,14 +62,14 @@ def _in_force(alert: Alert, fact: inbound.AlertFact) -> Update:
 
 
 def _joined(before: Alert, fact: inbound.AlertJoined) -> Update:
-    """New evidence asks for a new assessment (clinical.md, Crisis); who took less has not taken more."""
+    """New evidence asks for a new assessment (clinical.md, Crisis); who took less has not taken more.
+
+    Facts of an older version do not say whether they reopened the alert.
+    """
     update: Update = {"joined": before.joined + 1, "joined_for": fact.reason, **_limit(before, fact)}
     evidence = before.kind == "crisis" and before.state == "assessed"
-    return (
-        {**update, **IN_NOBODYS_HANDS}
-        if evidence or _rank(fact.severity) > _rank(before.severity)
-        else update
-    )
+    reopened = fact.reopened or evidence or _rank(fact.severity) > _rank(before.severity)
+    return {**update, **IN_NOBODYS_HANDS} if reopened else update
 
 
 def _rank(severity: str) -> int:

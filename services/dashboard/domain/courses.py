@@ -40,15 +40,20 @@ def revised(person: Person, fact: inbound.ContractRevised) -> Person:
 
 
 def attended(person: Person, fact: inbound.SessionAttended) -> Person:
-    """In maintenance `attended` counts the maintenance contract's sessions, so the acute count stays."""
+    """In maintenance `attended` counts the maintenance contract's sessions, so the acute count stays.
+
+    A session may be recorded after later ones were missed: those stay missed in a row.
+    """
 
     def change(course: Course) -> Course:
         acute = fact.phase != "maintenance"
-        changed: Course = course.but(attended=fact.attended if acute else course.attended, missed_in_a_row=0)
+        changed: Course = course.but(
+            attended=fact.attended if acute else course.attended,
+            missed_in_a_row=course.missed_since_last_contact,
+        )
         return changed
 
-    person = on_course(person, fact.plan_id, change)
-    return _ended(person, fact, "attended", fact.attended_at)
+    return on_course(_ended(person, fact, "attended", fact.attended_at), fact.plan_id, change)
 
 
 def missed(person: Person, fact: inbound.SessionMissed) -> Person:

@@ -169,8 +169,16 @@ class Course(Frozen):
     @property
     def last_contact(self) -> datetime | None:
         """The last session the person came to."""
-        seen = [a.ended_at for a in self.appointments if a.outcome == "attended" and a.ended_at]
-        return max(seen, default=None)
+        return max(self._ended("attended"), default=None)
+
+    @property
+    def missed_since_last_contact(self) -> int:
+        """By when sessions took place, whenever they were recorded."""
+        seen = self.last_contact
+        return sum(seen is None or at > seen for at in self._ended("missed"))
+
+    def _ended(self, outcome: str) -> list[datetime]:
+        return [a.ended_at for a in self.appointments if a.outcome == outcome and a.ended_at]
 
 
 class Flag(Frozen):

@@ -82,7 +82,7 @@ def _add_live(api: APIRouter, desk: Desk) -> None:
 
 async def _crises(desk: Desk, viewer: Viewer, template: str) -> HTMLResponse:
     async def draw() -> str:
-        known = await attention.crises(desk.database, viewer, desk.clock.now())
+        known = await attention.crises(desk.database, viewer, desk.clock.now(), desk.clinics.ids)
         return desk.drawing.text(template, path="/", viewer=None, crises=known)
 
     key = (viewer.clinic, viewer.cares, template)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, Any
 
 from fastapi import Depends, Query
@@ -10,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from services.dashboard import attention
-from services.dashboard.calendar.hours import Clinics, read_clinics
+from services.dashboard.calendar.hours import Clinics
 from services.dashboard.settings import DashboardSettings
 from services.dashboard.store import ReadWork
 from services.dashboard.web.drawing import HEADERS, Drawing
@@ -45,11 +44,7 @@ class Desk:
     live: Live
     services: Services
     parts: Parts
-
-    @cached_property
-    def clinics(self) -> Clinics:
-        """As they are configured; routers ask for them while they are built, so that a bad file ends that."""
-        return read_clinics(self.settings.clinics_file)
+    clinics: Clinics
 
     async def page(
         self,
@@ -62,7 +57,7 @@ class Desk:
         **context: Any,
     ) -> HTMLResponse:
         """A whole page for this viewer."""
-        crises = await attention.crises(self.database, viewer, self.clock.now())
+        crises = await attention.crises(self.database, viewer, self.clock.now(), self.clinics.ids)
         path = request.url.path
         return self.drawing.page(template, path, viewer, title=title, status=status, crises=crises, **context)
 

@@ -2,15 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
+from urllib.parse import parse_qs
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.dashboard.pages.desk import Anybody, Desk
-from services.dashboard.web.gate import SIGN_OUT
+from services.dashboard.web.gate import SIGN_OUT, parts_of
 from services.dashboard.web.viewer import CARING, forget, keep
 from shared.auth import InvalidToken, KeysUnavailable, Verifier, mint
 from shared.http.caller import Role
@@ -24,7 +24,9 @@ DEVELOPERS: dict[str, Role] = {
     "dev-clinician": "clinician",
     "dev-engineer": "engineer",
 }
-Next = Annotated[str, Query(max_length=500)]
+LONGEST = 4_000
+"""Longer is no address of ours."""
+
 REASONS = {
     "ended": "Your sign-in has ended. Sign in again to go on where you were.",
     "unsent": "Your sign-in had ended: what you just sent was not received. Nothing was saved and nobody was "
@@ -40,7 +42,7 @@ def router(desk: Desk) -> APIRouter:
     verifier = Verifier.from_settings(desk.settings)
 
     @api.get("/sign-in", response_class=HTMLResponse, openapi_extra=OPEN)
-    async def show_sign_in(next: Next = "/", reason: str = "") -> HTMLResponse:
+    async def show_sign_in(next: str = "/", reason: str = "") -> HTMLResponse:
         """Where a token is shown; on a development stack, whom to be."""
         return _page(desk, next, REASONS.get(reason, ""))
 
@@ -85,11 +87,11 @@ def _page(desk: Desk, following: str, said: str, *, status: int = 200) -> HTMLRe
 
 
 def _own(following: str) -> str:
-    """An address of this page, never of another site."""
-    parts = urlsplit(following)
-    if parts.scheme or parts.netloc or not following.startswith("/") or following.startswith(("//", "/\\")):
+    """An address of this page, never of another site, nor one that none of its links can have."""
+    parts = parts_of(following)
+    if parts is None or parts.scheme or parts.netloc or len(following) > LONGEST:
         return "/"
-    return following
+    return following if following.startswith("/") and not following.startswith(("//", "/\\")) else "/"
 
 
 def _developer(key: Path, form: dict[str, str]) -> str:

@@ -1,6 +1,7 @@
 // Regions: `<section id data-live-src="/parts/…">` is fetched again when something changed, at most once a second,
 // and swapped in place. `data-live-for="id id"` narrows what concerns it, `data-live-on="alerts"` to alerts. Focus, scroll
 // and what was unfolded stay; while somebody types in a region it waits. `data-live-always`: also while nobody looks.
+// An answer to an earlier request never takes the place of what a later one showed.
 
 import { saySignedOut } from "./status.js";
 
@@ -23,7 +24,7 @@ export function markFor({ people = [], alerts = [] }, dress) {
 }
 
 function mark(region, dress) {
-  const known = state.get(region) ?? { last: 0, timer: 0 };
+  const known = state.get(region) ?? { last: 0, timer: 0, asked: 0, shown: 0 };
   state.set(region, known);
   if (known.timer) return;
   const wait = Math.max(0, known.last + SPACING - Date.now());
@@ -38,22 +39,26 @@ async function refresh(region, dress) {
   if (!region.isConnected) return;
   if (document.hidden && !("liveAlways" in region.dataset)) return document.addEventListener("visibilitychange", () => mark(region, dress), { once: true });
   if (typing(region)) return mark(region, dress);
+  const known = state.get(region), turn = ++known.asked;
   region.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(region.dataset.liveSrc, { headers: { "X-Fragment": "1" }, redirect: "error" });
     if (answer.status >= 500) throw new Error(String(answer.status));
     if (answer.status === 401) saySignedOut();
-    if (!answer.ok) return (region.dataset.stale = "yes");
     const markup = await answer.text();
+    if (turn < known.shown) return;
+    if (!answer.ok) return (region.dataset.stale = "yes");
     if (typing(region)) return mark(region, dress);
+    known.shown = turn;
     swap(region, markup);
     dress(region);
-    delete region.dataset.stale;
+    if (turn === known.asked) delete region.dataset.stale;
   } catch {
+    if (turn < known.shown) return;
     region.dataset.stale = "yes";
     setTimeout(() => mark(region, dress), RETRY);
   } finally {
-    region.removeAttribute("aria-busy");
+    if (turn === known.asked) region.removeAttribute("aria-busy");
   }
 }
 

@@ -1,7 +1,7 @@
 """Around all other middleware: cookies become tokens, and refusals become pages."""
 
 from http.cookies import CookieError, SimpleCookie
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import orjson
 from starlette.datastructures import Headers, MutableHeaders
@@ -98,7 +98,9 @@ def _place(scope: Scope) -> str:
     if scope["method"] == "GET":
         query = scope["query_string"].decode("latin-1")
         return str(scope["path"]) + (f"?{query}" if query else "")
-    stood_on = urlsplit(Headers(scope=scope).get("referer", "/"))
+    stood_on = parts_of(Headers(scope=scope).get("referer", "/"))
+    if stood_on is None:
+        return "/"
     return (stood_on.path or "/") + (f"?{stood_on.query}" if stood_on.query else "")
 
 
@@ -120,4 +122,15 @@ def _is_foreign(headers: Headers) -> bool:
     if site is not None:
         return site not in ("same-origin", "none")
     origin = headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+    if origin is None:
+        return False
+    parts = parts_of(origin)
+    return parts is None or parts.netloc != headers.get("host", "")
+
+
+def parts_of(address: str) -> SplitResult | None:
+    """`None` for what is no address, such as `http://[`."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return None

@@ -1,7 +1,7 @@
 """Open pages learn of changes within a moment: one change stream for all of them, one small message each."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -79,8 +79,9 @@ class Listener:
 class Live:
     """Runs until cancelled. `changes` counts what was seen, `told` how often pages heard of it."""
 
-    def __init__(self, database: MongoDatabase, clock: Clock) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: MongoDatabase, clock: Clock, known: Collection[str]) -> None:
+        """`known`: the ids of the clinics that are configured; of any other everybody who cares is told."""
+        self._database, self._clock, self._known = database, clock, known
         self._listeners: set[Listener] = set()
         self._news: dict[str, _News] = {}
         self._stirred, self._alarming = asyncio.Event(), asyncio.Event()
@@ -148,7 +149,7 @@ class Live:
 
     def _note(self, collection: str, change: Document) -> None:
         after = change.get("fullDocument") or {}
-        id, audience = str(change["documentKey"]["_id"]), str(after.get("clinic_id", EVERYBODY))
+        id, audience = str(change["documentKey"]["_id"]), self._audience(after)
         self.changes += 1
         news = self._of(ENGINEERS if after.get("kind") == "dead_letter" else audience)
         if collection == PEOPLE:
@@ -157,6 +158,10 @@ class Live:
             news.alerts.add(id)
             self._alarming.set()
         self._stirred.set()
+
+    def _audience(self, row: Document) -> str:
+        clinic_id = str(row.get("clinic_id", EVERYBODY))
+        return clinic_id if clinic_id in (*self._known, EVERYBODY) else UNKNOWN
 
     def _of(self, audience: str) -> _News:
         return self._news.setdefault(audience, _News())
@@ -178,7 +183,7 @@ class Live:
             for collection, wanted in quiet:
                 async for row in self._database[collection].find(wanted, {"clinic_id": 1}, limit=MOST):
                     self.changes += 1
-                    self._of(str(row["clinic_id"])).alerts.add(str(row["_id"]))
+                    self._of(self._audience(row)).alerts.add(str(row["_id"]))
                     self._alarming.set()
                     self._stirred.set()
 

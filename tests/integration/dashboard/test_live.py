@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from services.alerts.events import AlertRaised
 from services.dashboard import attention
 from services.dashboard.domain.person import UNKNOWN
 from services.dashboard.web import live
@@ -19,7 +20,14 @@ from shared.http.caller import Role
 from tests.integration.dashboard.conftest import Dashboard
 from tests.support.courses import BEGIN, alert_raised, history, sealed
 
-LOST = alert_raised(at=BEGIN, alert_id="alr_lost", patient_id=UNKNOWN, clinic_id=UNKNOWN)
+NOWHERE = [UNKNOWN, "closed"]
+"""No clinic, and one that is not configured."""
+
+KNOWN = frozenset({"riverside", "lakeside"})
+
+
+def lost(clinic: str = UNKNOWN) -> AlertRaised:
+    return alert_raised(at=BEGIN, alert_id="alr_lost", patient_id=UNKNOWN, clinic_id=clinic)
 
 
 def viewer(*roles: Role, clinic: str = "riverside") -> Viewer:
@@ -29,7 +37,7 @@ def viewer(*roles: Role, clinic: str = "riverside") -> Viewer:
 @asynccontextmanager
 async def listening(dashboard: Dashboard, *viewers: Viewer) -> AsyncIterator[list[Listener]]:
     """Pages that were told of the open stream, and of nothing since."""
-    told = Live(dashboard.database, dashboard.service.clock)
+    told = Live(dashboard.database, dashboard.service.clock, KNOWN)
     listeners = [told.listen(audiences_of(each)) for each in viewers]
     running = asyncio.create_task(told.run(asyncio.Event()))
     try:
@@ -62,10 +70,13 @@ async def test_a_crisis_reaches_the_open_pages_of_its_clinic_alone(dashboard: Da
     assert b"pat_1" not in left(other)
 
 
-async def test_a_crisis_of_a_clinic_nobody_knows_reaches_every_carers_page(dashboard: Dashboard) -> None:
+@pytest.mark.parametrize("nowhere", NOWHERE)
+async def test_a_crisis_of_a_clinic_nobody_knows_reaches_every_carers_page(
+    dashboard: Dashboard, nowhere: str
+) -> None:
     pages = viewer("coordinator"), viewer("clinician", clinic="lakeside"), viewer("engineer", clinic="*")
     async with listening(dashboard, *pages) as (one, another, engineer):
-        await dashboard.take(sealed("alr_lost", [LOST]))
+        await dashboard.take(sealed("alr_lost", [lost(nowhere)]))
         assert (await heard(one, "change"))["alerts"] == ["alr_lost"]
         assert (await heard(another, "change"))["alerts"] == ["alr_lost"]
     assert b"alr_lost" not in left(engineer)
@@ -100,7 +111,7 @@ async def test_a_part_is_drawn_anew_once_pages_were_told_of_a_change(dashboard: 
         drawn.append(f"drawing {len(drawn) + 1}")
         return drawn[-1]
 
-    told = Live(dashboard.database, dashboard.service.clock)
+    told = Live(dashboard.database, dashboard.service.clock, KNOWN)
     parts = Parts(told)
     assert [await parts.text("caseload", draw) for _ in range(3)] == ["drawing 1"] * 3
     page, running = told.listen(audiences_of(viewer("coordinator"))), asyncio.create_task(told._tell())
@@ -117,8 +128,11 @@ async def alarms(dashboard: Dashboard, role: str, clinic: str) -> tuple[str, str
     return answers[0].text, " ".join(answers[1].text.split())
 
 
-async def test_every_page_names_the_crises_nobody_has_and_counts_the_same(dashboard: Dashboard) -> None:
-    await dashboard.take(sealed("alr_lost", [LOST]))
+@pytest.mark.parametrize("nowhere", NOWHERE)
+async def test_every_page_names_the_crises_nobody_has_and_counts_the_same(
+    dashboard: Dashboard, nowhere: str
+) -> None:
+    await dashboard.take(sealed("alr_lost", [lost(nowhere)]))
     for patient, severity in (("pat_1", "high"), ("pat_2", "low")):
         raised = alert_raised(at=BEGIN, alert_id=f"alr_{patient}", patient_id=patient, severity=severity)
         await dashboard.take(sealed(f"alr_{patient}", [raised]))
@@ -130,6 +144,9 @@ async def test_every_page_names_the_crises_nobody_has_and_counts_the_same(dashbo
     assert ("alr_lost" in listed, "alr_pat_1" in listed) == (True, False)
     assert "1 open crisis" in counted
     assert await alarms(dashboard, "engineer", "*") == ("", ""), "nothing is said of what they may not know"
+    async with dashboard.as_("clinician", "lakeside") as client:
+        listed = (await client.get("/alerts")).text
+    assert ("/alerts/alr_lost" in listed, "/alerts/alr_pat_1" in listed) == (True, False)
 
 
 async def test_where_there_are_too_many_to_tell_the_most_severe_are_told(
@@ -141,7 +158,9 @@ async def test_where_there_are_too_many_to_tell_the_most_severe_are_told(
         id, patient = f"alr_{minute}", f"pat_{minute}"
         raised = alert_raised(at=at, alert_id=id, patient_id=patient, severity=severity)
         await dashboard.take(sealed(id, [raised]))
-    found = await attention.crises(dashboard.database, viewer("coordinator"), BEGIN + timedelta(minutes=9))
+    found = await attention.crises(
+        dashboard.database, viewer("coordinator"), BEGIN + timedelta(minutes=9), KNOWN
+    )
     assert found is not None
     assert [alarm.address for alarm in found.alarms] == ["/alerts/alr_0", "/alerts/alr_3"]
     assert found.count == 4
@@ -151,7 +170,7 @@ async def test_an_alarm_ends_when_somebody_has_the_crisis_and_is_new_when_it_cli
     dashboard: Dashboard,
 ) -> None:
     async def keys(now: datetime) -> list[str]:
-        crises = await attention.crises(dashboard.database, viewer("coordinator"), now)
+        crises = await attention.crises(dashboard.database, viewer("coordinator"), now, KNOWN)
         assert crises is not None
         assert crises.count == len(crises.alarms)
         return [alarm.key for alarm in crises.alarms]
@@ -174,7 +193,7 @@ async def test_a_flag_that_nobody_was_alerted_of_is_an_alarm_by_itself(dashboard
 
     async def alarmed(seconds: int) -> list[str]:
         now = person["since"] + timedelta(seconds=seconds)
-        found = await attention.crises(dashboard.database, viewer("coordinator"), now)
+        found = await attention.crises(dashboard.database, viewer("coordinator"), now, KNOWN)
         assert found is not None
         return [alarm.address for alarm in found.alarms]
 
@@ -182,6 +201,29 @@ async def test_a_flag_that_nobody_was_alerted_of_is_an_alarm_by_itself(dashboard
     assert await alarmed(10) == ["/people/pat_1"]
     await dashboard.take(history("pat_1")[-1][:1])
     assert await alarmed(10) == ["/alerts/alr_pat_1"]
+
+
+async def test_a_flag_of_a_clinic_nobody_knows_alarms_everybody_and_only_then_opens_the_person(
+    dashboard: Dashboard,
+) -> None:
+    referral, *_, flags, crisis = history("pat_1", clinic="closed")
+    now = BEGIN + timedelta(weeks=4)
+
+    async def alarmed() -> list[str]:
+        found = await attention.crises(
+            dashboard.database, viewer("coordinator", clinic="lakeside"), now, KNOWN
+        )
+        assert found is not None
+        return [alarm.address for alarm in found.alarms]
+
+    async with dashboard.as_("coordinator", "lakeside") as client:
+        await dashboard.take(referral)
+        assert (await client.get("/people/pat_1")).status_code == 404
+        await dashboard.take(flags)
+        assert await alarmed() == ["/people/pat_1"]
+        assert (await client.get("/people/pat_1")).status_code == 200
+        await dashboard.take(crisis[:1])
+        assert await alarmed() == ["/alerts/alr_pat_1"]
 
 
 async def test_what_becomes_alarming_by_the_clock_alone_is_looked_at_again(

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from services.dashboard.pages.calendar.view import MOST_MOVED
 from shared.auth import mint
 from tests.integration.dashboard.conftest import KEY, Dashboard
 from tests.support.courses import history
@@ -51,13 +52,30 @@ async def test_another_site_cannot_sign_its_own_user_in_here(dashboard: Dashboar
 
 
 @pytest.mark.parametrize(
-    "next", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example"]
+    "next", ["https://elsewhere.example/", "//elsewhere.example", "/\\elsewhere.example", "//["]
 )
 async def test_sign_in_never_leads_to_another_site(dashboard: Dashboard, next: str) -> None:
     token = mint(KEY, subject="cln_r01", roles=["clinician"])
     async with dashboard.nobody() as nobody:
         answer = await nobody.post("/sign-in", data={"token": token, "next": next})
     assert answer.headers["location"] == "/"
+
+
+async def test_the_longest_address_a_page_of_ours_has_is_come_back_to(dashboard: Dashboard) -> None:
+    moved = "%2C".join("apt_" + "a" * 32 for _ in range(MOST_MOVED))
+    longest = f"/calendar?clinic=riverside&clinician=cln_r01&said=leave-given&count=40&moved={moved}"
+    async with dashboard.nobody() as nobody:
+        ended = await nobody.get(longest, headers=HTML)
+        page = await nobody.get(ended.headers["location"], headers=HTML)
+    assert page.status_code == 200
+    assert longest.replace("&", "&amp;") in page.text
+
+
+async def test_an_address_longer_than_any_of_ours_leads_to_sign_in_without_it(dashboard: Dashboard) -> None:
+    async with dashboard.nobody() as nobody:
+        page = await nobody.get("/sign-in", params={"next": "/" + "a" * 5_000}, headers=HTML)
+    assert page.status_code == 200
+    assert "a" * 100 not in page.text
 
 
 async def test_a_bad_token_is_refused_and_not_repeated(dashboard: Dashboard) -> None:
@@ -75,6 +93,20 @@ async def test_a_form_from_another_site_is_refused(dashboard: Dashboard) -> None
         answer = await nobody.post("/sign-out", headers={"Sec-Fetch-Site": "cross-site"})
         assert answer.status_code == 403
         assert (await nobody.post("/sign-out", headers={"Sec-Fetch-Site": "same-origin"})).status_code == 303
+
+
+async def test_a_form_from_what_is_no_address_is_refused_as_another_sites(dashboard: Dashboard) -> None:
+    async with dashboard.nobody() as nobody:
+        answer = await nobody.post("/sign-in", data={"token": "t"}, headers={"Origin": "http://["})
+    assert (answer.status_code, answer.json()["reason"]) == (403, "foreign_form")
+
+
+async def test_a_form_sent_too_late_from_what_is_no_address_leads_back_to_the_beginning(
+    dashboard: Dashboard,
+) -> None:
+    async with dashboard.nobody() as nobody:
+        answer = await nobody.post("/intake/new", headers={**HTML, "Referer": "http://["})
+    assert answer.headers["location"] == "/sign-in?reason=unsent&next=%2F"
 
 
 async def test_nothing_from_outside_may_be_loaded(dashboard: Dashboard) -> None:

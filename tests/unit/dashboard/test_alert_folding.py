@@ -73,6 +73,22 @@ def test_a_lesser_alert_in_hand_is_open_again_once_its_severity_rises() -> None:
     assert crisis(taken(), same).state == "acknowledged"
 
 
+@pytest.mark.parametrize("severity", ["low", "routine"])
+def test_an_alert_in_hand_is_open_again_once_alerts_says_that_what_joined_reopened_it(severity: str) -> None:
+    joined = alerted(
+        inbound.AlertJoined, severity=severity, reason="crisis_flag", joined_at=later(hours=2), reopened=True
+    )
+    again = crisis(taken(), joined)
+    assert (again.state, again.lease_until, again.handed_to) == ("open", None, None)
+    assert standing(alone(again)).risk is not Risk.CRISIS_TAKEN
+
+
+def test_what_joined_reopens_nothing_unless_it_says_so() -> None:
+    joined = alerted(inbound.AlertJoined, severity="low", reason="crisis_flag", joined_at=later(hours=2))
+    assert not joined.reopened, "a fact of an older version says nothing of it"
+    assert crisis(taken(), joined).state == "acknowledged"
+
+
 def test_what_was_handed_over_is_kept_until_the_answer_is_due() -> None:
     asked = alerted(
         inbound.AlertHandedOver, by="cln_r01", contact_id="con_2", handed_over_at=later(hours=2),

@@ -29,6 +29,7 @@ from services.dashboard.web.viewer import Viewer
 from shared.http.caller import Role
 
 NOW = datetime(2026, 5, 25, 16, 0, tzinfo=UTC)
+KNOWN = frozenset({"riverside", "lakeside"})
 FACTS = Facts(
     contacts={
         "con_r01": Contact("con_r01", "cln_r01", ("on_call",), ("inbox", "webhook"), "riverside"),
@@ -170,23 +171,26 @@ def test_filters_stand_in_the_address_and_only_those_that_were_chosen() -> None:
 
 
 @pytest.mark.parametrize("role", ["coordinator", "clinician", "engineer"])
-@pytest.mark.parametrize("clinic", ["riverside", "*"])
+@pytest.mark.parametrize("clinic", ["riverside", "closed", "*"])
 def test_one_alert_is_seen_exactly_when_the_list_shows_it(role: Role, clinic: str) -> None:
     who = viewer(role, clinic)
-    for kind, at in product(("crisis", "dead_letter", "maintenance"), ("riverside", "lakeside", "unknown")):
+    places = ("riverside", "lakeside", "unknown", "closed", "closed_too")
+    for kind, at in product(("crisis", "dead_letter", "maintenance"), places):
         row = alert(kind=kind, clinic_id=at)
-        assert sees(who, row) is fits({"kind": kind, "clinic_id": at}, visible(who))
+        assert sees(who, row, KNOWN) is fits({"kind": kind, "clinic_id": at}, visible(who, KNOWN))
 
 
 def test_engineers_see_dead_letters_alone() -> None:
-    assert sees(viewer("engineer", "*"), alert(kind="dead_letter", clinic_id="unknown"))
-    assert not sees(viewer("engineer", "*"), alert())
-    assert not sees(viewer("clinician"), alert(kind="dead_letter", clinic_id="unknown"))
+    assert sees(viewer("engineer", "*"), alert(kind="dead_letter", clinic_id="unknown"), KNOWN)
+    assert not sees(viewer("engineer", "*"), alert(), KNOWN)
+    assert not sees(viewer("clinician"), alert(kind="dead_letter", clinic_id="unknown"), KNOWN)
 
 
-def test_a_crisis_from_a_clinic_nobody_knows_is_seen_by_every_clinic() -> None:
-    assert sees(viewer("clinician", "lakeside"), alert(clinic_id="unknown"))
-    assert not sees(viewer("clinician", "lakeside"), alert())
+@pytest.mark.parametrize("nowhere", ["unknown", "closed"])
+def test_a_crisis_from_a_clinic_nobody_knows_is_seen_by_every_clinic(nowhere: str) -> None:
+    assert sees(viewer("clinician", "lakeside"), alert(clinic_id=nowhere), KNOWN)
+    assert not sees(viewer("engineer", "lakeside"), alert(clinic_id=nowhere), KNOWN)
+    assert not sees(viewer("clinician", "lakeside"), alert(), KNOWN)
 
 
 def test_times_are_the_clinics_and_say_so_where_they_are_not() -> None:

@@ -3,7 +3,8 @@
 from services.dashboard import inbound
 from services.dashboard.domain.alert import Alert
 from services.dashboard.domain.alerting import changed
-from services.dashboard.domain.person import Course, Entered, Measure
+from services.dashboard.domain.courses import attended, missed
+from services.dashboard.domain.person import Course, Entered, Measure, Person
 from tests.support.courses import BEGIN, later
 
 
@@ -35,6 +36,35 @@ def test_a_course_begins_with_its_initial_sessions() -> None:
     begun = Course(id="pln_1", started_at=BEGIN)
     assert begun.phase == "initial"
     assert begun.but(phases=(Entered(phase="middle", at=later(weeks=4)),)).phase == "middle"
+
+
+ON_PLAN = {"patient_id": "pat_1", "clinic_id": "riverside", "plan_id": "pln_1", "clinician_id": "cln_r01"}
+
+
+def recorded(*sessions: tuple[str, int], consecutive: int = 0) -> Course:
+    """Sessions in the order of their recording: how each ended, and in which week it took place."""
+    person = Person(id="pat_1")
+    for outcome, week in sessions:
+        about = {**ON_PLAN, "appointment_id": f"apt_{week}"}
+        if outcome == "missed":
+            consecutive += 1
+            told = {"consecutive": consecutive, "missed_at": later(weeks=week)}
+            person = missed(person, inbound.SessionMissed.model_validate(about | told))
+        else:
+            told = {"attended": week, "phase": "middle", "attended_at": later(weeks=week)}
+            person = attended(person, inbound.SessionAttended.model_validate(about | told))
+    (course,) = person.courses
+    return course
+
+
+def test_who_comes_again_has_missed_nothing_in_a_row() -> None:
+    assert recorded(("missed", 1), ("missed", 2), ("attended", 3)).missed_in_a_row == 0
+
+
+def test_a_session_recorded_late_leaves_those_missed_since_in_a_row() -> None:
+    assert recorded(("missed", 2), ("missed", 3), ("attended", 1)).missed_in_a_row == 2
+    assert recorded(("missed", 1), ("missed", 3), ("attended", 2)).missed_in_a_row == 1
+    assert recorded(("attended", 3), ("attended", 1)).missed_in_a_row == 0
 
 
 def test_how_soon_a_crisis_was_taken_is_told_by_whoever_took_it_first() -> None:

@@ -279,6 +279,18 @@ def test_the_next_action_leads_to_where_it_is_done() -> None:
     assert next_action(scene(course(closed="completed"))) is None
 
 
+@pytest.mark.parametrize(
+    ("act", "latest"),
+    [("hold", "2027-03-02"), ("maintenance", "2028-03-01"), ("review-maintenance", "2028-03-01")],
+)
+def test_a_review_is_asked_for_within_a_year_of_a_hold_and_within_two_of_maintenance(
+    act: str, latest: str
+) -> None:
+    (form,) = CATALOGUE[act].forms(scene(course()))
+    review = form.fields["review_on"]
+    assert (review.min, review.max) == ("2026-03-02", latest)
+
+
 # What services answer
 
 
@@ -369,6 +381,13 @@ def test_what_a_service_objects_to_is_shown_at_its_field(path: str, field: str) 
     }
     problem = {"reason": "invalid", "errors": [{"field": path, "problem": "missing"}]}
     assert [name for name, _ in reply(Answer(422, problem), known).errors] == [field]
+
+
+@pytest.mark.parametrize("reason", ["review_date_too_far", "review_before_first_session"])
+def test_a_review_that_cannot_be_on_that_day_is_refused_in_words(reason: str) -> None:
+    said = reply(Answer(409, {"reason": reason, "detail": "In the words of nobody here."}), {})
+    assert said.state == "refused"
+    assert said.detail.startswith("The review ")
 
 
 # Pictures

@@ -47,8 +47,8 @@ def router(desk: Desk) -> APIRouter:
     ) -> HTMLResponse:  # fmt: skip
         """Alerts the viewer may see, the most urgent first, filtered as the address says."""
         known = await _content(desk, neighbours, query, viewer)
-        acted = await alerts_query.one(desk.database, viewer, alert) if done and alert else None
-        now = desk.clock.now()
+        clinics, now = desk.clinics.ids, desk.clock.now()
+        acted = await alerts_query.one(desk.database, viewer, alert, clinics) if done and alert else None
         after = notice(done, of_row(acted, known["facts"]).seen(now), viewer.subject) if acted else None
         return await desk.page(
             request, viewer, "alerts.html", title="Alerts", notice=after, acted=alert, **known
@@ -81,7 +81,7 @@ async def _content(
     desk: Desk, neighbours: Neighbours, query: alerts_query.Query, viewer: Viewer
 ) -> dict[str, Any]:
     facts = await neighbours.facts(viewer)
-    asker = Asker(viewer, desk.clock.now(), facts.of_subject(viewer.subject))
+    asker = Asker(viewer, desk.clock.now(), desk.clinics.ids, facts.of_subject(viewer.subject))
     try:
         found = await alerts_query.page(desk.database, query, asker)
         counted = await alerts_query.counts(desk.database, query, asker)
@@ -145,7 +145,7 @@ async def _notices(desk: Desk, neighbours: Neighbours, viewer: Viewer, cursor: s
         raise Problem(422, "cursor_unknown", "There is no such page; begin again at your notices.")
     body = answer.body if answer.ok else {"items": [], "next": None}
     ids = [id for notice in body["items"] for id in notice["alert_ids"]]
-    known = await alerts_query.several(desk.database, viewer, ids)
+    known = await alerts_query.several(desk.database, viewer, ids, desk.clinics.ids)
     now = desk.clock.now()
     return {
         "reachable": answer.ok,

@@ -148,7 +148,7 @@ async def caught_up(desk: Desk, viewer: Viewer, detail: Detail) -> None:
     """Wait a moment for the read model to have heard of it."""
     state = of_detail(detail).state
     for _ in range(int(CATCH_UP_SECONDS / LOOK_AGAIN_SECONDS)):
-        row = await alerts_query.one(desk.database, viewer, detail.id)
+        row = await alerts_query.one(desk.database, viewer, detail.id, desk.clinics.ids)
         if row is not None and row.state == state:
             return
         await asyncio.sleep(LOOK_AGAIN_SECONDS)

@@ -98,7 +98,7 @@ def add(api: APIRouter, desk: Desk, neighbours: Neighbours) -> None:
 async def look(desk: Desk, neighbours: Neighbours, viewer: Viewer, id: str) -> Known:
     """Raises `Problem` 404 for an alert that is not there or not the viewer's, 503 if nobody can say."""
     facts = await neighbours.facts(viewer)
-    row = await alerts_query.one(desk.database, viewer, id)
+    row = await alerts_query.one(desk.database, viewer, id, desk.clinics.ids)
     answer = await desk.services.get(viewer, "alerts", f"/alerts/{id}")
     if answer.ok:
         return Known(Detail.model_validate(answer.body), row, facts)

@@ -1,6 +1,6 @@
 """The list of alerts as a question: filters in the address, crises first, pages by key."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -47,10 +47,11 @@ class Query(Question):
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks, when, and the contacts under which they are told."""
+    """Who asks, when, which clinics are known, and the contacts under which they are told."""
 
     viewer: Viewer
     now: datetime
+    known: Collection[str]
     contacts: Sequence[str] = ()
 
 
@@ -99,7 +100,7 @@ def _others(query: Query, now: datetime) -> list[Document]:
 
 def within(query: Query, asker: Asker) -> Document:
     """What the viewer may see and asks for, whatever its state."""
-    conditions: list[Document] = [visible(asker.viewer)]
+    conditions: list[Document] = [visible(asker.viewer, asker.known)]
     if query.clinic:
         conditions.append({"clinic_id": query.clinic})
     if query.mine:
@@ -141,15 +142,17 @@ async def counts(database: MongoDatabase, query: Query, asker: Asker) -> dict[st
     return counted
 
 
-async def one(database: MongoDatabase, viewer: Viewer, id: str) -> Alert | None:
+async def one(database: MongoDatabase, viewer: Viewer, id: str, known: Collection[str]) -> Alert | None:
     """An alert, if it is known here and the viewer may see it."""
     row = await database[ALERTS].find_one({"_id": id})
     alert = _alert(row) if row else None
-    return alert if alert is not None and sees(viewer, alert) else None
+    return alert if alert is not None and sees(viewer, alert, known) else None
 
 
-async def several(database: MongoDatabase, viewer: Viewer, ids: Sequence[str]) -> dict[str, Alert]:
-    wanted = {"$and": [{"_id": {"$in": list(ids)}}, visible(viewer)]}
+async def several(
+    database: MongoDatabase, viewer: Viewer, ids: Sequence[str], known: Collection[str]
+) -> dict[str, Alert]:
+    wanted = {"$and": [{"_id": {"$in": list(ids)}}, visible(viewer, known)]}
     return {row["_id"]: _alert(row) for row in await database[ALERTS].find(wanted).to_list(None)}
 
 

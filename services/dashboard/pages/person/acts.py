@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -43,6 +43,10 @@ class Scene:
     def today(self) -> date:
         """At the clinic."""
         return self.now.astimezone(ZoneInfo(self.zone)).date()
+
+    def within(self, years: int) -> str:
+        """The last day that lies within so many years of today, leap days or not."""
+        return (self.today + timedelta(days=365 * years)).isoformat()
 
     @property
     def phase(self) -> str:

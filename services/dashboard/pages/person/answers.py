@@ -24,6 +24,10 @@ REASONS = {
     "on_hold": "The course is on hold. Go on with it first.",
     "not_on_hold": "The course is not on hold.",
     "review_date_past": "The review date lies in the past. Choose a day to come.",
+    "review_date_too_far": "The review date is too far away. Choose a day within a year for a hold, within "
+    "two years for maintenance.",
+    "review_before_first_session": "The review comes before the first maintenance session. Choose a later "
+    "review or an earlier first session.",
     "crisis_unresolved": "A crisis is not resolved. Resolve it, or hand it over with the person, first.",
     "appointment_recorded_otherwise": "This appointment was recorded before, with something else.",
     "contract_fulfilled": "All contracted sessions are attended. Revise the contract to add more.",

@@ -49,6 +49,7 @@ def _hold_form(scene: Scene) -> tuple[Form, ...]:
             "date",
             required=True,
             min=scene.today.isoformat(),
+            max=scene.within(years=1),
             hint="Whoever treats is reminded on that day.",
         ),
         submit="Put on hold",

@@ -50,15 +50,19 @@ def _maintenance_form(scene: Scene) -> tuple[Form, ...]:
     return plain(
         _frequency("As the protocol has it"),
         Field("first_on_or_after", "First session on or after", "date", min=_today(scene)),
-        Field("review_on", "Review on", "date", min=_today(scene)),
+        _review_on(scene, "Review on"),
         submit="Contract maintenance",
         beside=True,
     )
 
 
 def _review_form(scene: Scene) -> tuple[Form, ...]:
-    review = Field("review_on", "Next review on", "date", min=_today(scene))
+    review = _review_on(scene, "Next review on")
     return plain(_frequency("As it is"), review, submit="Maintenance goes on", beside=True)
+
+
+def _review_on(scene: Scene, label: str) -> Field:
+    return Field("review_on", label, "date", min=_today(scene), max=scene.within(years=2))
 
 
 def _frequency(otherwise: str) -> Field:

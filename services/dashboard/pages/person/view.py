@@ -1,12 +1,14 @@
 """What is known of a person, read and made ready to be drawn."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from services.dashboard.attention import concerns
 from services.dashboard.domain.alert import Alert
 from services.dashboard.domain.person import UNKNOWN, Course
+from services.dashboard.domain.risk import Risk
 from services.dashboard.pages.desk import Desk
 from services.dashboard.pages.person import pictures
 from services.dashboard.pages.person import story as person_story
@@ -18,6 +20,7 @@ from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
 from services.dashboard.web.words import RISKS, said
 from shared.http.admission import not_found
+from shared.mongo import Document
 
 PLAN_SECONDS = 2.0
 """Longer the page does not wait for care_plan: the rest stands by itself."""
@@ -26,11 +29,21 @@ CRISES = 200
 
 
 async def row_of(desk: Desk, viewer: Viewer, patient_id: str) -> Row:
-    """Raises `Problem` 404 for who is not here, or in another clinic; an unknown one is everybody's."""
+    """Raises `Problem` 404 for who is not here, or in another clinic.
+
+    Who is in no clinic is everybody's; who is in one that is not configured, while they are in a crisis.
+    """
     found = await desk.database[PEOPLE].find_one({"_id": patient_id})
-    if found is None or not (found["clinic_id"] == UNKNOWN or viewer.sees(found["clinic_id"])):
+    if found is None or not _is_open(viewer, found, desk.clinics.ids):
         raise not_found()
     return Row.model_validate({"id": found.pop("_id"), **found})
+
+
+def _is_open(viewer: Viewer, row: Document, known: Collection[str]) -> bool:
+    clinic_id = str(row["clinic_id"])
+    if clinic_id == UNKNOWN or row["risk"] <= Risk.CRISIS_TAKEN:
+        return concerns(viewer, clinic_id, known)
+    return viewer.sees(clinic_id)
 
 
 async def plan_of(desk: Desk, viewer: Viewer, course: Course | None) -> Answer | None:
