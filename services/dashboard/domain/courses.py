@@ -57,8 +57,15 @@ def attended(person: Person, fact: inbound.SessionAttended) -> Person:
 
 
 def missed(person: Person, fact: inbound.SessionMissed) -> Person:
-    person = on_course(person, fact.plan_id, lambda c: c.but(missed_in_a_row=fact.consecutive))
-    return _ended(person, fact, "missed", fact.missed_at)
+    """One that is recorded after the person came again changes nothing in the row since."""
+
+    def change(course: Course) -> Course:
+        came_since = course.last_contact is not None and course.last_contact > fact.missed_at
+        in_a_row = course.missed_in_a_row if came_since else fact.consecutive
+        changed: Course = course.but(missed_in_a_row=in_a_row)
+        return changed
+
+    return _ended(on_course(person, fact.plan_id, change), fact, "missed", fact.missed_at)
 
 
 def session_cancelled(person: Person, fact: inbound.SessionCancelled) -> Person:

@@ -65,6 +65,7 @@ def test_a_session_recorded_late_leaves_those_missed_since_in_a_row() -> None:
     assert recorded(("missed", 2), ("missed", 3), ("attended", 1)).missed_in_a_row == 2
     assert recorded(("missed", 1), ("missed", 3), ("attended", 2)).missed_in_a_row == 1
     assert recorded(("attended", 3), ("attended", 1)).missed_in_a_row == 0
+    assert recorded(("attended", 3), ("missed", 1)).missed_in_a_row == 0
 
 
 def test_how_soon_a_crisis_was_taken_is_told_by_whoever_took_it_first() -> None:
