@@ -109,10 +109,8 @@ class Deliveries:
                 record = partial(self._record, delivery_id=delivery_id, claim=claim, attempted=attempted)
                 async with self._recording:
                     await decided(self._open_work, record)
-        except (
-            Conflict,
-            PyMongoError,
-        ) as error:  # the lease runs out and somebody tries again, under the same id
+        except (Conflict, PyMongoError) as error:
+            # The lease runs out, and somebody tries again under the same id.
             log.warning("delivery not recorded", delivery_id=delivery_id, error=type(error).__name__)
         except Exception as error:
             await self._set_aside(delivery_id, error)

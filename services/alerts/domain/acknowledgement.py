@@ -64,7 +64,8 @@ def acknowledge(alert: Alert, by: str, on_call: OnCall, now: datetime) -> Outcom
 
 
 def _acknowledged(alert: Alert, by: str, lease_until: datetime | None, now: datetime) -> Outcome:
-    in_time = (limit := alert.answer_by or due(alert, "acknowledge")) is None or now <= limit
+    limit = alert.answer_by or due(alert, "acknowledge")
+    in_time = limit is None or now <= limit
     taken = Acknowledgement(by=by, at=now, in_time=in_time, lease_until=lease_until)
     alert = meet(alert, "acknowledge", now).model_copy(
         update={
