@@ -52,6 +52,8 @@ class AlertRaised(AlertEvent):
 
     reason: str
     """The named reason of the decision to alert."""
+    evidence_id: str
+    """The flag, fact or dead letter that led to it."""
     raised_at: datetime
     acknowledge_by: datetime | None
 
@@ -60,6 +62,8 @@ class AlertJoined(AlertEvent):
     """New evidence joined a live alert; it may raise the severity, never lower it."""
 
     reason: str
+    evidence_id: str
+    """The flag, fact or dead letter that joined."""
     previous_severity: Severity
     joined_at: datetime
     acknowledge_by: datetime | None = None

@@ -5,7 +5,16 @@ from contextlib import suppress
 
 from services.care_plan import inbound, views
 from services.care_plan.domain import closing, maintenance, measures, relapse, sessions
-from services.care_plan.domain.crisis import AlertState, P, Signs, no_crisis, note_alert, raise_flag
+from services.care_plan.domain.crisis import (
+    AlertState,
+    P,
+    Signs,
+    answer_flag,
+    forget_flags,
+    no_crisis,
+    note_alert,
+    raise_flag,
+)
 from services.care_plan.domain.phases import Closed, Handover, Maintenance
 from services.care_plan.domain.plan import Decision, EndingRaised, Moment, Plan, plan_id_of, start
 from services.care_plan.domain.refusals import refuse
@@ -70,6 +79,11 @@ def when_alert_raised_open_crisis(fact: inbound.AlertRaised, work: CarePlanWork)
     _note_alert(fact, "open", work)
 
 
+def when_alert_joined_note_flag_answered(fact: inbound.AlertJoined, work: CarePlanWork) -> None:
+    """Another flag has become part of a crisis that is open."""
+    _note_alert(fact, "open", work)
+
+
 def when_alert_acknowledged_note_crisis_taken(fact: inbound.AlertAcknowledged, work: CarePlanWork) -> None:
     """Somebody has taken the crisis."""
     _note_alert(fact, "acknowledged", work)
@@ -83,24 +97,30 @@ def when_alert_assessed_note_crisis_assessed(fact: inbound.AlertAssessed, work: 
 def when_alert_resolved_let_plans_go_on(fact: inbound.AlertResolved, work: CarePlanWork) -> None:
     """The crisis is over: what it held back happens now."""
     _note_alert(fact, "resolved", work)
-    if not fact.is_crisis:
-        return
-    for plan in work.plans_of(fact.patient_id):
-        advanced, events = advance(plan, work.moment(plan))
-        if events:
-            work.plans.save(advanced, events)
 
 
 def _note_alert(fact: inbound.AlertFact, state: AlertState, work: CarePlanWork) -> None:
     if not fact.is_crisis:
-        return
+        return None
     region = work.region(fact.patient_id, fact.clinic_id)
-    resolved_at = fact.resolved_at if isinstance(fact, inbound.AlertResolved) else None
-    noted = note_alert(region, fact.alert_id, state, resolved_at)
+    noted = note_alert(region, fact.alert_id, state)
+    if isinstance(fact, inbound.AlertWithEvidence):
+        noted = answer_flag(noted, fact.flag_id)
+    if isinstance(fact, inbound.AlertResolved):
+        noted = forget_flags(noted, fact.resolved_at)
     if noted is region:
-        work.note("crisis_unchanged", "alert_is_further_already")
-    else:
-        work.crises.save(noted)
+        return work.note("crisis_unchanged", "alert_is_further_already")
+    work.crises.save(noted)
+    if not noted.unresolved:
+        _let_plans_go_on(fact.patient_id, work)
+    return None
+
+
+def _let_plans_go_on(patient_id: str, work: CarePlanWork) -> None:
+    for plan in work.plans_of(patient_id):
+        advanced, events = advance(plan, work.moment(plan))
+        if events:
+            work.plans.save(advanced, events)
 
 
 def change_plan(

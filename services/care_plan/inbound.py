@@ -47,7 +47,23 @@ class AlertFact(Inbound):
         return self.kind == "crisis"
 
 
-class AlertRaised(AlertFact):
+class AlertWithEvidence(AlertFact):
+    """`evidence_id`: the flag, or whatever else led to it; releases before this one leave it out."""
+
+    reason: str = ""
+    evidence_id: str | None = None
+
+    @property
+    def flag_id(self) -> str | None:
+        """The flag it may be about; `None` if it may be any, where a crisis message could not be read."""
+        return None if self.reason == "crisis_message_unreadable" else self.evidence_id
+
+
+class AlertRaised(AlertWithEvidence):
+    pass
+
+
+class AlertJoined(AlertWithEvidence):
     pass
 
 

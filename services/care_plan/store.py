@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from services.care_plan.domain.crisis import CrisisRegion, no_crisis
 from services.care_plan.domain.plan import InDanger, Moment, Plan, plan_id_of
-from services.care_plan.inbound import AlertFact, AlertResolved, IntakeCompleted, PlanDue
+from services.care_plan.inbound import AlertFact, IntakeCompleted, PlanDue
 from services.care_plan.protocols import protocols
 from shared.messaging.work import Excerpt, Work
 from shared.mongo import Document, Index, MongoDatabase
@@ -53,9 +53,9 @@ class CarePlanWork(Work):
             await self.count_episodes({fact.patient_id for fact in intakes})
         if decided_upon:
             await self.crises.load({fact.patient_id for fact in decided_upon})
-        if resolved := {fact.patient_id for fact in crises if isinstance(fact, AlertResolved)}:
-            query = {"patient_id": {"$in": sorted(resolved)}, "phase.name": {"$in": ADVANCING}}
-            await self.plans.find(query)
+        if crises:
+            patient_ids = sorted({fact.patient_id for fact in crises})
+            await self.plans.find({"patient_id": {"$in": patient_ids}, "phase.name": {"$in": ADVANCING}})
 
     async def count_episodes(self, patient_ids: Iterable[str]) -> None:
         """The patients' last episode numbers, out of the index alone."""

@@ -12,7 +12,7 @@ from services.care_plan import inbound
 from services.care_plan.domain import closing, inventory, maintenance, measures, revision, sessions
 from services.care_plan.domain.crisis import EXPLICIT, CrisisRegion, raise_flag
 from services.care_plan.domain.phases import ORDER, Maintenance
-from services.care_plan.domain.plan import Decision, InventoryEntry, Moment, Plan, plan_id_of
+from services.care_plan.domain.plan import Decision, InventoryEntry, Moment, Plan, derived_id, plan_id_of
 from services.care_plan.domain.sessions import Attended, Cancelled, Missed
 from services.care_plan.events import PhaseEntered, PhaseOverdue, SessionAttended
 from services.care_plan.store import CarePlanWork
@@ -178,10 +178,10 @@ def intake(referral: str) -> inbound.IntakeCompleted:
     )
 
 
-def alert_story(alert_id: str, hours: int) -> list[inbound.AlertFact]:
+def alert_story(alert_id: str, evidence_id: str, hours: int) -> list[inbound.AlertFact]:
     about = {**PERSON, "alert_id": alert_id, "kind": "crisis"}
     return [
-        inbound.AlertRaised(**about),
+        inbound.AlertRaised(**about, reason="crisis_flag", evidence_id=evidence_id),
         inbound.AlertAcknowledged(**about),
         inbound.AlertAssessed(**about),
         inbound.AlertResolved(**about, resolved_at=NOW + timedelta(hours=hours)),
@@ -195,7 +195,7 @@ DUE: list[inbound.PlanDue] = [
         **PERSON, plan_id=PLAN, due_at=NOW + timedelta(days=9), attended=9, sessions=14
     ),
 ]
-ALERTS = [*alert_story("al_1", 1), *alert_story("al_2", 2)]
+ALERTS = [*alert_story("al_1", derived_id("flg", PLAN, 1), 1), *alert_story("al_2", "flg_of_another", 2)]
 INTAKES = [intake("ref_1"), intake("ref_1"), intake("ref_2"), intake("ref_1")]
 
 

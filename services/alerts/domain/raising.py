@@ -25,6 +25,7 @@ def raised(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
     announced = AlertRaised(
         **heading(out.alert),
         reason=alert.reason,
+        evidence_id=alert.evidence[-1].id,
         raised_at=alert.raised_at,
         acknowledge_by=due(out.alert, "acknowledge"),
     )
@@ -52,6 +53,7 @@ def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
     told = AlertJoined(
         **heading(out.alert),
         reason=evidence.reason,
+        evidence_id=evidence.id,
         previous_severity=previous,
         joined_at=now,
         acknowledge_by=due(out.alert, "acknowledge"),

@@ -1,7 +1,7 @@
 """Signs that someone may be in danger, and the crisis region that runs beside the phases."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from services.care_plan.domain.frozen import Frozen
@@ -26,6 +26,9 @@ SEVERITY: Mapping[Evidence, Severity] = {
 """Of a C-SSRS (clinical.md, crisis table)."""
 
 PROGRESS: tuple[AlertState, ...] = ("open", "acknowledged", "assessed", "resolved")
+
+ANSWERED_WITHIN = timedelta(days=1)
+"""Alerts answer within seconds; what they set aside and somebody discarded they never answer."""
 
 
 class Cssrs(Frozen):
@@ -132,11 +135,15 @@ class CrisisAlert(Frozen):
     state: AlertState
 
 
+class RaisedFlag(Frozen):
+    flag_id: str
+    raised_at: datetime
+
+
 class CrisisRegion(Frozen):
     """One patient's crisis: none → open → acknowledged → assessed → resolved.
 
-    It is kept apart from plans, since alerts may speak before there is a plan. Every part of it only
-    grows, so the order in which facts arrive does not matter.
+    It is kept apart from plans, since alerts may speak before there is a plan.
     """
 
     id: str
@@ -144,48 +151,48 @@ class CrisisRegion(Frozen):
     patient_id: str
     clinic_id: str
     alerts: tuple[CrisisAlert, ...] = ()
-    flagged_at: datetime | None = None
-    """The last flag raised here: open from that instant, before alerts have answered."""
-    resolved_at: datetime | None = None
-    """The last resolution of an alert."""
+    unanswered: tuple[RaisedFlag, ...] = ()
+    """Flags raised here that no alert has taken in yet: the crisis is open before alerts have answered."""
 
     @property
     def state(self) -> RegionState:
         """As far as the least advanced alert has come."""
         going_on = [PROGRESS.index(a.state) for a in self.alerts if a.state != "resolved"]
-        if self._unanswered:
+        if self.unanswered:
             return "open"
         if going_on:
             return PROGRESS[min(going_on)]
-        return "resolved" if self.alerts or self.flagged_at is not None else "none"
+        return "resolved" if self.alerts else "none"
 
     @property
     def unresolved(self) -> bool:
         return self.state not in ("none", "resolved")
-
-    @property
-    def _unanswered(self) -> bool:
-        """Flagged here, and nothing resolved since."""
-        if self.flagged_at is None:
-            return False
-        return self.resolved_at is None or self.resolved_at < self.flagged_at
 
 
 def no_crisis(patient_id: str, clinic_id: str) -> CrisisRegion:
     return CrisisRegion(id=patient_id, patient_id=patient_id, clinic_id=clinic_id)
 
 
-def note_alert(
-    region: CrisisRegion, alert_id: str, state: AlertState, resolved_at: datetime | None = None
-) -> CrisisRegion:
+def note_alert(region: CrisisRegion, alert_id: str, state: AlertState) -> CrisisRegion:
     """How far an alert has come; it never goes back, so late or repeated news change nothing."""
     others = tuple(a for a in region.alerts if a.alert_id != alert_id)
     known = next((a for a in region.alerts if a.alert_id == alert_id), None)
     if known is not None and PROGRESS.index(known.state) >= PROGRESS.index(state):
         return region
     alerts = sorted((*others, CrisisAlert(alert_id=alert_id, state=state)), key=lambda a: a.alert_id)
-    latest = max((at for at in (region.resolved_at, resolved_at) if at is not None), default=None)
-    return region.model_copy(update={"alerts": tuple(alerts), "resolved_at": latest})
+    return region.model_copy(update={"alerts": tuple(alerts)})
+
+
+def answer_flag(region: CrisisRegion, flag_id: str | None) -> CrisisRegion:
+    """An alert has taken the flag in; `None`: a message that nobody could read, and any flag may be it."""
+    left = tuple(f for f in region.unanswered if flag_id is not None and f.flag_id != flag_id)
+    return region if left == region.unanswered else region.model_copy(update={"unanswered": left})
+
+
+def forget_flags(region: CrisisRegion, resolved_at: datetime) -> CrisisRegion:
+    """A crisis was resolved: a flag that nobody had answered for a day is not waited for any longer."""
+    left = tuple(f for f in region.unanswered if resolved_at - f.raised_at < ANSWERED_WITHIN)
+    return region if left == region.unanswered else region.model_copy(update={"unanswered": left})
 
 
 def raise_flag(
@@ -203,5 +210,5 @@ def raise_flag(
         clinician_id=plan.clinician_id,
         raised_at=now,
     )
-    latest = now if region.flagged_at is None else max(now, region.flagged_at)
-    return plan.changed(crisis_flags=number), region.model_copy(update={"flagged_at": latest}), flag
+    unanswered = (*region.unanswered, RaisedFlag(flag_id=flag.flag_id, raised_at=now))
+    return plan.changed(crisis_flags=number), region.model_copy(update={"unanswered": unanswered}), flag

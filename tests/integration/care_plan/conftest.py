@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -101,10 +102,14 @@ class CarePlan:
         )
         return self.message(fact, referral)
 
-    async def alert(self, state: str, alert_id: str = "al_1", kind: str = "crisis") -> None:
+    async def alert(
+        self, state: str, alert_id: str = "al_1", kind: str = "crisis", evidence: str = "flg_of_another"
+    ) -> None:
         about = {"patient_id": "pat_1", "clinic_id": CLINIC, "alert_id": alert_id, "kind": kind}
+        led_to_it = {"reason": "crisis_flag", "evidence_id": evidence}
         facts: dict[str, Any] = {
-            "raised": lambda: inbound.AlertRaised(**about),
+            "raised": lambda: inbound.AlertRaised(**about, **led_to_it),
+            "joined": lambda: inbound.AlertJoined(**about, **led_to_it),
             "acknowledged": lambda: inbound.AlertAcknowledged(**about),
             "assessed": lambda: inbound.AlertAssessed(**about),
             "resolved": lambda: inbound.AlertResolved(**about, resolved_at=self.clock.now()),
@@ -156,8 +161,15 @@ class CarePlan:
 
     async def announced(self, topic: str = "care-plan.plans") -> list[str]:
         """Types in the order in which they were announced."""
+        return [envelope.type for envelope in await self._envelopes(topic)]
+
+    async def bodies(self, topic: str) -> list[Json]:
+        """What was announced, in that order."""
+        return [json.loads(envelope.body) for envelope in await self._envelopes(topic)]
+
+    async def _envelopes(self, topic: str) -> list[Envelope]:
         rows = [row async for row in self.database[outbox.COLLECTION].find().sort("_id", 1)]
-        return [e.type for row in rows for e in envelopes(row) if e.topic == topic]
+        return [envelope for row in rows for envelope in envelopes(row) if envelope.topic == topic]
 
     async def letters(self) -> list[str]:
         return [row["reason"] async for row in self.database["dead_letters"].find()]

@@ -106,6 +106,36 @@ async def test_a_crisis_resolved_while_the_last_session_is_recorded_lets_the_pla
     assert (await care_plan.done("GET", f"/plans/{plan}"))["phase"] == "ended"
 
 
+async def test_a_flag_on_its_way_holds_the_plan_when_an_older_crisis_is_resolved(
+    care_plan: CarePlan,
+) -> None:
+    plan = await care_plan.start()
+    await care_plan.prepare(plan)
+    await care_plan.attend(plan)
+    await care_plan.attend(plan)
+    await care_plan.alert("raised")
+    await care_plan.attend(plan)
+    await care_plan.done("POST", f"/plans/{plan}/crisis-flag")
+    await care_plan.alert("resolved")
+    read = await care_plan.done("GET", f"/plans/{plan}")
+    assert (read["crisis"], read["phase"]) == ("open", "initial")
+    [flag] = await care_plan.bodies(FLAGS)
+    await care_plan.alert("raised", "al_2", evidence=flag["flag_id"])
+    await care_plan.alert("resolved", "al_2")
+    read = await care_plan.done("GET", f"/plans/{plan}")
+    assert (read["crisis"], read["phase"]) == ("resolved", "middle")
+
+
+async def test_a_flag_that_joins_an_open_crisis_ends_with_it(care_plan: CarePlan) -> None:
+    plan = await care_plan.start()
+    await care_plan.alert("raised")
+    await care_plan.done("POST", f"/plans/{plan}/crisis-flag")
+    [flag] = await care_plan.bodies(FLAGS)
+    await care_plan.alert("joined", evidence=flag["flag_id"])
+    await care_plan.alert("resolved")
+    assert (await care_plan.done("GET", f"/plans/{plan}"))["crisis"] == "resolved"
+
+
 async def test_an_alert_that_arrives_before_the_plan_is_known_to_it(care_plan: CarePlan) -> None:
     await care_plan.alert("raised")
     plan = await care_plan.start()

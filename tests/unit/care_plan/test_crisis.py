@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.care_plan.domain import crisis
-from services.care_plan.domain.crisis import AlertState, CrisisRegion, Cssrs, no_crisis, note_alert
+from services.care_plan.domain.crisis import AlertState, Cssrs, no_crisis, note_alert
 from services.care_plan.domain.measures import Phq9
 from services.care_plan.salvage import signs_in_refused
 from tests.unit.care_plan.builders import NOW, new_plan, phq9
@@ -89,15 +89,11 @@ def test_a_flag_opens_the_region_before_alerts_have_answered() -> None:
 STEPS: tuple[AlertState, ...] = ("open", "acknowledged", "assessed", "resolved")
 
 
-def taken(region: CrisisRegion, alert_id: str, state: AlertState) -> CrisisRegion:
-    return note_alert(region, alert_id, state, NOW if state == "resolved" else None)
-
-
 def test_the_region_follows_an_alert_to_its_resolution() -> None:
     region, seen = no_crisis("pat_1", "riverside"), []
     assert region.state == "none"
     for state in STEPS:
-        region = taken(region, "al_1", state)
+        region = note_alert(region, "al_1", state)
         seen.append((region.state, region.unresolved))
     assert seen == [("open", True), ("acknowledged", True), ("assessed", True), ("resolved", False)]
 
@@ -108,18 +104,39 @@ def test_two_alerts_in_any_order_end_in_the_same_region() -> None:
     for order in itertools.permutations(facts[:4] + facts[4:6], 6):
         region = no_crisis("pat_1", "riverside")
         for alert, state in order:
-            region = taken(region, alert, state)
+            region = note_alert(region, alert, state)
         ends.add(region)
     assert len(ends) == 1
     assert ends.pop().state == "acknowledged"
 
 
-def test_an_older_resolution_does_not_answer_a_newer_flag() -> None:
-    region = taken(taken(no_crisis("pat_1", "riverside"), "al_1", "open"), "al_1", "resolved")
-    _, region, _ = crisis.raise_flag(new_plan(), region, crisis.EXPLICIT, NOW + timedelta(hours=1))
+def test_the_resolution_of_another_crisis_does_not_answer_a_flag() -> None:
+    region = note_alert(no_crisis("pat_1", "riverside"), "al_1", "open")
+    _, region, flag = crisis.raise_flag(new_plan(), region, crisis.EXPLICIT, NOW)
+    region = crisis.forget_flags(note_alert(region, "al_1", "resolved"), NOW + timedelta(minutes=1))
     assert region.state == "open"
-    region = note_alert(region, "al_2", "resolved", NOW + timedelta(hours=2))
+    region = crisis.answer_flag(note_alert(region, "al_2", "open"), flag.flag_id)
+    assert note_alert(region, "al_2", "resolved").state == "resolved"
+
+
+def test_a_flag_is_answered_whatever_the_clocks_say() -> None:
+    """The service that raised it may be an hour ahead of the one that resolves."""
+    _, region, flag = crisis.raise_flag(new_plan(), no_crisis("pat_1", "riverside"), crisis.EXPLICIT, NOW)
+    region = crisis.answer_flag(note_alert(region, "al_1", "open"), flag.flag_id)
+    region = crisis.forget_flags(note_alert(region, "al_1", "resolved"), NOW - timedelta(hours=1))
     assert region.state == "resolved"
+
+
+def test_an_alert_about_something_unreadable_answers_every_flag() -> None:
+    _, region, _ = crisis.raise_flag(new_plan(), no_crisis("pat_1", "riverside"), crisis.EXPLICIT, NOW)
+    assert crisis.answer_flag(note_alert(region, "al_1", "acknowledged"), None).state == "acknowledged"
+
+
+def test_a_flag_that_nobody_answers_is_not_waited_for_beyond_a_crisis_resolved_a_day_later() -> None:
+    _, region, _ = crisis.raise_flag(new_plan(), no_crisis("pat_1", "riverside"), crisis.EXPLICIT, NOW)
+    region = note_alert(region, "al_2", "resolved")
+    assert crisis.forget_flags(region, NOW + timedelta(hours=23)).state == "open"
+    assert crisis.forget_flags(region, NOW + timedelta(hours=24)).state == "resolved"
 
 
 @pytest.mark.parametrize(
