@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from services.dashboard.domain.person import Course, Measure
 from services.dashboard.domain.risk import Risk
 from services.dashboard.listing import BadQuery, Question, cursor, instant, place
 from services.dashboard.store import PEOPLE, Row
@@ -20,11 +19,21 @@ COUNTED = 500
 EXPORTED = 200
 """Rows read at once for an export."""
 
-ORDERS: Mapping[str, tuple[str, ...]] = {
-    "risk": ("risk", "since", "_id"),
-    "next": ("next_at", "_id"),
-    "contact": ("last_contact", "_id"),
+
+@dataclass(frozen=True)
+class Order:
+    """Stored fields, each ascending; an index of `store.py` begins with them."""
+
+    fields: tuple[str, ...]
+    caption: str
+
+
+ORDERS: Mapping[str, Order] = {
+    "risk": Order(("risk", "since", "_id"), "the riskiest first"),
+    "next": Order(("next_at", "_id"), "by their next appointment"),
+    "contact": Order(("last_contact", "_id"), "those seen longest ago first"),
 }
+INSTANTS = {name for name, field in Row.model_fields.items() if field.annotation is datetime}
 FLAGS: Mapping[str, tuple[Risk, ...]] = {
     "crisis": (Risk.CRISIS_HIGH, Risk.CRISIS_MODERATE, Risk.CRISIS_LOW, Risk.CRISIS_TAKEN),
     "relapse": (Risk.RELAPSE,),
@@ -56,7 +65,11 @@ class Query(Question):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        return ORDERS[self.sort]
+        return ORDERS[self.sort].fields
+
+    @property
+    def caption(self) -> str:
+        return ORDERS[self.sort].caption
 
     @property
     def is_filtered(self) -> bool:
@@ -148,7 +161,7 @@ def _values(query: Query) -> list[Any]:
     if len(values) != len(query.fields):
         raise BadQuery
     return [
-        instant(value) if field in ("since", "next_at", "last_contact") else value
+        instant(value) if field in INSTANTS else value
         for field, value in zip(query.fields, values, strict=True)
     ]
 
@@ -163,7 +176,3 @@ async def groups(database: MongoDatabase, query: Query, viewer: Viewer) -> dict[
         *(database[PEOPLE].count_documents(group, limit=COUNTED + 1) for group in wanted)
     )
     return dict(zip(FLAGS, counts, strict=True))
-
-
-def scores(course: Course | None) -> list[Measure]:
-    return [] if course is None else course.scores()

@@ -13,6 +13,7 @@ from services.scheduler.subscribers import PLANS
 from services.scheduler.ticker import Announcing, Rechecking
 from shared.clock import clock as clock_of
 from shared.http.commands import Commands
+from shared.messaging.event import Event
 from shared.service import Service, Subscription, open_database
 from shared.settings import Settings
 
@@ -20,18 +21,11 @@ NAME = "scheduler"
 PLANS_AT_ONCE = 50
 """A plan becomes a course of some fifty announcements and its appointments: about 300 kB in hand."""
 
-EVENTS = (
+EVENTS: tuple[type[Event], ...] = (
     events.SessionScheduled,
     events.SessionMoved,
     events.AppointmentCancelled,
-    events.WeeklySessionDue,
-    events.SessionReminderDue,
-    events.MaintenanceSessionDue,
-    events.SessionOverdue,
-    events.TerminationPhaseDue,
-    events.CaseReviewDue,
-    events.MaintenanceReviewDue,
-    events.HoldReviewDue,
+    *events.DUE,
     events.AnnouncementSkipped,
 )
 

@@ -8,35 +8,14 @@ schedules say and end as they were announced. Whatever was lost between the two 
 from datetime import datetime
 from typing import Any
 
-from services.scheduler.events import (
-    AnnouncementSkipped,
-    CaseReviewDue,
-    HoldReviewDue,
-    MaintenanceReviewDue,
-    MaintenanceSessionDue,
-    SessionOverdue,
-    SessionReminderDue,
-    SessionScheduled,
-    TerminationPhaseDue,
-    WeeklySessionDue,
-)
+from services.scheduler.events import DUE, AnnouncementSkipped, SessionOverdue, SessionScheduled
 from services.scheduler.store import SCHEDULES
 from shared.messaging import outbox
 from shared.mongo import Document, MongoDatabase
 from shared.service import BookEntry
 
-DUE = (
-    WeeklySessionDue,
-    SessionReminderDue,
-    MaintenanceSessionDue,
-    SessionOverdue,
-    TerminationPhaseDue,
-    CaseReviewDue,
-    HoldReviewDue,
-    MaintenanceReviewDue,
-)
-
-TIMERS_OF_A_SESSION = 3
+ANNOUNCED_OF_A_SESSION = 3
+"""Announcements that each session owes, also one that was booked by an earlier release."""
 
 
 async def books(database: MongoDatabase, now: datetime) -> list[BookEntry]:
@@ -131,7 +110,7 @@ async def _missing_timers(database: MongoDatabase) -> int:
             {
                 "$group": {
                     "_id": None,
-                    "missing": {"$sum": {"$subtract": [TIMERS_OF_A_SESSION, {"$size": kinds}]}},
+                    "missing": {"$sum": {"$subtract": [ANNOUNCED_OF_A_SESSION, {"$size": kinds}]}},
                 }
             },
         ],

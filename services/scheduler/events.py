@@ -156,6 +156,18 @@ class HoldReviewDue(DueEvent):
     review_on: date
 
 
+DUE: tuple[type[DueEvent], ...] = (
+    WeeklySessionDue,
+    SessionReminderDue,
+    MaintenanceSessionDue,
+    SessionOverdue,
+    TerminationPhaseDue,
+    CaseReviewDue,
+    MaintenanceReviewDue,
+    HoldReviewDue,
+)
+
+
 class AnnouncementSkipped(DueEvent):
     """The moment of an announcement came, and it was not made, for the reason given."""
 

@@ -166,7 +166,13 @@ def _flags(about: dict[str, str], plan: str) -> list[Event]:
 def alert_raised(*, at: datetime, **said: str) -> alerts.AlertRaised:
     """An alert nobody has taken; `said` replaces what is usual."""
     usual = {"patient_id": "pat_1", "clinic_id": CLINIC, "kind": "crisis", "severity": "high"}
-    told = {**usual, "reason": "crisis_flag", "raised_at": at, "acknowledge_by": at + timedelta(minutes=5)}
+    told = {
+        **usual,
+        "reason": "crisis_flag",
+        "evidence_id": "flg_1",
+        "raised_at": at,
+        "acknowledge_by": at + timedelta(minutes=5),
+    }
     return alerts.AlertRaised.model_validate({**told, **said})
 
 

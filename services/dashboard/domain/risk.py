@@ -28,6 +28,7 @@ Action = Literal[
     "decide_referral",
     "complete_screening",
     "ask_for_plan",
+    "look_at_alert",
     "prepare_ending",
     "see",
     "book",
@@ -73,7 +74,13 @@ KINDS: dict[str, tuple[Risk, Action]] = {
     "maintenance_review": (Risk.OVERDUE, "review_maintenance"),
     "intake_review": (Risk.REVIEW, "decide_referral"),
 }
-"""What a live alert of a kind means for the person it is about; kinds that only inform are not here."""
+"""What a live alert of a kind means for the person it is about."""
+
+UNKNOWN_KIND: tuple[Risk, Action] = (Risk.OVERDUE, "look_at_alert")
+"""Of a kind this release does not know: fail towards alarm."""
+
+INFORMING = frozenset({"termination_phase", "maintenance", "dead_letter"})
+"""Kinds that ask nothing of whoever looks after the person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +118,9 @@ def _first(one: T | None, all: Sequence[T]) -> list[T]:
 def _of_alert(alert: OpenAlert) -> Standing:
     if alert.kind == "crisis":
         return _of_crisis(alert)
-    risk, action = KINDS.get(alert.kind, (Risk.DONE, "none"))
+    if alert.kind in INFORMING:
+        return NOTHING
+    risk, action = KINDS.get(alert.kind, UNKNOWN_KIND)
     if (alert.joined_for or alert.reason) == "screening_incomplete":
         action = "complete_screening"
     return Standing(risk, action, alert.id, alert.raised_at)

@@ -2,7 +2,7 @@
 
 import asyncio
 import csv
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from io import StringIO
 from typing import Annotated, Any
@@ -14,18 +14,42 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from services.dashboard import caseload
 from services.dashboard.charts.points import Point
 from services.dashboard.charts.sparkline import sparkline
+from services.dashboard.domain.person import Course, Measure
 from services.dashboard.listing import BadQuery
 from services.dashboard.pages.desk import Carer, Code, Cursor, Desk
 from services.dashboard.store import NEVER, NEVER_YET, Row
 from services.dashboard.web.drawing import HEADERS
 from services.dashboard.web.viewer import Viewer
-from services.dashboard.web.words import ACTIONS, RISKS, said
+from services.dashboard.web.words import RISKS, said
 from shared.http.problems import Problem
 
-COLUMNS = (
-    "patient_id", "clinic_id", "clinician_id", "risk", "next_action", "phase", "attended", "sessions",
-    "next_appointment", "last_contact", "phq9_baseline", "phq9_last", "phq9_change", "phq9_at", "flags",
-)  # fmt: skip
+
+def _of_course(found: Callable[[Course], Any]) -> Callable[[Row], Any]:
+    return lambda row: "" if row.course is None else found(row.course)
+
+
+def _of_last(found: Callable[[Measure], Any]) -> Callable[[Row], Any]:
+    return _of_course(lambda course: "" if course.last is None else found(course.last))
+
+
+COLUMNS: Mapping[str, Callable[[Row], Any]] = {
+    "patient_id": lambda row: row.id,
+    "clinic_id": lambda row: row.clinic_id,
+    "clinician_id": lambda row: row.clinician_id,
+    "risk": lambda row: RISKS[row.risk][1],
+    "next_action": lambda row: said(row.action),
+    "phase": lambda row: row.phase,
+    "attended": _of_course(lambda course: course.attended),
+    "sessions": _of_course(lambda course: course.sessions),
+    "next_appointment": lambda row: "" if row.next_at == NEVER else row.next_at.isoformat(),
+    "last_contact": lambda row: "" if row.last_contact == NEVER_YET else row.last_contact.isoformat(),
+    "phq9_baseline": _of_course(lambda course: course.baseline),
+    "phq9_last": _of_last(lambda measure: measure.total),
+    "phq9_change": _of_course(lambda course: course.change),
+    "phq9_at": _of_last(lambda measure: measure.at.isoformat()),
+    "flags": lambda row: " ".join(sorted({alert.kind for alert in row.alerts})),
+}
+"""Of the file: name and what stands there."""
 
 
 async def asked(
@@ -108,12 +132,12 @@ def _line(row: Row) -> dict[str, Any]:
     """What the table shows of one person."""
     course = row.course
     upcoming = course.next_appointment if course else None
-    points = [Point(m.at, m.total) for m in caseload.scores(course)]
+    points = [Point(m.at, m.total) for m in course.scores()] if course else []
     return {
         "row": row,
         "course": course,
         "risk": RISKS[row.risk],
-        "action": ACTIONS.get(row.action, said(row.action)),
+        "action": said(row.action),
         "next": upcoming,
         "last_contact": None if row.last_contact == NEVER_YET else row.last_contact,
         "sparkline": sparkline(points) if points else "",
@@ -126,7 +150,7 @@ async def _csv(desk: Desk, query: caseload.Query, viewer: Viewer) -> AsyncIterat
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     async for row in caseload.all_rows(desk.database, query, viewer):
-        writer.writerow(_cells(row))
+        writer.writerow([cell(row) for cell in COLUMNS.values()])
         yield _taken(text)
     yield _taken(text)
 
@@ -137,25 +161,3 @@ def _taken(text: StringIO) -> str:
     text.seek(0)
     text.truncate()
     return written
-
-
-def _cells(row: Row) -> list[Any]:
-    course = row.course
-    last = course.last if course else None
-    return [
-        row.id,
-        row.clinic_id,
-        row.clinician_id,
-        RISKS[row.risk][1],
-        ACTIONS.get(row.action, row.action),
-        row.phase,
-        course.attended if course else "",
-        course.sessions if course else "",
-        "" if row.next_at == NEVER else row.next_at.isoformat(),
-        "" if row.last_contact == NEVER_YET else row.last_contact.isoformat(),
-        course.baseline if course else "",
-        last.total if last else "",
-        course.change if course else "",
-        last.at.isoformat() if last else "",
-        " ".join(sorted({alert.kind for alert in row.alerts})),
-    ]

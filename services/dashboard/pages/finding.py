@@ -15,7 +15,7 @@ from services.dashboard.pages.forms import posted
 from services.dashboard.pages.signing_in import FORM
 from services.dashboard.store import PEOPLE, Row
 from services.dashboard.web.viewer import Viewer
-from services.dashboard.web.words import ACTIONS, RISKS, said, short_id
+from services.dashboard.web.words import RISKS, said, short_id
 from shared.http.problems import Problem
 from shared.mongo import Document, MongoDatabase
 
@@ -50,7 +50,7 @@ class Line:
 
     @property
     def action(self) -> str:
-        return ACTIONS.get(self.row.action, said(self.row.action)) if self.row else ""
+        return said(self.row.action) if self.row else ""
 
 
 def router(desk: Desk) -> APIRouter:

@@ -44,6 +44,7 @@ ACTIONS = {
     "decide_referral": "Decide about the referral",
     "complete_screening": "Complete the screening",
     "ask_for_plan": "Find out why no care plan began",
+    "look_at_alert": "Look at the alert",
     "prepare_ending": "Prepare the ending",
     "see": "See at the next session",
     "book": "Book a session",

@@ -3,9 +3,9 @@
 from datetime import time, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 HERE = Path(__file__).parents[1]
 
@@ -65,6 +65,13 @@ class Announcements(_Data):
     version: str
     sign_off: str
     announcements: dict[Announced, Announcement]
+
+    @field_validator("announcements")
+    @classmethod
+    def _is_complete(cls, given: dict[Announced, Announcement]) -> dict[Announced, Announcement]:
+        if missing := sorted(set(get_args(Announced)) - given.keys()):
+            raise ValueError(f"says nothing about {', '.join(missing)}")
+        return given
 
     def __getitem__(self, kind: Announced) -> Announcement:
         return self.announcements[kind]

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from services.dashboard import caseload
 from services.dashboard.pages.calendar.view import MOST_MOVED
 from shared.auth import mint
 from tests.integration.dashboard.conftest import KEY, Dashboard
@@ -150,7 +151,7 @@ async def test_the_pages_of_a_long_caseload_hold_everybody_once(dashboard: Dashb
     for start in range(0, 120, 40):
         streams = [history(id)[0] for id in ids[start : start + 40]]
         await dashboard.take([message for stream in streams for message in stream])
-    for sort in ("risk", "next", "contact"):
+    for sort in caseload.ORDERS:
         seen: list[str] = []
         address = f"/parts/caseload?sort={sort}"
         async with dashboard.as_("coordinator") as coordinator:

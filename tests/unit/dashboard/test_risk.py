@@ -1,13 +1,15 @@
 """Who stands where in the caseload, and what is to be done next."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 
+from services.alerts.events import AlertKind
 from services.dashboard import inbound
 from services.dashboard.domain.alerting import changed, heard, raised
 from services.dashboard.domain.person import Appointment, Course, Flag, Person, Referral
-from services.dashboard.domain.risk import Risk, standing
+from services.dashboard.domain.risk import INFORMING, KINDS, Risk, standing
 from services.dashboard.store import Row
+from services.dashboard.web.words import said
 from tests.support.courses import BEGIN, alerted, alone, later
 
 
@@ -125,3 +127,14 @@ def test_who_was_declined_or_is_through_has_no_open_work() -> None:
     through = running(closed="completed", closed_at=later(weeks=20))
     assert standing(person(referrals=(completed(), declined), courses=(through,))).risk is Risk.DONE
     assert standing(person()).risk is Risk.DONE
+
+
+def test_every_kind_of_alert_has_its_place_or_only_informs() -> None:
+    assert set(get_args(AlertKind)) == {*KINDS, *INFORMING, "crisis"}
+
+
+def test_an_alert_of_a_newer_releases_kind_is_work_to_look_at() -> None:
+    strange = crisis(BEGIN).model_copy(update={"kind": "of_tomorrow"})
+    found = standing(alone(raised(strange)))
+    assert (found.risk, found.action) == (Risk.OVERDUE, "look_at_alert")
+    assert said(found.action) == "Look at the alert"

@@ -1,12 +1,16 @@
 """When each kind is announced, and what becomes of what is late, moved or recorded."""
 
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 import pytest
+from pydantic import ValidationError
 
+from services.scheduler import books
 from services.scheduler.domain import course, moving, rules, timers
 from services.scheduler.domain.schedule import Schedule
 from services.scheduler.events import (
+    DUE,
     AnnouncementSkipped,
     CaseReviewDue,
     SessionOverdue,
@@ -149,14 +153,23 @@ def test_the_earliest_moment_is_known_without_looking_at_every_timer(schedule: S
     assert later.waiting
 
 
-def test_every_kind_has_a_time_a_late_policy_and_a_source_for_sign_off() -> None:
+def test_every_kind_has_a_source_for_sign_off() -> None:
     data = rules.announcements()
     assert "sign-off" in data.sign_off
-    for kind in (
-        "WeeklySessionDue",
-        "SessionReminderDue",
-        "SessionOverdue",
-        "CaseReviewDue",
-        "HoldReviewDue",
-    ):
-        assert data.announcements[kind].source
+    assert data.announcements.keys() == set(get_args(rules.Announced))
+    assert all(announcement.source for announcement in data.announcements.values())
+
+
+def test_a_file_without_one_of_the_kinds_is_refused() -> None:
+    data = rules.announcements().model_dump()
+    del data["announcements"]["HoldReviewDue"]
+    with pytest.raises(ValidationError, match="says nothing about HoldReviewDue"):
+        rules.Announcements.model_validate(data)
+
+
+def test_each_kind_of_announcement_is_an_event_and_counted_in_the_books() -> None:
+    assert sorted(event.__name__ for event in DUE) == sorted(get_args(rules.Announced))
+
+
+def test_the_books_count_what_every_session_owes() -> None:
+    assert {len(kinds) for kinds in timers.OF_A_SESSION.values()} == {books.ANNOUNCED_OF_A_SESSION}

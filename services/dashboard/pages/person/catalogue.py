@@ -5,7 +5,7 @@ from services.dashboard.pages.person.calendar import CALENDAR
 from services.dashboard.pages.person.ending import ENDING
 from services.dashboard.pages.person.recording import RECORDING
 from services.dashboard.pages.person.treatment import TREATMENT
-from services.dashboard.web.words import ACTIONS
+from services.dashboard.web.words import said
 
 CATALOGUE: dict[str, Act] = {act.name: act for act in (*RECORDING, *CALENDAR, *TREATMENT, *ENDING)}
 
@@ -33,7 +33,7 @@ def next_action(scene: Scene) -> tuple[str, str] | None:
     row = scene.row
     if row.action == "none":
         return None
-    words = ACTIONS.get(row.action, row.action)
+    words = said(row.action)
     here = [name for name in NEXT.get(row.action, ()) if CATALOGUE[name].is_open_to(scene)]
     if here:
         return words, f"/people/{row.id}/actions/{here[0]}"
