@@ -3,7 +3,7 @@
 from services.care_plan import events
 from services.care_plan.api import routers
 from services.care_plan.books import books
-from services.care_plan.store import COLLECTIONS, INDEXES, CarePlanWork
+from services.care_plan.store import COLLECTIONS, INDEXES, MIGRATION, CarePlanWork
 from services.care_plan.subscribers import PLANS
 from shared.clock import clock as clock_of
 from shared.http.commands import Commands
@@ -52,6 +52,7 @@ def build(settings: Settings) -> Service:
         routers=routers(Commands(database, open_work)),
         indexes=INDEXES,
         collections=COLLECTIONS,
+        migrations=[MIGRATION],
         events=EVENTS,
         tickers=[],
         books=lambda: books(database),

@@ -87,14 +87,17 @@ async def _flag(commands: Commands[CarePlanWork], call: Call, signs: Signs, requ
 
 
 def _with_notice(refusal: Exception, signs: Signs) -> Exception:
-    """A refusal by rule also says where help is; others stand as they are."""
+    """Where nothing says yet what became of the flag, it is said, and where help is."""
     support = notice(signs)
-    if not isinstance(refusal, Refused) or support is None:
+    if support is None:
         return refusal
-    return Problem(
-        409,
-        refusal.reason,
-        "A rule refuses this; the crisis flag was raised all the same.",
-        facts=refusal.facts,
-        crisis_notice=support.model_dump(mode="json"),
-    )
+    said = {"crisis_notice": support.model_dump(mode="json")}
+    match refusal:
+        case Refused():
+            detail = "A rule refuses this; the crisis flag was raised all the same."
+            return Problem(409, refusal.reason, detail, facts=refusal.facts, **said)
+        case ValidationError():
+            detail = "A newer release keeps this: nothing was recorded, but the crisis flag was raised."
+            return Problem(503, "kept_by_newer_release", detail, **said)
+        case _:
+            return refusal

@@ -7,11 +7,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from services.care_plan.domain.crisis import CrisisRegion, no_crisis
+from services.care_plan.domain.crisis import CrisisRegion, no_crisis, with_unanswered_flags
 from services.care_plan.domain.plan import InDanger, Moment, Plan, plan_id_of
-from services.care_plan.inbound import AlertFact, IntakeCompleted, PlanDue
+from services.care_plan.inbound import AlertFact, AlertResolved, IntakeCompleted, PlanDue
 from services.care_plan.protocols import protocols
 from shared.messaging.work import Excerpt, Work
+from shared.migrations import Migration
 from shared.mongo import Document, Index, MongoDatabase
 
 PLANS = "plans"
@@ -29,6 +30,11 @@ ADVANCING = ["initial", "middle", "termination"]
 FLAGGED = Excerpt[InDanger](
     projection=dict.fromkeys([*InDanger.model_fields, "version", "announced", "trail"], 1) | {"_id": 1},
     changes=lambda plan: ({"crisis_flags": plan.crisis_flags}, []),
+)
+
+
+MIGRATION = Migration(
+    "regions-know-their-unanswered-flags", CRISES, {"unanswered": {"$exists": False}}, with_unanswered_flags
 )
 
 
@@ -53,9 +59,11 @@ class CarePlanWork(Work):
             await self.count_episodes({fact.patient_id for fact in intakes})
         if decided_upon:
             await self.crises.load({fact.patient_id for fact in decided_upon})
-        if crises:
-            patient_ids = sorted({fact.patient_id for fact in crises})
-            await self.plans.find({"patient_id": {"$in": patient_ids}, "phase.name": {"$in": ADVANCING}})
+        resolved = {fact.patient_id for fact in crises if isinstance(fact, AlertResolved)}
+        if resolved:
+            await self.plans.find(_advancing(resolved))
+        if others := {fact.patient_id for fact in crises} - resolved:
+            await self.plans.find_readable(_advancing(others))  # no plan keeps a crisis from opening
 
     async def count_episodes(self, patient_ids: Iterable[str]) -> None:
         """The patients' last episode numbers, out of the index alone."""
@@ -109,6 +117,11 @@ class CarePlanWork(Work):
         """Those in hand, by episode."""
         own = [plan for plan in self.plans if plan.patient_id == patient_id]
         return sorted(own, key=lambda plan: plan.episode)
+
+
+def _advancing(patient_ids: Iterable[str]) -> Document:
+    """Plans that may go on once their person's crisis is over."""
+    return {"patient_id": {"$in": sorted(patient_ids)}, "phase.name": {"$in": ADVANCING}}
 
 
 def page_query(

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
+
+from pydantic import model_validator
 
 from services.care_plan.domain.frozen import Frozen
 from services.care_plan.domain.measures import Phq9
@@ -136,8 +138,21 @@ class CrisisAlert(Frozen):
 
 
 class RaisedFlag(Frozen):
-    flag_id: str
+    """`flag_id` is `None` for a flag stored by a release that kept no ids."""
+
+    flag_id: str | None
     raised_at: datetime
+
+
+def with_unanswered_flags(fields: dict[str, Any]) -> dict[str, Any]:
+    """A region stored when only the instants of the last flag and the last resolution were kept."""
+    if "unanswered" in fields:
+        return fields
+    fields = dict(fields)
+    flagged_at, resolved_at = fields.pop("flagged_at", None), fields.pop("resolved_at", None)
+    is_answered = flagged_at is None or (resolved_at is not None and resolved_at >= flagged_at)
+    waiting = [] if is_answered else [{"flag_id": None, "raised_at": flagged_at}]
+    return {**fields, "unanswered": waiting}
 
 
 class CrisisRegion(Frozen):
@@ -145,6 +160,8 @@ class CrisisRegion(Frozen):
 
     It is kept apart from plans, since alerts may speak before there is a plan.
     """
+
+    _lift = model_validator(mode="before")(with_unanswered_flags)
 
     id: str
     """The patient id."""
@@ -185,7 +202,7 @@ def note_alert(region: CrisisRegion, alert_id: str, state: AlertState) -> Crisis
 
 def answer_flag(region: CrisisRegion, flag_id: str | None) -> CrisisRegion:
     """An alert has taken the flag in; `None`: a message that nobody could read, and any flag may be it."""
-    left = tuple(f for f in region.unanswered if flag_id is not None and f.flag_id != flag_id)
+    left = tuple(f for f in region.unanswered if flag_id is not None and f.flag_id not in (None, flag_id))
     return region if left == region.unanswered else region.model_copy(update={"unanswered": left})
 
 

@@ -7,7 +7,7 @@ from services.care_plan.domain.phases import Closed, Hold
 from services.care_plan.domain.plan import Decision, Moment, Plan, require_phase
 from services.care_plan.domain.protocol import contract
 from services.care_plan.domain.refusals import refuse
-from services.care_plan.domain.transitions import advance
+from services.care_plan.domain.transitions import advance, missing
 from services.care_plan.events import CarePlanHeld, CarePlanResumed, ContractRevised
 
 RevisionReason = Literal["extra_sessions_needed", "goals_reached_early", "patient_request", "other"]
@@ -37,7 +37,10 @@ def revise_contract(plan: Plan, sessions: int, reason: RevisionReason, moment: M
         attended=plan.attended,
         reason=reason,
     )
-    plan, events = advance(plan.changed(contract=revised), moment)
+    plan = plan.changed(contract=revised)
+    if not missing(plan, moment):  # with more sessions to come the phase may become overdue anew
+        plan = plan.changed(overdue=tuple(name for name in plan.overdue if name != plan.phase.name))
+    plan, events = advance(plan, moment)
     return plan, [announced, *events]
 
 

@@ -72,7 +72,7 @@ def record_session(plan: Plan, session: Happening, moment: Moment) -> Decision:
 
     What took place before treatment ended, or before the plan was closed, is recorded afterwards as well and
     changes no phase any more. Refuses `wrong_phase` and `plan_closed` for what lies after that, `on_hold` for
-    what lies after the hold began, `session_in_the_future`, `contract_fulfilled` beyond N.
+    what lies after the hold began, `session_in_the_future`, `contract_fulfilled` after the N-th.
     """
     if is_recorded(plan, session):
         return plan, []
@@ -102,10 +102,10 @@ def _phase_at(plan: Plan, at: datetime) -> PhaseName:
     return plan.phase.name
 
 
-def _counted(plan: Plan, phase: PhaseName) -> tuple[Plan, int]:
+def _counted(plan: Plan, at: datetime, phase: PhaseName) -> tuple[Plan, int]:
     """With one more attended session of the acute treatment, or of maintenance; and which one it is."""
     if phase != "maintenance":
-        if phase == plan.phase.name and plan.remaining <= 0:
+        if phase == plan.phase.name and plan.remaining <= 0 and at >= _last_attended(plan):
             refuse("contract_fulfilled", sessions=plan.contract.sessions)
         return plan.changed(attended=plan.attended + 1), plan.attended + 1
     number = 1 + sum(known.outcome == "attended" and known.phase == phase for known in plan.sessions)
@@ -114,8 +114,13 @@ def _counted(plan: Plan, phase: PhaseName) -> tuple[Plan, int]:
     return plan, number
 
 
+def _last_attended(plan: Plan) -> datetime:
+    """Raises `ValueError` if none was."""
+    return max(known.at for known in plan.sessions if known.outcome == "attended")
+
+
 def _attend(plan: Plan, session: Attended, at: datetime, phase: PhaseName, moment: Moment) -> Decision:
-    plan, number = _counted(plan, phase)
+    plan, number = _counted(plan, at, phase)
     attended = SessionAttended(
         **plan.identity,
         appointment_id=session.appointment_id,

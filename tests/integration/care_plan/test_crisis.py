@@ -238,11 +238,30 @@ async def test_what_a_newer_release_wrote_does_not_silence_a_flag(
     assert "988" in flagged.json()["crisis_notice"]["support"]
     danger = {"phq9": {"items": answers(3, 1)}}
     recorded = await care_plan.ask("POST", f"/plans/{plan}/measures", danger)
-    assert recorded.status_code in (409, 500), "nothing is recorded in what we cannot read"
+    assert recorded.status_code in (409, 503), "nothing is recorded in what we cannot read"
+    assert "988" in recorded.json()["crisis_notice"]["support"]
     assert await care_plan.announced(FLAGS) == ["CrisisFlagRaised"] * 3
     (stored,) = [row async for row in care_plan.database["plans"].find()]
     assert (stored["crisis_flags"], stored["version"]) == (3, 4)
     assert stored.get("novel") == (change.get("novel") if collection == "plans" else None)
+
+
+async def test_a_plan_that_a_newer_release_wrote_keeps_no_crisis_from_opening(care_plan: CarePlan) -> None:
+    plan = await care_plan.start()
+    await care_plan.database["plans"].update_one({}, {"$set": {"novel": 1}})
+    await care_plan.alert("raised")
+    await care_plan.database["plans"].update_one({}, {"$unset": {"novel": ""}})
+    assert (await care_plan.done("GET", f"/plans/{plan}"))["crisis"] == "open"
+
+
+async def test_a_region_that_the_release_before_wrote_is_read_and_lifted(care_plan: CarePlan) -> None:
+    plan = await care_plan.start()
+    await care_plan.alert("raised")
+    before = {"flagged_at": None, "resolved_at": None}
+    await care_plan.database["crises"].update_one({}, {"$set": before, "$unset": {"unanswered": ""}})
+    assert (await care_plan.done("GET", f"/plans/{plan}"))["crisis"] == "open"
+    await care_plan.alert("resolved")
+    assert (await care_plan.done("GET", f"/plans/{plan}"))["crisis"] == "resolved"
 
 
 async def test_nobody_flags_another_clinics_patient(care_plan: CarePlan) -> None:

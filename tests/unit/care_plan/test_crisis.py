@@ -1,12 +1,12 @@
 """Signs of danger, and the region beside the phases."""
 
 import itertools
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from services.care_plan.domain import crisis
-from services.care_plan.domain.crisis import AlertState, Cssrs, no_crisis, note_alert
+from services.care_plan.domain.crisis import AlertState, CrisisRegion, Cssrs, no_crisis, note_alert
 from services.care_plan.domain.measures import Phq9
 from services.care_plan.salvage import signs_in_refused
 from tests.unit.care_plan.builders import NOW, new_plan, phq9
@@ -125,6 +125,24 @@ def test_a_flag_is_answered_whatever_the_clocks_say() -> None:
     region = crisis.answer_flag(note_alert(region, "al_1", "open"), flag.flag_id)
     region = crisis.forget_flags(note_alert(region, "al_1", "resolved"), NOW - timedelta(hours=1))
     assert region.state == "resolved"
+
+
+@pytest.mark.parametrize(
+    ("flagged_at", "resolved_at", "state"),
+    [
+        (None, None, "none"),
+        (NOW, None, "open"),
+        (NOW, NOW - timedelta(hours=1), "open"),
+        (NOW, NOW + timedelta(hours=1), "none"),
+    ],
+)
+def test_a_region_of_the_release_before_is_read_and_its_flag_answered_by_the_next_evidence(
+    flagged_at: datetime | None, resolved_at: datetime | None, state: str
+) -> None:
+    stored = no_crisis("pat_1", "riverside").model_dump(exclude={"unanswered"})
+    region = CrisisRegion.model_validate({**stored, "flagged_at": flagged_at, "resolved_at": resolved_at})
+    assert region.state == state
+    assert crisis.answer_flag(region, "flg_of_another").state == "none"
 
 
 def test_an_alert_about_something_unreadable_answers_every_flag() -> None:

@@ -171,6 +171,21 @@ def test_a_session_beyond_the_contract_is_refused() -> None:
     assert refused(sessions.record_session, plan, late, moment()) == "contract_fulfilled"
 
 
+def test_a_session_that_took_place_before_the_n_th_is_recorded_after_it() -> None:
+    plan, _ = attend(in_termination(), 3)
+    forgotten = Attended(appointment_id="forgotten", at=NOW - timedelta(days=30))
+    plan, events = sessions.record_session(plan, forgotten, moment())
+    assert (names(events), plan.phase.name, plan.attended) == (["SessionAttended"], "termination", 13)
+
+
+def test_a_phase_with_more_sessions_to_come_becomes_overdue_anew() -> None:
+    plan, first = attend(in_termination(), 3)
+    plan, revised = revision.revise_contract(plan, 14, "extra_sessions_needed", moment())
+    plan, one_left = attend(plan, 1)
+    plan, again = attend(plan, 1)
+    assert [len(of(PhaseOverdue, events)) for events in (first, revised, one_left, again)] == [1, 0, 0, 1]
+
+
 def test_nothing_is_attended_after_the_end() -> None:
     session = Attended(appointment_id="extra")
     assert refused(sessions.record_session, ended(), session, moment()) == "wrong_phase"
