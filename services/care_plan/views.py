@@ -17,7 +17,8 @@ from shared.http.paging import Page
 
 CRISIS_TEXT = (
     "If you or someone else may be in danger, call or text 988 (Suicide & Crisis Lifeline) or text HOME to "
-    "741741 (Crisis Text Line). Kith is not an emergency service: it is not watched around the clock."
+    "741741 (Crisis Text Line), or call 911. Kith is not an emergency service: it is not watched around the "
+    "clock."
 )
 """Goes with every text shown around a crisis (clinical.md, crisis)."""
 

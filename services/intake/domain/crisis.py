@@ -22,8 +22,8 @@ ACUTELY_SUICIDAL = "acutely_suicidal"
 
 CRISIS_SUPPORT = (
     "If you or someone else may be in danger, call or text 988 (Suicide & Crisis Lifeline) or text HOME to "
-    "741741 (Crisis Text Line), or call 911. This system is not an emergency service: it is not watched "
-    "around the clock."
+    "741741 (Crisis Text Line), or call 911. Kith is not an emergency service: it is not watched around the "
+    "clock."
 )
 """Goes with every text shown around a crisis (clinical.md, Crisis)."""
 

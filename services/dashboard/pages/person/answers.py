@@ -12,7 +12,8 @@ State = Literal["unfit", "refused", "conflict", "unavailable", "forbidden", "uns
 Alerted = Literal["yes", "no", "unknown"]
 SUPPORT = (
     "If you or someone else may be in danger, call or text 988 (Suicide & Crisis Lifeline) or text HOME to "
-    "741741 (Crisis Text Line). Kith is not an emergency service: it is not watched around the clock."
+    "741741 (Crisis Text Line), or call 911. Kith is not an emergency service: it is not watched around the "
+    "clock."
 )
 """For when care_plan cannot say it itself (clinical.md, Crisis)."""
 
