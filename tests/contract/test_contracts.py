@@ -51,6 +51,17 @@ def test_every_declared_type_has_an_owner() -> None:
     assert declared == {(e.topic, e.__name__) for service in SERVICES for e in announced(service)}
 
 
+def test_the_page_hears_of_everything_that_is_announced_to_it() -> None:
+    heard = {
+        (model.topic, model.__name__)
+        for reactions in subscriptions("dashboard").values()
+        for model, _ in reactions
+    }
+    told = [topic for topic in topics().values() if "dashboard" in topic.consumers]
+    announced_to_it = {(topic.name, kind) for topic in told for kind in topic.types}
+    assert announced_to_it - heard == set()
+
+
 def test_removing_a_field_or_adding_a_value_to_a_closed_list_is_an_incompatible_change() -> None:
     path = "shared/contracts/schemas/care-plan.plans.PhaseEntered.v1.json"
     before = EXPORTED[path]
