@@ -51,7 +51,7 @@ def test_a_change_that_breaks_readers_is_written_on_demand_and_named(
     assert main(["--check"], root=published) == 0
 
 
-def test_what_breaks_nobody_is_written(tmp_path: Path) -> None:
+def test_the_first_export_writes_everything(tmp_path: Path) -> None:
     assert main([], root=tmp_path) == 0
     assert contents(tmp_path) == exports()
 

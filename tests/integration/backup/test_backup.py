@@ -65,8 +65,11 @@ async def test_every_document_comes_back_as_it_was_and_leases_do_not(uri: str, t
 
 
 async def test_only_the_owner_can_read_a_backup(uri: str, tmp_path: Path) -> None:
-    await take(uri, tmp_path / "backup", prefix="a_")
-    for path in (tmp_path / "backup").rglob("*"):
+    folder = tmp_path / "backup"
+    await take(uri, folder, prefix="a_")
+    kept = [folder, *folder.rglob("*")]
+    assert len(kept) > 1 + len(SERVICES)
+    for path in kept:
         assert stat.S_IMODE(path.stat().st_mode) == (0o700 if path.is_dir() else 0o600)
 
 

@@ -35,7 +35,7 @@ def test_missing_foreign_and_doubled_effects_are_named(found: list[str], told: s
         same("plans", found, {"a", "b", "c"})
 
 
-def test_all_effects_once_pass() -> None:
+def test_every_effect_exactly_once_is_no_shortfall() -> None:
     same("plans", ["c", "a", "b"], {"a", "b", "c"})
 
 
