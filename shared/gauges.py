@@ -56,7 +56,7 @@ class Watched(Protocol):
 class Gauges:
     """Refreshes the gauges of one process until cancelled.
 
-    A failure is counted and said, and the gauges grow old.
+    A failure is counted and logged; the gauges keep their last values, and their age grows.
     """
 
     def __init__(self, process: Watched) -> None:
@@ -67,7 +67,7 @@ class Gauges:
         """When a failure of each kind of work was last logged."""
 
     async def run(self) -> None:
-        """What was never measured counts as measured at the start, so that it grows old."""
+        """What was never measured counts as measured at the start, so that its age grows."""
         name_build(self._name)
         REFRESHED.labels(self._name).set(time())
         if self._service.settings.books_seconds:

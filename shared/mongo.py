@@ -77,10 +77,10 @@ IDLE_SECONDS = 60.0
 """How long a session is kept for the next transaction; the server forgets one after 30 minutes."""
 
 HANDED_OVER = 2000
-"""So many announcements are kept for who publishes them; of more than that the outbox is asked."""
+"""At most so many announcements are held for the relay; beyond that it reads the outbox."""
 
 FEW = 20
-"""Up to so many documents, a version in the filter of each change is cheaper than asking for all versions."""
+"""Up to so many documents, a version in each change's filter is cheaper than reading all versions first."""
 
 
 class StandaloneServerError(RuntimeError):
@@ -203,7 +203,7 @@ class MongoDatabase:
         self.precedence = Precedence()
         """Crises go first among those of this process who use the database."""
         self._idle: deque[tuple[float, Txn]] = deque()
-        """Sessions nobody uses, each since when; the one that was used last is used next."""
+        """Idle sessions, each with the time since when; the one used last is used next."""
         self._collections: dict[str, Any] = {}
         self.db: Any = self.client.get_database(name, codec_options=CODEC)
 
@@ -214,7 +214,7 @@ class MongoDatabase:
         return found
 
     def majority(self, collection: str) -> Any:
-        """The collection as no election can undo it: for what leaves the database on the strength of it."""
+        """Reads with majority concern, for what is sent outside: no election can undo what was read."""
         return self[collection].with_options(read_concern=ReadConcern("majority"))
 
     async def close(self) -> None:
@@ -261,9 +261,9 @@ class MongoDatabase:
     async def transaction(self, work: Callable[[Txn], Awaitable[None]]) -> None:
         """Run `work` in one transaction, again if MongoDB asks for it: so database writes only.
 
-        In place of the drivers' `with_transaction`: Motor's commits where it never asks again, so a commit
-        whose answer got lost would be an error although it may have been done. After `PERSIST_SECONDS`
-        the last error is raised.
+        In place of the drivers' `with_transaction`: Motor's commits outside its retry loop, so a commit whose
+        answer got lost would be an error although it may have been done. After `PERSIST_SECONDS` the last
+        error is raised.
         """
         until, pause = monotonic() + PERSIST_SECONDS, 0.005
         async with self._session() as txn:
@@ -284,7 +284,7 @@ class MongoDatabase:
     async def _session(self) -> AsyncIterator[Txn]:
         """One that is idle, or a new one; kept only if all went well.
 
-        To begin and to end one is a way to a thread and back each, for Motor.
+        For Motor, beginning and ending one each cost a round trip to a thread.
         """
         while self._idle and monotonic() - self._idle[0][0] > IDLE_SECONDS:
             _, stale = self._idle.popleft()
@@ -319,10 +319,10 @@ class MongoDatabase:
                 return
 
     async def filters(self, collection: str, versions: Mapping[str, int], txn: Txn) -> dict[str, Document]:
-        """By id, filters that meet these documents only in these versions, in this transaction.
+        """Filters by id that match each document only in the version given, in this transaction.
 
-        A version in a filter costs mongod as much as the update itself, for it then plans each one. So of
-        many documents the versions are read first: whoever changes one after that conflicts with our write.
+        A version in a filter costs mongod as much as the update itself, because it plans each one. So for
+        many documents the versions are read first: a change by others after that conflicts with our write.
         """
         found: dict[str, Document] = {id: {"_id": id, "version": v} for id, v in versions.items()}
         if len(versions) > FEW:
@@ -336,8 +336,9 @@ class MongoDatabase:
     async def write_all(self, collection: str, operations: Sequence[Any], txn: Txn) -> int:
         """Write in one transaction; how many documents the updates and replacements met.
 
-        In order, for the first write that fails ends the transaction. A driver that went on would be told
-        that there is none, which looks transient, and would run the same again for two minutes.
+        Ordered: the first write that fails aborts the transaction. Unordered, later writes would fail with
+        "no such transaction", which is labelled transient, and all of it would be retried for
+        `PERSIST_SECONDS`.
         """
         by_kind = sorted(operations, key=lambda operation: type(operation).__name__)  # one command each
         result = await self[collection].bulk_write(by_kind, ordered=True, session=txn)
@@ -352,7 +353,7 @@ class MongoDatabase:
     async def replace_collections(self, names: Sequence[str], prefix: str) -> None:
         """Put the collections of another `prefix` into the place of ours, one after the other.
 
-        Those that were are not there any more, so it can be done again when it was broken off.
+        Those already renamed are skipped, so it can be repeated after an interruption.
         """
         there = set(await self.db.list_collection_names())
         for name in names:

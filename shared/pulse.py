@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class Pulse:
-    """Wakes everybody who waits at this moment. A beat that nobody waits for is remembered by none."""
+    """Wakes everybody who waits at this moment. Beats are only counted: `beats` tells of those missed."""
 
     def __init__(self) -> None:
         self._beats = 0
@@ -36,7 +36,7 @@ class Pulse:
 
 
 class Handover(Pulse, Generic[T]):
-    """A pulse that brings what it is about, as far as there is room: whoever misses it looks for itself."""
+    """A pulse that carries what it is about, as far as there is room: the rest must be found elsewhere."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Handover(Pulse, Generic[T]):
         self._things: list[T] = []
 
     def hand(self, thing: T, size: int) -> None:
-        """Those before it are forgotten where they leave no room for it."""
+        """Without room for it, everything handed over before is dropped."""
         if self._used + size > self._room:
             self.take()
         self._things.append(thing)

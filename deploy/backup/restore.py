@@ -76,7 +76,7 @@ async def _fill(server: RawServer, folder: Path, manifest: Manifest, prefix: str
 
 
 async def _require_nobody_worked(server: RawServer, prefix: str) -> None:
-    """A service that came meanwhile has noted that an empty outbox is published, and will not look again."""
+    """A service that started meanwhile has noted its empty outbox as published and would not look again."""
     for database in (prefix + service for service in (*SERVICES, PAGE)):
         if await server.holds_documents(database, LEASES):
             raise NotRestored(

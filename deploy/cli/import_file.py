@@ -59,7 +59,7 @@ def import_file(
     problem, code = _sent(found, target, clinic, tally, retry_for)
     _tell(found, tally, report, clinic)
     if problem:
-        # Rows may be in of which nothing was heard any more: an interruption is one, whatever was confirmed.
+        # Interrupted before any answer, rows may be stored all the same: so never "nothing sent".
         fail(problem, code=code if tally.sent or code == INTERRUPTED else NOTHING_SENT)
     raise typer.Exit(NOTHING_SENT if not tally.sent else 1 if tally.errors else 0)
 

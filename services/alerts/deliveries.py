@@ -31,11 +31,12 @@ from shared.mongo import MongoDatabase, PyMongoError
 log = structlog.get_logger()
 
 SLOTS: Mapping[Queue, int] = {"page": 48, "digest": 16}
-"""Attempts under way at once, per process: digests never take the place of pages. Units of work that are
-committed at the same moment may each fill what room they saw."""
+"""Attempts under way at once, per process: digests never take the place of pages. Units of work committed at
+the same moment may together exceed it, since each saw the room before the others."""
 
 FRESH_SECONDS = 0.1
-"""How long what a unit of work has read is believed: a commit may be answered late, a process be stopped."""
+"""How long documents already read are trusted before an attempt. Older ones are read again, because the
+commit's answer may be late or the process may have been stopped."""
 
 
 class Deliveries:

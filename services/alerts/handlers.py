@@ -18,7 +18,7 @@ from shared.messaging.dead_letters import MessageDeadLettered
 # Crisis
 
 UNREADABLE = "unreadable-"
-"""Before the id of a person of whose crises the stored documents cannot be read."""
+"""Goes before a person's id when their stored crises cannot be read."""
 
 
 def when_crisis_flag_raised_open_or_join_crisis(fact: inbound.CrisisFlag, work: AlertsWork) -> None:
@@ -37,7 +37,7 @@ def when_crisis_flag_raised_open_or_join_crisis(fact: inbound.CrisisFlag, work: 
 async def when_crisis_message_set_aside_page_by_ids(letter: MessageDeadLettered, work: AlertsWork) -> None:
     """Fail towards alarm: a crisis message nobody could read is a crisis, moderate until a human looks.
 
-    If it is what is stored of the person's crises that cannot be read, a crisis beside it names the person.
+    If the person's stored crises cannot be read, another one is opened under their id with `UNREADABLE`.
     """
     patient_id = letter.patient_id
     clinic_id = await work.clinic_of(patient_id)
@@ -123,7 +123,10 @@ def when_care_plan_closed_settle_what_is_moot(fact: inbound.CarePlanClosed, work
 
 
 def when_session_attended_settle_absences(fact: inbound.SessionAttended, work: AlertsWork) -> None:
-    """Whoever came is looked for no more, but for absences after that: sessions are recorded late, too."""
+    """Settles the alert about missed sessions, unless one was missed after this session.
+
+    Sessions may be recorded late. What asked for this session's record is settled too.
+    """
     _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_attended")
     absences = work.live("missed_session", plan(fact.plan_id))
     if absences is not None and settling.is_answered(absences, fact.attended_at):

@@ -18,8 +18,8 @@ AT_ONCE = 200
 
 
 class Inbox:
-    """A ticker. `recording`: held by whoever notes that people were told, for they are often told of the same
-    alert at the same time, and one after the other they do not conflict."""
+    """A ticker. `recording`: held while the end of a delivery is recorded. Several often end at once for the
+    same alert, and would conflict if they were not recorded one after the other."""
 
     name = "inbox"
 

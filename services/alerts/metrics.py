@@ -39,8 +39,8 @@ SYNTHETIC = "watchdog"
 
 REMEMBERED = 1000
 
-# There from the start, at 0: Prometheus sees no increase in what a series begins with, and the first late
-# page or answer after a start counts as much as the second.
+# Made at 0 from the start: Prometheus sees no increase in the first value of a series, so the first late page
+# or answer after a start would otherwise not count.
 for _stage in ("attempted", "delivered"):
     TIME_TO_PAGE.labels(_stage)
 for _severity in SEVERITIES:
@@ -82,7 +82,7 @@ def observe_page(stage: str, page: Delivery, now: datetime) -> None:
 def observe_answer(alert: Alert, event: AlertAcknowledged) -> None:
     """The first answer to an alert; whoever takes it over, or takes it again later, is not counted.
 
-    `alert`: as the answer left it.
+    `alert`: as it is after the answer.
     """
     if alert.times_taken > 1:
         return

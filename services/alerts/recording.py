@@ -16,13 +16,14 @@ async def load_for(work: AlertsWork, deliveries: Iterable[Delivery]) -> None:
 
 
 Beside = Mapping[str, Collection[str]]
-"""Of each alert, how far the other outward deliveries are that name it in the same round."""
+"""Alert id → the states of the other outward deliveries that name it in the same round."""
 
 
 async def states_beside(work: AlertsWork, delivery: Delivery) -> Beside:
-    """How far others are that tell of the same; digests that begin with the same alert name different ones.
+    """For each alert, the states of the other outward deliveries of its round.
 
-    No more is read of them: one that nobody can read keeps no other from being recorded.
+    Looked up per alert, because digests led by the same alert may name different ones. Only the needed fields
+    are read, so an unreadable delivery does not block this one.
     """
     of_each = [_naming(delivery, alert_id) for alert_id in delivery.alert_ids]
     others = {"$or": of_each, "channel": {"$ne": "inbox"}, "_id": {"$ne": delivery.id}}
@@ -35,7 +36,10 @@ async def states_beside(work: AlertsWork, delivery: Delivery) -> Beside:
 
 
 def _naming(delivery: Delivery, alert_id: str) -> Document:
-    """Those that name this alert in the same round; of one stored without rounds, those that begin alike."""
+    """A query for deliveries that name this alert in the same round.
+
+    Without stored `rounds` only those led by the same alert can be compared.
+    """
     if alert_id in delivery.rounds:
         return {"alert_ids": alert_id, f"rounds.{alert_id}": delivery.rounds[alert_id]}
     return {"alert_ids": alert_id, "alert_ids.0": delivery.leads_with, "round": delivery.round}
@@ -57,7 +61,7 @@ def conclude(work: AlertsWork, ended: Delivery, beside: Beside) -> None:
 
 
 def _informs(work: AlertsWork, ended: Delivery) -> bool:
-    """An inbox wakes nobody: what is put there informs those alone who have no other channel."""
+    """Whether it counts as told. An inbox wakes nobody, so it informs only those without another channel."""
     contact = work.on_call.contact(ended.contact_id)
     return ended.channel != "inbox" or contact is None or not deliveries.outward(contact)
 

@@ -54,7 +54,7 @@ class Notice(BaseModel):
 
 
 class FirstTries(Protocol):
-    """Pages are tried by whoever decided them, without being looked for first."""
+    """Lets the process that decided a page try it at once, without looking for what is due."""
 
     def reserve(self, page: Delivery, reserved: int) -> Delivery:
         """The page, claimed for this process if besides `reserved` others there is room for it."""
@@ -108,7 +108,7 @@ class AlertsWork(Work):
         await self.load_about({concerns.dead_letters(letter.service, letter.reason) for letter in letters})
 
     async def load_crises(self, patient_ids: Iterable[str]) -> None:
-        """Of these people nothing else: no other alert, readable or not, keeps a flag from being taken."""
+        """Nothing else of these people: an unreadable alert of another kind must not hold up a flag."""
         await self.histories.load(sorted(set(patient_ids)))
         await self.alerts.load(h.open for h in self.histories if h.open is not None)
 
@@ -203,7 +203,7 @@ class AlertsWork(Work):
 async def alert_with_deliveries(work: AlertsWork, alert_id: str) -> Sequence[Delivery]:
     """Load one alert and those of its deliveries that can be read, the oldest first.
 
-    One that cannot keeps nobody from taking the alert.
+    An unreadable delivery must not keep anybody from taking the alert.
     """
     await work.alerts.load([alert_id])
     return await work.deliveries.find_readable({"alert_ids": alert_id}, sort=[("created_at", 1), ("_id", 1)])

@@ -1,6 +1,7 @@
-"""What of our own nobody can read: it is tried again in a minute, holds up nothing else, and is told.
+"""Stored alerts and deliveries that cannot be read or decided on.
 
-Engineers are told once; and on the next day again, should they have ended that without mending it.
+They are put off for a minute, so that they hold up nothing else, and reported. Engineers get one alert; if
+they end it without repairing the document, another on the next day.
 """
 
 from datetime import datetime, timedelta

@@ -12,8 +12,8 @@ from shared.mongo import Document, MongoDatabase
 async def look_at_crises(database: MongoDatabase, now: datetime) -> None:
     """Refreshes the gauges of crises that wait for an answer.
 
-    One may wait: until clinic hours begin, or anew after somebody's lease ran out. So what is measured is how
-    long the answer that is owed at present is overdue.
+    A crisis may rightly wait, until clinic hours begin or for a new answer after a lease ran out. So what is
+    measured is how long the answer owed now is overdue, not how old the crisis is.
     """
     query: Document = {"kind": "crisis", **LIVE, "state": "open"}
     found = await database[ALERTS].find(query, {"severity": 1, "obligations": 1}).to_list(None)

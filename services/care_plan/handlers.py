@@ -132,9 +132,9 @@ def change_plan(
 ) -> Reply:
     """Do one thing to a plan. Signs of danger that came with it are flagged first.
 
-    Where the crisis holds the plan back its region is written too, so that a resolution that has not seen
-    this change is a conflict: nobody would ever let the plan go on. Raises `NotFound`, `PreconditionFailed`,
-    `Refused`.
+    If only an unresolved crisis holds the plan back, the crisis region is written too. A resolution decided
+    without this change then conflicts and is decided again; otherwise nothing would ever advance the plan.
+    Raises `NotFound`, `PreconditionFailed`, `Refused`.
     """
     plan = own_plan(work, call, plan_id)
     if_match(call, work.plans.version(plan_id))

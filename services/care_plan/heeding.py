@@ -30,7 +30,7 @@ REFUSALS = (
 )
 """The last: a newer release keeps more in the plan than we can read."""
 UNKNOWN_OUTCOME = 503
-"""It may have been done, and is to be sent again: no second flag is made of it here."""
+"""The flag may have been raised, and the sender is told to try again: it is not raised a second time here."""
 
 CARERS: frozenset[Role] = frozenset({"clinician", "coordinator"})
 
@@ -67,9 +67,9 @@ def heeding_route(commands: Commands[CarePlanWork]) -> type[HearingRoute]:
 
 
 async def _call(request: Request, caller: Caller, *, once: bool) -> Call:
-    """The request as it would have been: its headers may be what it is refused for.
+    """The call, made without the request's headers, which may be the reason for the refusal.
 
-    `once`: the same refused form again is the same sign, its digest the key.
+    `once`: the same form refused again is the same sign, so its digest serves as the Idempotency-Key.
     """
     arrival, digest = arrival_of(request.scope), digest_of(request, caller, await request.body())
     key = f"heeded-{digest.hex()}" if once else None

@@ -86,7 +86,7 @@ class CarePlanWork(Work):
             await self.crises.load([plan.patient_id])
 
     async def load_for_flag(self, plan_id: str) -> None:
-        """Whatever a newer release keeps in a plan or a region: only what a flag needs must be readable."""
+        """Load what a flag needs; a plan or region of a newer release may be unreadable beyond `InDanger`."""
         await self.in_danger.load([plan_id])
         if (plan := self.in_danger.get(plan_id)) is None:
             return
@@ -102,7 +102,7 @@ class CarePlanWork(Work):
         await self.crises.load([patient_id])
 
     def region(self, patient_id: str, clinic_id: str) -> CrisisRegion:
-        """Raises `NotLoaded`: no crisis that nobody looked for is no crisis."""
+        """The patient's region. Raises `NotLoaded` if it was not looked for: that does not mean no crisis."""
         return self.crises.get_loaded(patient_id) or no_crisis(patient_id, clinic_id)
 
     def moment(self, plan: Plan) -> Moment:

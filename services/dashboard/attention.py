@@ -19,7 +19,7 @@ MOST = 100
 
 COUNTED = 1_000
 HEARD_WITHIN = timedelta(seconds=10)
-"""A flag is on its way to its alert for so long."""
+"""How long a flag may be on its way to its alert before it is an alarm itself."""
 
 FLAGGED = {Risk.CRISIS_HIGH: "high", Risk.CRISIS_MODERATE: "moderate", Risk.CRISIS_LOW: "low"}
 SEVERITIES = {"high": 0, "moderate": 1, "low": 2, "routine": 3}

@@ -52,6 +52,6 @@ async def open_again(database: MongoDatabase, by: str) -> None:
 
 
 def _closing(by: str) -> list[Document]:
-    """A beat that comes after the bolt does not draw it."""
+    """A renewal that arrives after `bolt` does not undo it."""
     until: Document = {"$max": ["$closed_until", {"$add": ["$$NOW", CLOSED_MS]}]}
     return [{"$set": {"closed_until": until, "closed_by": {"$literal": by}}}]

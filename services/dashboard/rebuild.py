@@ -5,8 +5,8 @@ nobody writes for a moment (`gates`): the rest is read, so that the new set is n
 place of the old one. Checksums are compared person by person where both are at the same place; what the new
 set was further with is left out, and comes to the replicas as duplicates.
 
-Once replacing has begun it is finished, by another process if need be, and nobody writes before it is: what
-is half of two read models would count again what the new half knows already.
+Once replacing has begun it must be finished, by another process if need be, before anybody writes again: in
+a mixture of two read models, what the new half already holds would be counted a second time.
 """
 
 import asyncio
@@ -79,7 +79,7 @@ class Rebuild:
             await second.close()
 
     async def _end(self, progress: Progress) -> None:
-        """What is left while it replaces, anybody may take over at once."""
+        """Put it in place if it came so far, and end the run: others may take over what is left half done."""
         try:
             if progress.stage == REPLACING:
                 await self._put_in_place(progress)
@@ -89,7 +89,7 @@ class Rebuild:
             await self.runs.end(progress)
 
     async def _put_in_place(self, progress: Progress) -> None:
-        """Where the gates cannot be bolted nothing was replaced yet, and somebody may have written since."""
+        """If the gates cannot be bolted, nothing was replaced, and somebody may have written: failed."""
         if await gates.bolt(self.database, progress.run):
             await self.database.replace_collections(REPLACED, progress.prefix)
             ended, problem = "done", None
@@ -103,8 +103,8 @@ class Rebuild:
         )
 
     async def finish_what_was_left(self, stopping: asyncio.Event) -> None:
-        """Put in place what somebody had begun to, who died over it. Runs until `stopping`."""
-        predecessor = True  # whoever had our name before us is gone
+        """Finish replacements that others began and did not finish. Runs until `stopping`."""
+        predecessor = True  # the process that had our name before is gone
         while not stopping.is_set():
             try:
                 left = await self.runs.take_over(ours=predecessor and not self._tasks)
@@ -161,7 +161,7 @@ class _Run:
             raise Failed("another rebuild was begun, or this one stood still for too long: rebuild again")
 
     async def _fill(self, source: Log) -> None:
-        """Nearly everything, while everybody writes: what is left then takes a moment."""
+        """Read nearly everything while others still write, so that what is left takes only a moment."""
         await self._catch_up(source)
         self._refuse_letters(await letters_lacking(self._first, self._second))
         await self._say("comparing")
@@ -191,7 +191,7 @@ class _Run:
         return count
 
     async def _meet(self, source: Log) -> None:
-        """Raises `Failed` while the old set is whole. The gates stay closed."""
+        """Close the gates, read the rest and compare. Raises `Failed`; nothing is replaced here yet."""
         await self._say("meeting")
         await gates.close(self._first, self._progress.run)
         self._closed = True
@@ -212,7 +212,7 @@ class _Run:
         self._progress.people = int(await self._second[store.PEOPLE].count_documents({}))
 
     def _refuse_letters(self, lacking: Mapping[str, str]) -> None:
-        """They would go with the second set, and what they should have changed with them."""
+        """Letters only the second set has would be dropped with it, and what they should change lost."""
         if lacking:
             reasons = ", ".join(f"{count} × {why}" for why, count in Counter(lacking.values()).most_common())
             raise Failed(

@@ -115,9 +115,9 @@ def _leased(progress: Progress) -> list[Document]:
 
 @asynccontextmanager
 async def beating(beat: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Do it every few seconds, and not once more after this.
+    """Call `beat` every `BEAT_SECONDS` until the block ends, and not once after that.
 
-    A beat under way at the end is waited for: a driver goes on with what was cancelled.
+    A beat under way at the end is waited for, not cancelled: the driver would go on with it.
     """
     stop = asyncio.Event()
 

@@ -57,7 +57,11 @@ def place_in_story(stream: str, sequence: int) -> str:
 
 
 class Row(Person):
-    """A person as stored: with what the caseload is filtered and sorted by."""
+    """A person as stored: with what the caseload is filtered and sorted by.
+
+    A new field needs a default, because rows stored before do not have it; an index, if the caseload is
+    sorted by it; and `kith dashboard rebuild` after the release, which gives it to them.
+    """
 
     risk: int
     action: str

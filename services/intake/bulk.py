@@ -111,9 +111,10 @@ def _import(work: IntakeWork, desk: Desk, caller: Caller, entry: Entry) -> RowRe
 
 
 def _refused(work: IntakeWork, desk: Desk, entry: Entry, codes: tuple[str, ...]) -> RowResult:
-    """A row that changes nothing, except that its crisis evidence is kept aside and a human alerted.
+    """A row that is not filed; its crisis evidence is kept aside and a human alerted.
 
-    Of a row about somebody else than its referral nobody knows whom it means: whoever sent it is asked.
+    If the row is about somebody else than its referral, nobody knows whom it means, so the flag is not put on
+    the referral: whoever sent the row is asked.
     """
     known = None
     if entry.filing is not None and PERSON_DIFFERS not in codes:

@@ -34,7 +34,7 @@ from shared.http.problems import FieldProblem, Problem
 NAMESPACE = UUID("b1d0a4b2-6d0c-4b0e-9f0e-3a7c5d1f2e60")
 
 PERSON_DIFFERS = "person_differs"
-"""The reason for which a referral is refused that is known, and is about somebody else."""
+"""Why a form is refused whose referral is known and is about somebody else."""
 
 UNKNOWN = "unknown"
 """The clinic of a form that named none, sent by somebody of all clinics."""

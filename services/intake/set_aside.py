@@ -43,9 +43,9 @@ class RefusedForm:
 
 
 def followed_up_by(caller: Caller, clinics: Clinics, *named: object) -> str:
-    """The first clinic that a form names, if anybody knows it and it is the caller's to name, else theirs.
+    """The first configured clinic that the form names and the caller may see, else the caller's own.
 
-    A clinic that nobody knows has nobody who would be alerted: then it is everybody's.
+    If that is not configured either, `UNKNOWN`, of which everybody is alerted: else nobody would be.
     """
     theirs = (asked for asked in (*named, caller.clinic) if isinstance(asked, str) and caller.sees(asked))
     return next((asked for asked in theirs if clinics.clinicians(asked) is not None), UNKNOWN)

@@ -100,7 +100,10 @@ class Bookings:
                 self._take(after, new)
 
     def _free(self, schedule: Schedule, appointment: Appointment) -> None:
-        """Another one may have taken it before: all of a diary move when its clinic's zone changes."""
+        """Free a slot, unless another appointment has already taken it in this unit of work.
+
+        That happens when a clinic's zone changes and all of a diary moves; the slot then stays taken.
+        """
         document = _document(schedule, appointment)
         change = self._changes.setdefault(document["_id"], _Change(document, document))
         if change.after is not None and change.after["appointment_id"] != appointment.id:

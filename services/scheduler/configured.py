@@ -52,7 +52,7 @@ class Alignment:
         self._database, self._clinics, self._open = database, clinics, open_work
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """An outgoing replica goes on for a while to book by the configuration that it was started with."""
+        """Now, and again later: an outgoing replica still books by its own configuration for a while."""
         await self._until_through(stopping)
         await _pause(stopping, AGAIN_SECONDS)
         await self._until_through(stopping)
@@ -71,7 +71,7 @@ class Alignment:
         return (self.keep_wall_times, self.keep_to_hours, self.make_way_for_leave)
 
     async def _tried(self, step: Callable[[], Awaitable[int]]) -> Exception | None:
-        """Its fault, if any: none keeps the steps after it from being taken."""
+        """Take a step; returns its error, which must not stop the steps after it."""
         try:
             await step()
         except Exception as error:
@@ -79,9 +79,9 @@ class Alignment:
         return None
 
     async def keep_wall_times(self) -> int:
-        """How many schedules were reckoned anew: one clinician at a time, in one transaction each.
+        """Move sessions to the instants that their wall times mean now; returns how many schedules changed.
 
-        One clinician's sessions change places among themselves, so they move together.
+        One transaction per clinician, whose sessions may take one another's places.
         """
         outdated = {
             "waiting": True,
@@ -126,7 +126,7 @@ class Alignment:
         )
 
     async def _for_each(self, ways: Mapping[str, Way]) -> int:
-        """Where one clinician's sessions cannot be moved, the others' are before that is raised."""
+        """A failure for one clinician does not stop the others; the first failure is raised at the end."""
         done, failed = 0, list[Exception]()
         for clinician_id, way in ways.items():
             try:
@@ -139,7 +139,10 @@ class Alignment:
         return done
 
     async def _again_on_conflict(self, way: Way) -> int:
-        """Others book meanwhile. Raises a `Conflict` that is there every time: nobody is as often faster."""
+        """Decide again after a `Conflict`, since others book at the same time.
+
+        Raises it if it persists for `ATTEMPTS`: competition alone does not explain that.
+        """
         for attempt in range(1, ATTEMPTS):
             try:
                 return await way(self._open())
@@ -155,7 +158,9 @@ async def _pause(stopping: asyncio.Event, seconds: float) -> None:
 
 
 async def _keep_wall_times(work: SchedulerWork, *, query: Document) -> int:
-    """A session that has begun keeps its old zone until it is recorded; its schedule is found in vain."""
+    """A session that has begun keeps its old zone until it is recorded; until then the query finds its
+    schedule and nothing about it changes.
+    """
     found = await work.schedules.find(query)
     await work.read_diaries({schedule.clinician_id for schedule in found})
     done = 0

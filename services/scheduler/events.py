@@ -176,7 +176,8 @@ class AnnouncementSkipped(DueEvent):
     appointment_id: str | None
     number: int | None
     starts_at: datetime | None
-    """The session's start it would have been about: a session moved within its day is another matter."""
+    """Start of the session it would have announced. Part of the event id, since a session moved within its
+    day may keep its `due_at`."""
     reason: SkipReason
 
     def about(self) -> str:

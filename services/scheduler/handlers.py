@@ -1,7 +1,7 @@
 """Reactions to what happens to a plan: load was done, decide, keep.
 
-Messages of a plan come in order, so a plan that is not known is one whose start is a dead letter. What is
-said of it becomes one too (but for its end, which is remembered), to be replayed after the start.
+Messages of a plan come in order, so if a plan is not known, its start is a dead letter. Later facts about it
+become dead letters too, to be replayed after the start; only its end is remembered.
 """
 
 from collections.abc import Callable

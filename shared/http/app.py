@@ -93,7 +93,7 @@ def _operations(
 
     @router.get("/health/serving")
     async def serving() -> JSONResponse:
-        """What people enter can be stored. Without Kafka it is announced later: nobody is turned away."""
+        """Whether what people enter can be stored; without Kafka it is announced later."""
         stores = (await readiness())["database"]
         return JSONResponse({"serving": stores}, 200 if stores else 503)
 

@@ -101,8 +101,9 @@ class Commands(Generic[W]):
     async def _run(
         self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Awaitable[Reply]]
     ) -> Response:
-        """Nearly every key is new, so what is stored under it is only read when something is in the way:
-        its insert finds it there, or the decision is refused because it was made before.
+        """Nearly every key is new, so what is stored under it is read only after a failure.
+
+        A repeat does fail: its key is inserted a second time, or its decision is refused as already made.
         """
         for attempt in range(ATTEMPTS):
             if attempt and (earlier := await self._earlier(call)) is not None:

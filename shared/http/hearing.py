@@ -1,4 +1,4 @@
-"""Routes that listen also to what cannot be read: for bodies in which a cry for help may hide."""
+"""Routes that also get bodies that are no JSON, because one may hold signs of a crisis."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any

@@ -214,7 +214,7 @@ class Batch(Generic[W]):
             self.work.announce(letter, subject=letter.dead_letter_id, sequence=1, topic=own)
 
     async def give_up(self, record: Record, reason: str) -> None:
-        """Set aside a record that cannot be reacted to, or not be written; its subject goes on."""
+        """Set aside a record whose reaction or commit failed; its subject goes on."""
         try:
             envelope = unseal(record)
         except Unreadable:
@@ -257,7 +257,7 @@ class Batch(Generic[W]):
             raise Conflict(dead_letters.COLLECTION)
 
     async def _keep(self, letter: Document, txn: Txn) -> None:
-        """It is announced by whoever keeps it, so by one."""
+        """Only the replica whose insert succeeds announces the letter; the others get `Conflict`."""
         kept = await self.group.database[dead_letters.COLLECTION].update_one(
             {"_id": letter["_id"]}, {"$setOnInsert": letter}, upsert=True, session=txn
         )
@@ -272,7 +272,7 @@ class Batch(Generic[W]):
             raise Conflict(HELD)
 
     async def _settle_held(self, row: Document, txn: Txn) -> None:
-        """Released; and what told of its gap is settled, but only by its effect."""
+        """Delete the released row, and close the letter about its gap, unless the message failed again."""
         await self.group.database[HELD].delete_one({"_id": row["_id"]}, session=txn)
         if self.outcome != "dead_lettered":
             own = dead_letters.id_of(dead_letters.StoredRecord.of(row), self.group.name, self.epoch)

@@ -37,10 +37,10 @@ SILENT_SECONDS = 15.0
 class Subscription:
     """What one consumer group of a service reads and does.
 
-    `own_group`: every replica reads everything (crisis flags). `hold_gaps`: see `Group`. `records`: at most
-    so many in a transaction, where a message becomes far more than itself. `abreast`: so many transactions
-    at a time, each about people of its own, so that one is decided while another is stored; only where two
-    people share no document.
+    `own_group`: every replica reads everything (crisis flags). `hold_gaps`: see `Group`. `records`: the most
+    in one transaction, for messages that each become many documents. `abreast`: how many transactions at a
+    time, each about different people, so that one is decided while another is stored; only for services in
+    which two people never share a document.
     """
 
     name: str
@@ -177,7 +177,10 @@ class Consumer:
         return self._reading.standing
 
     def lag(self) -> int:
-        """Messages behind the log's end as its fetches last saw it, where it has processed any."""
+        """How many messages it is behind the log's end, as last seen by its fetches.
+
+        Partitions of which nothing was processed yet are left out.
+        """
         return self._behind(self._flow.consumed[self.name])
 
     async def behind(self) -> int:

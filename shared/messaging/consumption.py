@@ -26,10 +26,10 @@ log = structlog.get_logger()
 INDEXES = [Index(HELD, "stream", "sequence"), *dead_letters.INDEXES]
 COLLECTIONS = [INBOX, HELD]
 ATTEMPTS = 20
-"""Of one batch while other replicas are faster."""
+"""How often one batch is decided while it conflicts with other replicas."""
 
 WHOLE_ATTEMPTS = 3
-"""Of one batch before its halves are tried: a transaction may live too short for all of it."""
+"""After so many failures a batch is halved: all of it may take longer than a transaction may live."""
 
 HOLD = timedelta(seconds=30)
 """How long a gap in one subject's sequence is waited for before people are told."""
@@ -82,7 +82,7 @@ class Consumption(Generic[W]):
             return await self._give_up(record, epoch, held, f"failed_{type(error).__name__}")
 
     async def _give_up(self, record: Record, epoch: str, held: Document | None, reason: str) -> Batch[W]:
-        """Set aside with what could be read of it, or without, where that is what cannot be stored."""
+        """Set the record aside with its envelope, or, if that cannot be stored, without it."""
         try:
             batch = Batch(self.group, epoch, alone=True, held=held)
             await batch.give_up(record, reason)
@@ -128,9 +128,10 @@ class Consumption(Generic[W]):
         letter: Document | None = None,
         held: Document | None = None,
     ) -> Batch[W]:
-        """Process records in one transaction, again when another replica was faster.
+        """Process records in one transaction, again after a conflict, since another replica may be faster.
 
-        Raises the duplicate key that a record alone meets every time: no replica is as often faster.
+        If a record by itself meets a duplicate key in all `ATTEMPTS`, that is raised: competition alone does
+        not explain it.
         """
         doubled: list[Exception] = []
         for attempt in range(ATTEMPTS):

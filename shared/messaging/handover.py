@@ -1,7 +1,7 @@
-"""From what commits to what publishes, within a process: the relay need not read what it is handed.
+"""From a commit to the relay of the same process, which need not read what it is handed.
 
-The outbox stays the truth. What is handed over is published without a look at it only where nothing
-before it can be missing; else, and whenever anything is unclear, it is forgotten and the outbox is read.
+The outbox stays the truth. Rows handed over are published without reading it only if nothing before them can
+be missing. Otherwise, and whenever anything is unclear, they are dropped and the outbox is read.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from shared.messaging.envelope import Envelope
 from shared.messaging.outbox import Row
 
 SUBJECTS = 4096
-"""Of so many the last sequence is kept in mind."""
+"""Of how many subjects the last published sequence is remembered."""
 
 
 class Published:
@@ -27,13 +27,13 @@ class Published:
             del self._last[next(iter(self._last))]
 
     def rest(self, rows: Sequence[Row]) -> list[Row]:
-        """Those that were not published yet, as far as is known."""
+        """Rows with a message that is not known to be published."""
         return [row for row in rows if any(m.sequence > self._reached(m) for m in row.envelopes)]
 
     def is_followed_by(self, messages: Sequence[Envelope]) -> bool:
-        """Whether of every subject all that comes before these messages was published.
+        """Whether everything that comes before these messages was published, subject by subject.
 
-        They must be in each subject's sequence. The first of a subject has nothing before it.
+        Each subject's messages must be in order. Sequence 1 has nothing before it.
         """
         reached: dict[tuple[str, str], int] = {}
         for message in messages:

@@ -31,7 +31,7 @@ AWAY = (KafkaError, OSError, TimeoutError)
 
 SAY_AGAIN_SECONDS = 5.0
 BEGIN_SECONDS = 120.0
-"""A consumer that is still on its way into its group then is taken for stuck, and all begins anew."""
+"""A consumer that has not joined its group by then counts as stuck, and everything is built anew."""
 
 
 @dataclass
@@ -158,7 +158,7 @@ class Messaging:
                 return cluster_id
 
     async def _give_up_if_refused(self) -> None:
-        """Raises `SettingRefused`, until a broker answered once: it may refuse us while it comes back."""
+        """Raises `SettingRefused` only until a broker has answered once; a later refusal may be a restart."""
         if self._reached == float("-inf"):
             await self._cluster.require_not_refused()
 

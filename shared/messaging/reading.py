@@ -72,7 +72,7 @@ class Reading:
         return found
 
     async def _stands(self, kafka: Any, place: Any, found: Mapping[Any, list[Any]]) -> bool:
-        """Not once it was read, to its end or in part. That a poll brought nothing says neither."""
+        """False once something was read from it or its end is reached; an empty poll alone proves nothing."""
         if place in found or place not in kafka.assignment():
             return False
         return place in self._paused or not await self._is_at_end(kafka, place)

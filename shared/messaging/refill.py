@@ -37,9 +37,9 @@ class Refill:
         return not self.is_done
 
     async def had_to_wait(self) -> bool:
-        """Whether there is something to refill and this process is young; answers when it is no more.
+        """If there is something to refill, wait until `REFILL_AFTER` is over; whether that was necessary.
 
-        Somebody else may lead by then.
+        Another replica may lead by then, so the caller looks again. Crises never wait.
         """
         early = LOADED + REFILL_AFTER - monotonic()
         if self._lane == "crisis" or early <= 0:

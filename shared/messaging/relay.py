@@ -65,12 +65,12 @@ class Relay:
         self._caught_up = dict.fromkeys(LANES, NEVER)
         """When each lane last looked into the outbox, if it found all there was."""
         self._rows_at_once = dict.fromkeys(LANES, ROWS_AT_FIRST)
-        """In how many rows the last ones read would have made `EVENTS_AT_ONCE`."""
+        """Rows to ask for next: as many as hold about `EVENTS_AT_ONCE` messages, judged by the last read."""
         self._refills = {lane: Refill(database, lane, epoch) for lane in LANES}
         self._publishing: dict[Lane, float] = {}
         """Since when each lane has tried to publish what it has in hand."""
         self._emptied: dict[Lane, int] = {}
-        """The beats of each lane before the last look at it that found nothing more."""
+        """Per lane, the beat count taken before the latest look that left nothing to publish."""
         self.leads = False
         self._has_company = asyncio.Event()
         """Whether we lead, and other replicas commit what only we publish."""
@@ -181,9 +181,10 @@ class Relay:
             return more
 
     def _handed_over(self, lane: Lane) -> list[Row]:
-        """What was committed in this process, where it can be published without a look into the outbox.
+        """What was committed in this process, if it can be published without reading the outbox.
 
-        Not for long without one: what other replicas commit, and what we committed without knowing, is there.
+        Only if the outbox was read recently: rows of other replicas, and of our own commits whose answer was
+        lost, are found only there.
         """
         published, rows = self._published[lane], self._woken[lane].take()
         if monotonic() - self._caught_up[lane] > 2 * SWEEP_SECONDS:
@@ -194,8 +195,8 @@ class Relay:
     async def _some(self, lane: Lane, query: Document) -> tuple[list[Row], bool]:
         """Rows until they hold about `EVENTS_AT_ONCE` messages, and whether there may be more.
 
-        Only what an election cannot undo: it could not be called back. And asked for by their number: of a
-        backlog the server would send what fits into 16 MB, every time.
+        Reads with majority concern: a published message cannot be taken back if an election undoes its row.
+        `limit` and `batch_size`: the server would otherwise send up to 16 MB of a backlog each time.
         """
         limit = self._rows_at_once[lane]
         asked = {"lane": lane, **query}

@@ -37,7 +37,7 @@ class NotFound(LookupError):
 
 
 class NotLoaded(LookupError):
-    """A decision asks for a document that nobody looked for: a fault in what was loaded before it."""
+    """A decision asked for a document that was not loaded before it: a fault of ours."""
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -98,7 +98,7 @@ class Documents(Generic[M]):
         return [self._hold(row).state for row in await self._rows(query, limit, sort)]
 
     async def find_readable(self, query: Document, *, sort: list[tuple[str, int]] | None = None) -> list[M]:
-        """As `find`, without what is no valid document: where that decides nothing."""
+        """As `find`, without documents that do not validate: only for what decides nothing."""
         found: list[M] = []
         for row in await self._rows(query, 0, sort):
             with suppress(ValidationError, KeyError):
@@ -124,7 +124,7 @@ class Documents(Generic[M]):
         return held.state if held else None
 
     def get_loaded(self, id: str) -> M | None:
-        """As `get`, where "there is none" decides something. Raises `NotLoaded` if nobody looked."""
+        """As `get`, for decisions that rely on there being none. Raises `NotLoaded` if nobody looked."""
         if id not in self._asked and id not in self._held:
             raise NotLoaded(self._collection)
         return self.get(id)
@@ -226,8 +226,8 @@ class Work:
     ) -> Documents[M]:
         """`due`: the field with the moment at which a ticker has to look at a document, or none.
 
-        With an `excerpt` only that part is read and written; of one that is in hand whole and in part, only
-        one may be changed.
+        With an `excerpt` only that part is read and written. A document in hand both whole and in part may be
+        changed through one of the two only.
         """
         documents = Documents(self, collection, model, due, excerpt)
         self._collections.append(documents)

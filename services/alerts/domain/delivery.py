@@ -42,7 +42,7 @@ class Delivery(BaseModel):
     round: int
     """The round of the alert it leads with that this delivery belongs to."""
     rounds: dict[str, int] = {}
-    """The same of every alert it names; of a delivery stored before that was kept, nothing."""
+    """The round of every alert it names; empty on deliveries stored before this was kept."""
     contact_id: str
     channel: ChannelKind
     remaining: tuple[Target, ...] = ()

@@ -78,9 +78,9 @@ def informed(alert: Alert, now: datetime) -> Outcome:
 
 
 def undelivered(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
-    """Nobody could be told: what nobody has in hand comes back in the next digest, it is not dropped.
+    """Nobody could be told: an alert that nobody has in hand comes back in the next digest.
 
-    A digest that fails at the very moment at which it is due is not made again and again at that moment.
+    At the earliest in a minute: one that fails when it is due would otherwise be repeated at that very time.
     """
     if alert.state != "open" or alert.lane != "digest":
         return Outcome(alert)

@@ -152,10 +152,10 @@ def _page_everyone(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyR
 
 
 def unreachable(alert: Alert, on_call: OnCall, step: int, round: int, now: datetime) -> Outcome:
-    """Nobody of this round could be reached: the next step is not waited for.
+    """Nobody of this round could be reached, so page the next step now.
 
-    What whoever took the alert did not hear of puts it back into nobody's hands, but for what is assessed:
-    its reminder goes on to the next step.
+    An acknowledged alert is opened again, because whoever has it, or was asked to take it over, did not hear
+    the news. An assessed one keeps its holder; only the reminder goes to the next step.
     """
     last = len(on_call.ladder(alert).steps) - 1
     if alert.round != round or round <= alert.silenced:

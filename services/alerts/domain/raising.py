@@ -12,7 +12,7 @@ from services.alerts.domain.telling import tell
 from services.alerts.events import AlertJoined, AlertRaised
 
 KEPT_EVIDENCE = 100
-"""Ids of facts and dead letters that are kept; flags are all kept, the rest is counted."""
+"""The latest pieces of evidence that an alert keeps; a crisis keeps all. `evidence_count` counts them all."""
 
 
 def raised(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
@@ -36,8 +36,8 @@ def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
     """New evidence joins an open alert: it may raise the severity, and never lowers it.
 
     clinical.md, Crisis: one crisis episode per patient at a time; new evidence joins it, raises severity
-    and pages again. Other kinds are told again when the severity rises, where somebody has taken what was
-    known before, or, in a digest, for another reason than those told of already.
+    and pages again. Of other kinds people are told again if the severity rises, if somebody has taken a paged
+    alert (`_is_taken`), or, in a digest, if the reason is a new one.
     """
     previous, was_taken = alert.severity, alert.state != "open"
     another_reason = all(known.reason != evidence.reason for known in alert.evidence)
@@ -70,7 +70,10 @@ def with_evidence(alert: Alert, evidence: Evidence) -> Alert:
 
 
 def _severity_raised(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> Outcome:
-    """Whoever took the lesser alert has not taken this one; whoever was paged is not left out."""
+    """In nobody's hands again: whoever took the lesser alert has not taken this one.
+
+    A taken or routine alert begins at the first step, an open one pages its present step again.
+    """
     taken = alert.state != "open" or alert.lane == "digest"
     step = NOT_PAGED if taken else max(NOT_PAGED, alert.step - 1)
     alert = alert.model_copy(update={"severity": evidence.severity, "step": step, "informational": False})
@@ -79,7 +82,7 @@ def _severity_raised(alert: Alert, evidence: Evidence, on_call: OnCall, now: dat
 
 
 def _passed_steps_too(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
-    """Ladders differ: who stands on this one's steps below the next was perhaps not paged by the other."""
+    """The new severity's ladder may name other people on the steps already passed; page those now."""
     out, ladder = Outcome(alert), on_call.ladder(alert)
     if ladder.when != "at_once":
         return out
@@ -100,7 +103,7 @@ def _passed_steps_too(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
 
 
 def _is_taken(alert: Alert) -> bool:
-    """By somebody who cannot know what comes now; of dead letters more of the same is no news."""
+    """Taken by somebody who cannot know the new evidence; one more dead letter of a kind is no news."""
     return alert.lane == "page" and alert.state != "open" and alert.kind != "dead_letter"
 
 
@@ -117,9 +120,9 @@ def _again(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
 
 
 def _present_step_again(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
-    """The first where somebody took it before anybody was paged, the last of a ladder that became shorter.
+    """Page the present step again, and whoever has the alert.
 
-    Whoever has it is told besides.
+    The first step if it was taken before anybody was paged, the last if the ladder has become shorter.
     """
     steps = on_call.ladder(alert).steps
     index = min(max(alert.step, 0), len(steps) - 1)

@@ -64,7 +64,7 @@ class OnCall:
         return tuple(contact for contact in self.roster(alert) if contact.subject in subjects)
 
     def reach(self, alert: Concerned, step: Step) -> Reach:
-        """The step's; where the clinic is not known all of them, for the first would be of some clinic."""
+        """The step's own reach; for an unknown clinic always `all`: its first contact may be of any."""
         somewhere = alert.kind == "dead_letter" or self.is_known(alert.clinic_id)
         return step.reach if somewhere else "all"
 

@@ -30,7 +30,7 @@ SEVERITY: Mapping[Evidence, Severity] = {
 PROGRESS: tuple[AlertState, ...] = ("open", "acknowledged", "assessed", "resolved")
 
 ANSWERED_WITHIN = timedelta(days=1)
-"""Alerts answer within seconds; what they set aside and somebody discarded they never answer."""
+"""Alerts answer within seconds, but never for a flag that they set aside and somebody discarded."""
 
 
 class Cssrs(Frozen):
@@ -201,7 +201,7 @@ def note_alert(region: CrisisRegion, alert_id: str, state: AlertState) -> Crisis
 
 
 def answer_flag(region: CrisisRegion, flag_id: str | None) -> CrisisRegion:
-    """An alert has taken the flag in; `None`: a message that nobody could read, and any flag may be it."""
+    """An alert has taken the flag in. `None`: an unreadable message that may be any flag, so all count."""
     left = tuple(f for f in region.unanswered if flag_id is not None and f.flag_id not in (None, flag_id))
     return region if left == region.unanswered else region.model_copy(update={"unanswered": left})
 

@@ -28,8 +28,11 @@ def confirm_relapse(
 
 
 def _begin_again(plan: Plan, episode: int, variant: str, current: Protocol, moment: Moment) -> Decision:
-    """Scores that told of the relapse are the baseline; else the first ones of the new episode will be, for
-    those of a person who was well would make every later one a deterioration."""
+    """Scores that signalled the relapse become the new baseline.
+
+    Without a signal it stays empty, and the new episode's first scores set it: measured against a well
+    person's scores, every later one would be a deterioration.
+    """
     fell_ill = "relapse_signal" in plan.standing
     following = Plan(
         id=relapse_plan_id(plan.id),

@@ -62,9 +62,9 @@ def _in_force(alert: Alert, fact: inbound.AlertFact) -> Update:
 
 
 def _joined(before: Alert, fact: inbound.AlertJoined) -> Update:
-    """New evidence asks for a new assessment (clinical.md, Crisis); who took less has not taken more.
+    """Evidence that joins an assessed crisis, or raises the severity, puts it into nobody's hands again.
 
-    Facts of an older version do not say whether they reopened the alert.
+    clinical.md, Crisis. Worked out here too, because facts of an older version do not say `reopened`.
     """
     update: Update = {"joined": before.joined + 1, "joined_for": fact.reason, **_limit(before, fact)}
     evidence = before.kind == "crisis" and before.state == "assessed"
@@ -83,7 +83,7 @@ def _limit(alert: Alert, fact: inbound.AlertJoined | inbound.AlertEscalated) -> 
 
 
 def _told(alert: Alert, fact: inbound.AlertNotified) -> Update:
-    """Somebody was told after the lease had run out, of which nothing else may be said."""
+    """A notification after the lease ran out may be the only announced sign that it did."""
     told = Told.model_validate(fact.model_dump(include=set(Told.model_fields)))
     update: Update = {"told": (*alert.told, told)}
     lapsed = alert.state == "acknowledged" and _is_before(alert.lease_until, fact.at)
@@ -95,7 +95,7 @@ def _is_before(moment: datetime | None, other: datetime) -> bool:
 
 
 def _climbed(alert: Alert, fact: inbound.AlertEscalated) -> Update:
-    """Who climbs is in nobody's hands, or not any more: a lease may end long before anybody is told."""
+    """Nobody holds an alert that climbs, except for `WHILE_IN_HAND`; its lease may have ended long before."""
     climbed = Climbed(step=fact.step, role=fact.role, reason=fact.reason, at=fact.escalated_at)
     update: Update = {"climbed": (*alert.climbed, climbed), **_limit(alert, fact)}
     return update if fact.reason in WHILE_IN_HAND else {**update, **IN_NOBODYS_HANDS}
@@ -108,7 +108,7 @@ def _handed_over(alert: Alert, fact: inbound.AlertHandedOver) -> Update:
 
 
 def _taken(alert: Alert, fact: inbound.AlertAcknowledged) -> Update:
-    """Whoever takes over what was assessed already takes it to its end."""
+    """An alert that was assessed already stays so when somebody takes it over."""
     update: Update = {
         "state": "assessed" if alert.state == "assessed" else "acknowledged",
         "acknowledged_by": fact.by,
@@ -122,7 +122,7 @@ def _taken(alert: Alert, fact: inbound.AlertAcknowledged) -> Update:
 
 
 def _first_taken(alert: Alert, fact: inbound.AlertAcknowledged) -> Update:
-    """What held when it was first taken stays; alerts stored before that was kept know only when."""
+    """Keep severity and limit as they were when first taken; alerts stored before that know only the time."""
     if alert.first_acknowledged_at is not None:
         return {}
     if alert.acknowledged_at is not None:
@@ -141,7 +141,7 @@ def shown_with(person: Person, alert: Alert) -> Person:
 
 
 def heard(person: Person, fact: inbound.AlertFact, cause: str | None) -> Person:
-    """Which flags alerts has heard of: a crisis that was raised or joined says so, and of which message."""
+    """Note when a crisis was last raised or joined, and by which message (see `Person.unheard_flags`)."""
     match fact:
         case inbound.AlertRaised():
             at = fact.raised_at

@@ -221,9 +221,10 @@ class Person(Frozen):
 
     @property
     def unheard_flags(self) -> tuple[Flag, ...]:
-        """Flags that no crisis was opened for or joined by, as far as was announced.
+        """Crisis flags that are not heard yet, as far as was announced.
 
-        By the message that led to the alert; by time where that is not told.
+        A flag is heard once its own message led to a crisis alert, or a crisis alert was raised or joined at
+        or after it. Flags stored without a message id count as heard.
         """
         return tuple(flag for flag in self.flags if flag.message_id and not self._is_heard(flag))
 

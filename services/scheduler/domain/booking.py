@@ -71,10 +71,10 @@ def book(
 
 
 def _versions(schedule: Schedule, clinic: Clinic) -> dict[str, str]:
-    """By which hours and zone rules all of a schedule stands, once something was booked by these.
+    """The versions to store after booking under this clinic's hours and zone rules.
 
-    By none where the rest was booked by others, as replicas do beside each other while new hours are rolled
-    out: then all of it is looked at again.
+    Each is empty if the rest of the schedule was booked under another version (replicas differ during a
+    roll-out): `Alignment` then checks the whole schedule again.
     """
     hours = clinic.hours_version if schedule.hours_version == clinic.hours_version else ""
     rules = zones_version() if schedule.zones_version == zones_version() else ""

@@ -118,8 +118,8 @@ def balance(
 def attend(schedule: Schedule, fact: SessionAttended, place: int, diary: Diary, now: datetime) -> Decision:
     """A session took place: fulfilled, the rest of the course made to fit, the termination phase looked at.
 
-    care_plan's count is the truth; a fact that comes late never takes it back, nor a revision that followed
-    it. `place`: the sequence of the message that says so.
+    care_plan's count is the truth; a late fact never lowers it, nor undoes a later revision of N. `place`:
+    the sequence of the message that says so.
     """
     events: list[ScheduleEvent] = []
     appointment = schedule.appointment(fact.appointment_id)

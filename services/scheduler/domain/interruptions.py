@@ -15,8 +15,9 @@ def hold(schedule: Schedule, fact: CarePlanHeld, place: int, clinic: Clinic, now
     """Sessions after the hold's beginning are taken off; the hold itself is reviewed on its date.
 
     clinical.md: a hold has a reason and a review date, shifts the calendar and never mutes crisis.
-    `place`: the sequence of the message that says so. Raises `Refused` for a hold that comes after its own
-    end, as a dead letter does that is replayed: nobody would ever resume it again; or after a later hold.
+    `place`: the sequence of the message that says so. Raises `Refused("resumed_since")` if the hold's own end
+    was already processed (a replayed dead letter), since nothing would end it again, and
+    `Refused("held_since")` if a later hold is in force.
     """
     if place < schedule.resumed:
         raise Refused("resumed_since")
@@ -28,14 +29,14 @@ def hold(schedule: Schedule, fact: CarePlanHeld, place: int, clinic: Clinic, now
     schedule = schedule.revised(hold=Hold(since=fact.held_at, review_on=fact.review_on, place=place))
     review_at = timers.moment("HoldReviewDue", fact.review_on, clinic)
     if timers.was_announced(schedule, "HoldReviewDue", review_at):
-        review_at = now  # of an earlier hold: this one is looked at as well
+        review_at = now  # that was for an earlier hold: this one needs its own
     return timers.with_plan_timer(schedule, "HoldReviewDue", review_at), [*superseded, *events]
 
 
 def resume(schedule: Schedule, place: int, diary: Diary, now: datetime) -> Decision:
     """The rest of the course is booked anew, weekly. `place`: the sequence of the message that says so.
 
-    Where the hold has not come yet its end is remembered; one that began later goes on.
+    If the hold has not reached us yet, its end is remembered; a hold that began later stays in force.
     """
     schedule = schedule.revised(resumed=max(place, schedule.resumed))
     if schedule.hold is None or place < schedule.hold.place:
@@ -48,7 +49,7 @@ def resume(schedule: Schedule, place: int, diary: Diary, now: datetime) -> Decis
 
 
 def enter_phase(schedule: Schedule, fact: PhaseEntered, place: int, diary: Diary, now: datetime) -> Decision:
-    """Remember the phase; the acute appointments end with the acute treatment and go on with it.
+    """Remember the phase; after acute treatment its coming appointments are cancelled.
 
     `place`: the sequence of the message that says so. Raises `Refused("phase_entered_since")`.
     """

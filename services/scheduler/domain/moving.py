@@ -81,13 +81,13 @@ def make_way(schedule: Schedule, leave: Sequence[Leave], diary: Diary, now: date
 def fit_hours(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
     """After new hours, slots or holidays of the clinic: what stands outside them moves to an opening.
 
-    What stands in a slot that is longer or shorter now lasts as long as the slot: two would overlap else.
-    Raises `Refused("no_free_slot")`.
+    If slots are longer or shorter now, sessions take the new length; otherwise two could overlap. Raises
+    `Refused("no_free_slot")`.
     """
 
     def is_outside(appointment: Appointment) -> MoveReason | None:
         obstacle = diary.obstacle(appointment.local)
-        return None if obstacle == "double_booking" else obstacle  # it is what the slot is taken by
+        return None if obstacle == "double_booking" else obstacle  # taken by this appointment itself
 
     schedule, events = _moved(schedule, is_outside, diary, now)
     for appointment in schedule.booked():
@@ -113,10 +113,11 @@ def _moved(
 
 
 def keep_wall_times(schedules: Sequence[Schedule], diary: Diary, now: datetime) -> list[Decision]:
-    """After new zone rules or a new zone of the clinic a clinician's sessions to come keep their wall time.
+    """After new zone rules or a new zone of the clinic, a clinician's sessions to come keep their wall time.
 
-    They change places among themselves. One whose wall time is past by now, or somebody else's who stays
-    there, takes the nearest opening once all others have theirs. Raises `Refused("no_free_slot")`.
+    They move together, since one may take another's place. A session whose wall time is past by now, or is
+    taken by one that does not move, gets the nearest opening after all others have theirs. Raises
+    `Refused("no_free_slot")`.
     """
     leaving = {a.starts_at for schedule in schedules for a in _misplaced(schedule, diary.clinic, now)}
     taken = set(diary.taken) - leaving
@@ -140,7 +141,7 @@ def _misplaced(schedule: Schedule, clinic: Clinic, now: datetime) -> list[Appoin
 
 
 def _keep_wall_time(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
-    """Move what can keep its wall time; what was announced of it is not announced a second time."""
+    """Move the sessions that can keep their wall time; what was announced of them is not announced again."""
     events: list[ScheduleEvent] = []
     for appointment in _misplaced(schedule, diary.clinic, now):
         moment = resolve(appointment.local, diary.clinic.zone)
@@ -160,7 +161,7 @@ def _keep_wall_time(schedule: Schedule, diary: Diary, now: datetime) -> Decision
 
 
 def _find_another_time(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
-    """Move what cannot: another wall time, of which everything is announced anew."""
+    """Move the sessions that cannot, to another wall time; everything about them is announced anew."""
     left = {appointment.id for appointment in _misplaced(schedule, diary.clinic, now)}
     schedule, events = _moved(schedule, lambda a: "zone_changed" if a.id in left else None, diary, now)
     return schedule.revised(zones_version=zones_version()), events

@@ -92,8 +92,8 @@ class Maintenance(Frozen):
 class Schedule(Frozen):
     """Everything about one plan that happens by the calendar. `id` is the plan's.
 
-    A dead letter may be replayed long after what followed it. What says how the course goes on is kept with
-    the sequence of its message in care_plan's stream, so that an older one changes nothing.
+    A dead letter may be replayed long after what followed it. So whatever decides how the course goes on is
+    kept with the sequence of its message in care_plan's stream: an older message changes nothing.
     """
 
     id: str
