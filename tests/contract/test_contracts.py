@@ -33,6 +33,17 @@ def test_every_declared_consumer_reads_every_published_example(service: str, mod
         assert fact.patient_id == example["patient_id"]
 
 
+def test_no_reader_is_a_version_behind_its_owner() -> None:
+    """It would set every message aside as `newer_schema`."""
+    owners = {(e.topic, e.__name__): e.schema_version for service in SERVICES for e in announced(service)}
+    behind = [
+        f"{service} reads {model.__name__} v{model.schema_version}"
+        for service, model in (param.values for param in READERS)
+        if model.schema_version < owners[model.topic, model.__name__]
+    ]
+    assert behind == []
+
+
 def test_every_reader_is_declared_as_a_consumer_of_its_topic() -> None:
     reading = {
         (model.topic, service)
