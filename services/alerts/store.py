@@ -1,6 +1,6 @@
 """Alerts' documents: alerts, each person's crises, deliveries, and the notices of the inbox."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 from time import monotonic
@@ -105,7 +105,9 @@ class AlertsWork(Work):
         await self.load_people(
             fact.patient_id for fact in facts if not isinstance(fact, inbound.DeadLetter | inbound.CrisisFlag)
         )
-        await self.load_about({concerns.dead_letters(letter.service, letter.reason) for letter in letters})
+        await self.load_dead_letters(
+            {concerns.dead_letters(letter.service, letter.reason) for letter in letters}
+        )
 
     async def load_crises(self, patient_ids: Iterable[str]) -> None:
         """Nothing else of these people: an unreadable alert of another kind must not hold up a flag."""
@@ -121,13 +123,13 @@ class AlertsWork(Work):
         for alert in await self.alerts.find(
             {"patient_id": {"$in": ids}, **LIVE, "kind": {"$ne": "dead_letter"}}
         ):
-            self._note(alert)
+            self._remember(alert)
 
-    async def load_about(self, abouts: Iterable[str]) -> None:
+    async def load_dead_letters(self, abouts: Iterable[str]) -> None:
         wanted = sorted(set(abouts))
         if wanted:
             for alert in await self.alerts.find({"kind": "dead_letter", "about": {"$in": wanted}, **LIVE}):
-                self._note(alert)
+                self._remember(alert)
 
     async def clinic_of(self, patient_id: str) -> str:
         """Where a person was seen last, as far as alerts knows; `unknown` otherwise."""
@@ -161,7 +163,7 @@ class AlertsWork(Work):
     def keep(self, outcome: Outcome) -> None:
         """Save what a rule decided."""
         self.alerts.save(outcome.alert, outcome.events)
-        self._note(outcome.alert)
+        self._remember(outcome.alert)
         for delivery in outcome.deliveries:
             self.deliveries.save(self._reserve(delivery))
         for event in outcome.events:
@@ -195,18 +197,18 @@ class AlertsWork(Work):
         history = self.histories[alert.patient_id]
         self.histories.save(crisis.ended(history, alert, self.now))
 
-    def _note(self, alert: Alert) -> None:
+    def _remember(self, alert: Alert) -> None:
         self._live[alert.kind, alert.about] = alert.id
         self._of_patient.setdefault(alert.patient_id, {})[alert.id] = None
 
 
-async def alert_with_deliveries(work: AlertsWork, alert_id: str) -> Sequence[Delivery]:
+async def load_with_deliveries(work: AlertsWork, alert_id: str) -> None:
     """Load one alert and those of its deliveries that can be read, the oldest first.
 
     An unreadable delivery must not keep anybody from taking the alert.
     """
     await work.alerts.load([alert_id])
-    return await work.deliveries.find_readable({"alert_ids": alert_id}, sort=[("created_at", 1), ("_id", 1)])
+    await work.deliveries.find_readable({"alert_ids": alert_id}, sort=[("created_at", 1), ("_id", 1)])
 
 
 async def next_attempt(database: MongoDatabase, *queues: str) -> datetime | None:

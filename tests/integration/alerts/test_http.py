@@ -126,9 +126,14 @@ async def test_refusals_name_their_reason(alerts: Alerts) -> None:
     await clinician.do(alert, "assess", ASSESSMENT)
     half = await clinician.post(f"/alerts/{alert}/resolve", {"disposition": "no_current_risk"})
     assert (half.status_code, half.json()["reason"]) == (409, "disposition_incomplete")
-    assert (await clinician.post(f"/alerts/{alert}/resolve")).status_code == 422
     nobody = await clinician.post(f"/alerts/{alert}/hand-over", {"contact_id": "con_nobody"})
     assert (nobody.status_code, nobody.json()["reason"]) == (409, "contact_unknown")
+
+
+async def test_an_alert_is_not_resolved_without_saying_how(alerts: Alerts) -> None:
+    await alerts.flag("high")
+    alert = (await alerts.alert())["_id"]
+    assert (await alerts.as_().post(f"/alerts/{alert}/resolve")).status_code == 422
 
 
 async def test_an_action_on_an_outdated_version_is_412_and_a_repeated_key_acts_once(alerts: Alerts) -> None:

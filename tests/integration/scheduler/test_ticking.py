@@ -8,7 +8,7 @@ import pytest
 
 from services.scheduler.domain.clinics import Leave
 from services.scheduler.store import SCHEDULES, GivenLeave, Roster, SchedulerWork
-from services.scheduler.ticker import Announcing
+from services.scheduler.tickers import Announcing
 from shared.messaging.work import Conflict
 from shared.mongo import MongoDatabase
 from tests.integration.scheduler.conftest import MORNING, START, Scheduler, attended, body, plans, weeks
