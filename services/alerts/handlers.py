@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from services.alerts import inbound
 from services.alerts.domain import concerns, crisis, settling
 from services.alerts.domain.acknowledgement import settle
@@ -16,9 +14,6 @@ from services.alerts.store import AlertsWork
 from shared.messaging.dead_letters import MessageDeadLettered
 
 # Crisis
-
-UNREADABLE = "unreadable-"
-"""Goes before a person's id when their stored crises cannot be read."""
 
 
 def when_crisis_flag_raised_open_or_join_crisis(fact: inbound.CrisisFlag, work: AlertsWork) -> None:
@@ -39,14 +34,9 @@ async def when_crisis_message_set_aside_page_by_ids(letter: MessageDeadLettered,
 
     If the person's stored crises cannot be read, another one is opened under their id with `UNREADABLE`.
     """
-    patient_id = letter.patient_id
-    clinic_id = await work.clinic_of(patient_id)
-    try:
-        await work.load_crises([patient_id])
-    except ValidationError:
-        patient_id = f"{UNREADABLE}{patient_id}"
-        await work.load_crises([patient_id])
-    _open_or_join_crisis(work, _unreadable(letter.dead_letter_id, patient_id, clinic_id, work))
+    clinic_id = await work.clinic_of(letter.patient_id)
+    await work.load_crises_set_aside([letter.patient_id])
+    _open_or_join_crisis(work, _unreadable(letter.dead_letter_id, letter.patient_id, clinic_id, work))
 
 
 def _unreadable(dead_letter_id: str, patient_id: str, clinic_id: str, work: AlertsWork) -> Report:
@@ -57,7 +47,7 @@ def _unreadable(dead_letter_id: str, patient_id: str, clinic_id: str, work: Aler
         reason="crisis_message_unreadable",
         at=work.now,
     )
-    return Report(patient_id, clinic_id, None, evidence)
+    return Report(work.known_as(patient_id), clinic_id, None, evidence)
 
 
 def _open_or_join_crisis(work: AlertsWork, report: Report) -> None:

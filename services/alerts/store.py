@@ -6,7 +6,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.alerts import inbound
 from services.alerts.domain import concerns, crisis
@@ -24,6 +24,9 @@ ALERTS, HISTORIES, DELIVERIES, NOTICES = "alerts", "crisis_histories", "deliveri
 COLLECTIONS = [ALERTS, HISTORIES, DELIVERIES, NOTICES]
 WAITING: Document = {"waiting": True}
 LIVE: Document = {"live": True}
+UNREADABLE = "unreadable-"
+"""Goes before a person's id when their stored crises cannot be read."""
+
 INDEXES = [
     Index(ALERTS, "lane", "next_due", partial=WAITING),
     Index(ALERTS, "kind", "about", unique=True, partial=LIVE),
@@ -86,6 +89,7 @@ class AlertsWork(Work):
         self._once_committed: list[Callable[[], None]] = []
         self._live: dict[tuple[AlertKind, str], str] = {}
         self._of_patient: dict[str, dict[str, None]] = {}
+        self._unreadable: set[str] = set()
 
     @property
     def age(self) -> float:
@@ -100,11 +104,11 @@ class AlertsWork(Work):
         """The live alerts of everybody in the batch, their crises, and the open dead letter alerts."""
         letters = [fact for fact in facts if isinstance(fact, inbound.DeadLetter)]
         flags = [fact for fact in facts if isinstance(fact, inbound.CrisisFlag)]
-        in_danger = [*flags, *(letter for letter in letters if letter.crisis)]
-        await self.load_crises(fact.patient_id for fact in in_danger)
+        await self.load_crises(fact.patient_id for fact in flags)
         await self.load_people(
             fact.patient_id for fact in facts if not isinstance(fact, inbound.DeadLetter | inbound.CrisisFlag)
         )
+        await self.load_crises_set_aside(letter.patient_id for letter in letters if letter.crisis)
         await self.load_dead_letters(
             {concerns.dead_letters(letter.service, letter.reason) for letter in letters}
         )
@@ -113,6 +117,19 @@ class AlertsWork(Work):
         """Nothing else of these people: an unreadable alert of another kind must not hold up a flag."""
         await self.histories.load(sorted(set(patient_ids)))
         await self.alerts.load(h.open for h in self.histories if h.open is not None)
+
+    async def load_crises_set_aside(self, patient_ids: Iterable[str]) -> None:
+        """As `load_crises`; for whoever's cannot be read, what stands beside them: see `known_as`."""
+        for patient_id in sorted(set(patient_ids)):
+            try:
+                await self.load_crises([patient_id])
+            except ValidationError:
+                self._unreadable.add(patient_id)
+                await self.load_crises([self.known_as(patient_id)])
+
+    def known_as(self, patient_id: str) -> str:
+        """Of whom a crisis is opened where the person's own cannot be read: of somebody beside them."""
+        return f"{UNREADABLE}{patient_id}" if patient_id in self._unreadable else patient_id
 
     async def load_people(self, patient_ids: Iterable[str]) -> None:
         """Their crises and all else that is live about them."""

@@ -262,6 +262,26 @@ async def test_a_crisis_nobody_can_read_is_paged_beside_it_and_holds_up_nobody_e
     assert await alerts.stored("deliveries", alert_ids=beside["_id"])
 
 
+async def test_engineers_hear_of_a_flag_that_was_set_aside_beside_a_crisis_nobody_can_read(
+    alerts: Alerts,
+) -> None:
+    await alerts.flag("high", patient="pat_1", flag_id="flg_1")
+    spoilt = (await alerts.alert(patient_id="pat_1"))["_id"]
+    await alerts.database["alerts"].update_one({"_id": spoilt}, {"$set": {"step": "three"}})
+    await alerts.flag("high", patient="pat_1", flag_id="flg_2")
+    (about,) = await alerts.announced("MessageDeadLettered")
+    letter = MessageDeadLettered.model_validate(about)
+    elsewhere = letter.model_copy(update={"dead_letter_id": "dl_2", "patient_id": "pat_2"})
+    await alerts.take(
+        *(alerts.record(e, e.dead_letter_id, topic="alerts.dead-letters") for e in (letter, elsewhere))
+    )
+    told = await alerts.alert(kind="dead_letter")
+    assert (told["severity"], told["evidence_count"]) == ("high", 2)
+    assert (await alerts.alert(patient_id="unreadable-pat_1"))["evidence_count"] == 1
+    assert (await alerts.alert(patient_id="pat_2"))["reason"] == "crisis_message_unreadable"
+    assert len(await alerts.stored("dead_letters")) == 1, "no letter about the letter"
+
+
 async def test_the_books_balance_through_a_busy_day_and_show_what_is_lost(alerts: Alerts) -> None:
     clinician = alerts.as_("clinician", "cln_r01")
     for number, severity in enumerate(("high", "moderate", "low", "high")):
