@@ -1,13 +1,18 @@
 """A crisis from its flag to its end: on a real database, through the service's own wiring."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
+import pytest
+
+from services.alerts.store import AlertsWork
 from services.care_plan.events import SessionAttended, SessionMissed
 from services.scheduler.events import SessionOverdue
 from shared.messaging import dead_letters
 from shared.messaging.dead_letters import MessageDeadLettered
 from shared.messaging.envelope import unseal
+from shared.mongo import OperationFailure
 from tests.integration.alerts.conftest import ASSESSMENT, DISPOSITION, Alerts, MakeAlerts, flag_of
 from tests.support.letters import delivered
 from tests.unit.alerts.cases import MONDAY, minutes
@@ -235,6 +240,27 @@ async def test_one_alert_nobody_can_read_does_not_hold_up_the_others(alerts: Ale
     said = await alerts.alert(kind="dead_letter")
     assert (said["reason"], said["severity"]) == ("alert_unreadable", "high")
     assert said["evidence"][0]["id"].startswith(spoilt["_id"])
+
+
+async def test_where_the_server_ends_long_transactions_escalations_are_decided_in_fewer_at_a_time(
+    alerts: Alerts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        await alerts.flag("high", patient=f"pat_{number}", flag_id=f"flg_{number}")
+    alerts.at(alerts.now + minutes(5))
+    commit = AlertsWork.commit
+
+    async def ends_after_two(work: AlertsWork) -> None:
+        if len(list(work.alerts)) > 2:
+            raise OperationFailure("lived too long", 290)
+        await commit(work)
+
+    monkeypatch.setattr(AlertsWork, "commit", ends_after_two)
+    (escalations,) = [ticker for ticker in alerts.service.tickers if ticker.name == "escalations"]
+    for _ in range(12):
+        with suppress(OperationFailure):
+            await escalations.tick(alerts.now)
+    assert {row["step"] for row in await alerts.stored("alerts")} == {1}
 
 
 async def test_a_routine_alert_nobody_can_read_keeps_no_flag_from_being_taken(alerts: Alerts) -> None:

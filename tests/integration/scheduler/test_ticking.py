@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from services.scheduler.domain.clinics import Leave
 from services.scheduler.store import SCHEDULES, GivenLeave, Roster, SchedulerWork
 from services.scheduler.tickers import Announcing
 from shared.messaging.work import Conflict
-from shared.mongo import MongoDatabase
+from shared.mongo import MongoDatabase, OperationFailure
 from tests.integration.scheduler.conftest import MORNING, START, Scheduler, attended, body, plans, weeks
 
 REMINDING = MORNING - timedelta(hours=20)
@@ -92,6 +93,27 @@ async def test_killed_between_claim_and_commit_nothing_is_lost(
     assert await scheduler.types() == before
     await scheduler.tick(REMINDING)
     assert (await scheduler.types())[len(before) :] == ["SessionReminderDue"]
+
+
+async def test_where_the_server_ends_long_transactions_a_batch_becomes_smaller_until_it_fits(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scheduler.start(*plans(5))
+    commit = SchedulerWork.commit
+
+    async def ends_after_two(work: SchedulerWork) -> None:
+        if len(list(work.due_parts)) > 2:
+            raise OperationFailure("lived too long", 290)
+        await commit(work)
+
+    monkeypatch.setattr(SchedulerWork, "commit", ends_after_two)
+    ticker = scheduler.ticker()
+    for _ in range(12):
+        with suppress(OperationFailure):
+            await ticker.tick(REMINDING)
+    due = await ticker.due()
+    assert due is not None
+    assert due > REMINDING
 
 
 async def test_an_idle_tick_looks_at_no_schedule_however_many_there_are(scheduler: Scheduler) -> None:
