@@ -6,6 +6,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
+import structlog
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.alerts import inbound
@@ -19,6 +20,8 @@ from services.alerts.events import AlertAcknowledged, AlertKind, Severity
 from services.alerts.metrics import observe_answer
 from shared.messaging.work import Conflict, Work
 from shared.mongo import Document, Index, MongoDatabase
+
+log = structlog.get_logger()
 
 ALERTS, HISTORIES, DELIVERIES, NOTICES = "alerts", "crisis_histories", "deliveries", "notices"
 COLLECTIONS = [ALERTS, HISTORIES, DELIVERIES, NOTICES]
@@ -226,6 +229,18 @@ async def load_with_deliveries(work: AlertsWork, alert_id: str) -> None:
     """
     await work.alerts.load([alert_id])
     await work.deliveries.find_readable({"alert_ids": alert_id}, sort=[("created_at", 1), ("_id", 1)])
+
+
+async def load_page(work: AlertsWork, query: Document, limit: int) -> list[str]:
+    """Load the alerts of a page that can be read. Returns the positions of all of them, and of one more."""
+    order = [("position", 1)]
+    cursor = work.database[ALERTS].find(query, {"position": 1}, limit=limit + 1, sort=order)
+    rows = await cursor.to_list(None)
+    ids = [row["_id"] for row in rows[:limit]]
+    readable = await work.alerts.find_readable({"_id": {"$in": ids}}, sort=order)
+    if len(readable) < len(ids):
+        log.error("alerts not shown, for nobody can read them", alerts=len(ids) - len(readable))
+    return [row["position"] for row in rows]
 
 
 async def next_attempt(database: MongoDatabase, *queues: str) -> datetime | None:
