@@ -27,6 +27,7 @@ EVENTS: tuple[type[Event], ...] = (
     events.AppointmentCancelled,
     *events.DUE,
     events.AnnouncementSkipped,
+    events.AnnouncementSettled,
 )
 
 

@@ -2,13 +2,20 @@
 
 import asyncio
 from contextlib import suppress
-from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from services.alerts.store import AlertsWork
 from services.care_plan.events import SessionAttended, SessionMissed
-from services.scheduler.events import SessionOverdue
+from services.scheduler.events import (
+    AnnouncementSettled,
+    CaseReviewDue,
+    DueEvent,
+    HoldReviewDue,
+    MaintenanceReviewDue,
+    SessionOverdue,
+)
 from shared.messaging import dead_letters
 from shared.messaging.dead_letters import MessageDeadLettered
 from shared.messaging.envelope import unseal
@@ -186,19 +193,39 @@ async def test_an_absence_ends_by_rule_when_the_next_session_is_attended(alerts:
     assert (absence["state"], absence["ending"]["reason"]) == ("resolved", "session_attended")
 
 
-async def test_an_unrecorded_session_ends_by_rule_when_it_is_recorded(alerts: Alerts) -> None:
-    overdue = SessionOverdue(
-        patient_id="pat_1",
-        appointment_id="apt_1",
-        number=4,
-        starts_at=MONDAY,
-        due_at=MONDAY + timedelta(hours=24),
-        late_by_seconds=0,
-        **COURSE,
-    )
-    await alerts.take(alerts.record(overdue, "apt_1"))
+DUE: dict[str, Any] = {"patient_id": "pat_1", "due_at": MONDAY, "late_by_seconds": 0, **COURSE}
+
+
+@pytest.mark.parametrize(
+    ("due", "reason", "kind", "ending"),
+    [
+        (
+            SessionOverdue(appointment_id="apt_1", number=4, starts_at=MONDAY, **DUE),
+            "recorded",
+            "session_unrecorded",
+            "session_recorded",
+        ),
+        (HoldReviewDue(review_on=MONDAY.date(), **DUE), "resumed", "hold_review", "plan_resumed"),
+        (HoldReviewDue(review_on=MONDAY.date(), **DUE), "changed", "hold_review", "superseded"),
+        (
+            MaintenanceReviewDue(review_on=MONDAY.date(), **DUE),
+            "contracted",
+            "maintenance_review",
+            "maintenance_contracted",
+        ),
+        (CaseReviewDue(week=8, **DUE), "plan_closed", "case_review", "plan_closed"),
+    ],
+)
+async def test_what_is_due_is_asked_for_until_the_scheduler_says_why_no_more_whatever_else_is_read_before(
+    alerts: Alerts, due: DueEvent, reason: str, kind: str, ending: str
+) -> None:
+    facts = {"settled": type(due).__name__, "appointment_id": getattr(due, "appointment_id", None)}
+    settled = AnnouncementSettled.model_validate({**facts, "reason": reason, **DUE})
     await alerts.take(alerts.record(missed(), "pln_1"))
-    assert (await alerts.alert(kind="session_unrecorded"))["ending"]["reason"] == "session_recorded"
+    await alerts.take(alerts.record(due, "pln_1"))
+    assert (await alerts.alert(kind=kind))["state"] == "open"
+    await alerts.take(alerts.record(settled, "pln_1"))
+    assert (await alerts.alert(kind=kind))["ending"]["reason"] == ending
 
 
 async def test_dead_letters_join_one_alert_and_a_crisis_among_them_is_a_crisis_too(alerts: Alerts) -> None:

@@ -156,6 +156,22 @@ async def test_a_course_nobody_records_goes_on_and_closed_books_balance(schedule
     assert books["announcement open"] == 0
 
 
+async def test_what_is_overdue_is_settled_in_the_same_stream_once_and_the_books_balance(
+    scheduler: Scheduler,
+) -> None:
+    await scheduler.start("plan_1", sessions=2)
+    await scheduler.tick(MORNING + timedelta(days=3))
+    for _ in range(2):
+        await scheduler.take(attended("plan_1", 1, 1, sessions=2))
+    due = [e for e in await scheduler.announced() if e.topic == "scheduler.due"]
+    assert [e.sequence for e in due] == list(range(1, len(due) + 1))
+    assert {e.subject for e in due} == {"plan_1"}
+    asked, settled = [e for e in due if e.type in ("SessionOverdue", "AnnouncementSettled")]
+    assert (asked.type, settled.type) == ("SessionOverdue", "AnnouncementSettled")
+    assert body(settled)["appointment_id"] == body(asked)["appointment_id"] == "plan_1.a1"
+    balanced(await scheduler.books(), recorded=1)
+
+
 async def test_a_schedule_that_cannot_be_read_is_set_aside_and_the_others_go_on(scheduler: Scheduler) -> None:
     await scheduler.start("plan_1", "plan_2", sessions=2)
     await scheduler.database[SCHEDULES].update_one({"_id": "plan_1"}, {"$set": {"attended": "many"}})
