@@ -164,7 +164,7 @@ def when_maintenance_review_due_ask_for_it(fact: inbound.MaintenanceReviewDue, w
 
 
 def when_announcement_settled_settle_its_alert(fact: inbound.AnnouncementSettled, work: AlertsWork) -> None:
-    """By who asked, and in that order: what was recorded may be read before it is asked for."""
+    """Settles what the announcement raised: both come in one stream, and so in order."""
     settled, reason = settling.by_announcement(fact)
     _settle(work, fact.patient_id, settled, reason)
 

@@ -40,7 +40,7 @@ CancelReason = Literal[
 Withdrawn = Literal[
     "recorded", "moved", "cancelled", "held", "plan_closed", "resumed", "changed", "contracted"
 ]
-"""Why an announcement is not to be made any more, or what it asked for is asked for no more."""
+"""Why an announcement is no longer to be made, or what it asked for no longer needed."""
 
 SkipReason = Literal["too_late", "superseded", "on_hold", "already_recorded", "plan_closed"]
 
@@ -191,7 +191,7 @@ class AnnouncementSkipped(DueEvent):
 
 
 class AnnouncementSettled(DueEvent):
-    """What an announcement asked for was done, or is asked for no more, for the reason given."""
+    """What an announcement asked for was done or is no longer needed, for the reason given."""
 
     settled: str
     """The type of the event that was announced; `due_at` is its own."""

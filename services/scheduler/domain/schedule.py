@@ -27,7 +27,7 @@ class Timer(Frozen):
 
     `session_at`: start of the session it is about; none for what is about the whole plan. `reason`: why
     it was skipped (announced as `AnnouncementSkipped`) or withdrawn (before its moment came), or, of one that
-    fired, why what it asks for is asked for no more (announced as `AnnouncementSettled`).
+    fired, why what it asked for is no longer needed (announced as `AnnouncementSettled`).
     """
 
     kind: Announced

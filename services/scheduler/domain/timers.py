@@ -56,7 +56,7 @@ SKIPPED: dict[Withdrawn, SkipReason] = {
 ASKS: frozenset[Announced] = frozenset(
     {"SessionOverdue", "CaseReviewDue", "HoldReviewDue", "MaintenanceReviewDue"}
 )
-"""What asks somebody to do something: once it is done or moot, that is announced too, in the same stream."""
+"""Announcements that ask somebody to act. When that is done or moot, `AnnouncementSettled` says so."""
 
 S = TypeVar("S", bound=Schedule)
 Ended = tuple[tuple[Timer, ...], list[DueEvent]]
@@ -110,7 +110,7 @@ def withdraw(
     reason: Withdrawn,
     only: Callable[[Timer], bool] = lambda _: True,
 ) -> Ended:
-    """Take armed timers off; one whose moment has come is skipped aloud, what one asked for is settled."""
+    """Take armed timers off, and settle what was announced; one whose moment has come is skipped aloud."""
     kept: list[Timer] = []
     events: list[DueEvent] = []
     event: DueEvent
