@@ -1,4 +1,4 @@
-"""Who is reached from here: the other services, and with `--deep` the ways to people."""
+"""Who is reached from here: the other services, whose people are on call, with `--deep` the ways to them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,9 +21,19 @@ async def checks(settings: Settings, *, deep: bool) -> list[Check]:
     found: list[Check] = []
     if isinstance(settings, DashboardSettings):
         found += await asyncio.gather(*(_service(name, url) for name, url in settings.urls.items()))
-    if isinstance(settings, AlertsSettings) and deep:
-        found += [check async for check in _to_people(settings)]
+    if isinstance(settings, AlertsSettings):
+        found.append(rosters(settings))
+        if deep:
+            found += [check async for check in _to_people(settings)]
     return found
+
+
+def rosters(settings: AlertsSettings) -> Check:
+    """alerts refuses to start where a clinic has nobody on call, and starts with one too many."""
+    if strangers := read_on_call(settings).strangers:
+        mend = "name them in KITH_ON_CALL_FILE as KITH_CLINICS_FILE does, or take them out"
+        return Check("on call", False, f"no clinic of the clinics file: {', '.join(strangers)}", mend)
+    return Check("on call", True, "the clinics of the clinics file")
 
 
 async def _service(name: str, url: str) -> Check:

@@ -9,7 +9,7 @@ from services.alerts import commands
 from services.alerts.domain.alert import Disposition, State
 from services.alerts.domain.roster import OnCall
 from services.alerts.events import AlertKind, DispositionResult, Severity
-from services.alerts.store import AlertsWork
+from services.alerts.store import AlertsWork, load_page
 from services.alerts.views import (
     AlertDetail,
     AlertSummary,
@@ -74,15 +74,14 @@ def _add_readings(api: APIRouter, work: Commands[AlertsWork], on_call: OnCall) -
         """Alerts, those that wait for somebody first and among them the severest, a page at a time."""
         chosen = {"state": state, "severity": severity, "kind": kind, "patient_id": patient_id}
         query = _query(commands.visible(call.caller, on_call), chosen, decode_cursor(cursor))
+        positions: list[str] = []
 
         async def load(unit: AlertsWork) -> None:
-            await unit.alerts.find(query, limit=limit + 1, sort=[("position", 1)])
+            positions[:] = await load_page(unit, query, limit)
 
         def page(unit: AlertsWork) -> Reply:
-            found = list(unit.alerts)
-            more = len(found) > limit
-            items = [AlertSummary.of(alert) for alert in found[:limit]]
-            after = encode_cursor(found[limit - 1].position) if more else None
+            items = [AlertSummary.of(alert) for alert in unit.alerts]
+            after = encode_cursor(positions[limit - 1]) if len(positions) > limit else None
             return Reply(Page[AlertSummary](items=items, next=after))
 
         return await work.read(call, load, page)
@@ -178,8 +177,6 @@ def _add_inbox(api: APIRouter, work: Commands[AlertsWork], on_call: OnCall) -> N
 
 
 def _query(visible: Document, chosen: dict[str, str | None], after: str | None) -> Document:
-    conditions: list[Document] = [visible]
+    conditions: list[Document] = [visible, {"position": {"$gt": after or ""}}]
     conditions += [{field: value} for field, value in chosen.items() if value is not None]
-    if after is not None:
-        conditions.append({"position": {"$gt": after}})
     return {"$and": conditions}

@@ -21,7 +21,7 @@ from services.alerts.settings import AlertsSettings
 from services.alerts.store import AlertsWork
 from services.alerts.subscribers import CRISIS, WORK
 from services.alerts.tickers import due_alerts
-from services.alerts.watching import look_at_crises
+from services.alerts.watching import look_at_crises, look_at_rosters
 from shared.clock import SystemClock
 from shared.clock import clock as clock_of
 from shared.http.commands import Commands
@@ -144,5 +144,6 @@ def build(settings: AlertsSettings) -> Service:
         events=EVENTS,
         tickers=[*due_alerts(database, open_work), deliveries, deliveries.inbox],
         books=lambda: books(database),
+        background=[partial(look_at_rosters, on_call)],
         gauges=[partial(look_at_crises, database)],
     )

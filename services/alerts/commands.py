@@ -6,7 +6,7 @@ from services.alerts.domain import acknowledgement
 from services.alerts.domain.alert import Alert, Assessment, Disposition, Outcome
 from services.alerts.domain.roster import OnCall
 from services.alerts.events import DispositionResult
-from services.alerts.store import ALERTS, AlertsWork, alert_with_deliveries
+from services.alerts.store import ALERTS, AlertsWork, load_with_deliveries
 from services.alerts.views import detail
 from shared.errors import Refused
 from shared.http.caller import ALL_CLINICS, Call, Caller
@@ -57,7 +57,7 @@ def seen(work: AlertsWork, caller: Caller, alert_id: str) -> Alert:
 
 async def load_alert(work: AlertsWork, alert_id: str) -> None:
     """The alert, its deliveries, and the crises of the person it is about."""
-    await alert_with_deliveries(work, alert_id)
+    await load_with_deliveries(work, alert_id)
     alert = work.alerts.get(alert_id)
     if alert is not None and alert.kind == "crisis":
         await work.histories.load([alert.patient_id])

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from services.alerts import inbound
 from services.alerts.domain import concerns, crisis, settling
 from services.alerts.domain.acknowledgement import settle
@@ -16,9 +14,6 @@ from services.alerts.store import AlertsWork
 from shared.messaging.dead_letters import MessageDeadLettered
 
 # Crisis
-
-UNREADABLE = "unreadable-"
-"""Goes before a person's id when their stored crises cannot be read."""
 
 
 def when_crisis_flag_raised_open_or_join_crisis(fact: inbound.CrisisFlag, work: AlertsWork) -> None:
@@ -39,14 +34,9 @@ async def when_crisis_message_set_aside_page_by_ids(letter: MessageDeadLettered,
 
     If the person's stored crises cannot be read, another one is opened under their id with `UNREADABLE`.
     """
-    patient_id = letter.patient_id
-    clinic_id = await work.clinic_of(patient_id)
-    try:
-        await work.load_crises([patient_id])
-    except ValidationError:
-        patient_id = f"{UNREADABLE}{patient_id}"
-        await work.load_crises([patient_id])
-    _open_or_join_crisis(work, _unreadable(letter.dead_letter_id, patient_id, clinic_id, work))
+    clinic_id = await work.clinic_of(letter.patient_id)
+    await work.load_crises_set_aside([letter.patient_id])
+    _open_or_join_crisis(work, _unreadable(letter.dead_letter_id, letter.patient_id, clinic_id, work))
 
 
 def _unreadable(dead_letter_id: str, patient_id: str, clinic_id: str, work: AlertsWork) -> Report:
@@ -57,7 +47,7 @@ def _unreadable(dead_letter_id: str, patient_id: str, clinic_id: str, work: Aler
         reason="crisis_message_unreadable",
         at=work.now,
     )
-    return Report(patient_id, clinic_id, None, evidence)
+    return Report(work.known_as(patient_id), clinic_id, None, evidence)
 
 
 def _open_or_join_crisis(work: AlertsWork, report: Report) -> None:
@@ -96,7 +86,6 @@ def when_termination_phase_due_announce_it(fact: inbound.TerminationPhaseDue, wo
 
 
 def when_maintenance_contracted_announce_it(fact: inbound.MaintenanceContracted, work: AlertsWork) -> None:
-    _settle(work, fact.patient_id, settling.by_contract(fact.plan_id), "maintenance_contracted")
     _raise(work, fact, transition("maintenance", "maintenance_contracted", plan(fact.plan_id)))
 
 
@@ -107,10 +96,6 @@ def when_maintenance_discussed_announce_it(fact: inbound.MaintenanceDiscussed, w
 def when_maintenance_session_due_announce_it(fact: inbound.MaintenanceSessionDue, work: AlertsWork) -> None:
     about = appointment(fact.appointment_id)
     _raise(work, fact, transition("maintenance", "maintenance_session_due", about))
-
-
-def when_care_plan_resumed_settle_hold_review(fact: inbound.CarePlanResumed, work: AlertsWork) -> None:
-    _settle(work, fact.patient_id, settling.by_resumed(fact.plan_id), "plan_resumed")
 
 
 def when_care_plan_closed_settle_what_is_moot(fact: inbound.CarePlanClosed, work: AlertsWork) -> None:
@@ -125,9 +110,8 @@ def when_care_plan_closed_settle_what_is_moot(fact: inbound.CarePlanClosed, work
 def when_session_attended_settle_absences(fact: inbound.SessionAttended, work: AlertsWork) -> None:
     """Settles the alert about missed sessions, unless one was missed after this session.
 
-    Sessions may be recorded late. What asked for this session's record is settled too.
+    Sessions may be recorded late.
     """
-    _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_attended")
     absences = work.live("missed_session", plan(fact.plan_id))
     if absences is not None and settling.is_answered(absences, fact.attended_at):
         work.keep(settle(absences, "session_attended", work.now))
@@ -138,15 +122,10 @@ def when_session_missed_ask_for_outreach(fact: inbound.SessionMissed, work: Aler
 
     Nobody is looked for whose plan is closed.
     """
-    _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_recorded")
     if fact.after_closure:
         return work.note("alert", "plan_closed")
     history = work.histories.get(fact.patient_id)
     return _raise(work, fact, concerns.of_missed_session(fact, history, work.rules, work.now))
-
-
-def when_session_cancelled_settle_unrecorded(fact: inbound.SessionCancelled, work: AlertsWork) -> None:
-    _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_recorded")
 
 
 def when_session_overdue_ask_for_its_record(fact: inbound.SessionOverdue, work: AlertsWork) -> None:
@@ -182,6 +161,12 @@ def when_hold_review_due_ask_for_it(fact: inbound.HoldReviewDue, work: AlertsWor
 def when_maintenance_review_due_ask_for_it(fact: inbound.MaintenanceReviewDue, work: AlertsWork) -> None:
     about = plan(fact.plan_id)
     _raise(work, fact, Concern("maintenance_review", "routine", "maintenance_review_due", about))
+
+
+def when_announcement_settled_settle_its_alert(fact: inbound.AnnouncementSettled, work: AlertsWork) -> None:
+    """Settles what the announcement raised: both come in one stream, and so in order."""
+    settled, reason = settling.by_announcement(fact)
+    _settle(work, fact.patient_id, settled, reason)
 
 
 # Intake

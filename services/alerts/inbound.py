@@ -46,19 +46,13 @@ class PhaseOverdue(PlanFact):
 
 
 class SessionAttended(PlanFact):
-    appointment_id: str
     attended_at: datetime
 
 
 class SessionMissed(PlanFact):
-    appointment_id: str
     consecutive: int
     missed_at: datetime
     after_closure: bool = False
-
-
-class SessionCancelled(PlanFact):
-    appointment_id: str
 
 
 class NotImproving(PlanFact):
@@ -78,10 +72,6 @@ class MaintenanceContracted(PlanFact):
 
 
 class MaintenanceDiscussed(PlanFact):
-    pass
-
-
-class CarePlanResumed(PlanFact):
     pass
 
 
@@ -120,6 +110,13 @@ class HoldReviewDue(DueFact):
 
 class MaintenanceReviewDue(DueFact):
     review_on: date
+
+
+class AnnouncementSettled(DueFact):
+    settled: str
+    """The type of the event that was announced."""
+    appointment_id: str | None
+    reason: str
 
 
 class ReferralFact(Inbound):

@@ -1,12 +1,13 @@
 """Alerts' documents: alerts, each person's crises, deliveries, and the notices of the inbox."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from functools import partial
 from time import monotonic
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
+import structlog
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.alerts import inbound
 from services.alerts.domain import concerns, crisis
@@ -20,10 +21,15 @@ from services.alerts.metrics import observe_answer
 from shared.messaging.work import Conflict, Work
 from shared.mongo import Document, Index, MongoDatabase
 
+log = structlog.get_logger()
+
 ALERTS, HISTORIES, DELIVERIES, NOTICES = "alerts", "crisis_histories", "deliveries", "notices"
 COLLECTIONS = [ALERTS, HISTORIES, DELIVERIES, NOTICES]
 WAITING: Document = {"waiting": True}
 LIVE: Document = {"live": True}
+UNREADABLE = "unreadable-"
+"""Goes before a person's id when their stored crises cannot be read."""
+
 INDEXES = [
     Index(ALERTS, "lane", "next_due", partial=WAITING),
     Index(ALERTS, "kind", "about", unique=True, partial=LIVE),
@@ -86,6 +92,7 @@ class AlertsWork(Work):
         self._once_committed: list[Callable[[], None]] = []
         self._live: dict[tuple[AlertKind, str], str] = {}
         self._of_patient: dict[str, dict[str, None]] = {}
+        self._unreadable: set[str] = set()
 
     @property
     def age(self) -> float:
@@ -100,17 +107,32 @@ class AlertsWork(Work):
         """The live alerts of everybody in the batch, their crises, and the open dead letter alerts."""
         letters = [fact for fact in facts if isinstance(fact, inbound.DeadLetter)]
         flags = [fact for fact in facts if isinstance(fact, inbound.CrisisFlag)]
-        in_danger = [*flags, *(letter for letter in letters if letter.crisis)]
-        await self.load_crises(fact.patient_id for fact in in_danger)
+        await self.load_crises(fact.patient_id for fact in flags)
         await self.load_people(
             fact.patient_id for fact in facts if not isinstance(fact, inbound.DeadLetter | inbound.CrisisFlag)
         )
-        await self.load_about({concerns.dead_letters(letter.service, letter.reason) for letter in letters})
+        await self.load_crises_set_aside(letter.patient_id for letter in letters if letter.crisis)
+        await self.load_dead_letters(
+            {concerns.dead_letters(letter.service, letter.reason) for letter in letters}
+        )
 
     async def load_crises(self, patient_ids: Iterable[str]) -> None:
         """Nothing else of these people: an unreadable alert of another kind must not hold up a flag."""
         await self.histories.load(sorted(set(patient_ids)))
         await self.alerts.load(h.open for h in self.histories if h.open is not None)
+
+    async def load_crises_set_aside(self, patient_ids: Iterable[str]) -> None:
+        """As `load_crises`; for whoever's cannot be read, what stands beside them: see `known_as`."""
+        for patient_id in sorted(set(patient_ids)):
+            try:
+                await self.load_crises([patient_id])
+            except ValidationError:
+                self._unreadable.add(patient_id)
+                await self.load_crises([self.known_as(patient_id)])
+
+    def known_as(self, patient_id: str) -> str:
+        """Of whom a crisis is opened where the person's own cannot be read: of somebody beside them."""
+        return f"{UNREADABLE}{patient_id}" if patient_id in self._unreadable else patient_id
 
     async def load_people(self, patient_ids: Iterable[str]) -> None:
         """Their crises and all else that is live about them."""
@@ -121,13 +143,13 @@ class AlertsWork(Work):
         for alert in await self.alerts.find(
             {"patient_id": {"$in": ids}, **LIVE, "kind": {"$ne": "dead_letter"}}
         ):
-            self._note(alert)
+            self._remember(alert)
 
-    async def load_about(self, abouts: Iterable[str]) -> None:
+    async def load_dead_letters(self, abouts: Iterable[str]) -> None:
         wanted = sorted(set(abouts))
         if wanted:
             for alert in await self.alerts.find({"kind": "dead_letter", "about": {"$in": wanted}, **LIVE}):
-                self._note(alert)
+                self._remember(alert)
 
     async def clinic_of(self, patient_id: str) -> str:
         """Where a person was seen last, as far as alerts knows; `unknown` otherwise."""
@@ -161,7 +183,7 @@ class AlertsWork(Work):
     def keep(self, outcome: Outcome) -> None:
         """Save what a rule decided."""
         self.alerts.save(outcome.alert, outcome.events)
-        self._note(outcome.alert)
+        self._remember(outcome.alert)
         for delivery in outcome.deliveries:
             self.deliveries.save(self._reserve(delivery))
         for event in outcome.events:
@@ -195,18 +217,30 @@ class AlertsWork(Work):
         history = self.histories[alert.patient_id]
         self.histories.save(crisis.ended(history, alert, self.now))
 
-    def _note(self, alert: Alert) -> None:
+    def _remember(self, alert: Alert) -> None:
         self._live[alert.kind, alert.about] = alert.id
         self._of_patient.setdefault(alert.patient_id, {})[alert.id] = None
 
 
-async def alert_with_deliveries(work: AlertsWork, alert_id: str) -> Sequence[Delivery]:
+async def load_with_deliveries(work: AlertsWork, alert_id: str) -> None:
     """Load one alert and those of its deliveries that can be read, the oldest first.
 
     An unreadable delivery must not keep anybody from taking the alert.
     """
     await work.alerts.load([alert_id])
-    return await work.deliveries.find_readable({"alert_ids": alert_id}, sort=[("created_at", 1), ("_id", 1)])
+    await work.deliveries.find_readable({"alert_ids": alert_id}, sort=[("created_at", 1), ("_id", 1)])
+
+
+async def load_page(work: AlertsWork, query: Document, limit: int) -> list[str]:
+    """Load the alerts of a page that can be read. Returns the positions of all of them, and of one more."""
+    order = [("position", 1)]
+    cursor = work.database[ALERTS].find(query, {"position": 1}, limit=limit + 1, sort=order)
+    rows = await cursor.to_list(None)
+    ids = [row["_id"] for row in rows[:limit]]
+    readable = await work.alerts.find_readable({"_id": {"$in": ids}}, sort=order)
+    if len(readable) < len(ids):
+        log.error("alerts not shown, for nobody can read them", alerts=len(ids) - len(readable))
+    return [row["position"] for row in rows]
 
 
 async def next_attempt(database: MongoDatabase, *queues: str) -> datetime | None:

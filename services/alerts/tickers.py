@@ -1,6 +1,6 @@
 """What happens to alerts by the clock: escalations, leases, overdue obligations, digests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Literal
@@ -13,6 +13,7 @@ from services.alerts.store import ALERTS, WAITING, AlertsWork
 from services.alerts.transactions import OpenWork, decided
 from shared.messaging.work import Conflict
 from shared.mongo import Document, MongoDatabase, is_transient
+from shared.portion import Portion
 
 Lane = Literal["page", "digest"]
 Rule = Callable[[Sequence[Alert], OnCall, datetime], list[Outcome]]
@@ -31,23 +32,27 @@ class DueAlerts:
     ) -> None:
         self.name = "escalations" if lane == "page" else "digests"
         self._lane, self._rule = lane, rule
-        self._database, self._open_work, self._batch = database, open_work, batch
+        self._database, self._open_work, self._portion = database, open_work, Portion(batch)
 
     async def tick(self, now: datetime) -> int:
-        try:
-            return await decided(self._open_work, partial(self._fire, now=now))
-        except Exception as error:
-            if isinstance(error, Conflict) or is_transient(error):
-                raise
-            return await self._one_by_one(now)
+        for otherwise in (self._weigh, self._fire_alone):
+            try:
+                with self._portion.taken() as size:
+                    return await decided(self._open_work, partial(self._fire, now=now, limit=size))
+            except Exception as error:
+                if isinstance(error, Conflict) or is_transient(error):
+                    raise
+            if done := await self._each(otherwise, now):
+                return done
+        return 0
 
     async def due(self) -> datetime | None:
         query: Document = {**WAITING, "lane": self._lane}
         row = await self._database[ALERTS].find_one(query, {"next_due": 1}, sort=[("next_due", 1)])
         return None if row is None else row["next_due"]
 
-    async def _fire(self, work: AlertsWork, now: datetime) -> int:
-        found = await work.alerts.find(self._due_by(now), limit=self._batch, sort=[("next_due", 1)])
+    async def _fire(self, work: AlertsWork, now: datetime, limit: int) -> int:
+        found = await work.alerts.find(self._due_by(now), limit=limit, sort=[("next_due", 1)])
         return self._keep(work, found)
 
     def _keep(self, work: AlertsWork, found: Sequence[Alert]) -> int:
@@ -61,22 +66,32 @@ class DueAlerts:
     def _due_by(self, now: datetime) -> Document:
         return {**WAITING, "lane": self._lane, "next_due": {"$lte": now}}
 
-    async def _one_by_one(self, now: datetime) -> int:
-        """One alert that cannot be read or decided must not hold up the others."""
-        cursor = self._database[ALERTS].find(self._due_by(now), {"_id": 1}, limit=self._batch)
+    async def _each(self, attempt: Callable[[str, datetime], Awaitable[int]], now: datetime) -> int:
+        """One alert that cannot be read or decided must not hold up the others: it is set aside."""
+        due, size = self._due_by(now), self._portion.size
+        rows = self._database[ALERTS].find(due, {"_id": 1}, limit=size, sort=[("next_due", 1)])
         done = 0
-        for alert_id in [row["_id"] async for row in cursor]:
+        for alert_id in [row["_id"] async for row in rows]:
             try:
-                done += await decided(self._open_work, partial(self._fire_one, alert_id=alert_id))
+                done += await attempt(alert_id, now)
             except Exception as error:
                 if isinstance(error, Conflict) or is_transient(error):
                     raise
                 await unreadable.set_aside(self._database, self._open_work, ALERTS, alert_id, error, now)
+                done += 1
         return done
 
-    async def _fire_one(self, work: AlertsWork, alert_id: str) -> int:
-        await work.alerts.load([alert_id])
-        return self._keep(work, [work.alerts[alert_id]])
+    async def _weigh(self, alert_id: str, now: datetime) -> int:
+        """Whether it can be read and decided; nothing is kept, so that all that can go on together."""
+        await self._fire_one(self._open_work(), alert_id, now)
+        return 0
+
+    async def _fire_alone(self, alert_id: str, now: datetime) -> int:
+        return await decided(self._open_work, partial(self._fire_one, alert_id=alert_id, now=now))
+
+    async def _fire_one(self, work: AlertsWork, alert_id: str, now: datetime) -> int:
+        """Unless another replica has seen to it meanwhile."""
+        return self._keep(work, await work.alerts.find({"_id": alert_id, **self._due_by(now)}))
 
 
 def due_alerts(database: MongoDatabase, open_work: OpenWork) -> tuple[DueAlerts, DueAlerts]:

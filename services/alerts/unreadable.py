@@ -38,7 +38,7 @@ async def _alert_engineers(work: AlertsWork, reason: RaiseReason, id: str) -> in
     about = concerns.dead_letters("alerts", reason)
     concern = Concern("dead_letter", "high", reason, about)
     origin = concerns.origin_of_dead_letter(f"{id}@{work.now.date()}")
-    await work.load_about({about})
+    await work.load_dead_letters({about})
     alert = work.live("dead_letter", about)
     if alert is None and await _was_told(work, concern, origin):
         return 0

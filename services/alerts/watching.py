@@ -1,12 +1,18 @@
 """What engineers watch in alerts besides what they watch in every service."""
 
+import asyncio
 from datetime import datetime
 from typing import get_args
 
+import structlog
+
+from services.alerts.domain.roster import OnCall
 from services.alerts.events import Severity
 from services.alerts.metrics import ANSWER_OVERDUE, UNACKNOWLEDGED
 from services.alerts.store import ALERTS, LIVE
 from shared.mongo import Document, MongoDatabase
+
+log = structlog.get_logger()
 
 
 async def look_at_crises(database: MongoDatabase, now: datetime) -> None:
@@ -25,3 +31,9 @@ async def look_at_crises(database: MongoDatabase, now: datetime) -> None:
     UNACKNOWLEDGED.set(len(found))
     for severity, seconds in overdue.items():
         ANSWER_OVERDUE.labels(severity).set(seconds)
+
+
+async def look_at_rosters(on_call: OnCall, _: asyncio.Event) -> None:
+    """Said as it starts. To refuse to start would leave nobody paged for one clinic too many."""
+    if on_call.strangers:
+        log.error("clinics are on call that the clinics file does not have", clinics=on_call.strangers)

@@ -262,6 +262,11 @@ class AnnouncementSkipped(DueFact):
     reason: str
 
 
+class AnnouncementSettled(DueFact):
+    settled: str
+    reason: str
+
+
 # Alerts
 
 

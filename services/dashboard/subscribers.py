@@ -34,6 +34,7 @@ TOLD = (
     inbound.MaintenanceReviewDue,
     inbound.HoldReviewDue,
     inbound.AnnouncementSkipped,
+    inbound.AnnouncementSettled,
 )
 
 PEOPLE = Reactions(

@@ -109,7 +109,7 @@ def deciding(commands: SchedulerCommands) -> APIRouter:
     @api.post("/appointments/{appointment_id}/move", response_model=MovedView)
     async def move_appointment(appointment_id: Id, form: MoveForm, call: Carer) -> Response:
         """Move it to another wall time at the clinic. Refused (409): outside_clinic_hours, holiday,
-        clinician_on_leave, slot_taken, already_recorded, already_cancelled, in_the_past."""
+        clinician_on_leave, slot_taken, already_recorded, already_cancelled, in_the_past, too_far_ahead."""
         return await commands.run(
             call,
             lambda work: does.load_appointment(work, appointment_id),

@@ -10,7 +10,7 @@ from services.scheduler.domain.wall_time import zones
 from services.scheduler.share import Share
 from services.scheduler.store import COLLECTIONS, INDEXES, SchedulerWork
 from services.scheduler.subscribers import PLANS
-from services.scheduler.ticker import Announcing, Rechecking
+from services.scheduler.tickers import Announcing, Rechecking
 from shared.clock import clock as clock_of
 from shared.http.commands import Commands
 from shared.messaging.event import Event
@@ -27,6 +27,7 @@ EVENTS: tuple[type[Event], ...] = (
     events.AppointmentCancelled,
     *events.DUE,
     events.AnnouncementSkipped,
+    events.AnnouncementSettled,
 )
 
 

@@ -37,6 +37,11 @@ CancelReason = Literal[
 """no_longer_needed: the contracted sessions are attended without it."""
 
 
+Withdrawn = Literal[
+    "recorded", "moved", "cancelled", "held", "plan_closed", "resumed", "changed", "contracted"
+]
+"""Why an announcement is no longer to be made, or what it asked for no longer needed."""
+
 SkipReason = Literal["too_late", "superseded", "on_hold", "already_recorded", "plan_closed"]
 
 
@@ -183,3 +188,15 @@ class AnnouncementSkipped(DueEvent):
     def about(self) -> str:
         session = f"{self.appointment_id}/{self.starts_at.isoformat()}" if self.starts_at else "-"
         return f"{self.plan_id}/{self.skipped}/skipped/{session}/{self.due_at.isoformat()}"
+
+
+class AnnouncementSettled(DueEvent):
+    """What an announcement asked for was done or is no longer needed, for the reason given."""
+
+    settled: str
+    """The type of the event that was announced; `due_at` is its own."""
+    appointment_id: str | None
+    reason: Withdrawn
+
+    def about(self) -> str:
+        return f"{self.plan_id}/{self.settled}/settled/{self.appointment_id or '-'}/{self.due_at.isoformat()}"

@@ -14,7 +14,7 @@ from services.scheduler.bookings import DiaryNotReadError, Unread
 from services.scheduler.domain import course, moving, timers
 from services.scheduler.domain.clinics import Leave
 from services.scheduler.domain.diary import Diary
-from services.scheduler.domain.schedule import Schedule
+from services.scheduler.domain.schedule import Schedule, Timer
 from services.scheduler.domain.timers import OF_A_SESSION
 from services.scheduler.events import DueEvent
 from services.scheduler.handlers import PlanNotStartedError
@@ -241,7 +241,24 @@ def everything_has_an_end(schedule: Schedule) -> None:
         if appointment.state != "booked":
             assert all(t.state != "armed" for t in appointment.timers)
     for timer in (*schedule.timers, *(t for a in schedule.appointments for t in a.timers)):
-        assert (timer.state in ("skipped", "withdrawn")) == (timer.reason is not None)
+        assert (timer.state in ("skipped", "withdrawn")) == (
+            timer.reason is not None and timer.state != "fired"
+        )
+    for timer in asked_for_no_more(schedule):
+        assert timer.reason is not None
+
+
+def asked_for_no_more(schedule: Schedule) -> list[Timer]:
+    """What was announced and asks for something that was done since, or is moot."""
+    over = [
+        t for a in schedule.appointments if not a.is_booked for t in a.timers if t.kind == "SessionOverdue"
+    ]
+    reviews = {
+        "CaseReviewDue": schedule.is_closed,
+        "HoldReviewDue": schedule.hold is None,
+        "MaintenanceReviewDue": schedule.is_closed,
+    }
+    return [t for t in (*over, *schedule.timers) if t.state == "fired" and reviews.get(t.kind, t in over)]
 
 
 @settings(deadline=None, max_examples=150)
@@ -270,6 +287,9 @@ def test_every_event_is_announced_once_and_the_books_balance(steps: list[tuple[A
     assert count.get("SessionScheduled", 0) == len(appointments)
     assert sum(t.state == "fired" for t in kept) == due
     assert sum(t.state == "skipped" for t in kept) == count.get("AnnouncementSkipped", 0)
+    assert sum(t.state == "fired" and t.reason is not None for t in kept) == count.get(
+        "AnnouncementSettled", 0
+    )
 
 
 @settings(deadline=None, max_examples=100)

@@ -66,6 +66,7 @@ EndReason = Literal[
     "plan_closed",
     "maintenance_contracted",
     "intake_decided",
+    "superseded",
 ]
 
 ObligeReason = Literal["acknowledge", "contact", "assess"]

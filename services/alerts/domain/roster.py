@@ -30,6 +30,11 @@ class OnCall:
     policy: OnCallPolicy
     clinic_hours: Mapping[str, ClinicHours]
 
+    @property
+    def strangers(self) -> list[str]:
+        """Clinics with people on call of which no hours are known: one that closed, or a mistyped id."""
+        return sorted(self.policy.clinics.keys() - self.clinic_hours.keys())
+
     def hours(self, clinic_id: str) -> ClinicHours:
         return self.clinic_hours.get(clinic_id, AROUND_THE_CLOCK)
 

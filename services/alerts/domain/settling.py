@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from services.alerts import inbound
 from services.alerts.domain.alert import Alert
 from services.alerts.domain.concerns import appointment, plan, referral
 from services.alerts.domain.reasons import EndReason
@@ -10,18 +11,23 @@ from services.alerts.events import AlertKind
 Settled = tuple[tuple[AlertKind, str], ...]
 """(kind, about) of the alerts that are settled."""
 
-OF_A_RUNNING_PLAN: frozenset[AlertKind] = frozenset(
-    {
-        "missed_session",
-        "phase_overdue",
-        "hold_review",
-        "case_review",
-        "maintenance_review",
-    }
-)
-"""Moot once the plan is closed. Deterioration, relapse and not improving still need a human, and so does what
-became of a session before the closure.
+OF_A_RUNNING_PLAN: frozenset[AlertKind] = frozenset({"missed_session", "phase_overdue"})
+"""Moot once the plan is closed. Deterioration, relapse and not improving still need a human; of what is due
+the scheduler says whether it still is.
 """
+
+OF_WHAT_IS_DUE: dict[str, AlertKind] = {
+    "SessionOverdue": "session_unrecorded",
+    "CaseReviewDue": "case_review",
+    "HoldReviewDue": "hold_review",
+    "MaintenanceReviewDue": "maintenance_review",
+}
+ENDED: dict[str, EndReason] = {
+    "recorded": "session_recorded",
+    "resumed": "plan_resumed",
+    "contracted": "maintenance_contracted",
+    "plan_closed": "plan_closed",
+}
 
 
 def is_answered(absences: Alert, attended_at: datetime) -> bool:
@@ -29,20 +35,15 @@ def is_answered(absences: Alert, attended_at: datetime) -> bool:
     return all(absence.at <= attended_at for absence in absences.evidence)
 
 
-def by_recorded(appointment_id: str) -> Settled:
-    return (("session_unrecorded", appointment(appointment_id)),)
+def by_announcement(fact: inbound.AnnouncementSettled) -> tuple[Settled, EndReason]:
+    """What the scheduler asked for and asks for no more, and why."""
+    about = plan(fact.plan_id) if fact.appointment_id is None else appointment(fact.appointment_id)
+    kind = OF_WHAT_IS_DUE.get(fact.settled)
+    return ((kind, about),) if kind else (), ENDED.get(fact.reason, "superseded")
 
 
 def by_phase(plan_id: str) -> Settled:
     return (("phase_overdue", plan(plan_id)),)
-
-
-def by_resumed(plan_id: str) -> Settled:
-    return (("hold_review", plan(plan_id)),)
-
-
-def by_contract(plan_id: str) -> Settled:
-    return (("maintenance_review", plan(plan_id)),)
 
 
 def by_intake_decision(referral_id: str) -> Settled:

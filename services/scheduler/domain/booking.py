@@ -10,7 +10,6 @@ from services.scheduler.domain.schedule import (
     Appointment,
     AppointmentStatus,
     Schedule,
-    Withdrawn,
     appointment_id,
 )
 from services.scheduler.domain.wall_time import at, written, zones_version
@@ -22,6 +21,7 @@ from services.scheduler.events import (
     ScheduleEvent,
     SessionMoved,
     SessionScheduled,
+    Withdrawn,
 )
 
 CALLED_OFF: tuple[CancelReason, ...] = ("asked", "session_cancelled")

@@ -70,7 +70,12 @@ def close(schedule: Schedule, fact: CarePlanClosed, now: datetime) -> Decision:
     appointments = []
     for appointment in schedule.appointments:
         kept, skipped = timers.withdraw(
-            schedule, appointment.timers, appointment, now=now, reason="plan_closed", only=_is_no_outcome
+            schedule,
+            appointment.timers,
+            appointment,
+            now=now,
+            reason="plan_closed",
+            only=_is_moot_after_closure,
         )
         events += skipped
         appointments.append(appointment.model_copy(update={"timers": kept}))
@@ -79,7 +84,7 @@ def close(schedule: Schedule, fact: CarePlanClosed, now: datetime) -> Decision:
     return schedule.revised(appointments=tuple(appointments), **closed), [*events, *skipped]
 
 
-def _is_no_outcome(timer: Timer) -> bool:
+def _is_moot_after_closure(timer: Timer) -> bool:
     return timer.kind != "SessionOverdue"
 
 

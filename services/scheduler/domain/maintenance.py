@@ -28,7 +28,7 @@ def contract(
     if schedule.maintenance is not None and place < schedule.maintenance.place:
         raise Refused("contracted_since")
     schedule, reviews = timers.withdraw_plan_timers(
-        schedule, "MaintenanceReviewDue", now=now, reason="changed"
+        schedule, "MaintenanceReviewDue", now=now, reason="contracted"
     )
     agreed = Maintenance(
         frequency=fact.frequency,

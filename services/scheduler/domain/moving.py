@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from services.scheduler.domain import course
+from services.scheduler.domain import course, rules
 from services.scheduler.domain.booking import Decision, cancel, fit_slot, move
 from services.scheduler.domain.clinics import Clinic, Leave
 from services.scheduler.domain.diary import Diary, Slot
@@ -27,7 +27,7 @@ def move_as_asked(
     """Move an appointment to a wall time; answers whether that time is odd (it exists twice, or not).
 
     Raises `Refused`: already_recorded, already_cancelled, in_the_past, outside_clinic_hours, holiday,
-    clinician_on_leave, slot_taken.
+    clinician_on_leave, slot_taken; too_far_ahead, for a mistyped year would end the course unnoticed.
     """
     appointment = _movable(schedule, id, now)
     moment = resolve(local, diary.clinic.zone)
@@ -35,6 +35,8 @@ def move_as_asked(
         raise Refused("in_the_past")
     if moment.starts_at == appointment.starts_at:
         return schedule, [], moment.oddity
+    if moment.local - appointment.local > timedelta(days=rules.course().search_days):
+        raise Refused("too_far_ahead")
     if (obstacle := diary.obstacle(moment.local)) is not None:
         raise Refused(REFUSALS[obstacle])
     slot = Slot(moment.starts_at, moment.local)

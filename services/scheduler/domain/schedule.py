@@ -18,7 +18,6 @@ from services.scheduler.events import CancelReason, Kind, MoveReason
 AppointmentStatus = Literal["booked", "fulfilled", "noshow", "cancelled"]
 TimerState = Literal["armed", "fired", "skipped", "withdrawn"]
 Asked = Literal["patient_asked", "clinician_asked", "clinic_asked"]
-Withdrawn = Literal["recorded", "moved", "cancelled", "held", "plan_closed", "resumed", "changed"]
 
 SHARDS = 16
 
@@ -27,7 +26,8 @@ class Timer(Frozen):
     """One announcement to be made at `due_at`; it stays, with what became of it.
 
     `session_at`: start of the session it is about; none for what is about the whole plan. `reason`: why
-    it was skipped (announced as `AnnouncementSkipped`) or withdrawn (before its moment came).
+    it was skipped (announced as `AnnouncementSkipped`) or withdrawn (before its moment came), or, of one that
+    fired, why what it asked for is no longer needed (announced as `AnnouncementSettled`).
     """
 
     kind: Announced

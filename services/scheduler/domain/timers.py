@@ -18,9 +18,10 @@ from services.scheduler.domain.rules import (
     SkipOnceStarted,
     announcements,
 )
-from services.scheduler.domain.schedule import Appointment, Schedule, Timer, Withdrawn
+from services.scheduler.domain.schedule import Appointment, Schedule, Timer
 from services.scheduler.domain.wall_time import at
 from services.scheduler.events import (
+    AnnouncementSettled,
     AnnouncementSkipped,
     CaseReviewDue,
     DueEvent,
@@ -33,6 +34,7 @@ from services.scheduler.events import (
     SkipReason,
     TerminationPhaseDue,
     WeeklySessionDue,
+    Withdrawn,
 )
 
 OF_A_SESSION: dict[Kind, tuple[Announced, ...]] = {
@@ -48,7 +50,13 @@ SKIPPED: dict[Withdrawn, SkipReason] = {
     "plan_closed": "plan_closed",
     "resumed": "superseded",
     "changed": "superseded",
+    "contracted": "superseded",
 }
+
+ASKS: frozenset[Announced] = frozenset(
+    {"SessionOverdue", "CaseReviewDue", "HoldReviewDue", "MaintenanceReviewDue"}
+)
+"""Announcements that ask somebody to act. When that is done or moot, `AnnouncementSettled` says so."""
 
 S = TypeVar("S", bound=Schedule)
 Ended = tuple[tuple[Timer, ...], list[DueEvent]]
@@ -102,11 +110,16 @@ def withdraw(
     reason: Withdrawn,
     only: Callable[[Timer], bool] = lambda _: True,
 ) -> Ended:
-    """Take armed timers off; one whose moment has come is skipped aloud."""
+    """Take armed timers off, and settle what was announced; one whose moment has come is skipped aloud."""
     kept: list[Timer] = []
     events: list[DueEvent] = []
+    event: DueEvent
     for timer in timers:
-        if timer.state != "armed" or not only(timer):
+        if timer.state == "fired" and timer.kind in ASKS and timer.reason is None and only(timer):
+            ended, event = _settled(schedule, timer, appointment, now=now, reason=reason)
+            kept.append(ended)
+            events.append(event)
+        elif timer.state != "armed" or not only(timer):
             kept.append(timer)
         elif timer.due_at > now:
             kept.append(timer.model_copy(update={"state": "withdrawn", "reason": reason}))
@@ -115,6 +128,18 @@ def withdraw(
             kept.append(ended)
             events.append(event)
     return tuple(kept), events
+
+
+def _settled(
+    schedule: Schedule, timer: Timer, appointment: Appointment | None, *, now: datetime, reason: Withdrawn
+) -> tuple[Timer, DueEvent]:
+    event = AnnouncementSettled(
+        **_common(schedule, timer, now),
+        settled=timer.kind,
+        appointment_id=appointment.id if appointment else None,
+        reason=reason,
+    )
+    return timer.model_copy(update={"reason": reason}), event
 
 
 def withdraw_plan_timers(

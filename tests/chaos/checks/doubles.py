@@ -88,6 +88,7 @@ FACTS: dict[str, Callable[[Row], Iterable[Any]]] = {
     "SessionCancelled": lambda b: (b["appointment_id"],),
     "SessionScheduled": lambda b: (b["appointment_id"],),
     "AppointmentCancelled": lambda b: (b["appointment_id"],),
+    "AnnouncementSettled": lambda b: (b["settled"], b["plan_id"], b["appointment_id"], b["due_at"]),
     "AlertRaised": lambda b: (b["alert_id"],),
     "AlertNotified": lambda b: (b["alert_id"], b["delivery_id"]),
 }

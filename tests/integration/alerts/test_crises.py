@@ -1,13 +1,25 @@
 """A crisis from its flag to its end: on a real database, through the service's own wiring."""
 
 import asyncio
-from datetime import timedelta
+from contextlib import suppress
+from typing import Any
 
+import pytest
+
+from services.alerts.store import AlertsWork
 from services.care_plan.events import SessionAttended, SessionMissed
-from services.scheduler.events import SessionOverdue
+from services.scheduler.events import (
+    AnnouncementSettled,
+    CaseReviewDue,
+    DueEvent,
+    HoldReviewDue,
+    MaintenanceReviewDue,
+    SessionOverdue,
+)
 from shared.messaging import dead_letters
 from shared.messaging.dead_letters import MessageDeadLettered
 from shared.messaging.envelope import unseal
+from shared.mongo import OperationFailure
 from tests.integration.alerts.conftest import ASSESSMENT, DISPOSITION, Alerts, MakeAlerts, flag_of
 from tests.support.letters import delivered
 from tests.unit.alerts.cases import MONDAY, minutes
@@ -181,19 +193,39 @@ async def test_an_absence_ends_by_rule_when_the_next_session_is_attended(alerts:
     assert (absence["state"], absence["ending"]["reason"]) == ("resolved", "session_attended")
 
 
-async def test_an_unrecorded_session_ends_by_rule_when_it_is_recorded(alerts: Alerts) -> None:
-    overdue = SessionOverdue(
-        patient_id="pat_1",
-        appointment_id="apt_1",
-        number=4,
-        starts_at=MONDAY,
-        due_at=MONDAY + timedelta(hours=24),
-        late_by_seconds=0,
-        **COURSE,
-    )
-    await alerts.take(alerts.record(overdue, "apt_1"))
+DUE: dict[str, Any] = {"patient_id": "pat_1", "due_at": MONDAY, "late_by_seconds": 0, **COURSE}
+
+
+@pytest.mark.parametrize(
+    ("due", "reason", "kind", "ending"),
+    [
+        (
+            SessionOverdue(appointment_id="apt_1", number=4, starts_at=MONDAY, **DUE),
+            "recorded",
+            "session_unrecorded",
+            "session_recorded",
+        ),
+        (HoldReviewDue(review_on=MONDAY.date(), **DUE), "resumed", "hold_review", "plan_resumed"),
+        (HoldReviewDue(review_on=MONDAY.date(), **DUE), "changed", "hold_review", "superseded"),
+        (
+            MaintenanceReviewDue(review_on=MONDAY.date(), **DUE),
+            "contracted",
+            "maintenance_review",
+            "maintenance_contracted",
+        ),
+        (CaseReviewDue(week=8, **DUE), "plan_closed", "case_review", "plan_closed"),
+    ],
+)
+async def test_what_is_due_is_asked_for_until_the_scheduler_says_why_no_more_whatever_else_is_read_before(
+    alerts: Alerts, due: DueEvent, reason: str, kind: str, ending: str
+) -> None:
+    facts = {"settled": type(due).__name__, "appointment_id": getattr(due, "appointment_id", None)}
+    settled = AnnouncementSettled.model_validate({**facts, "reason": reason, **DUE})
     await alerts.take(alerts.record(missed(), "pln_1"))
-    assert (await alerts.alert(kind="session_unrecorded"))["ending"]["reason"] == "session_recorded"
+    await alerts.take(alerts.record(due, "pln_1"))
+    assert (await alerts.alert(kind=kind))["state"] == "open"
+    await alerts.take(alerts.record(settled, "pln_1"))
+    assert (await alerts.alert(kind=kind))["ending"]["reason"] == ending
 
 
 async def test_dead_letters_join_one_alert_and_a_crisis_among_them_is_a_crisis_too(alerts: Alerts) -> None:
@@ -237,6 +269,27 @@ async def test_one_alert_nobody_can_read_does_not_hold_up_the_others(alerts: Ale
     assert said["evidence"][0]["id"].startswith(spoilt["_id"])
 
 
+async def test_where_the_server_ends_long_transactions_escalations_are_decided_in_fewer_at_a_time(
+    alerts: Alerts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        await alerts.flag("high", patient=f"pat_{number}", flag_id=f"flg_{number}")
+    alerts.at(alerts.now + minutes(5))
+    commit = AlertsWork.commit
+
+    async def ends_after_two(work: AlertsWork) -> None:
+        if len(list(work.alerts)) > 2:
+            raise OperationFailure("lived too long", 290)
+        await commit(work)
+
+    monkeypatch.setattr(AlertsWork, "commit", ends_after_two)
+    (escalations,) = [ticker for ticker in alerts.service.tickers if ticker.name == "escalations"]
+    for _ in range(12):
+        with suppress(OperationFailure):
+            await escalations.tick(alerts.now)
+    assert {row["step"] for row in await alerts.stored("alerts")} == {1}
+
+
 async def test_a_routine_alert_nobody_can_read_keeps_no_flag_from_being_taken(alerts: Alerts) -> None:
     await alerts.flag("moderate", patient="pat_1", flag_id="flg_1")
     await alerts.database["alerts"].insert_one(
@@ -260,6 +313,26 @@ async def test_a_crisis_nobody_can_read_is_paged_beside_it_and_holds_up_nobody_e
     assert (beside["kind"], beside["reason"]) == ("crisis", "crisis_message_unreadable")
     assert beside["clinic_id"] == "riverside"
     assert await alerts.stored("deliveries", alert_ids=beside["_id"])
+
+
+async def test_engineers_hear_of_a_flag_that_was_set_aside_beside_a_crisis_nobody_can_read(
+    alerts: Alerts,
+) -> None:
+    await alerts.flag("high", patient="pat_1", flag_id="flg_1")
+    spoilt = (await alerts.alert(patient_id="pat_1"))["_id"]
+    await alerts.database["alerts"].update_one({"_id": spoilt}, {"$set": {"step": "three"}})
+    await alerts.flag("high", patient="pat_1", flag_id="flg_2")
+    (about,) = await alerts.announced("MessageDeadLettered")
+    letter = MessageDeadLettered.model_validate(about)
+    elsewhere = letter.model_copy(update={"dead_letter_id": "dl_2", "patient_id": "pat_2"})
+    await alerts.take(
+        *(alerts.record(e, e.dead_letter_id, topic="alerts.dead-letters") for e in (letter, elsewhere))
+    )
+    told = await alerts.alert(kind="dead_letter")
+    assert (told["severity"], told["evidence_count"]) == ("high", 2)
+    assert (await alerts.alert(patient_id="unreadable-pat_1"))["evidence_count"] == 1
+    assert (await alerts.alert(patient_id="pat_2"))["reason"] == "crisis_message_unreadable"
+    assert len(await alerts.stored("dead_letters")) == 1, "no letter about the letter"
 
 
 async def test_the_books_balance_through_a_busy_day_and_show_what_is_lost(alerts: Alerts) -> None:

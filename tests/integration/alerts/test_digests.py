@@ -1,9 +1,11 @@
 """What waits for its digest, and whom it reaches."""
 
+import asyncio
 from datetime import timedelta
 
 import orjson
 
+from services.alerts.tickers import due_alerts
 from services.care_plan.events import NotImproving, PhaseEntered
 from tests.integration.alerts.conftest import Alerts, MakeAlerts, person
 from tests.integration.alerts.receivers import hook
@@ -112,3 +114,22 @@ async def test_a_reminder_that_failed_comes_back_in_the_next_digest_though_an_ea
         await alerts.later(seconds=1)
     assert len(far_end.bodies) == 2
     assert (await alerts.alert())["next_due"] < reminded + timedelta(days=1)
+
+
+async def test_a_routine_alert_nobody_can_read_keeps_the_others_in_one_digest_by_whichever_replica(
+    make_alerts: MakeAlerts,
+) -> None:
+    async with hook() as far_end:
+        alerts: Alerts = await make_alerts([person("one", "coordinator", webhook=far_end.url)])
+        for number in range(5):
+            event = termination(str(number), clinician_id="sub_one")
+            await alerts.take(alerts.record(event, f"pln_{number}"))
+        await alerts.database["alerts"].update_one({"patient_id": "pat_2"}, {"$set": {"step": "three"}})
+        alerts.at(alerts.now + timedelta(hours=6))
+        replicas = [t for t in alerts.service.tickers if t.name == "digests"]
+        replicas += [due_alerts(alerts.database, alerts.deliveries._open_work)[1] for _ in range(2)]
+        await asyncio.gather(*(replica.tick(alerts.now) for replica in replicas), return_exceptions=True)
+        await alerts.settle()
+    (body,) = far_end.bodies
+    assert len(orjson.loads(body)["alert_ids"]) == 4
+    assert (await alerts.alert(kind="dead_letter"))["reason"] == "alert_unreadable"

@@ -117,6 +117,19 @@ async def test_acknowledged_twice_is_200_and_the_first_is_kept(alerts: Alerts) -
     assert len(await alerts.announced("AlertAcknowledged")) == 1
 
 
+async def test_an_alert_nobody_can_read_leaves_the_list_its_others_on_every_page(alerts: Alerts) -> None:
+    await some(alerts)
+    await alerts.database["alerts"].update_one({"patient_id": "pat_1"}, {"$set": {"step": "three"}})
+    clinician, seen, after = alerts.as_(), list[str](), dict[str, str]()
+    for _ in range(4):
+        answer = await clinician.get("/alerts", limit=1, **after)
+        assert answer.status_code == 200
+        seen += [alert["patient_id"] for alert in answer.json()["items"]]
+        after = {"cursor": answer.json()["next"]}
+    assert seen == ["pat_2", "pat_0", "pat_7"]
+    assert after == {"cursor": None}
+
+
 async def test_refusals_name_their_reason(alerts: Alerts) -> None:
     await alerts.flag("high")
     alert = (await alerts.alert())["_id"]
@@ -126,9 +139,14 @@ async def test_refusals_name_their_reason(alerts: Alerts) -> None:
     await clinician.do(alert, "assess", ASSESSMENT)
     half = await clinician.post(f"/alerts/{alert}/resolve", {"disposition": "no_current_risk"})
     assert (half.status_code, half.json()["reason"]) == (409, "disposition_incomplete")
-    assert (await clinician.post(f"/alerts/{alert}/resolve")).status_code == 422
     nobody = await clinician.post(f"/alerts/{alert}/hand-over", {"contact_id": "con_nobody"})
     assert (nobody.status_code, nobody.json()["reason"]) == (409, "contact_unknown")
+
+
+async def test_an_alert_is_not_resolved_without_saying_how(alerts: Alerts) -> None:
+    await alerts.flag("high")
+    alert = (await alerts.alert())["_id"]
+    assert (await alerts.as_().post(f"/alerts/{alert}/resolve")).status_code == 422
 
 
 async def test_an_action_on_an_outdated_version_is_412_and_a_repeated_key_acts_once(alerts: Alerts) -> None:

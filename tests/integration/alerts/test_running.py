@@ -1,13 +1,18 @@
 """Alerts as it runs: flags from a real broker, pages to a real far end, by its own tickers."""
 
+import asyncio
+import json
+from pathlib import Path
+
 from aiokafka import AIOKafkaProducer
+from structlog.testing import capture_logs
 
 from tests.integration.alerts.conftest import Alerts, MakeAlerts, flag_of, person
 from tests.integration.alerts.receivers import hook
 from tests.support.eventually import eventually
 from tests.support.http_wire import serving
 from tests.support.servers import kafka_settings
-from tests.unit.alerts.cases import minutes
+from tests.unit.alerts.cases import SHIPPED, minutes
 
 
 async def test_a_flag_on_the_broker_becomes_a_page_and_climbs_when_time_passes(
@@ -33,3 +38,18 @@ async def test_a_flag_on_the_broker_becomes_a_page_and_climbs_when_time_passes(
         finally:
             await producer.stop()
     assert first.verified[0]["severity"] == "high"
+
+
+async def test_a_clinic_on_call_that_nobody_knows_is_said_at_the_start_and_keeps_nobody_from_being_paged(
+    make_alerts: MakeAlerts, tmp_path: Path
+) -> None:
+    policy = json.loads(SHIPPED.read_text())
+    policy["clinics"]["rivreside"] = [person("one", "on_call")]
+    (tmp_path / "mistyped.json").write_text(json.dumps(policy))
+    alerts: Alerts = await make_alerts(on_call_file=tmp_path / "mistyped.json")
+    with capture_logs() as said:
+        for run in alerts.service.background:
+            await run(asyncio.Event())
+    assert [(line["log_level"], line["clinics"]) for line in said] == [("error", ["rivreside"])]
+    await alerts.flag("high")
+    assert {row["contact_id"][:5] for row in await alerts.stored("deliveries")} == {"con_r"}

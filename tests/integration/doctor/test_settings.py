@@ -13,6 +13,7 @@ from deploy.doctor.reading import read, read_environment
 from deploy.embedded.ports import LOOPBACK, free_ports
 from services.alerts.settings import AlertsSettings
 from shared.auth import new_development_key, public_jwks
+from tests.unit.alerts.cases import SHIPPED
 
 GOOD = {
     "KITH_KAFKA_SECURITY": "SSL",
@@ -59,6 +60,15 @@ def test_alerts_needs_a_way_to_wake_people_and_the_page_no_development_key() -> 
         findings("alerts", KITH_PUBLIC_URL="https://kith.example")
     )
     assert "development_key" in "\n".join(findings("dashboard", KITH_DEVELOPMENT_KEY="/signing/key.json"))
+
+
+def test_who_is_on_call_for_no_clinic_is_named(tmp_path: Path) -> None:
+    policy = json.loads(SHIPPED.read_text())
+    policy["clinics"]["rivreside"] = [{"id": "con_x", "subject": "sub_x", "roles": ["on_call"]}]
+    (tmp_path / "on_call.json").write_text(json.dumps(policy))
+    check = ways_out.rosters(_alerts(on_call_file=tmp_path / "on_call.json"))
+    assert (check.ok, check.found) == (False, "no clinic of the clinics file: rivreside")
+    assert ways_out.rosters(_alerts()).ok
 
 
 def test_no_value_is_repeated() -> None:
@@ -117,12 +127,8 @@ async def test_a_mail_server_is_knocked_at_without_sending() -> None:
 
 
 def _mail_at(port: int) -> AlertsSettings:
-    return AlertsSettings.model_validate(
-        {
-            "environment": "development",
-            "jwks": "unused",
-            "smtp_host": LOOPBACK,
-            "smtp_port": port,
-            "smtp_tls": "none",
-        }
-    )
+    return _alerts(smtp_host=LOOPBACK, smtp_port=port, smtp_tls="none")
+
+
+def _alerts(**chosen: object) -> AlertsSettings:
+    return AlertsSettings.model_validate({"environment": "development", "jwks": "unused"} | chosen)

@@ -17,7 +17,7 @@ from services.scheduler.books import books
 from services.scheduler.share import Share
 from services.scheduler.store import COLLECTIONS, INDEXES, SCHEDULES, SchedulerWork
 from services.scheduler.subscribers import PLANS
-from services.scheduler.ticker import Announcing, Rechecking
+from services.scheduler.tickers import Announcing, Rechecking
 from shared.clock import FixedClock
 from shared.http import commands
 from shared.http.commands import Commands

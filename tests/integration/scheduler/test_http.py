@@ -97,6 +97,7 @@ async def test_an_appointment_is_moved_and_everybody_is_told(scheduler: Schedule
         ("2026-05-25T10:00", "holiday"),
         ("2026-03-17T09:00", "slot_taken"),
         ("2026-03-02T09:00", "in_the_past"),
+        ("2062-03-09T10:00", "too_far_ahead"),
     ],
 )
 async def test_a_move_that_cannot_be_is_refused_with_its_reason(

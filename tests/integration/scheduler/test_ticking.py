@@ -2,15 +2,16 @@
 
 import asyncio
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from services.scheduler.domain.clinics import Leave
 from services.scheduler.store import SCHEDULES, GivenLeave, Roster, SchedulerWork
-from services.scheduler.ticker import Announcing
+from services.scheduler.tickers import Announcing
 from shared.messaging.work import Conflict
-from shared.mongo import MongoDatabase
+from shared.mongo import MongoDatabase, OperationFailure
 from tests.integration.scheduler.conftest import MORNING, START, Scheduler, attended, body, plans, weeks
 
 REMINDING = MORNING - timedelta(hours=20)
@@ -94,6 +95,27 @@ async def test_killed_between_claim_and_commit_nothing_is_lost(
     assert (await scheduler.types())[len(before) :] == ["SessionReminderDue"]
 
 
+async def test_where_the_server_ends_long_transactions_a_batch_becomes_smaller_until_it_fits(
+    scheduler: Scheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await scheduler.start(*plans(5))
+    commit = SchedulerWork.commit
+
+    async def ends_after_two(work: SchedulerWork) -> None:
+        if len(list(work.due_parts)) > 2:
+            raise OperationFailure("lived too long", 290)
+        await commit(work)
+
+    monkeypatch.setattr(SchedulerWork, "commit", ends_after_two)
+    ticker = scheduler.ticker()
+    for _ in range(12):
+        with suppress(OperationFailure):
+            await ticker.tick(REMINDING)
+    due = await ticker.due()
+    assert due is not None
+    assert due > REMINDING
+
+
 async def test_an_idle_tick_looks_at_no_schedule_however_many_there_are(scheduler: Scheduler) -> None:
     await scheduler.start(*plans(60), sessions=4)
     query = {"waiting": True, "next_due": {"$lte": LONG_BEFORE}}
@@ -132,6 +154,22 @@ async def test_a_course_nobody_records_goes_on_and_closed_books_balance(schedule
     balanced(books)
     assert books["session breached"] >= 4
     assert books["announcement open"] == 0
+
+
+async def test_what_is_overdue_is_settled_in_the_same_stream_once_and_the_books_balance(
+    scheduler: Scheduler,
+) -> None:
+    await scheduler.start("plan_1", sessions=2)
+    await scheduler.tick(MORNING + timedelta(days=3))
+    for _ in range(2):
+        await scheduler.take(attended("plan_1", 1, 1, sessions=2))
+    due = [e for e in await scheduler.announced() if e.topic == "scheduler.due"]
+    assert [e.sequence for e in due] == list(range(1, len(due) + 1))
+    assert {e.subject for e in due} == {"plan_1"}
+    asked, settled = [e for e in due if e.type in ("SessionOverdue", "AnnouncementSettled")]
+    assert (asked.type, settled.type) == ("SessionOverdue", "AnnouncementSettled")
+    assert body(settled)["appointment_id"] == body(asked)["appointment_id"] == "plan_1.a1"
+    balanced(await scheduler.books(), recorded=1)
 
 
 async def test_a_schedule_that_cannot_be_read_is_set_aside_and_the_others_go_on(scheduler: Scheduler) -> None:

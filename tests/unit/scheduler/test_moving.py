@@ -54,6 +54,7 @@ def test_an_appointment_moves_to_where_it_is_asked_for(schedule: Schedule) -> No
         (wall("2026-03-20T10:00"), "clinician_on_leave"),
         (wall("2026-03-12T09:00"), "slot_taken"),
         (wall("2026-03-02T09:00"), "in_the_past"),
+        (wall("2062-03-08T10:00"), "too_far_ahead"),
     ],
 )
 def test_a_move_that_cannot_be_is_refused_by_name(schedule: Schedule, wished: datetime, reason: str) -> None:
@@ -61,6 +62,18 @@ def test_a_move_that_cannot_be_is_refused_by_name(schedule: Schedule, wished: da
     book = diary(leave=[away(date(2026, 3, 20))], taken=taken)
     with pytest.raises(Refused, match=reason):
         moving.move_as_asked(schedule, schedule.booked()[1].id, wished, book, MONDAY)
+
+
+def test_a_move_reaches_a_year_beyond_where_the_session_stands_and_no_further(schedule: Schedule) -> None:
+    """Maintenance is booked two years ahead: what stands there can be moved within its weeks."""
+    second = schedule.booked()[1]
+    assert second.local_time == "2026-03-10T09:00"
+    moved, _, _ = moving.move_as_asked(schedule, second.id, wall("2027-03-11T09:00"), diary(), MONDAY)
+    assert moved.appointments[1].local_time == "2027-03-11T09:00"
+    with pytest.raises(Refused, match="too_far_ahead"):
+        moving.move_as_asked(schedule, second.id, wall("2027-03-12T09:00"), diary(), MONDAY)
+    again, _, _ = moving.move_as_asked(moved, second.id, wall("2027-03-12T09:00"), diary(), MONDAY)
+    assert again.appointments[1].local_time == "2027-03-12T09:00"
 
 
 def test_what_was_recorded_cancelled_or_has_begun_is_not_moved(schedule: Schedule) -> None:

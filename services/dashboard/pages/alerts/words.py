@@ -114,7 +114,7 @@ ENDED: Words = {
     "plan_closed": "The plan was closed",
     "maintenance_contracted": "Maintenance was agreed",
     "intake_decided": "The referral was decided",
-    "superseded": "A nearer one took its place",
+    "superseded": "Something else took its place",
 }
 DISPOSITIONS: Words = {
     "no_current_risk": "No current risk",

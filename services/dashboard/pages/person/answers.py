@@ -50,6 +50,7 @@ REASONS = {
     "already_recorded": "It is already recorded what became of this appointment.",
     "already_cancelled": "This appointment is already cancelled.",
     "in_the_past": "That lies in the past.",
+    "too_far_ahead": "That is more than a year after this appointment. Is the year as meant?",
     "idempotency_key_reused": "This form was already sent with another entry, and that one was taken.",
     "not_found": "It is not there any more, or not in your clinic.",
 }

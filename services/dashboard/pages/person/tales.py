@@ -94,6 +94,7 @@ TALES: dict[str, Callable[[Facts], str]] = {
     "MaintenanceReviewDue": lambda _: "Maintenance review due",
     "HoldReviewDue": lambda _: "Review of the hold due",
     "AnnouncementSkipped": lambda f: f"Not announced: {_spoken(f['skipped'])}, {said(f['reason'])}",
+    "AnnouncementSettled": lambda f: f"Not due any more: {_spoken(f['settled'])}, {said(f['reason'])}",
     "AlertRaised": _alert("Alert: {kind}, {severity}"),
     "AlertJoined": _alert("New evidence joined the alert: {kind}, {severity}"),
     "AlertNotified": _notified,

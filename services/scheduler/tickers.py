@@ -13,6 +13,7 @@ from services.scheduler.store import ROSTERS, SCHEDULES, SchedulerWork
 from shared.messaging.envelope import Cause
 from shared.messaging.work import Conflict
 from shared.mongo import Document, MongoDatabase, is_duplicate_key, is_transient
+from shared.portion import Portion
 
 log = structlog.get_logger()
 
@@ -34,7 +35,7 @@ class Announcing:
 
     def __init__(self, database: MongoDatabase, open_work_at: OpenWorkAt, share: Share) -> None:
         self._database, self._open, self._share = database, open_work_at, share
-        self._behind = False
+        self._behind, self._portion = False, Portion(BATCH)
 
     async def due(self) -> datetime | None:
         row = await self._database[SCHEDULES].find_one(
@@ -59,12 +60,13 @@ class Announcing:
 
     async def _take(self, query: Document, now: datetime) -> int:
         """A batch; smaller and smaller while others are faster."""
-        size = BATCH
+        smaller = BATCH
         for _ in range(ATTEMPTS):
             try:
-                return await self._announce(query, now, size)
+                with self._portion.taken() as size:
+                    return await self._announce(query, now, min(size, smaller))
             except Conflict:
-                size = max(1, size // 2)
+                smaller = max(1, smaller // 2)
             except Exception as error:
                 if is_duplicate_key(error):
                     continue
