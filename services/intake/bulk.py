@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from services.intake.clinics import Clinics
 from services.intake.domain.salvage import evidence_in_document
 from services.intake.forms import ImportRow
-from services.intake.handlers import PERSON_DIFFERS, Desk, Filing, filing, take
+from services.intake.handlers import Desk, Filing, filing, named_in, take
 from services.intake.importing import error_codes, unreadable
 from services.intake.set_aside import RefusedForm, followed_up_by, keep_aside
 from services.intake.store import IntakeWork
@@ -115,10 +115,7 @@ def _refused(work: IntakeWork, desk: Desk, entry: Entry, codes: tuple[str, ...])
 
     Of a row about somebody else than its referral nobody knows whom it means: whoever sent it is asked.
     """
-    known = None
-    if entry.filing is not None and PERSON_DIFFERS not in codes:
-        known = work.referrals.get(entry.filing.referral_id)
-    flagged = keep_aside(work, desk, entry.refused, known)
+    flagged = keep_aside(work, desk, entry.refused, named_in(work, entry.filing))
     return RowResult(row=entry.number, outcome="error", codes=codes, flagged=flagged)
 
 

@@ -142,16 +142,32 @@ def _saved(work: IntakeWork, person: Person, known: Referral | None, change: Cha
 
 def _person(work: IntakeWork, known: Referral | None, filing: Filing) -> Person:
     """The same person twice (same clinic, same number) is one patient; ids say nothing about anyone."""
-    identity = filing.form.person.identity()
-    number = identity.external_id
-    numbered = work.person_by_number(filing.clinic_id, number)
     if known is None:
-        person = numbered or _new_person(filing.clinic_id)
+        person = _numbered(work, filing) or _new_person(filing.clinic_id)
+    elif _is_about_somebody_else(work, known, filing):
+        raise Refused(PERSON_DIFFERS)
     else:
         person = work.people[known.patient_id]
-        if number is not None and number != person.external_id and (numbered or person.external_id):
-            raise Refused(PERSON_DIFFERS)
-    return person.told(identity)
+    return person.told(filing.form.person.identity())
+
+
+def _numbered(work: IntakeWork, filing: Filing) -> Person | None:
+    return work.person_by_number(filing.clinic_id, filing.form.person.external_id)
+
+
+def _is_about_somebody_else(work: IntakeWork, known: Referral, filing: Filing) -> bool:
+    """Numbers of referrals repeat: two files may both begin with 1."""
+    person = work.people[known.patient_id]
+    numbered = _numbered(work, filing) or person
+    return numbered.id != person.id or person.is_somebody_else(filing.form.person.identity())
+
+
+def named_in(work: IntakeWork, filing: Filing | None) -> Referral | None:
+    """The referral that a form names; `None` if nobody knows it, or if it is about somebody else."""
+    known = None if filing is None else work.referrals.get(filing.referral_id)
+    if filing is None or known is None or _is_about_somebody_else(work, known, filing):
+        return None
+    return known
 
 
 def _new_person(clinic_id: str) -> Person:

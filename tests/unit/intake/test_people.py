@@ -41,6 +41,30 @@ def test_what_is_not_told_again_about_a_person_stays() -> None:
     assert (told.given_name, told.phone, told.email, told.id) == ("Joanna", "555", "jo@example.org", "pat_1")
 
 
+@pytest.mark.parametrize(
+    ("told", "somebody_else"),
+    [
+        (Identity(), False),
+        (Identity(given_name="Bob"), False),
+        (Identity(given_name="Anna", family_name="Bell"), False),
+        (Identity(given_name="ANNA", family_name="O Abel"), False),
+        (Identity(given_name="Bob", family_name="Bell"), True),
+        (Identity(birth_date=date(1980, 1, 2)), True),
+        (Identity(external_id="P-2"), True),
+        (
+            Identity(external_id="P-1", family_name="Bell", given_name="Bob", birth_date=date(1999, 9, 9)),
+            False,
+        ),
+    ],
+)
+def test_another_number_birth_date_or_both_names_are_somebody_else_and_the_same_number_is_not(
+    told: Identity, somebody_else: bool
+) -> None:
+    born = date(1980, 1, 1)
+    anna = JO.told(Identity(external_id="P-1", given_name="Anna", family_name="O'Abel", birth_date=born))
+    assert anna.is_somebody_else(told) is somebody_else
+
+
 def test_no_event_has_a_field_for_a_name_a_contact_or_free_text() -> None:
     kinds: list[type[Event]] = [
         CrisisFlagRaised,
