@@ -1,7 +1,7 @@
 """Who a person is, how old, and who takes them."""
 
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -84,6 +84,14 @@ def test_only_ids_are_read_from_the_clinics_file(tmp_path: Path) -> None:
     clinics = Clinics.read(path)
     assert clinics.clinicians("a") == ("c1",)
     assert clinics.clinicians("b") is None
+
+
+def test_the_day_is_that_of_the_clinic(tmp_path: Path) -> None:
+    path = tmp_path / "clinics.json"
+    zone = '"id": "a", "zone": "America/New_York", "clinicians": []'
+    path.write_text(f'{{"version": "1", "clinics": [{{{zone}}}]}}')
+    late, clinics = datetime(2026, 3, 2, 1, 0, tzinfo=UTC), Clinics.read(path)
+    assert [clinics.today(id, late) for id in ("a", "b")] == [date(2026, 3, 1), date(2026, 3, 2)]
 
 
 def test_referrals_are_spread_over_the_clinicians() -> None:
