@@ -153,12 +153,18 @@ async def test_a_line_of_a_file_that_is_no_document_is_refused_and_the_crisis_in
         '{"external_id": "e1", "crisis": true',
         '[{"crisis": true}]',
         '{"external_id": "e3", "crisis": false',
+        '{"external_id": "e4", "person": {}, "crisis": true, "crisis": false}',
     ]
     sending = [found.document for _, found in rows(lines, "ndjson") if isinstance(found, RowError)]
     results = (await sent(intake, *sending))["results"]
-    assert [result["codes"] for result in results] == [["not_json"], ["not_an_object"], ["not_json"]]
-    assert [result["flagged"] for result in results] == [True, True, False]
-    assert len(await intake.announced("CrisisFlagRaised")) == 2
+    assert [result["codes"] for result in results] == [
+        ["not_json"],
+        ["not_an_object"],
+        ["not_json"],
+        ["repeated_field"],
+    ]
+    assert [result["flagged"] for result in results] == [True, True, False, True]
+    assert len(await intake.announced("CrisisFlagRaised")) == 3
 
 
 async def test_more_than_500_rows_are_refused_and_500_are_taken(intake: Intake) -> None:

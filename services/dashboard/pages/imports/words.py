@@ -8,6 +8,7 @@ WORD = re.compile(r"[a-z0-9_]+")
 ADVICE = {
     "not_json": "The line is not JSON.",
     "not_an_object": "The line is JSON, but not an object.",
+    "repeated_field": "The line names a field more than once: keep one of them.",
     "person_differs": (
         "This referral is known, and its person has another patient number, birth date or name: check the "
         "numbers. A correction needs the person_id that is known."
