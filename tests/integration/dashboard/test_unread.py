@@ -141,7 +141,8 @@ async def test_a_session_goes_on_to_be_heeded_and_its_entry_stays(
         answer = await client.post("/people/pat_1/actions/record-session", data=form | entered)
     ((_, path, body),) = sent
     assert (path, body["phq9"]["items"][8]) == ("/plans/plan_1/sessions", 3)
-    assert answer.status_code == 422
+    assert answer.status_code == 409
+    assert "Not done yet" in answer.text
     assert "A crisis flag was raised all the same" in answer.text
     assert '<option value="apt_1" selected>' in answer.text
     assert 'name="phq9_9" value="3" checked' in answer.text
@@ -160,7 +161,7 @@ async def test_an_appointment_is_not_moved_unseen_and_the_form_keeps_its_key(
         go_away()
         answer = await client.post("/people/pat_1/actions/move-appointment", data=form | entered)
     assert (answer.status_code, sent) == (503, [])
-    assert "Nothing was sent yet" in answer.text
+    assert "Not done yet" in answer.text
     assert 'value="2026-03-09T10:00"' in answer.text
     assert form_in(answer) == form
 

@@ -28,8 +28,8 @@ from shared.mongo import PyMongoError
 
 PATH = "/people/{patient_id}/actions/{action}"
 READ_SECONDS = 3.0
-UNREAD = Reply("unavailable", "Nothing was sent yet", "Your entry is kept below: send it again in a moment.")
-"""To what needs an appointment of which nothing can be read."""
+UNREAD = Reply("unavailable", "Not done yet", "Your entry is kept below: send it again in a moment.")
+"""To what is about an appointment, of which nothing can be read."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,9 @@ async def _take(desk: Desk, act: Act, scene: Scene, entered: Entered) -> Answer 
     """What the service answered when it is done; what stands in the way when it is not."""
     if not is_ours(entered.get("csrf", ""), scene.viewer):
         return unsent(EARLIER)
-    if scene.is_unread and act.changes == "schedule":
+    fields = _fields(act, scene)
+    is_unread = scene.is_unread and "appointment" in fields
+    if is_unread and not act.heeded:
         return UNREAD
     try:
         ask = act.ask(scene, entered)
@@ -104,7 +106,10 @@ async def _take(desk: Desk, act: Act, scene: Scene, entered: Entered) -> Answer 
     except Unfit as error:
         return unfit(list(error.errors))
     answer = await _send(desk, scene.viewer, act, ask, entered)
-    return answer if answer.ok else reply(answer, _fields(act, scene), heeded=act.heeded)
+    if answer.ok:
+        return answer
+    said = reply(answer, fields, heeded=act.heeded)
+    return replace(UNREAD, state="refused", alerted=said.alerted) if is_unread and said.errors else said
 
 
 def _act(name: str, viewer: Viewer) -> Act:

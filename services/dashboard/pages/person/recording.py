@@ -69,7 +69,7 @@ def _session(scene: Scene, entered: Entered) -> Ask:
 def _at(scene: Scene, entered: Entered) -> str | None:
     """As entered, or when it was planned; an appointment still to come: now.
 
-    Where the appointment cannot be read nothing, which is refused and heeded.
+    Where nothing can be read, nothing: that is refused, and heeded.
     """
     if scene.is_unread:
         return ""
