@@ -96,6 +96,11 @@ class Crises:
 
     alarms: Sequence[Alarm] = ()
     count: int = 0
+    are_known: bool = True
+
+
+NOT_KNOWN = Crises(are_known=False)
+"""While the read model cannot be read."""
 
 
 async def crises(
@@ -114,15 +119,15 @@ async def crises(
             {"$limit": MOST},
         ],
     )
-    alarms = [_of_alert(row) for row in found]
     unheard, shown = unheard_at(now) | _concerning(viewer, known), {"risk": 1, "since": 1}
-    flags = database[PEOPLE].find(unheard, shown, sort=[("risk", 1)], limit=MOST)
-    alarms += [_of_flag(row) for row in await flags.to_list(None)]
+    flags = await database[PEOPLE].find(unheard, shown, sort=[("risk", 1)], limit=MOST).to_list(None)
+    alarms = [*map(_of_alert, found), *map(_of_flag, flags)]
     alarms.sort(key=lambda alarm: SEVERITIES.get(alarm.severity, SEVERITIES["moderate"]))
     count = len(alarms)
-    if count >= MOST:
-        count = int(await database[ALERTS].count_documents(alerts, limit=COUNTED))
-    return Crises(alarms, count)
+    if max(len(found), len(flags)) == MOST:
+        count = await database[ALERTS].count_documents(alerts, limit=COUNTED)
+        count += await database[PEOPLE].count_documents(unheard, limit=COUNTED)
+    return Crises(alarms[:MOST], count)
 
 
 def unheard_at(now: datetime) -> Document:

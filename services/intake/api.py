@@ -72,7 +72,7 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
     @heard.post("/referrals/bulk", response_model=BulkResult, openapi_extra={"x-max-body-bytes": MAX_BYTES})
     async def import_referrals(call: Referrer, form: BulkForm) -> Response:
         """Import up to 500 rows in one transaction; idempotent by the rows' external ids."""
-        rows = await entries(form, call.caller, desk.clinics)
+        rows = await entries(form, call, desk.clinics)
         return await commands.run_in_turns(
             call,
             lambda work: load_entries(work, rows),

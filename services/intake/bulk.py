@@ -11,13 +11,13 @@ from pydantic import Field, ValidationError
 from services.intake.clinics import Clinics
 from services.intake.domain.salvage import evidence_in_document
 from services.intake.forms import ImportRow
-from services.intake.handlers import PERSON_DIFFERS, Desk, Filing, filing, take
+from services.intake.handlers import Desk, Filing, filing, named_in, take
 from services.intake.importing import error_codes, unreadable
-from services.intake.set_aside import RefusedForm, followed_up_by, keep_aside
+from services.intake.set_aside import RefusedForm, followed_up_by, keep_aside, tells_who
 from services.intake.store import IntakeWork
 from services.intake.views import BulkResult, RowResult
 from shared.errors import Refused
-from shared.http.caller import Caller
+from shared.http.caller import Call, Caller
 from shared.http.commands import Reply
 from shared.http.models import OpaqueId, Strict
 from shared.http.problems import Problem
@@ -49,14 +49,14 @@ class Entry:
     """What is kept of it should it be refused."""
 
 
-async def entries(form: BulkForm, caller: Caller, clinics: Clinics) -> list[Entry]:
+async def entries(form: BulkForm, call: Call, clinics: Clinics) -> list[Entry]:
     """The rows, checked."""
     numbered = in_turns(enumerate(form.rows, start=1), ROWS_AT_A_TURN)
-    return [_entry(position, row, form.clinic_id, caller, clinics) async for position, row in numbered]
+    return [_entry(position, row, form.clinic_id, call, clinics) async for position, row in numbered]
 
 
-def _entry(position: int, raw: Any, clinic_id: str | None, caller: Caller, clinics: Clinics) -> Entry:
-    filed, codes = None, tuple[str, ...]()
+def _entry(position: int, raw: Any, clinic_id: str | None, call: Call, clinics: Clinics) -> Entry:
+    filed, codes, caller = None, tuple[str, ...](), call.caller
     try:
         filed = filing(caller, ImportRow.model_validate(raw), clinic_id)
     except ValidationError as error:
@@ -68,6 +68,8 @@ def _entry(position: int, raw: Any, clinic_id: str | None, caller: Caller, clini
     named = raw.get("clinic_id") if isinstance(raw, dict) else None
     followed_up = followed_up_by(caller, clinics, named, clinic_id)
     content = json.dumps(raw, sort_keys=True).encode()
+    if not tells_who(content):
+        content += (call.idempotency_key or call.request_id).encode()
     refused = RefusedForm.of(caller, followed_up, evidence_in_document(raw), PLACE, content)
     return Entry(_number(raw, position), filed, codes, refused)
 
@@ -116,10 +118,7 @@ def _refused(work: IntakeWork, desk: Desk, entry: Entry, codes: tuple[str, ...])
     If the row is about somebody else than its referral, nobody knows whom it means, so the flag is not put on
     the referral: whoever sent the row is asked.
     """
-    known = None
-    if entry.filing is not None and PERSON_DIFFERS not in codes:
-        known = work.referrals.get(entry.filing.referral_id)
-    flagged = keep_aside(work, desk, entry.refused, known)
+    flagged = keep_aside(work, desk, entry.refused, named_in(work, entry.filing))
     return RowResult(row=entry.number, outcome="error", codes=codes, flagged=flagged)
 
 

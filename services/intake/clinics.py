@@ -1,7 +1,9 @@
-"""The clinics file, as far as intake reads it: which clinicians a clinic has."""
+"""The clinics file, as far as intake reads it: which clinicians a clinic has, and what day it is there."""
 
+from datetime import UTC, date, datetime
 from hashlib import blake2b
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,6 +18,7 @@ class Clinic(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str
+    zone: ZoneInfo = ZoneInfo("UTC")
     clinicians: tuple[Clinician, ...]
 
 
@@ -30,10 +33,15 @@ class Clinics(BaseModel):
 
     def clinicians(self, clinic_id: str) -> tuple[str, ...] | None:
         """Ids of the clinic's clinicians; `None` for a clinic nobody knows."""
-        for clinic in self.clinics:
-            if clinic.id == clinic_id:
-                return tuple(clinician.id for clinician in clinic.clinicians)
-        return None
+        clinic = self._get(clinic_id)
+        return None if clinic is None else tuple(clinician.id for clinician in clinic.clinicians)
+
+    def today(self, clinic_id: str, now: datetime) -> date:
+        clinic = self._get(clinic_id)
+        return now.astimezone(clinic.zone if clinic else UTC).date()
+
+    def _get(self, clinic_id: str) -> Clinic | None:
+        return next((clinic for clinic in self.clinics if clinic.id == clinic_id), None)
 
 
 def assigned(clinicians: tuple[str, ...], referral_id: str) -> str:

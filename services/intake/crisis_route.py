@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from services.intake.domain.crisis import CRISIS_SUPPORT, Assessment
 from services.intake.domain.salvage import EXPLICIT, evidence_in
-from services.intake.handlers import Desk
-from services.intake.set_aside import RefusedForm, followed_up_by, keep_aside
+from services.intake.forms import ReferralForm
+from services.intake.handlers import Desk, Filing, filing, load_filing, named_in
+from services.intake.set_aside import RefusedForm, followed_up_by, keep_aside, tells_who
 from services.intake.store import IntakeWork
 from shared.errors import Refused
 from shared.http.caller import Call, Caller, Role, arrival_of
@@ -26,6 +28,9 @@ from shared.messaging.work import NotFound
 REFUSALS = (RequestValidationError, Problem, Refused, NotFound, PreconditionFailed, ChangedMeanwhile)
 UNHEARD = frozenset({401, 403, 408, 413, 415, 429, 503})
 """Answers to callers who may not speak here, or whose request was not read at all."""
+
+NAMING = {"clinic_id", "source_system", "external_id", "person"}
+"""The fields of a form that say which referral it is, and of whom."""
 
 MAY_REFER: tuple[Role, ...] = ("coordinator", "clinician", "service")
 
@@ -68,22 +73,31 @@ async def _evidence(request: Request, error: Exception, outright: bool) -> Asses
 async def _keep(
     commands: Commands[IntakeWork], desk: Desk, request: Request, found: Assessment, *, outright: bool
 ) -> None:
-    """Once for the same form; what is raised outright is a new flag each time."""
+    """Once for the same form; what is raised outright is a new flag each time.
+
+    On the referral that the address names or the form: as bulk imports have it.
+    """
     arrival = arrival_of(request.scope)
     caller, body = arrival.caller, await request.body()
     assert caller is not None  # noqa: S101 - `_evidence` found one
-    named = str(request.path_params.get("referral_id", ""))
-    content = body + arrival.request_id.encode() if outright else body
-    refused = RefusedForm.of(caller, _clinic(desk, caller, body), found, request.url.path, content)
+    named, said = str(request.path_params.get("referral_id", "")), _object_in(body)
+    about = _filing_in(caller, said)
+    content = body
+    if outright or not (named or tells_who(body)):
+        content += request.headers.get("idempotency-key", arrival.request_id).encode()
+    clinic_id = followed_up_by(caller, desk.clinics, said.get("clinic_id"))
+    refused = RefusedForm.of(caller, clinic_id, found, request.url.path, content)
     call = Call(caller, arrival.request_id, None, None, b"", arrival.route)
 
     async def load(work: IntakeWork) -> None:
         if named:
             await work.load_with_others(named)
+        elif about is not None:
+            await load_filing(work, about)
         await work.set_aside_forms.load([refused.id])
 
     def keep(work: IntakeWork) -> Reply:
-        known = work.referrals.get(named)
+        known = work.referrals.get(named) if named else named_in(work, about)
         if known is not None and not caller.sees(known.clinic_id):
             known = None
         keep_aside(work, desk, refused, known)
@@ -92,12 +106,22 @@ async def _keep(
     await commands.run(call, load, keep)
 
 
-def _clinic(desk: Desk, caller: Caller, body: bytes) -> str:
+def _object_in(body: bytes) -> dict[str, Any]:
     try:
-        named = json.loads(body).get("clinic_id")
-    except (ValueError, AttributeError, RecursionError):
-        named = None
-    return followed_up_by(caller, desk.clinics, named)
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _filing_in(caller: Caller, said: dict[str, Any]) -> Filing | None:
+    """Whom a refused form is about, whatever else is wrong with it; `None` if it does not say so."""
+    try:
+        return filing(
+            caller, ReferralForm.model_validate({name: said[name] for name in NAMING & said.keys()})
+        )
+    except (ValidationError, Problem, NotFound):
+        return None
 
 
 async def _with_support(request: Request, error: Exception) -> Response:

@@ -117,7 +117,8 @@ def take(work: IntakeWork, desk: Desk, filing: Filing, *, by: str) -> Outcome:
     clinician_id = _clinician(desk, filing)
     known = work.referrals.get(filing.referral_id)
     person = _person(work, known, filing)
-    submission = filing.form.submission(_age(filing.form, work.now))
+    today = desk.clinics.today(filing.clinic_id, work.now)
+    submission = filing.form.submission(_age(filing.form, today))
     if known is None:
         referral = _new_referral(filing, person, clinician_id, work.now)
         others = work.others_of(referral) if work.people.get(person.id) is not None else []
@@ -129,29 +130,46 @@ def take(work: IntakeWork, desk: Desk, filing: Filing, *, by: str) -> Outcome:
 
 
 def _saved(work: IntakeWork, person: Person, known: Referral | None, change: Change) -> Outcome:
+    """Whoever refers somebody writes the person, too: of two referrals at once the second is decided anew."""
     after, events = change
-    person_is_new = work.people.get(person.id) != person
-    if person_is_new:
+    person_is_told = work.people.get(person.id) != person
+    if person_is_told or known is None:
         work.save_person(person)
     if after != known or events:
         work.referrals.save(after, events)
     if known is None:
         return "created"
-    return "updated" if after != known or person_is_new else "unchanged"
+    return "updated" if after != known or person_is_told else "unchanged"
 
 
 def _person(work: IntakeWork, known: Referral | None, filing: Filing) -> Person:
     """The same person twice (same clinic, same number) is one patient; ids say nothing about anyone."""
-    identity = filing.form.person.identity()
-    number = identity.external_id
-    numbered = work.person_by_number(filing.clinic_id, number)
     if known is None:
-        person = numbered or _new_person(filing.clinic_id)
+        person = _numbered(work, filing) or _new_person(filing.clinic_id)
+    elif _is_about_somebody_else(work, known, filing):
+        raise Refused(PERSON_DIFFERS)
     else:
         person = work.people[known.patient_id]
-        if number is not None and number != person.external_id and (numbered or person.external_id):
-            raise Refused(PERSON_DIFFERS)
-    return person.told(identity)
+    return person.told(filing.form.person.identity())
+
+
+def _numbered(work: IntakeWork, filing: Filing) -> Person | None:
+    return work.person_by_number(filing.clinic_id, filing.form.person.external_id)
+
+
+def _is_about_somebody_else(work: IntakeWork, known: Referral, filing: Filing) -> bool:
+    """Numbers of referrals repeat: two files may both begin with 1."""
+    person = work.people[known.patient_id]
+    numbered = _numbered(work, filing) or person
+    return numbered.id != person.id or person.is_somebody_else(filing.form.person.identity())
+
+
+def named_in(work: IntakeWork, filing: Filing | None) -> Referral | None:
+    """The referral that a form names; `None` if nobody knows it, or if it is about somebody else."""
+    known = None if filing is None else work.referrals.get(filing.referral_id)
+    if filing is None or known is None or _is_about_somebody_else(work, known, filing):
+        return None
+    return known
 
 
 def _new_person(clinic_id: str) -> Person:
@@ -181,12 +199,12 @@ def _clinician(desk: Desk, filing: Filing) -> str:
     return asked or assigned(clinicians, filing.referral_id)
 
 
-def _age(form: ReferralForm, now: datetime) -> int | None:
+def _age(form: ReferralForm, today: date) -> int | None:
     if form.person.birth_date is None:
         return form.age
-    if form.person.birth_date > now.date():
+    if form.person.birth_date > today:
         raise field_problem("person.birth_date", "date_in_the_future")
-    return age_on(form.person.birth_date, date(now.year, now.month, now.day))
+    return age_on(form.person.birth_date, today)
 
 
 def record(work: IntakeWork, desk: Desk, call: Call, id: str, submission: Submission) -> Reply:

@@ -25,7 +25,6 @@ from services.intake.forms import ImportRow
 Format = Literal["csv", "ndjson", "nhanes"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 Document = dict[str, Any]
-NO_JSON = object()
 
 PHQ9_COLUMNS = [f"phq9_{n}" for n in range(1, 10)]
 GAD7_COLUMNS = [f"gad7_{n}" for n in range(1, 8)]
@@ -74,11 +73,15 @@ class RowError:
 
 
 class WrongColumns(ValueError):
-    """The header does not fit the format. `missing` and `unknown` name columns."""
+    """The header does not fit the format. `missing`, `unknown` and `repeated` name columns."""
 
-    def __init__(self, missing: list[str], unknown: list[str]) -> None:
+    def __init__(self, missing: list[str], unknown: list[str], repeated: list[str]) -> None:
         super().__init__("columns do not fit the format")
-        self.missing, self.unknown = missing, unknown
+        self.missing, self.unknown, self.repeated = missing, unknown, repeated
+
+
+class RepeatedField(ValueError):
+    """An object names a field twice: whoever reads it keeps one of the two, and loses what the other says."""
 
 
 def rows(lines: Iterable[str], format: Format) -> Iterator[tuple[int, ImportRow | RowError]]:
@@ -109,7 +112,8 @@ def _place(location: tuple[int | str, ...], kind: str) -> str:
 def unreadable(row: object) -> str | None:
     """The code of a row that only holds a line in which no document could be read."""
     line = row.get(UNREADABLE_LINE) if isinstance(row, dict) else None
-    return None if line is None else "not_json" if _parsed(line) is NO_JSON else "not_an_object"
+    found = None if line is None else _parsed(line)
+    return found if isinstance(found, str) else None
 
 
 def _row(document: Document) -> ImportRow | RowError:
@@ -126,14 +130,25 @@ def _ndjson(lines: Iterable[str]) -> Iterator[Document]:
     for line in lines:
         if line.strip():
             found = _parsed(line)
-            yield found if isinstance(found, dict) else {UNREADABLE_LINE: line.strip()}
+            yield {UNREADABLE_LINE: line.strip()} if isinstance(found, str) else found
 
 
-def _parsed(line: object) -> object:
+def _parsed(line: object) -> Document | str:
+    """The document of a line, or the code of why there is none."""
     try:
-        return json.loads(str(line))
+        found = json.loads(str(line), object_pairs_hook=_object)
+    except RepeatedField:
+        return "repeated_field"
     except (ValueError, RecursionError):
-        return NO_JSON
+        return "not_json"
+    return found if isinstance(found, dict) else "not_an_object"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Document:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise RepeatedField
+    return found
 
 
 def _csv(lines: Iterable[str]) -> Iterator[Document]:
@@ -150,8 +165,9 @@ def _table(
     table = csv.DictReader(lines, restkey="", restval=None)
     header = [name.strip() for name in table.fieldnames or []]
     missing, unknown = [n for n in required if n not in header], [n for n in header if n not in known]
-    if missing or unknown:
-        raise WrongColumns(missing, unknown)
+    repeated = sorted({name for name in known if header.count(name) > 1})
+    if missing or unknown or repeated:
+        raise WrongColumns(missing, unknown, repeated)
     table.fieldnames = header
     for cells in table:
         whole = "" not in cells and None not in cells.values()

@@ -3,6 +3,7 @@
 What is kept: clinic, caller, instant, and the evidence as codes. No answer, nothing that was written.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4, uuid5
@@ -19,6 +20,11 @@ from shared.messaging.event import Event
 
 NOBODY = "unknown-"
 """Begins the id of a person whom nobody knows yet."""
+
+TELLING = re.compile(
+    rb'"(?:external_id|given_name|family_name|email|phone)\\?"\s*+:\s*+(?:\\?"(?!\\?")|[0-9])'
+)
+"""A number, a name or a contact that is not empty; also in a line of a file that stands in a text."""
 
 SAME_FOR = timedelta(days=7)
 """The same form again is the same form for so long; after it somebody may be in danger anew."""
@@ -40,6 +46,14 @@ class RefusedForm:
     ) -> "RefusedForm":
         about = b"\0".join((caller.clinic.encode(), caller.subject.encode(), place.encode(), content))
         return cls(f"aside_{uuid5(NAMESPACE, about.hex()).hex}", caller, clinic_id, evidence)
+
+
+def tells_who(content: bytes) -> bool:
+    """Whether a form holds something by which one person is told from another.
+
+    Where it does not, two that are equal may be about two people: only the same sending is the same form.
+    """
+    return TELLING.search(content) is not None
 
 
 def followed_up_by(caller: Caller, clinics: Clinics, *named: object) -> str:

@@ -130,6 +130,8 @@ def _what_is_wrong(wrong: WrongColumns, format: Format) -> str:
     if format == "csv" and set(NHANES_COLUMNS) <= {*wrong.unknown}:
         return "these are the survey's columns: give --format nhanes"
     said = [f"missing: {', '.join(wrong.missing)}"] if wrong.missing else []
+    if wrong.repeated:
+        said.append(f"more than once: {', '.join(wrong.repeated)}")
     if wrong.unknown:
         known = sorted(COLUMNS) if format == "csv" else NHANES_COLUMNS
         meant = [close for name in wrong.unknown for close in difflib.get_close_matches(name, known, n=1)]

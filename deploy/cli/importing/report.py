@@ -22,7 +22,11 @@ WORD = re.compile(r"[a-z0-9_]+")
 ADVICE = {
     "not_json": "The line is not JSON.",
     "not_an_object": "The line is JSON, but not an object.",
-    "person_differs": "This referral is known, and is about somebody else: check both numbers.",
+    "repeated_field": "The line names a field more than once: keep one of them.",
+    "person_differs": (
+        "This referral is known, and its person has another patient number, birth date or name: check the "
+        "numbers. A correction needs the person_id that is known."
+    ),
     "body_too_large": "The row is too large: shorten its texts.",
     "missing": "Fill in {column}.",
     "json_invalid": "The row holds characters or a nesting that nothing can store.",

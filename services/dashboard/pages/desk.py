@@ -1,5 +1,6 @@
 """What every page is built with."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -18,7 +19,9 @@ from services.dashboard.web.parts import Parts
 from services.dashboard.web.services import Services
 from services.dashboard.web.viewer import Viewer, carer_of, viewer_of
 from shared.clock import Clock
-from shared.mongo import MongoDatabase
+from shared.mongo import MongoDatabase, PyMongoError
+
+CRISES_SECONDS = 2.0
 
 Carer = Annotated[Viewer, Depends(carer_of)]
 """A coordinator or clinician."""
@@ -57,9 +60,17 @@ class Desk:
         **context: Any,
     ) -> HTMLResponse:
         """A whole page for this viewer."""
-        crises = await attention.crises(self.database, viewer, self.clock.now(), self.clinics.ids)
+        crises = await self._crises(viewer)
         path = request.url.path
         return self.drawing.page(template, path, viewer, title=title, status=status, crises=crises, **context)
+
+    async def _crises(self, viewer: Viewer) -> attention.Crises | None:
+        """No page is lost for want of what stands in its head."""
+        try:
+            async with asyncio.timeout(CRISES_SECONDS):
+                return await attention.crises(self.database, viewer, self.clock.now(), self.clinics.ids)
+        except (PyMongoError, TimeoutError):
+            return attention.NOT_KNOWN
 
     def part(self, request: Request, viewer: Viewer, template: str, **context: Any) -> HTMLResponse:
         """A part of a page, fetched again when something changed."""

@@ -5,6 +5,7 @@
 import { preferences } from "./preferences.js";
 import { chime } from "./sound.js";
 
+const SHOWN = 3;
 const SIGN_IN = document.querySelector("meta[name=csrf-token]")?.content ?? "";
 const heard = remembered("heard");
 const dismissed = remembered("dismissed");
@@ -27,15 +28,25 @@ function remember(name, keys) {
 
 /** Looks at the alarms as they are drawn now. */
 export function heed() {
-  const shown = [...document.querySelectorAll("[data-alarm]")];
-  for (const alarm of shown) alarm.hidden = dismissed.has(alarm.dataset.alarm);
+  const drawn = [...document.querySelectorAll("[data-alarm]")];
+  const shown = drawn.filter((alarm) => !dismissed.has(alarm.dataset.alarm)).slice(0, SHOWN);
+  for (const alarm of drawn) alarm.hidden = !shown.includes(alarm);
+  const gone = drawn.filter((alarm) => dismissed.has(alarm.dataset.alarm)).length;
+  sayHowManyMore(shown.length + gone);
   const button = document.getElementById("dismiss-alarms");
-  if (button) button.hidden = shown.every((alarm) => alarm.hidden);
-  const fresh = shown.filter((alarm) => !heard.has(alarm.dataset.alarm));
+  if (button) button.hidden = shown.length === 0;
+  const fresh = drawn.filter((alarm) => !heard.has(alarm.dataset.alarm));
   if (fresh.length === 0) return;
   for (const alarm of fresh) heard.add(alarm.dataset.alarm);
   remember("heard", heard);
   announce(fresh.map((alarm) => alarm.dataset.severity));
+}
+
+function sayHowManyMore(seen) {
+  const line = document.getElementById("more-alarms");
+  if (!line) return;
+  line.hidden = line.dataset.count <= seen;
+  line.firstElementChild.textContent = `${line.dataset.count - seen} more`;
 }
 
 function announce(severities) {
@@ -48,7 +59,7 @@ function announce(severities) {
 
 document.addEventListener("click", (event) => {
   if (!event.target.closest?.("#dismiss-alarms")) return;
-  for (const alarm of document.querySelectorAll("[data-alarm]")) dismissed.add(alarm.dataset.alarm);
+  for (const alarm of document.querySelectorAll("[data-alarm]:not([hidden])")) dismissed.add(alarm.dataset.alarm);
   remember("dismissed", dismissed);
   heed();
   document.getElementById("alarm").textContent = "";

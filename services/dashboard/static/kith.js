@@ -8,7 +8,10 @@ import { follow } from "./live.js";
 import { fillNames } from "./names.js";
 import { bindToggles } from "./preferences.js";
 
-/** A form that was sent is not sent again: the second press would be a second request. */
+const SENDING = 10_000;
+
+/** A form that was sent is not sent again while it is on its way: the second press would be a second request. A sending
+ *  that was stopped says nothing to anybody, so after a while the form is there again: its key makes two sendings one. */
 function guardForms() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -18,6 +21,7 @@ function guardForms() {
     form.dataset.sent = "yes";
     // After this turn, so that the pressed button's own name and value are still sent.
     setTimeout(() => setButtons(form, true));
+    setTimeout(() => release(form), SENDING);
   });
   // Coming back with the browser's Back button shows the page as it was left: give the buttons back.
   window.addEventListener("pageshow", (event) => event.persisted && document.querySelectorAll("form[data-sent]").forEach(release));

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from services.intake.domain.cssrs import QUESTIONS, Cssrs, Risk, triage
+from services.intake.domain.cssrs import QUESTIONS, Cssrs, Risk, doubts, triage
 from services.intake.domain.screening import Screening
 
 Severity = Literal["low", "moderate", "high"]
@@ -99,9 +99,8 @@ def _of_cssrs(screening: Screening) -> Assessment:
 
 
 def _signs(answers: Cssrs) -> frozenset[str]:
-    yeses = {f"cssrs_{question}" for question in QUESTIONS if answers.answer(question) == "yes"}
-    unassessable = {"cssrs_unassessable"} if triage(answers).status == "unassessable" else set()
-    return frozenset(yeses | unassessable)
+    yeses = {question for question in QUESTIONS if answers.answer(question) == "yes"}
+    return frozenset(f"cssrs_{sign}" for sign in yeses | doubts(answers))
 
 
 def _of_item9(screening: Screening) -> Assessment:

@@ -69,7 +69,7 @@ def triage(answers: Cssrs) -> Triage:
 def _status(answers: Cssrs) -> Status:
     if all(answers.answer(question) is None for question in QUESTIONS):
         return "not_started"
-    if _is_unreadable(answers) or _is_contradictory(answers):
+    if doubts(answers):
         return "unassessable"
     if any(answers.answer(question) is None for question in asked(answers)):
         return "unfinished"
@@ -85,15 +85,17 @@ def _risk_of_the_yeses(answers: Cssrs) -> Risk:
     return "low" if "yes" in (answers.q1, answers.q2) else "none"
 
 
-def _is_unreadable(answers: Cssrs) -> bool:
-    return any(answers.answer(question) == "unreadable" for question in QUESTIONS)
+def doubts(answers: Cssrs) -> frozenset[str]:
+    """Why nobody can assess them: each question that cannot be read, each contradiction.
 
-
-def _is_contradictory(answers: Cssrs) -> bool:
-    """No thoughts of suicide and yet a method, an intent or a plan; no behaviour and yet a recent one."""
-    no_thoughts_and_more = answers.q2 == "no" and "yes" in (answers.q3, answers.q4, answers.q5)
-    never_and_recently = answers.q6 == "no" and answers.q6_recent == "yes"
-    return no_thoughts_and_more or never_and_recently
+    No thoughts of suicide and yet a method, an intent or a plan; no behaviour and yet a recent one.
+    """
+    found = {f"{question}_unreadable" for question in QUESTIONS if answers.answer(question) == "unreadable"}
+    if answers.q2 == "no" and "yes" in (answers.q3, answers.q4, answers.q5):
+        found.add("no_thoughts_and_more")
+    if answers.q6 == "no" and answers.q6_recent == "yes":
+        found.add("never_and_recently")
+    return frozenset(found)
 
 
 def _worse(one: Risk, other: Risk) -> Risk:

@@ -48,11 +48,27 @@ class Person(Identity):
         """Where they stand in a list by name."""
         return filed_as(self.given_name, self.family_name)
 
+    def is_somebody_else(self, told: Identity) -> bool:
+        """Whether this is about another person: by the number, else by the birth date or both names.
+
+        Whoever gives the number that is known here means this person, and corrects the rest.
+        """
+        if self.external_id is not None and told.external_id is not None:
+            return self.external_id != told.external_id
+        given = _differ(filed_as(self.given_name, None), filed_as(told.given_name, None))
+        family = _differ(filed_as(None, self.family_name), filed_as(None, told.family_name))
+        return _differ(self.birth_date, told.birth_date) or (given and family)
+
     def told(self, identity: Identity) -> "Person":
         return self.model_copy(update=identity.model_dump(exclude_none=True, include=FIELDS))
 
 
 FIELDS = set(Identity.model_fields)
+
+
+def _differ(known: object, told: object) -> bool:
+    """What is not known on one side differs from nothing."""
+    return bool(known and told) and known != told
 
 
 def age_on(birth_date: date, today: date) -> int:

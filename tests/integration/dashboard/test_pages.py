@@ -1,14 +1,21 @@
 """What every page does: who is let in, what comes with it, what a refusal looks like."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from services.dashboard import caseload
+from services.dashboard.domain.alert import Alert
+from services.dashboard.domain.person import Course, Flag, Measure, Person
 from services.dashboard.pages.calendar.view import MOST_MOVED
+from services.dashboard.store import ALERTS, PEOPLE, Row
 from shared.auth import mint
 from tests.integration.dashboard.conftest import KEY, Dashboard
 from tests.support.courses import history
+
+NOW = datetime.now(UTC)
+MEASURE = Measure(at=NOW, instrument="phq9", total=23, attended=3, baseline=19)
 
 HTML = {"Accept": "text/html"}
 
@@ -161,3 +168,59 @@ async def test_the_pages_of_a_long_caseload_hold_everybody_once(dashboard: Dashb
                 found = re.search(r'rel="next" href="/\?([^"]+)"', text)
                 address = f"/parts/caseload?{found[1].replace('&amp;', '&')}" if found else ""
         assert sorted(seen) == ids, sort
+
+
+async def test_of_somebody_of_a_clinic_nobody_configured_carers_see_the_crisis_alone_while_it_is_theirs(
+    dashboard: Dashboard,
+) -> None:
+    course = Course(id="plan_x", sessions=16, attended=3, started_at=NOW, measures=(MEASURE,))
+    crisis = Alert(
+        id="alr_x", patient_id="pat_x", clinic_id="northside", kind="crisis", severity="high", raised_at=NOW
+    )
+    taken = {"state": "acknowledged", "acknowledged_by": "cln_r01"}
+
+    async def shown(alert: Alert, who: str) -> str | None:
+        person = Person(id="pat_x", clinic_id="northside", courses=(course,), alerts=(alert.in_short(),))
+        await keep(dashboard, PEOPLE, Row.of(person))
+        await keep(dashboard, ALERTS, alert)
+        async with dashboard.as_("clinician", "riverside", subject=who) as client:
+            page = await client.get("/people/pat_x")
+            part = await client.get("/parts/people/pat_x")
+            assert (await client.get("/people/pat_x/actions/take-measures")).status_code == 404
+        assert page.status_code == part.status_code
+        return page.text if page.status_code == 200 else None
+
+    theirs = [await shown(crisis, "cln_r01"), await shown(crisis.model_copy(update=taken), "cln_r01")]
+    for text in theirs:
+        assert text is not None
+        assert "Only the crisis is shown" in text
+        assert "/alerts/alr_x" in text
+        assert not [word for word in ("PHQ-9", "Session 3", "The course", "actions/") if word in text]
+    assert await shown(crisis.model_copy(update=taken), "cln_r02") is None
+
+
+async def test_more_crises_than_are_told_are_counted_with_the_flags_no_alert_is_known_of(
+    dashboard: Dashboard,
+) -> None:
+    long_ago = NOW - timedelta(minutes=5)
+    for number in range(101):
+        crisis = Alert(
+            id=f"alr_{number}", patient_id="pat_y", clinic_id="riverside", kind="crisis", severity="high",
+            raised_at=long_ago,
+        )  # fmt: skip
+        await keep(dashboard, ALERTS, crisis)
+    for number in range(2):
+        flag = Flag(id=f"f{number}", severity="low", evidence=("explicit",), at=long_ago, message_id="m")
+        await keep(
+            dashboard, PEOPLE, Row.of(Person(id=f"pat_{number}", clinic_id="riverside", flags=(flag,)))
+        )
+    async with dashboard.as_("coordinator", "riverside") as client:
+        page = (await client.get("/intake/new")).text
+    assert "103 open crises" in page
+    assert (page.count("data-alarm="), page.count("data-severity")) == (100, 100)
+    assert len(re.findall(r'<li data-alarm="[^"]+" data-severity="[^"]+">', page)) == 3
+
+
+async def keep(dashboard: Dashboard, collection: str, state: Row | Alert) -> None:
+    row = state.model_dump()
+    await dashboard.database[collection].replace_one({"_id": row.pop("id")}, row, upsert=True)

@@ -102,6 +102,32 @@ async def test_a_row_about_somebody_else_than_its_referral_flags_nobody_in_their
     assert flag["referral_id"] != created["referral_id"]
 
 
+async def test_two_files_that_both_begin_with_1_are_about_two_people(intake: Intake) -> None:
+    anna = {"given_name": "Anna", "family_name": "Abel", "birth_date": "1980-01-01"}
+    bob = {"given_name": "Bob", "family_name": "Bell", "birth_date": "1999-09-09"}
+    (created,) = (await sent(intake, row(1, person=anna)))["results"]
+    body = await sent(
+        intake, row(1, person=bob, crisis=True), row(1, person=bob, crisis=True, clinician_id="x")
+    )
+    assert [(r["codes"], r["flagged"]) for r in body["results"]] == [
+        (["person_differs"], True),
+        (["clinician_id:unknown_clinician"], True),
+    ]
+    (person,) = [found async for found in intake.database["people"].find()]
+    assert (person["given_name"], person["birth_date"]) == ("Anna", "1980-01-01")
+    flags = await intake.announced("CrisisFlagRaised")
+    assert len(flags) == 2
+    assert created["referral_id"] not in {flag["referral_id"] for flag in flags}
+
+
+async def test_whoever_knows_the_persons_number_corrects_a_mistyped_birth_date(intake: Intake) -> None:
+    who = {"external_id": "P-1", "given_name": "Anna", "birth_date": "1980-01-01"}
+    body = [
+        await sent(intake, row(1, person=who | {"birth_date": day})) for day in ("1980-01-01", "1981-01-01")
+    ]
+    assert [answer["results"][0]["outcome"] for answer in body] == ["created", "updated"]
+
+
 async def test_the_same_referral_and_the_same_person_twice_in_one_request_are_one(intake: Intake) -> None:
     body = await sent(intake, row(1), row(1), row(3, person={"external_id": "P-1"}))
     assert [result["outcome"] for result in body["results"]] == ["created", "unchanged", "created"]
@@ -127,12 +153,18 @@ async def test_a_line_of_a_file_that_is_no_document_is_refused_and_the_crisis_in
         '{"external_id": "e1", "crisis": true',
         '[{"crisis": true}]',
         '{"external_id": "e3", "crisis": false',
+        '{"external_id": "e4", "person": {}, "crisis": true, "crisis": false}',
     ]
     sending = [found.document for _, found in rows(lines, "ndjson") if isinstance(found, RowError)]
     results = (await sent(intake, *sending))["results"]
-    assert [result["codes"] for result in results] == [["not_json"], ["not_an_object"], ["not_json"]]
-    assert [result["flagged"] for result in results] == [True, True, False]
-    assert len(await intake.announced("CrisisFlagRaised")) == 2
+    assert [result["codes"] for result in results] == [
+        ["not_json"],
+        ["not_an_object"],
+        ["not_json"],
+        ["repeated_field"],
+    ]
+    assert [result["flagged"] for result in results] == [True, True, False, True]
+    assert len(await intake.announced("CrisisFlagRaised")) == 3
 
 
 async def test_more_than_500_rows_are_refused_and_500_are_taken(intake: Intake) -> None:

@@ -140,6 +140,31 @@ async def test_the_same_invalid_form_sent_many_times_at_once_alerts_once(intake:
     assert len(await intake.announced("CrisisFlagRaised")) == 1
 
 
+async def test_two_equal_forms_that_say_nothing_of_whom_they_are_about_alert_twice(intake: Intake) -> None:
+    form = {"person": {}, "age": 300, "crisis": True}
+    rows = {"rows": [{"row": 1, "crisis": True}]}
+    async with intake.as_("coordinator") as client:
+        for key in ("k1", "k2", "k2"):
+            headers = {"Idempotency-Key": key}
+            assert speaks_of_help((await client.post("/referrals", json=form, headers=headers)).json())
+            await client.post("/referrals/bulk", json=rows, headers=headers)
+    assert len(await intake.announced("CrisisFlagRaised")) == 4
+
+
+async def test_a_refused_form_about_a_known_referral_flags_its_person_and_nobody_else(intake: Intake) -> None:
+    bob = {"given_name": "Bob", "family_name": "Bell", "birth_date": "1999-09-09"}
+    async with intake.as_("coordinator") as client:
+        known = (await client.post("/referrals", json=referral())).json()
+        statuses = [
+            (await client.post("/referrals", json=referral(**changes) | {"crisis": True})).status_code
+            for changes in ({"consent": False}, {"age": "forty"}, {"person": bob})
+        ]
+    assert statuses == [409, 422, 409]
+    *theirs, other = [flag["patient_id"] for flag in await intake.announced("CrisisFlagRaised")]
+    assert theirs == [known["patient_id"]] * 2
+    assert other.startswith("unknown-")
+
+
 async def test_an_invalid_form_that_speaks_of_no_crisis_is_just_refused(intake: Intake) -> None:
     async with intake.as_("coordinator") as client:
         response = await client.post("/referrals", json=referral(age="forty"))

@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.integration.intake.conftest import Intake
+from services.intake.app import read_rules
+from services.intake.clinics import Clinics
+from services.intake.forms import ReferralForm
+from services.intake.handlers import Desk, filing, load_filing, refer
+from services.intake.store import IntakeWork
+from shared.http.caller import Call, Caller
+from shared.messaging.work import Conflict
+from tests.integration.intake.conftest import CLINICS, NOW, Intake
 from tests.integration.intake.forms import JANE, MODERATE, SECRETS, SEVERE, answers, referral
 
 
@@ -78,6 +85,33 @@ async def test_a_second_referral_of_somebody_in_an_open_crisis_is_enrolled_by_no
         answered = (await client.put(f"/referrals/{second['id']}/screening", json=again)).json()
     assert answered["stage"]["status"] == "in_review"
     assert await intake.announced("IntakeCompleted") == []
+
+
+@pytest.mark.parametrize("begun_first_is", ["first", "last"])
+async def test_of_two_referrals_of_one_person_at_once_only_the_first_is_enrolled_by_rule(
+    intake: Intake, begun_first_is: str
+) -> None:
+    call = Call(Caller("somebody", frozenset({"coordinator"}), "riverside"), "r", None, None, b"")
+    desk = Desk(read_rules(), Clinics.model_validate(CLINICS))
+    async with intake.as_("clinician") as client:
+        first = await client.post("/referrals", json=referral(consent=None))
+        no = {"decision": "decline", "reason": "not_reachable", "alternative_offered": False}
+        await client.post(f"/referrals/{first.json()['id']}/decision", json=no)
+    both = [
+        (IntakeWork(intake.database, now=NOW), filing(call.caller, ReferralForm(**referral(external_id=id))))
+        for id in ("R-2", "R-3")
+    ]
+    for work, filed in both:
+        await load_filing(work, filed)
+        refer(work, desk, call, filed)
+    (one, _), (other, again) = both if begun_first_is == "first" else reversed(both)
+    await one.commit()
+    with pytest.raises(Conflict):
+        await other.commit()
+    anew = IntakeWork(intake.database, now=NOW)
+    await load_filing(anew, again)
+    refer(anew, desk, call, again)
+    assert anew.referrals[again.referral_id].stage.status == "in_review"
 
 
 async def test_the_same_number_in_another_clinic_is_another_person(intake: Intake) -> None:

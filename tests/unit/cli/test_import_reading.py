@@ -80,6 +80,7 @@ def test_objects_a_line_are_read_with_empty_lines_between(tmp_path: Path) -> Non
         ('external_id,note\nr1,fine\nr2,"not closed\nr3,\n', "after row 1: no CSV"),
         ('external_id,note\nr1,"closed"later\n', "after row 0: no CSV"),
         ("given_name\nAda\n", "missing: external_id"),
+        ("external_id,crisis,crisis\nr1,yes,\n", "more than once: crisis"),
         ("external_id,givenname\nr1,Ada\n", "not known: 1 (meant: given_name?)"),
     ],
 )

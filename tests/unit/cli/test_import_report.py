@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cli.importing.report import advice, shown, write
+from deploy.cli.importing.report import ADVICE, advice, shown, write
 from services.intake.importing import Format
 
 
@@ -24,7 +24,7 @@ from services.intake.importing import Format
         ("external_id:missing", "nhanes", "Fill in SEQN."),
         ("history.episodes:less_than_equal", "csv", "The value in episodes is too large."),
         ("cells:extra_forbidden", "csv", "The row has more or fewer cells than the header."),
-        ("person_differs", "csv", "This referral is known, and is about somebody else: check both numbers."),
+        ("person_differs", "csv", ADVICE["person_differs"]),
         ("row:extra_forbidden", "ndjson", "Leave out what is not known in the row, or check its spelling."),
         ("clinic_id:unknown_clinic", "csv", "Name a clinic that exists in clinic_id."),
         ("age:something_new", "csv", "Mend age."),

@@ -324,6 +324,7 @@ LINES = """{"external_id": "b1", "person": {"given_name": "Ada"}, "age": 41}
 {"external_id": "b2", "person": {}, "unknown": 1}
 not json
 [1]
+{"external_id": "b2", "person": {}, "crisis": true, "crisis": false}
 {"external_id": "b3", "person": {}, "screening": {"cssrs": {"q1": "perhaps"}}}
 """
 
@@ -362,6 +363,11 @@ def test_a_header_that_does_not_fit_is_said_without_repeating_it(header: str) ->
     with pytest.raises(Unusable) as unusable:
         read_part("a,b\n", "csv", header=header)
     assert "Ada" not in unusable.value.said
+
+
+def test_a_column_that_stands_twice_is_named() -> None:
+    with pytest.raises(Unusable, match="crisis, phq9_9 more than once"):
+        read_part("1,3,yes,,\n", "csv", header="external_id,phq9_9,crisis,crisis,phq9_9")
 
 
 def test_a_quote_that_never_ends_is_said_before_rows_hide_in_a_cell() -> None:

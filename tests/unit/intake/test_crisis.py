@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from services.intake.domain import intake
 from services.intake.domain.crisis import CRISIS_SUPPORT, SEVERITIES, assess, assess_statement
-from services.intake.domain.cssrs import QUESTIONS, Cssrs
+from services.intake.domain.cssrs import QUESTIONS, Cssrs, YesNo
 from services.intake.domain.history import History
 from services.intake.domain.referral import Completed, Incomplete, Submission
 from services.intake.domain.screening import Screening
@@ -70,6 +70,17 @@ def test_new_evidence_raises_a_second_flag_and_the_worst_severity_stands() -> No
     calmer, events = recorded(referral, Submission(screening=Screening(phq9=(*(None,) * 8, 0), cssrs=NO)))
     assert calmer.crisis.worst == "high"
     assert calmer.crisis.flags == referral.crisis.flags + len([e for e in names(events) if "Crisis" in e])
+
+
+@pytest.mark.parametrize(
+    "further", [{"q5": "unreadable"}, {"q2": "no", "q3": "yes"}, {"q6": "no", "q6_recent": "yes"}]
+)
+def test_every_further_answer_that_nobody_can_assess_is_flagged_for_itself(further: dict[str, YesNo]) -> None:
+    referral, _ = received(Submission(screening=Screening(cssrs=Cssrs(q1="unreadable", q4="yes"))))
+    said = Submission(screening=Screening(cssrs=Cssrs.model_validate(further)))
+    referral, events = recorded(referral, said)
+    assert "unassessable" in the(CrisisFlagRaised, events).evidence
+    assert recorded(referral, said)[1] == []
 
 
 def test_item_9_that_turns_positive_again_is_flagged_again() -> None:

@@ -106,6 +106,16 @@ def test_an_unknown_or_missing_column_is_refused_before_any_row() -> None:
     assert (wrong.value.missing, wrong.value.unknown) == (["external_id"], ["colour"])
 
 
+def test_a_column_or_a_field_that_stands_twice_is_refused_and_none_of_the_two_answers_lost() -> None:
+    with pytest.raises(WrongColumns) as wrong:
+        read(["external_id,crisis,age,crisis", "A,yes,40,"])
+    assert (wrong.value.missing, wrong.value.unknown, wrong.value.repeated) == ([], [], ["crisis"])
+    line = '{"external_id": "A", "person": {}, "crisis": true, "crisis": false}'
+    (row,) = read([line], "ndjson")
+    assert isinstance(row, RowError)
+    assert (row.codes, row.document) == (("repeated_field",), {"unreadable_line": line, "row": 1})
+
+
 def test_a_byte_order_mark_and_spaces_in_the_header_do_no_harm() -> None:
     assert isinstance(one(["\ufeffexternal_id , age", "A,40"]), ImportRow)
 

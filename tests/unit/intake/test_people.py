@@ -1,7 +1,7 @@
 """Who a person is, how old, and who takes them."""
 
 from collections import Counter
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,30 @@ def test_what_is_not_told_again_about_a_person_stays() -> None:
     assert (told.given_name, told.phone, told.email, told.id) == ("Joanna", "555", "jo@example.org", "pat_1")
 
 
+@pytest.mark.parametrize(
+    ("told", "somebody_else"),
+    [
+        (Identity(), False),
+        (Identity(given_name="Bob"), False),
+        (Identity(given_name="Anna", family_name="Bell"), False),
+        (Identity(given_name="ANNA", family_name="O Abel"), False),
+        (Identity(given_name="Bob", family_name="Bell"), True),
+        (Identity(birth_date=date(1980, 1, 2)), True),
+        (Identity(external_id="P-2"), True),
+        (
+            Identity(external_id="P-1", family_name="Bell", given_name="Bob", birth_date=date(1999, 9, 9)),
+            False,
+        ),
+    ],
+)
+def test_another_number_birth_date_or_both_names_are_somebody_else_and_the_same_number_is_not(
+    told: Identity, somebody_else: bool
+) -> None:
+    born = date(1980, 1, 1)
+    anna = JO.told(Identity(external_id="P-1", given_name="Anna", family_name="O'Abel", birth_date=born))
+    assert anna.is_somebody_else(told) is somebody_else
+
+
 def test_no_event_has_a_field_for_a_name_a_contact_or_free_text() -> None:
     kinds: list[type[Event]] = [
         CrisisFlagRaised,
@@ -60,6 +84,14 @@ def test_only_ids_are_read_from_the_clinics_file(tmp_path: Path) -> None:
     clinics = Clinics.read(path)
     assert clinics.clinicians("a") == ("c1",)
     assert clinics.clinicians("b") is None
+
+
+def test_the_day_is_that_of_the_clinic(tmp_path: Path) -> None:
+    path = tmp_path / "clinics.json"
+    zone = '"id": "a", "zone": "America/New_York", "clinicians": []'
+    path.write_text(f'{{"version": "1", "clinics": [{{{zone}}}]}}')
+    late, clinics = datetime(2026, 3, 2, 1, 0, tzinfo=UTC), Clinics.read(path)
+    assert [clinics.today(id, late) for id in ("a", "b")] == [date(2026, 3, 1), date(2026, 3, 2)]
 
 
 def test_referrals_are_spread_over_the_clinicians() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -25,6 +26,7 @@ from services.dashboard.web.viewer import Viewer
 from shared.http.admission import not_found
 from shared.http.problems import Problem
 from shared.http.routes import CRISIS
+from shared.mongo import PyMongoError
 
 Action = Literal["acknowledge", "assess", "hand-over", "resolve"]
 Form = Mapping[str, str]
@@ -145,13 +147,15 @@ def reason_of(answer: Answer) -> str:
 
 
 async def caught_up(desk: Desk, viewer: Viewer, detail: Detail) -> None:
-    """Wait a moment for the read model to have heard of it."""
+    """Wait a moment for the read model to have heard of it; it is done, whether or not that can be read."""
     state = of_detail(detail).state
-    for _ in range(int(CATCH_UP_SECONDS / LOOK_AGAIN_SECONDS)):
-        row = await alerts_query.one(desk.database, viewer, detail.id, desk.clinics.ids)
-        if row is not None and row.state == state:
-            return
-        await asyncio.sleep(LOOK_AGAIN_SECONDS)
+    with suppress(PyMongoError, TimeoutError):
+        async with asyncio.timeout(CATCH_UP_SECONDS):
+            for _ in range(int(CATCH_UP_SECONDS / LOOK_AGAIN_SECONDS)):
+                row = await alerts_query.one(desk.database, viewer, detail.id, desk.clinics.ids)
+                if row is not None and row.state == state:
+                    return
+                await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
 def following(detail: Detail, action: Action, viewer: Viewer, form: Form) -> str:

@@ -1,5 +1,7 @@
 """One alert: where it stands by the alerts service, what was announced about it by the read model."""
 
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,7 +25,9 @@ from services.dashboard.pages.forms import new_key
 from services.dashboard.web.viewer import Viewer
 from shared.http.admission import not_found
 from shared.http.problems import Problem
+from shared.mongo import PyMongoError
 
+READ_SECONDS = 3.0
 NOBODY = "unknown-"
 """Begins intake's id for a person of whom nothing is known but a form that was refused."""
 
@@ -98,7 +102,7 @@ def add(api: APIRouter, desk: Desk, neighbours: Neighbours) -> None:
 async def look(desk: Desk, neighbours: Neighbours, viewer: Viewer, id: str) -> Known:
     """Raises `Problem` 404 for an alert that is not there or not the viewer's, 503 if nobody can say."""
     facts = await neighbours.facts(viewer)
-    row = await alerts_query.one(desk.database, viewer, id, desk.clinics.ids)
+    row = await _row(desk, viewer, id)
     answer = await desk.services.get(viewer, "alerts", f"/alerts/{id}")
     if answer.ok:
         return Known(Detail.model_validate(answer.body), row, facts)
@@ -107,6 +111,14 @@ async def look(desk: Desk, neighbours: Neighbours, viewer: Viewer, id: str) -> K
     if row is None:
         raise Problem(503, "service_unreachable", "The alerts service does not answer right now; try again.")
     return Known(None, row, facts)
+
+
+async def _row(desk: Desk, viewer: Viewer, id: str) -> Alert | None:
+    """`None` also while the read model cannot be read: what the alerts service says is enough."""
+    with suppress(PyMongoError, TimeoutError):
+        async with asyncio.timeout(READ_SECONDS):
+            return await alerts_query.one(desk.database, viewer, id, desk.clinics.ids)
+    return None
 
 
 async def draw(

@@ -17,6 +17,7 @@ from services.dashboard.pages.calendar.place import Asked, Place, resolve
 from services.dashboard.pages.desk import Desk
 from services.dashboard.pages.forms import new_key
 from services.dashboard.web.viewer import Viewer
+from shared.mongo import PyMongoError
 
 NEW_ADDRESS = "kith_feed"
 """The cookie in which a new secret address comes back to whoever asked for it, once."""
@@ -31,6 +32,7 @@ UNTOUCHED: Mapping[str, Any] = {
 }
 """What can be said of a form: a problem, somebody else was first, nobody knows, it was never sent."""
 
+NO_FEED: Mapping[str, Any] = {"feed": None, "keeps_feed": False, "address": ""}
 MOST_MOVED = 40
 MOVED_BACK, MOVED_AHEAD = timedelta(days=30), timedelta(days=366)
 
@@ -85,9 +87,10 @@ class CalendarView:
         **known: Any,
     ) -> HTMLResponse:
         """`known`: a form that was not taken, as in `UNTOUCHED`."""
-        content = await self.content(viewer, place, said)
+        is_held = bool(known)
+        content = await self.content(viewer, place, said, may_be_unread=is_held)
         around = {**UNTOUCHED, "key": new_key()} | known
-        around |= await self._feed(request, viewer, place)
+        around |= NO_FEED if content["is_unread"] else await self._feed(request, viewer, place)
         clinics = [clinic for clinic in self.clinics.clinics if viewer.sees(clinic.id)]
         around["choices"] = _choices(clinics, place, content["people"])
         answer = await self.desk.page(
@@ -105,18 +108,29 @@ class CalendarView:
             answer.delete_cookie(NEW_ADDRESS, path="/calendar")
         return answer
 
-    async def content(self, viewer: Viewer, place: Place, said: SaidNow) -> dict[str, Any]:
-        """What the template of the week or day shows."""
-        clinic = place.clinic
-        entries = await calendar.appointments(
-            self.desk.database, clinic.id, *place.span, clinician_id=place.clinician or None
-        )
+    async def content(
+        self, viewer: Viewer, place: Place, said: SaidNow, *, may_be_unread: bool = False
+    ) -> dict[str, Any]:
+        """What the template of the week or day shows.
+
+        `may_be_unread`: the page can do without the sessions, to show again what was entered.
+        """
+        clinic, is_unread = place.clinic, False
+        try:
+            entries = await calendar.appointments(
+                self.desk.database, clinic.id, *place.span, clinician_id=place.clinician or None
+            )
+        except PyMongoError:
+            if not may_be_unread:
+                raise
+            entries, is_unread = [], True
         people = who(clinic, place.clinician, entries)
         leave = await self.book.read(viewer, clinic, people)
         return {
             "place": place,
             "people": people,
             "leave": leave,
+            "is_unread": is_unread,
             "given": _given(people, leave, place.today),
             "unrecorded": [e for e in entries if e.state(self.desk.clock.now()) == "unrecorded"],
             "moved": await self._moved(place, said) if said.moved else [],
@@ -161,11 +175,11 @@ class CalendarView:
         )
         return [entry for entry in found if entry.id in said.moved]
 
-    async def _feed(self, request: Request, viewer: Viewer, place: Place) -> dict[str, Any]:
+    async def _feed(self, request: Request, viewer: Viewer, place: Place) -> Mapping[str, Any]:
         """The clinician's feed, and its address if it was made a moment ago."""
         clinician = place.clinician
         if not clinician or not feeds.may_keep(viewer, clinician, place.clinic.id):
-            return {"feed": None, "keeps_feed": False, "address": ""}
+            return NO_FEED
         feed = await feeds.of(self.desk.database, clinician)
         secret = request.cookies.get(NEW_ADDRESS, "")
         opened = await feeds.behind(self.desk.database, secret) if secret else None

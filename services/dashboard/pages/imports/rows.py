@@ -71,10 +71,17 @@ def _objects(text: str) -> Iterator[Document]:
         if not line.strip():
             continue
         try:
-            parsed = json.loads(line)
+            parsed = json.loads(line, object_pairs_hook=_object)
         except (ValueError, RecursionError):
             parsed = None
         yield parsed if isinstance(parsed, dict) else {"unreadable_line": line.strip()}
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Document:
+    """Of a field named twice only one would be kept: raises `ValueError`."""
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise ValueError
+    return dict(pairs)
 
 
 def _table(header: str, text: str) -> Iterator[Document]:
@@ -102,6 +109,8 @@ def _names(header: str) -> list[str]:
         raise Unusable("The first line has to name the columns, external_id among them.")
     if unknown:
         raise Unusable(f"{unknown} of the columns in the first line are not known; see the list of columns.")
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise Unusable(f"The first line names {', '.join(repeated)} more than once: keep one column of each.")
     return names
 
 

@@ -8,7 +8,11 @@ WORD = re.compile(r"[a-z0-9_]+")
 ADVICE = {
     "not_json": "The line is not JSON.",
     "not_an_object": "The line is JSON, but not an object.",
-    "person_differs": "This referral is known, and is about somebody else: check both numbers.",
+    "repeated_field": "The line names a field more than once: keep one of them.",
+    "person_differs": (
+        "This referral is known, and its person has another patient number, birth date or name: check the "
+        "numbers. A correction needs the person_id that is known."
+    ),
     "wrong_number": "The row has more or fewer cells than the header.",
     "missing": "Fill in {column}.",
     "extra_forbidden": "Leave out what is not known in {column}, or check its spelling.",

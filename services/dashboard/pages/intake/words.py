@@ -127,7 +127,8 @@ REFUSALS = {
     "excluded_from_variant": "A reported condition excludes this variant.",
     "already_completed": "This referral is decided already: the person is enrolled.",
     "already_declined": "This referral is decided already: it was declined.",
-    "person_differs": "This referral number is known, and is about another person: check both numbers.",
+    "person_differs": "This referral number is known, and its person has another patient number, birth date "
+    "or name: check the numbers. A correction needs the patient number that is known.",
     "idempotency_key_reused": "This form was sent before, and then changed: load the page again to see what "
     "became of it.",
     "changed_meanwhile": "Others were changing the same referral at this moment: send it again.",

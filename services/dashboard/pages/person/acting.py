@@ -1,7 +1,8 @@
 """What is done about a person: a page per action, refused with the guard's reason, never done twice."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -10,20 +11,25 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.dashboard.pages.desk import Carer, Desk
 from services.dashboard.pages.forms import EARLIER, Unfit, is_ours, key_of, keyed, new_key, version_seen
+from services.dashboard.pages.person import unread
 from services.dashboard.pages.person.acts import Act, Ask, Scene, zone_of
 from services.dashboard.pages.person.answers import SUPPORT, Reply, reply, unfit, unsent
 from services.dashboard.pages.person.catalogue import CATALOGUE
 from services.dashboard.pages.person.fields import Entered, Field
 from services.dashboard.pages.person.measures import shows_danger
-from services.dashboard.pages.person.view import head_context, plan_of, row_of
+from services.dashboard.pages.person.view import head_context, own_row, plan_of
 from services.dashboard.pages.signing_in import FORM, form_of
 from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
 from shared.http.admission import not_found
 from shared.http.problems import Problem
 from shared.http.routes import CRISIS
+from shared.mongo import PyMongoError
 
 PATH = "/people/{patient_id}/actions/{action}"
+READ_SECONDS = 3.0
+UNREAD = Reply("unavailable", "Not done yet", "Your entry is kept below: send it again in a moment.")
+"""To what is about an appointment, of which nothing can be read."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,8 @@ class Drawn:
     version: int | None
     key: str
     reply: Reply | None = None
+    carried: Mapping[str, str] = field(default_factory=dict)
+    """What goes along unseen, see `unread`."""
 
 
 def add(api: APIRouter, desk: Desk) -> None:
@@ -47,8 +55,9 @@ def add(api: APIRouter, desk: Desk) -> None:
     ) -> HTMLResponse:
         """The form of one action, filled with how it stands."""
         act = _act(action, viewer)
-        scene, version, answer = await _scene(desk, viewer, patient_id, act)
-        scene = replace(scene, appointment_id=appointment)
+        row = await own_row(desk, viewer, patient_id)
+        scene = Scene(row, viewer, desk.clock.now(), zone_of(desk.clinics, row), appointment_id=appointment)
+        scene, version, answer = await _with_document(desk, scene, act)
         drawn = Drawn(act.initial(scene), version, new_key())
         return await _page(desk, request, act, scene, drawn, answer)
 
@@ -56,22 +65,40 @@ def add(api: APIRouter, desk: Desk) -> None:
     async def take_action(request: Request, patient_id: str, action: str, viewer: Carer) -> Response:
         """Do it: back to the person when it is done, the form with its input when it is not."""
         act = _act(action, viewer)
-        row = await row_of(desk, viewer, patient_id)
         entered = keyed(await form_of(request))
-        scene = Scene(row, viewer, desk.clock.now(), zone_of(desk.clinics, row))
+        scene = await _scene_of(desk, viewer, patient_id, entered)
         answer = await _take(desk, act, scene, entered)
         if isinstance(answer, Reply):
             return await _again(desk, request, act, scene, entered, answer)
         if notice := _notice(act, answer):
             known = head_context(scene) | {"act": act, "notice_of": notice}
             return await desk.page(request, viewer, "person-crisis.html", title="Crisis flag raised", **known)
+        if scene.is_unread:
+            return await desk.page(
+                request, viewer, "person-done.html", title=act.title, act=act, row=scene.row
+            )
         return RedirectResponse(f"/people/{patient_id}?done={act.name}", 303)
+
+
+async def _scene_of(desk: Desk, viewer: Viewer, patient_id: str, entered: Entered) -> Scene:
+    """By the read model; nothing that was entered waits for it when it is away."""
+    now = desk.clock.now()
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            row = await own_row(desk, viewer, patient_id)
+    except (PyMongoError, TimeoutError):
+        return unread.scene_of(patient_id, viewer, now, entered)
+    return Scene(row, viewer, now, zone_of(desk.clinics, row))
 
 
 async def _take(desk: Desk, act: Act, scene: Scene, entered: Entered) -> Answer | Reply:
     """What the service answered when it is done; what stands in the way when it is not."""
     if not is_ours(entered.get("csrf", ""), scene.viewer):
         return unsent(EARLIER)
+    fields = _fields(act, scene)
+    is_unread = scene.is_unread and "appointment" in fields
+    if is_unread and not act.heeded:
+        return UNREAD
     try:
         ask = act.ask(scene, entered)
     except Problem as problem:
@@ -79,7 +106,10 @@ async def _take(desk: Desk, act: Act, scene: Scene, entered: Entered) -> Answer 
     except Unfit as error:
         return unfit(list(error.errors))
     answer = await _send(desk, scene.viewer, act, ask, entered)
-    return answer if answer.ok else reply(answer, _fields(act, scene), heeded=act.heeded)
+    if answer.ok:
+        return answer
+    said = reply(answer, fields, heeded=act.heeded)
+    return replace(UNREAD, state="refused", alerted=said.alerted) if is_unread and said.errors else said
 
 
 def _act(name: str, viewer: Viewer) -> Act:
@@ -92,16 +122,13 @@ def _act(name: str, viewer: Viewer) -> Act:
     return act
 
 
-async def _scene(
-    desk: Desk, viewer: Viewer, patient_id: str, act: Act
-) -> tuple[Scene, int | None, Answer | None]:
+async def _with_document(desk: Desk, scene: Scene, act: Act) -> tuple[Scene, int | None, Answer | None]:
     """With the document that the act changes, as its service has it right now."""
-    row = await row_of(desk, viewer, patient_id)
-    answer = await plan_of(desk, viewer, row.course) if act.changes != "schedule" else None
-    plan = answer.body if answer and answer.ok else None
-    scene = Scene(row, viewer, desk.clock.now(), zone_of(desk.clinics, row), plan)
-    if act.changes == "schedule" and row.course is not None:
-        answer = await desk.services.get(viewer, "scheduler", f"/schedules/{row.course.id}")
+    answer = await plan_of(desk, scene.viewer, scene.course) if act.changes != "schedule" else None
+    if answer and answer.ok:
+        scene = replace(scene, plan=answer.body)
+    if act.changes == "schedule" and scene.course is not None:
+        answer = await desk.services.get(scene.viewer, "scheduler", f"/schedules/{scene.course.id}")
     return scene, answer.version if answer else None, answer
 
 
@@ -139,8 +166,9 @@ async def _again(
     After a conflict it stands for the version that is shown now, so that sending it again is a decision;
     otherwise for the one its sender saw. What may have been done already keeps its key.
     """
-    scene, version, answer = await _scene(desk, scene.viewer, scene.row.id, act)
-    scene = replace(scene, entered=entered)
+    if not scene.is_unread:
+        scene = await _scene_of(desk, scene.viewer, scene.row.id, entered)
+    scene, version, answer = await _with_document(desk, replace(scene, entered=entered), act)
     if said.state != "conflict" or version is None:
         version = version_seen(entered)
     key = key_of(entered) if said.state == "unavailable" else new_key()
@@ -157,7 +185,7 @@ async def _page(
         "away": away,
         "open_here": act.is_open_to(scene),
         "forms": act.forms(scene),
-        "drawn": drawn,
+        "drawn": replace(drawn, carried=unread.carried(scene)),
         "danger": drawn.reply is not None and speaks_of_danger(act, drawn.values),
         "support": SUPPORT,
     }

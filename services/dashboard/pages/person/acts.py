@@ -34,6 +34,8 @@ class Scene:
     """The appointment that a link came from."""
     entered: Entered = field(default_factory=dict)
     """Of a form that is drawn again, what was entered."""
+    is_unread: bool = False
+    """The read model cannot be read: nothing of the person is known but which plan the form is about."""
 
     @property
     def course(self) -> Course | None:
@@ -69,7 +71,10 @@ class Scene:
         """One of these. What was chosen before and is not among them any more is named, and nothing takes
         its place."""
         options = tuple((a.id, appointment_in_words(a)) for a in appointments)
-        before = self.known(self.entered.get("appointment") or self.appointment_id)
+        chosen = self.entered.get("appointment") or self.appointment_id
+        if self.is_unread and chosen:
+            options = ((chosen, "The one chosen before"),)
+        before = self.known(chosen)
         lost = f"{appointment_in_words(before)} is not open to this any more: choose one" if before else ""
         return Field("appointment", "Appointment", "select", options, required=True, lost=lost)
 

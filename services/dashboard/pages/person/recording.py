@@ -67,7 +67,12 @@ def _session(scene: Scene, entered: Entered) -> Ask:
 
 
 def _at(scene: Scene, entered: Entered) -> str | None:
-    """As entered, or when it was planned; an appointment still to come: now."""
+    """As entered, or when it was planned; an appointment still to come: now.
+
+    Where nothing can be read, nothing: that is refused, and heeded.
+    """
+    if scene.is_unread:
+        return ""
     if given := optional(entered, "at"):
         try:
             return instant(entered, "at", "When", scene.zone)

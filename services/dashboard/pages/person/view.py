@@ -1,7 +1,7 @@
 """What is known of a person, read and made ready to be drawn."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,6 @@ from services.dashboard.web.services import Answer
 from services.dashboard.web.viewer import Viewer
 from services.dashboard.web.words import RISKS, said
 from shared.http.admission import not_found
-from shared.mongo import Document
 
 PLAN_SECONDS = 2.0
 """Longer the page does not wait for care_plan: the rest stands by itself."""
@@ -28,22 +27,32 @@ PLAN_SECONDS = 2.0
 CRISES = 200
 
 
-async def row_of(desk: Desk, viewer: Viewer, patient_id: str) -> Row:
-    """Raises `Problem` 404 for who is not here, or in another clinic.
+async def own_row(desk: Desk, viewer: Viewer, patient_id: str) -> Row:
+    """Raises `Problem` 404 for who is not here, or in another clinic."""
+    found = await _row(desk, patient_id)
+    if not viewer.sees(found.clinic_id):
+        raise not_found()
+    return found
 
-    Who is in no clinic is everybody's; who is in one that is not configured, while they are in a crisis.
-    """
+
+async def _row(desk: Desk, patient_id: str) -> Row:
     found = await desk.database[PEOPLE].find_one({"_id": patient_id})
-    if found is None or not _is_open(viewer, found, desk.clinics.ids):
+    if found is None:
         raise not_found()
     return Row.model_validate({"id": found.pop("_id"), **found})
 
 
-def _is_open(viewer: Viewer, row: Document, known: Collection[str]) -> bool:
-    clinic_id = str(row["clinic_id"])
-    if clinic_id == UNKNOWN or row["risk"] <= Risk.CRISIS_TAKEN:
-        return concerns(viewer, clinic_id, known)
-    return viewer.sees(clinic_id)
+async def _is_alarming(desk: Desk, viewer: Viewer, row: Row) -> bool:
+    """Of whom nobody is in charge: who is in no clinic is everybody's; who is in one that is not configured,
+    while nobody has their crisis, and then whoever has it.
+    """
+    if not concerns(viewer, row.clinic_id, desk.clinics.ids):
+        return False
+    if row.clinic_id == UNKNOWN or row.risk < Risk.CRISIS_TAKEN:
+        return True
+    theirs = {"patient_id": row.id, "kind": "crisis", "acknowledged_by": viewer.subject}
+    held = await desk.database[ALERTS].find_one({**theirs, "state": {"$in": ["acknowledged", "assessed"]}})
+    return held is not None
 
 
 async def plan_of(desk: Desk, viewer: Viewer, course: Course | None) -> Answer | None:
@@ -65,8 +74,15 @@ async def alerts_of(desk: Desk, patient_id: str) -> list[Alert]:
 
 
 async def content(desk: Desk, viewer: Viewer, patient_id: str, story: str) -> dict[str, Any]:
-    """What the templates draw. `story`: the entry that the page of the story begins with."""
-    row = await row_of(desk, viewer, patient_id)
+    """What the templates draw. `story`: the entry that the page of the story begins with.
+
+    Of somebody who is not in the viewer's clinic and whose crisis concerns them, that crisis alone.
+    """
+    row = await _row(desk, patient_id)
+    if not viewer.sees(row.clinic_id):
+        if not await _is_alarming(desk, viewer, row):
+            raise not_found()
+        return _crisis_alone(desk, viewer, row)
     answer, alerts, told = await asyncio.gather(
         plan_of(desk, viewer, row.course),
         alerts_of(desk, patient_id),
@@ -77,6 +93,7 @@ async def content(desk: Desk, viewer: Viewer, patient_id: str, story: str) -> di
     part = f"/parts/people/{row.id}" + (f"?story={story}" if story else "")
     return {
         **head_context(scene),
+        "crisis_alone": False,
         "answer": answer,
         "sections": offered(scene),
         "next_action": next_action(scene),
@@ -88,6 +105,18 @@ async def content(desk: Desk, viewer: Viewer, patient_id: str, story: str) -> di
     }
 
 
+def _crisis_alone(desk: Desk, viewer: Viewer, row: Row) -> dict[str, Any]:
+    known: Row = row.but(courses=(), referrals=())
+    scene = Scene(known, viewer, desk.clock.now(), zone_of(desk.clinics, row))
+    return {
+        **head_context(scene),
+        "crisis_alone": True,
+        "next_action": next_action(scene),
+        "flags": explained(known, scene.zone),
+        "part_href": f"/parts/people/{row.id}",
+    }
+
+
 def head_context(scene: Scene) -> dict[str, Any]:
     """Where the person stands, for the head of every page about them."""
     row, course = scene.row, scene.course
@@ -96,6 +125,7 @@ def head_context(scene: Scene) -> dict[str, Any]:
         "course": course,
         "plan": scene.plan,
         "zone": scene.zone,
+        "is_unread": scene.is_unread,
         "phase": scene.phase or row.phase,
         "risk": RISKS[row.risk],
         "last_contact": None if row.last_contact == NEVER_YET else row.last_contact,
