@@ -86,6 +86,7 @@ def when_termination_phase_due_announce_it(fact: inbound.TerminationPhaseDue, wo
 
 
 def when_maintenance_contracted_announce_it(fact: inbound.MaintenanceContracted, work: AlertsWork) -> None:
+    _settle(work, fact.patient_id, settling.by_contract(fact.plan_id), "maintenance_contracted")
     _raise(work, fact, transition("maintenance", "maintenance_contracted", plan(fact.plan_id)))
 
 
@@ -96,6 +97,10 @@ def when_maintenance_discussed_announce_it(fact: inbound.MaintenanceDiscussed, w
 def when_maintenance_session_due_announce_it(fact: inbound.MaintenanceSessionDue, work: AlertsWork) -> None:
     about = appointment(fact.appointment_id)
     _raise(work, fact, transition("maintenance", "maintenance_session_due", about))
+
+
+def when_care_plan_resumed_settle_hold_review(fact: inbound.CarePlanResumed, work: AlertsWork) -> None:
+    _settle(work, fact.patient_id, settling.by_resumed(fact.plan_id), "plan_resumed")
 
 
 def when_care_plan_closed_settle_what_is_moot(fact: inbound.CarePlanClosed, work: AlertsWork) -> None:
@@ -112,6 +117,7 @@ def when_session_attended_settle_absences(fact: inbound.SessionAttended, work: A
 
     Sessions may be recorded late.
     """
+    _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_attended")
     absences = work.live("missed_session", plan(fact.plan_id))
     if absences is not None and settling.is_answered(absences, fact.attended_at):
         work.keep(settle(absences, "session_attended", work.now))
@@ -122,10 +128,15 @@ def when_session_missed_ask_for_outreach(fact: inbound.SessionMissed, work: Aler
 
     Nobody is looked for whose plan is closed.
     """
+    _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_recorded")
     if fact.after_closure:
         return work.note("alert", "plan_closed")
     history = work.histories.get(fact.patient_id)
     return _raise(work, fact, concerns.of_missed_session(fact, history, work.rules, work.now))
+
+
+def when_session_cancelled_settle_unrecorded(fact: inbound.SessionCancelled, work: AlertsWork) -> None:
+    _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_recorded")
 
 
 def when_session_overdue_ask_for_its_record(fact: inbound.SessionOverdue, work: AlertsWork) -> None:

@@ -46,13 +46,19 @@ class PhaseOverdue(PlanFact):
 
 
 class SessionAttended(PlanFact):
+    appointment_id: str
     attended_at: datetime
 
 
 class SessionMissed(PlanFact):
+    appointment_id: str
     consecutive: int
     missed_at: datetime
     after_closure: bool = False
+
+
+class SessionCancelled(PlanFact):
+    appointment_id: str
 
 
 class NotImproving(PlanFact):
@@ -72,6 +78,10 @@ class MaintenanceContracted(PlanFact):
 
 
 class MaintenanceDiscussed(PlanFact):
+    pass
+
+
+class CarePlanResumed(PlanFact):
     pass
 
 

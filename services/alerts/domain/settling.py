@@ -11,9 +11,17 @@ from services.alerts.events import AlertKind
 Settled = tuple[tuple[AlertKind, str], ...]
 """(kind, about) of the alerts that are settled."""
 
-OF_A_RUNNING_PLAN: frozenset[AlertKind] = frozenset({"missed_session", "phase_overdue"})
-"""Moot once the plan is closed. Deterioration, relapse and not improving still need a human; of what is due
-the scheduler says whether it still is.
+OF_A_RUNNING_PLAN: frozenset[AlertKind] = frozenset(
+    {
+        "missed_session",
+        "phase_overdue",
+        "hold_review",
+        "case_review",
+        "maintenance_review",
+    }
+)
+"""Moot once the plan is closed. Deterioration, relapse and not improving still need a human, and so does what
+became of a session before the closure.
 """
 
 OF_WHAT_IS_DUE: dict[str, AlertKind] = {
@@ -35,8 +43,24 @@ def is_answered(absences: Alert, attended_at: datetime) -> bool:
     return all(absence.at <= attended_at for absence in absences.evidence)
 
 
+def by_recorded(appointment_id: str) -> Settled:
+    return (("session_unrecorded", appointment(appointment_id)),)
+
+
+def by_resumed(plan_id: str) -> Settled:
+    return (("hold_review", plan(plan_id)),)
+
+
+def by_contract(plan_id: str) -> Settled:
+    return (("maintenance_review", plan(plan_id)),)
+
+
 def by_announcement(fact: inbound.AnnouncementSettled) -> tuple[Settled, EndReason]:
-    """What the scheduler asked for and asks for no more, and why."""
+    """What the scheduler asked for and asks for no more, and why.
+
+    It comes in the scheduler's own order: what care_plan announced may be read before it is asked for, and
+    settles nothing then.
+    """
     about = plan(fact.plan_id) if fact.appointment_id is None else appointment(fact.appointment_id)
     kind = OF_WHAT_IS_DUE.get(fact.settled)
     return ((kind, about),) if kind else (), ENDED.get(fact.reason, "superseded")

@@ -193,6 +193,13 @@ async def test_an_absence_ends_by_rule_when_the_next_session_is_attended(alerts:
     assert (absence["state"], absence["ending"]["reason"]) == ("resolved", "session_attended")
 
 
+async def test_an_unrecorded_session_ends_by_rule_when_it_is_recorded(alerts: Alerts) -> None:
+    overdue = SessionOverdue(appointment_id="apt_1", number=4, starts_at=MONDAY, **DUE)
+    await alerts.take(alerts.record(overdue, "apt_1"))
+    await alerts.take(alerts.record(missed(), "pln_1"))
+    assert (await alerts.alert(kind="session_unrecorded"))["ending"]["reason"] == "session_recorded"
+
+
 DUE: dict[str, Any] = {"patient_id": "pat_1", "due_at": MONDAY, "late_by_seconds": 0, **COURSE}
 
 
