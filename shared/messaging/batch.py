@@ -176,8 +176,10 @@ class Batch(Generic[W]):
     async def set_aside(self, record: Record, envelope: Envelope | None, reason: str) -> None:
         """Keep the record as a dead letter and announce it (once: its id is where it came from)."""
         self.outcome = "dead_lettered"
-        id = dead_letters.id_of(record, self.group.name, self.epoch)
-        if self.letter is not None or await dead_letters.exists(self.group.database, id):
+        if self.letter is not None:
+            return
+        id, is_kept = await dead_letters.look_up(self.group.database, record, self.group.name, self.epoch)
+        if is_kept:
             return
         letter = dead_letters.MessageDeadLettered(
             patient_id=envelope.key if envelope else "unknown",
@@ -275,7 +277,8 @@ class Batch(Generic[W]):
         """Delete the released row, and close the letter about its gap, unless the message failed again."""
         await self.group.database[HELD].delete_one({"_id": row["_id"]}, session=txn)
         if self.outcome != "dead_lettered":
-            own = dead_letters.id_of(dead_letters.StoredRecord.of(row), self.group.name, self.epoch)
+            told = dead_letters.StoredRecord.of(row)
+            own, _ = await dead_letters.look_up(self.group.database, told, self.group.name, self.epoch)
             await dead_letters.close(self.group.database, txn, own)
 
 

@@ -283,6 +283,43 @@ async def test_a_record_that_cannot_be_read_is_set_aside_and_the_next_goes_on(
     assert [tuple(h) for h in kept["headers"]] == list(bad.headers)
 
 
+async def test_what_is_set_aside_of_a_topic_made_anew_is_another_letter_at_the_same_place(
+    database: MongoDatabase,
+) -> None:
+    """The cluster is the same, the topic's offsets began again. The letter of before is closed already."""
+    told = list[str]()
+
+    async def tell(letter: dead_letters.MessageDeadLettered, work: object) -> None:
+        told.append(letter.dead_letter_id)
+
+    consumption = counting(database, on_dead_letter=tell)
+    for referral, value in (("old", b"torn"), ("new", b"torn too"), ("newer", b"torn thrice")):
+        for _ in range(2):
+            torn = delivered(message(referral, 1), offset=3, value=value)
+            await consumption.take([torn], epoch="cluster-1")
+        await database[dead_letters.COLLECTION].update_many({}, {"$set": {"state": "discarded"}})
+    assert told[0] == "care_plan.work:intake.referrals:0:3:luster-1"
+    assert len(set(told)) == len(told) == 3
+    kept = database[dead_letters.COLLECTION].find().sort("_id", 1)
+    assert [(row["_id"], row["about"]["subject"]) async for row in kept] == sorted(
+        zip(told, ("old", "new", "newer"), strict=True)
+    )
+    assert await outbox.announced(database) == {"MessageDeadLettered": 3}
+
+
+async def test_a_gap_told_at_the_place_of_another_letter_is_settled_by_its_own(
+    database: MongoDatabase,
+) -> None:
+    consumption = counting(database)
+    await consumption.take([delivered(message("old", 1), offset=3, value=b"torn")])
+    await consumption.take([delivered(message("r1", 2), offset=3)])
+    await database[HELD].update_many({}, {"$set": {"since": datetime.now(UTC) - timedelta(seconds=31)}})
+    await consumption.sweep()
+    await consumption.take([delivered(message("r1", 1))])
+    states = {row["reason"]: row["state"] async for row in database[dead_letters.COLLECTION].find()}
+    assert states == {"not_json": "open", "sequence_gap": "replayed"}
+
+
 async def test_a_record_that_every_replica_finds_unreadable_is_announced_once(
     database: MongoDatabase,
 ) -> None:
