@@ -209,7 +209,10 @@ class Relay:
             left = await self._publish(lane, rows)
             if left:
                 self._passed[lane] = rows[-1].id
-            if (not more and self._passed.pop(lane, None)) or (left and len(left) == len(rows)):
+            nothing_taken = bool(left) and len(left) == len(rows)
+            if nothing_taken or (lane in self._passed and not more):
+                if not more:
+                    del self._passed[lane]
                 raise Refused
             if not rows:
                 self._publishing.pop(lane, None)  # what failed here was published by somebody else
