@@ -118,8 +118,10 @@ class Gauges:
     async def _look_at_outbox(self, now: datetime) -> None:
         rows = self._database[outbox.COLLECTION]
         for lane in LANES:
-            oldest = await rows.find_one({"lane": lane, **outbox.PENDING}, {"at": 1}, sort=[("_id", 1)])
-            OUTBOX_OLDEST.labels(self._name, lane).set(_age(oldest["at"] if oldest else None, now))
+            oldest = await rows.find_one(
+                {"lane": lane, **outbox.PENDING}, {"at": 1, "again": 1}, sort=[("_id", 1)]
+            )
+            OUTBOX_OLDEST.labels(self._name, lane).set(_age(oldest and outbox.waits_since(oldest), now))
         OUTBOX_PENDING.labels(self._name).set(await self._count(outbox.COLLECTION, outbox.WAITING))
 
     async def _look_at_due_work(self, now: datetime) -> None:
