@@ -20,7 +20,7 @@ from shared.messaging.flow import Place
 from shared.messaging.messaging import Messaging
 from shared.messaging.topics import LANES
 from shared.messaging.work import NotFound
-from shared.mongo import MongoDatabase, ObjectId
+from shared.mongo import COUNTING_SECONDS, MongoDatabase, ObjectId, patience
 from shared.service import Service
 
 log = structlog.get_logger()
@@ -151,7 +151,8 @@ def router(process: Running) -> APIRouter:
     @api.get("/books")
     async def books(call: Carer) -> Books:
         """How many of each kind are expected, done, cancelled, breached and open, as seen here."""
-        entries = await service.books()
+        with patience(COUNTING_SECONDS):
+            entries = await service.books()
         rows: list[dict[str, str | int]] = [
             {"kind": e.kind, "column": e.column, "count": e.count} for e in entries
         ]
