@@ -25,14 +25,15 @@ async def database(
 ) -> AsyncIterator[MongoDatabase]:
     """One whose sockets wait for 300 ms, on a server that takes 700 to count."""
     driver: Driver = request.param
+    admin = MongoDatabase(mongod.uri, "patience")
+    await admin["letters"].replace_one({"_id": "a"}, {}, upsert=True)
+    await admin.client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=SLOW)
     monkeypatch.setattr(mongo, "SOCKET_MS", 300)
-    database = MongoDatabase(mongod.uri, f"patience_{driver}", driver=driver, timeout_ms=300)
-    await database.drop_collections("")
-    await database["letters"].insert_one({"_id": "a"})
-    await database.client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=SLOW)
+    database = MongoDatabase(mongod.uri, "patience", driver=driver, timeout_ms=300)
     yield database
-    await database.client.admin.command("configureFailPoint", "failCommand", mode="off")
     await database.close()
+    await admin.client.admin.command("configureFailPoint", "failCommand", mode="off")
+    await admin.close()
 
 
 async def test_what_takes_longer_than_a_socket_waits_is_counted_by_whoever_has_patience(
