@@ -252,8 +252,10 @@ S = TypeVar("S", bound=Settings)
 
 
 def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> None:
-    """Run a service until SIGTERM. Exit 2 with one line per setting or file that must be mended, 1 after a
-    failure that nothing but a new process may mend."""
+    """Run a service until SIGTERM. Exit 2 with one line per setting or file that must be mended.
+
+    Exit 1 where a part of it failed: a new process begins anew.
+    """
     try:
         settings = settings_class.load()
         logs.configure(settings, name)

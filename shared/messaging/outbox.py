@@ -35,10 +35,13 @@ class Row(NamedTuple):
     id: ObjectId
     envelopes: Sequence[Envelope]
     is_pending: bool = True
+    again: datetime | None = None
+    """When it was replayed last."""
 
     @classmethod
     def of(cls, document: Document) -> "Row":
-        return cls(document["_id"], envelopes(document), document.get("pending", False))
+        again = document.get("again")
+        return cls(document["_id"], envelopes(document), document.get("pending", False), again)
 
 
 class Outbox:

@@ -13,6 +13,7 @@ goes on past them to the end; the next one begins with the oldest again.
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from math import ceil
 from time import monotonic
 
@@ -84,8 +85,8 @@ class Relay:
         """Since when each lane has tried to publish what it has in hand."""
         self._passed: dict[Lane, ObjectId] = {}
         """Where a lane left rows behind: the last of them. The look goes on after it."""
-        self._left: dict[ObjectId, set[tuple[str, str, int]]] = {}
-        """What is still to be published of rows of which a part was acknowledged."""
+        self._left: dict[tuple[ObjectId, datetime | None], set[tuple[str, str, int]]] = {}
+        """What is still to be published of rows of which a part was acknowledged, until they are replayed."""
         self._emptied: dict[Lane, int] = {}
         """Per lane, the beat count taken before the latest look that left nothing to publish."""
         self.leads = False
@@ -183,7 +184,6 @@ class Relay:
                 else:
                     woken.take()  # whoever leads publishes it
                     self._passed.pop(lane, None)
-                    self._left.clear()
                 await woken.wait(seen, SWEEP_SECONDS)
 
     async def _move(self, lane: Lane) -> bool:
@@ -253,7 +253,7 @@ class Relay:
 
     def _rest(self, row: Row) -> Row:
         """What is still to be published of a row."""
-        left = self._left.get(row.id)
+        left = self._left.get((row.id, row.again))
         return row if left is None else row._replace(envelopes=[m for m in row.envelopes if _name(m) in left])
 
     async def _publish(self, lane: Lane, rows: list[Row]) -> set[ObjectId]:
@@ -285,11 +285,11 @@ class Relay:
         left = set[ObjectId]()
         for row in rows:
             names = {_name(message) for message in row.envelopes}
-            was_part = self._left.pop(row.id, None) is not None
+            was_part = self._left.pop((row.id, row.again), None) is not None
             if names & refused:
                 left.add(row.id)
                 if (was_part or names - refused) and len(self._left) < PARTS_REMEMBERED:
-                    self._left[row.id] = names & refused
+                    self._left[row.id, row.again] = names & refused
         return left
 
     async def _mark(self, ids: list[ObjectId]) -> None:
