@@ -28,7 +28,7 @@ from shared.metrics import (
     STANDING,
     name_build,
 )
-from shared.mongo import Document
+from shared.mongo import COUNTING_SECONDS, Document, patience
 from shared.service import Service
 
 log = structlog.get_logger()
@@ -118,8 +118,10 @@ class Gauges:
     async def _look_at_outbox(self, now: datetime) -> None:
         rows = self._database[outbox.COLLECTION]
         for lane in LANES:
-            oldest = await rows.find_one({"lane": lane, **outbox.PENDING}, {"at": 1}, sort=[("_id", 1)])
-            OUTBOX_OLDEST.labels(self._name, lane).set(_age(oldest["at"] if oldest else None, now))
+            oldest = await rows.find_one(
+                {"lane": lane, **outbox.PENDING}, {"at": 1, "again": 1}, sort=[("_id", 1)]
+            )
+            OUTBOX_OLDEST.labels(self._name, lane).set(_age(oldest and outbox.waits_since(oldest), now))
         OUTBOX_PENDING.labels(self._name).set(await self._count(outbox.COLLECTION, outbox.WAITING))
 
     async def _look_at_due_work(self, now: datetime) -> None:
@@ -153,9 +155,10 @@ class Gauges:
 
     async def count_books(self) -> None:
         """By the replica that relays; the others state nothing. Reads as much as `GET /books`."""
-        began = monotonic()
+        began, counted = monotonic(), time()
         try:
-            entries = await self._service.books() if self._process.messaging.leads else []
+            with patience(COUNTING_SECONDS):
+                entries = await self._service.books() if self._process.messaging.leads else []
         finally:
             self._books_took = monotonic() - began
         BOOKS.clear()
@@ -163,7 +166,7 @@ class Gauges:
         for entry in entries:
             BOOKS.labels(self._name, entry.kind, entry.column).set(entry.count)
         if self._process.messaging.leads:
-            BOOKS_COUNTED.labels(self._name).set(time())
+            BOOKS_COUNTED.labels(self._name).set(counted)  # all begin at the same moment, and end as they can
 
 
 def _age(since: datetime | None, now: datetime) -> float:

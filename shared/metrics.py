@@ -67,7 +67,9 @@ READY = Gauge("kith_ready", "1 where a readiness check passes", ["service", "che
 BOOKS = Gauge(
     "kith_books", "The books as this service sees them; stated by one replica", ["service", "kind", "column"]
 )
-BOOKS_COUNTED = Gauge("kith_books_counted_timestamp_seconds", "When the books were last counted", ["service"])
+BOOKS_COUNTED = Gauge(
+    "kith_books_counted_timestamp_seconds", "When the count that the books state was begun", ["service"]
+)
 REFRESHED = Gauge(
     "kith_gauges_refreshed_timestamp_seconds", "When all gauges were last refreshed", ["service"]
 )

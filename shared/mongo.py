@@ -8,7 +8,7 @@ import asyncio
 import random
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from functools import partial
@@ -18,7 +18,16 @@ from typing import Any, Literal
 from bson import ObjectId
 from bson.codec_options import CodecOptions, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import ASCENDING, AsyncMongoClient, DeleteOne, InsertOne, ReplaceOne, ReturnDocument, UpdateOne
+from pymongo import (
+    ASCENDING,
+    AsyncMongoClient,
+    DeleteOne,
+    InsertOne,
+    ReplaceOne,
+    ReturnDocument,
+    UpdateOne,
+    timeout,
+)
 from pymongo.errors import (
     AutoReconnect,
     BulkWriteError,
@@ -39,6 +48,7 @@ from shared.pulse import Handover, Pulse
 
 __all__ = [
     "ASCENDING",
+    "COUNTING_SECONDS",
     "BulkWriteError",
     "DeleteOne",
     "Document",
@@ -56,6 +66,7 @@ __all__ = [
     "UpdateOne",
     "is_duplicate_key",
     "is_transient",
+    "patience",
     "refusal",
 ]
 
@@ -71,6 +82,12 @@ TRANSACTION_TOO_OLD = 290
 
 PERSIST_SECONDS = 30.0
 """How long a transaction is tried again, and its commit asked for."""
+
+SOCKET_MS = 20_000
+"""How long an answer is waited for, see `patience`."""
+
+COUNTING_SECONDS = 300.0
+"""How long counting the books may take: it reads all there ever was."""
 
 COMMIT_PAUSE = 0.02
 IDLE_SECONDS = 60.0
@@ -125,6 +142,12 @@ def is_transient(error: BaseException) -> bool:
         or error.has_error_label("UnknownTransactionCommitResult")
         or error.has_error_label("RetryableWriteError")
     )
+
+
+def patience(seconds: float) -> AbstractContextManager[None]:
+    """What is asked of the server within this may take so long, in place of a socket's 20 s."""
+    limit: AbstractContextManager[None] = timeout(seconds)
+    return limit
 
 
 def refusal(error: BaseException) -> str:
@@ -187,7 +210,7 @@ class MongoDatabase:
             "journal": True,
             "tz_aware": True,
             "serverSelectionTimeoutMS": timeout_ms,
-            "socketTimeoutMS": max(timeout_ms, 20_000),
+            "socketTimeoutMS": max(timeout_ms, SOCKET_MS),
             "retryWrites": True,
             "appname": f"kith-{name}",
         }

@@ -20,7 +20,7 @@ from shared.messaging.flow import Place
 from shared.messaging.messaging import Messaging
 from shared.messaging.topics import LANES
 from shared.messaging.work import NotFound
-from shared.mongo import MongoDatabase
+from shared.mongo import COUNTING_SECONDS, MongoDatabase, ObjectId, patience
 from shared.service import Service
 
 log = structlog.get_logger()
@@ -136,8 +136,11 @@ class Replayed(BaseModel):
 
 
 class Refill(BaseModel):
+    """`after`: go on there; none, if that was all."""
+
     documents: int
     dry_run: bool
+    after: str | None
 
 
 def router(process: Running) -> APIRouter:
@@ -148,7 +151,8 @@ def router(process: Running) -> APIRouter:
     @api.get("/books")
     async def books(call: Carer) -> Books:
         """How many of each kind are expected, done, cancelled, breached and open, as seen here."""
-        entries = await service.books()
+        with patience(COUNTING_SECONDS):
+            entries = await service.books()
         rows: list[dict[str, str | int]] = [
             {"kind": e.kind, "column": e.column, "count": e.count} for e in entries
         ]
@@ -255,16 +259,27 @@ def _add_repairs(api: APIRouter, process: Running) -> None:
 
     @api.post("/outbox/replay")
     async def replay_outbox(
-        call: Engineer, since: AwareDatetime, until: AwareDatetime | None = None, dry_run: bool = True
+        call: Engineer,
+        since: AwareDatetime,
+        until: AwareDatetime | None = None,
+        after: Annotated[str | None, Query(pattern="^[0-9a-f]{24}$")] = None,
+        dry_run: bool = True,
     ) -> Refill:
-        """Publish again what was announced in a span of time; consumers drop what they have processed."""
-        span: dict[str, Any] = {"at": {"$gte": since} | ({"$lt": until} if until else {})}
-        count = await database[outbox.COLLECTION].count_documents(span)
+        """Publish again what was announced in a span of time; consumers drop what they have processed.
+
+        A part of it at a time: ask again with the `after` of the answer until there is none.
+        """
+        count, reached = await outbox.replay(
+            database,
+            {"$gte": since} | ({"$lt": until} if until else {}),
+            after=ObjectId(after) if after else None,
+            now=process.service.clock.now(),
+            dry_run=dry_run,
+        )
         if not dry_run:
-            await database[outbox.COLLECTION].update_many(span, {"$set": {"pending": True}})
             for lane in LANES:
                 database.announced[lane].beat()
-        return Refill(documents=count, dry_run=dry_run)
+        return Refill(documents=count, dry_run=dry_run, after=None if reached is None else str(reached))
 
 
 def _moving(state: FlowState) -> bool:

@@ -70,6 +70,8 @@ class Process:
         self._ticked: dict[str, datetime] = {}
         self.refused: SettingRefused | None = None
         """Set when a server refuses us for good; `give_up` is called then."""
+        self.failed = False
+        """Set when a task ended with any other error; `give_up` is called then, too."""
         self.give_up: Callable[[], None] = lambda: None
         self._looked = service.clock.now()
 
@@ -116,10 +118,18 @@ class Process:
         self._tasks.append(task)
 
     def _look_why(self, task: "asyncio.Task[Any]") -> None:
-        """A task that ended because we are refused ends the process."""
-        if not task.cancelled() and isinstance(refused := task.exception(), SettingRefused):
-            self.refused = refused
-            self.give_up()
+        """A task that ended with an error ends the process: it comes back only with a new one.
+
+        Not every supervisor restarts a process that merely says it is not well (Docker does not).
+        """
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, SettingRefused):
+            self.refused = error
+        else:
+            self.failed = True
+            log.error("a task ended", task=task.get_name(), error=type(error).__name__)
+        self.give_up()
 
     async def _prepare_and_run(self) -> None:
         await self._prepare()
@@ -242,7 +252,10 @@ S = TypeVar("S", bound=Settings)
 
 
 def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> None:
-    """Run a service until SIGTERM. Exit 2 with one line per setting or file that must be mended."""
+    """Run a service until SIGTERM. Exit 2 with one line per setting or file that must be mended.
+
+    Exit 1 where a part of it failed: a new process begins anew.
+    """
     try:
         settings = settings_class.load()
         logs.configure(settings, name)
@@ -255,15 +268,15 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
     gc.freeze()  # what is built once is never looked at again
     gc.set_threshold(GARBAGE_THRESHOLD, 2, 2)
     sys.setswitchinterval(SWITCH_SECONDS)
-    refused = uvloop.run(_serve(service))
+    process = uvloop.run(_serve(service))
     tracing.shut_down()
-    if refused is not None:
+    if (refused := process.refused) is not None:
         sys.stderr.write(
             f"{name}: {' and '.join(f'{PREFIX}{s}'.upper() for s in refused.settings)}: {refused.why}\n"
         )
         sys.stderr.flush()
     # A client library that hangs on its way out must not keep the process.
-    os._exit(0 if refused is None else 2)
+    os._exit(int(process.failed) if refused is None else 2)
 
 
 def to_mend(error: ValueError | OSError, prefix: str = PREFIX) -> list[str]:
@@ -289,8 +302,8 @@ def _line(title: str, problem: ErrorDetails, prefix: str) -> str:
     return f"{place}: {problem['msg']}" if place else problem["msg"]
 
 
-async def _serve(service: Service) -> SettingRefused | None:
-    """Returns why a server refused us, if that ended it."""
+async def _serve(service: Service) -> Process:
+    """Returns the process after its end: it knows whether it was refused, or failed."""
     process, settings = Process(service), service.settings
     server = uvicorn.Server(
         uvicorn.Config(
@@ -309,4 +322,4 @@ async def _serve(service: Service) -> SettingRefused | None:
     process.give_up = lambda: setattr(server, "should_exit", True)
     with suppress(asyncio.CancelledError):
         await server._serve()
-    return process.refused
+    return process

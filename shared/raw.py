@@ -63,6 +63,10 @@ class RawServer:
         moment: datetime = (await self._client.admin.command("hello"))["localTime"]
         return moment.replace(tzinfo=UTC)
 
+    async def is_primary(self) -> bool:
+        """With `directConnection` an address may lead to a secondary, which answers all the same."""
+        return bool((await self._client.admin.command("hello")).get("isWritablePrimary"))
+
     async def collections(self, database: str) -> list[str]:
         names = await self._client[database].list_collection_names(filter={"type": "collection"})
         return sorted(name for name in names if not name.startswith("system."))

@@ -27,6 +27,10 @@ class NothingToBackUp(Exception):
     """A service has no database there: another server, another prefix, or never started."""
 
 
+class NotThePrimary(Exception):
+    """The server may be behind the moment that the backup would name."""
+
+
 class TooSlow(Exception):
     """The server forgot the instant before everything was read."""
 
@@ -34,7 +38,7 @@ class TooSlow(Exception):
 async def take(uri: str, folder: Path, *, prefix: str) -> Manifest:
     """Write a backup into `folder`, which must not exist; it appears only once it is complete.
 
-    Raises `NothingToBackUp`, `TooSlow`, `FileExistsError` and PyMongo's errors.
+    Raises `NotThePrimary`, `NothingToBackUp`, `TooSlow`, `FileExistsError` and PyMongo's errors.
     """
     with _draft_of(folder) as draft:
         async with raw_server(uri) as server:
@@ -60,6 +64,10 @@ def _draft_of(folder: Path) -> Iterator[Path]:
 
 
 async def _take(server: RawServer, folder: Path, prefix: str) -> Manifest:
+    if not await server.is_primary():
+        raise NotThePrimary(
+            "the server at that address is not the primary: name the replica set, without directConnection"
+        )
     chosen = await _collections(server, prefix)
     taken_at = await server.now()
     try:

@@ -131,7 +131,7 @@ def _in_one_line(work: "Callable[[], Awaitable[Manifest]]") -> "Manifest":
 
     from deploy.backup.manifest import NotABackup
     from deploy.backup.restore import NotEmpty, NotRestored
-    from deploy.backup.take import NothingToBackUp, TooSlow
+    from deploy.backup.take import NothingToBackUp, NotThePrimary, TooSlow
     from deploy.embedded.servers import MissingBinary, NotReady
     from deploy.embedded.state import AlreadyRunning
     from shared.mongo import PyMongoError
@@ -143,7 +143,7 @@ def _in_one_line(work: "Callable[[], Awaitable[Manifest]]") -> "Manifest":
         return asyncio.run(run())
     except (NotABackup, NotEmpty, NotRestored, NothingToBackUp, TooSlow, FileExistsError) as refused:
         fail(str(refused))
-    except (AlreadyRunning, MissingBinary, NotReady) as failed:
+    except (AlreadyRunning, MissingBinary, NotReady, NotThePrimary) as failed:
         fail(f"{failed}")
     except PyMongoError as error:
         fail(f"MongoDB: {type(error).__name__}; look at it with `kith doctor --prod`")

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deploy.books import COLUMNS, BookLine, entries, join
-from deploy.cli.client import Address, Client, Deployment, deployment, failures_in_one_line
+from deploy.cli.client import (
+    COUNT_SECONDS,
+    Address,
+    Client,
+    Deployment,
+    deployment,
+    failures_in_one_line,
+)
 from deploy.cli.console import DATA, DataFolder, console
 
 if TYPE_CHECKING:
@@ -37,7 +44,7 @@ def books(
 
 async def read(deployment: Deployment) -> list[BookLine]:
     """Raises `Failed` when any service does not answer: books without it would say nothing."""
-    async with Client(deployment) as client:
+    async with Client(deployment, patience=COUNT_SECONDS) as client:
         return join(entries((await client.get_all("/books")).values()))
 
 

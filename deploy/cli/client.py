@@ -36,6 +36,9 @@ Address = Annotated[
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 30.0
 """A service gives up on its database after 15 s and says so: that answer is worth waiting for."""
 
+COUNT_SECONDS = 310.0
+"""What counts all there ever was may take longer: five minutes, then the service gives up."""
+
 TOKEN_LIFETIME = timedelta(minutes=10)
 
 Role = Literal["engineer", "service"]
@@ -130,17 +133,21 @@ class _Minted:
 class Client:
     """Asks the services of one deployment. Raises `NoAnswer` and `Refusal`.
 
-    `transport` takes the place of the network.
+    `transport` takes the place of the network; `patience`: seconds to wait for an answer.
     """
 
     def __init__(
-        self, deployment: Deployment, *, transport: "httpx2.AsyncBaseTransport | None" = None
+        self,
+        deployment: Deployment,
+        *,
+        transport: "httpx2.AsyncBaseTransport | None" = None,
+        patience: float = ANSWER_SECONDS,
     ) -> None:
         import httpx2
 
         self._deployment = deployment
         self._http = httpx2.AsyncClient(
-            timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
+            timeout=httpx2.Timeout(patience, connect=CONNECT_SECONDS),
             trust_env=not deployment.embedded,
             transport=transport,
         )

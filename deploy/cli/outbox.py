@@ -2,12 +2,23 @@
 
 import asyncio
 from datetime import datetime
+from time import monotonic
 from typing import Annotated
 
 import typer
 
-from deploy.cli.client import Address, Client, Deployment, ServiceName, deployment, failures_in_one_line
+from deploy.cli.client import (
+    Address,
+    Client,
+    Deployment,
+    Failed,
+    ServiceName,
+    deployment,
+    failures_in_one_line,
+)
 from deploy.cli.console import DATA, DataFolder, console, fail
+
+SAY_SECONDS = 5.0
 
 
 def register(app: typer.Typer) -> None:
@@ -25,18 +36,20 @@ def replay(
     service: Annotated[ServiceName, typer.Option("--service", help="Whose announcements.")],
     since: Annotated[str, typer.Option(help="From this instant, such as 2026-03-02T15:00:00Z.")],
     until: Annotated[str, typer.Option(help="Before this instant; without it, up to now.")] = "",
+    after: Annotated[str, typer.Option(help="Go on after this row: where it was broken off.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without it nothing is done.")] = False,
     data: DataFolder = DATA,
     url: Address = "",
 ) -> None:
     """Publish a span of the outbox again; says how much it would be unless --yes.
 
-    Consumers drop what they have processed, so nothing happens twice.
+    Consumers drop what they have processed, so nothing happens twice. It goes part by part and says where it
+    is; one that was broken off goes on there with --after.
     """
     span = {"since": _instant("--since", since)} | ({"until": _instant("--until", until)} if until else {})
     target = deployment(data, url, "engineer")
     with failures_in_one_line():
-        count = asyncio.run(_replay(target, service.value, span, dry_run=not yes))
+        count = asyncio.run(_replay(target, service.value, span, after, dry_run=not yes))
     done = "are published again" if yes else "would be published again. To do it, add --yes"
     console().print(f"{count:,} outbox rows of {service.value} {done}.")
 
@@ -51,8 +64,26 @@ def _instant(option: str, text: str) -> str:
     return instant.isoformat()
 
 
-async def _replay(target: Deployment, service: str, span: dict[str, str], *, dry_run: bool) -> int:
+async def _replay(
+    target: Deployment, service: str, span: dict[str, str], after: str, *, dry_run: bool
+) -> int:
+    """Raises `Failed`, with where to go on."""
+    count, said = 0, monotonic()
     async with Client(target) as client:
-        parameters = span | {"dry_run": str(dry_run).lower()}
-        answer = await client.post(service, "/outbox/replay", params=parameters)
-    return int(answer["documents"])
+        while True:
+            parameters = span | {"dry_run": str(dry_run).lower()} | ({"after": after} if after else {})
+            try:
+                answer = await client.post(service, "/outbox/replay", params=parameters)
+            except Failed as failed:
+                if not after:
+                    raise
+                raise Failed(
+                    f"{failed}\n{count:,} outbox rows are done. Go on with --after {after}"
+                ) from None
+            count += int(answer["documents"])
+            if answer["after"] is None:
+                return count
+            after = answer["after"]
+            if monotonic() - said > SAY_SECONDS:
+                said = monotonic()
+                console(stderr=True).print(f"{count:,} outbox rows so far, up to {after}", markup=False)

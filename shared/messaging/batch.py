@@ -11,10 +11,10 @@ import structlog
 
 from shared import tracing
 from shared.messaging import dead_letters
-from shared.messaging.envelope import Cause, Envelope, Record, Unreadable, unseal
+from shared.messaging.envelope import Cause, Envelope, Record, Unreadable, patient_of, unseal
 from shared.messaging.event import Inbound
 from shared.messaging.inbox import COLLECTION as INBOX
-from shared.messaging.inbox import Arrival, Inbox, position_key
+from shared.messaging.inbox import Arrival, Inbox, digest, position_key
 from shared.messaging.reactions import Reactions, Unacceptable
 from shared.messaging.topics import topic
 from shared.messaging.work import Conflict, Work
@@ -24,6 +24,7 @@ from shared.mongo import Document, MongoDatabase, Txn
 log = structlog.get_logger()
 
 HELD = "held"
+GAP = "sequence_gap"
 
 W = TypeVar("W", bound=Work)
 
@@ -111,12 +112,14 @@ class Batch(Generic[W]):
         match arrival:
             case Arrival.DUPLICATE:
                 self.outcome = "duplicate"
+                position.count(envelope, effect=True)
                 return None
             case Arrival.ALTERED:
                 await self.set_aside(record, envelope, "same_id_other_content")
+                position.count(envelope, effect=False)
                 return None
             case Arrival.EARLY:
-                self._hold(record, envelope)
+                await self._hold(record, envelope)
                 return None
         try:
             fact = self.group.reactions.fact(envelope)
@@ -127,13 +130,17 @@ class Batch(Generic[W]):
         position.advance(envelope)
         return fact
 
-    def _hold(self, record: Record, envelope: Envelope) -> None:
+    async def _hold(self, record: Record, envelope: Envelope) -> None:
         self.outcome = "held"
         if self.held is not None:
             return
+        id = f"{position_key(envelope)}|{envelope.sequence}"
+        if await self._is_other(id, envelope):
+            await self.set_aside(record, envelope, "same_id_other_content")
+            return
         self.holding.append(
             {
-                "_id": f"{envelope.topic}|{envelope.subject}|{envelope.sequence}",
+                "_id": id,
                 "stream": position_key(envelope),
                 "sequence": envelope.sequence,
                 "group": self.group.name,
@@ -146,6 +153,15 @@ class Batch(Generic[W]):
         position = self.inbox.position(envelope)
         position.waiting = True
         position.changed = True
+
+    async def _is_other(self, id: str, envelope: Envelope) -> bool:
+        """Whether another message waits under this one's number."""
+        waiting = next((row for row in self.holding if row["_id"] == id), None)
+        waiting = waiting or await self.group.database[HELD].find_one({"_id": id})
+        if waiting is None:
+            return False
+        first = unseal(dead_letters.StoredRecord.of(waiting))
+        return (first.id, digest(first)) != (envelope.id, digest(envelope))
 
     async def _react(self, record: Record, envelope: Envelope, fact: Inbound) -> None:
         self.work.cause, self.work.message = Cause.of(envelope), envelope
@@ -173,14 +189,23 @@ class Batch(Generic[W]):
             self.spans.append(span)
             self.work.cause = replace(self.work.cause, traceparent=span.traceparent)
 
-    async def set_aside(self, record: Record, envelope: Envelope | None, reason: str) -> None:
-        """Keep the record as a dead letter and announce it (once: its id is where it came from)."""
+    async def set_aside(
+        self, record: Record, envelope: Envelope | None, reason: str, *, anonymous: bool = False
+    ) -> None:
+        """Keep the record as a dead letter and announce it (once: its id is where it came from).
+
+        `anonymous`: not even its key is used.
+        """
         self.outcome = "dead_lettered"
-        id = dead_letters.id_of(record, self.group.name, self.epoch)
-        if self.letter is not None or await dead_letters.exists(self.group.database, id):
+        if self.letter is not None:
             return
+        id, is_kept = await dead_letters.look_up(self.group.database, record, self.group.name, self.epoch)
+        if is_kept:
+            return
+        is_of_crises = topic(record.topic).lane == "crisis"
+        key = patient_of(record) if is_of_crises and not anonymous else None
         letter = dead_letters.MessageDeadLettered(
-            patient_id=envelope.key if envelope else "unknown",
+            patient_id=envelope.key if envelope else key or "unknown",
             clinic_id="unknown",
             dead_letter_id=id,
             service=self.group.service,
@@ -190,7 +215,7 @@ class Batch(Generic[W]):
             offset=record.offset,
             reason=reason,
             type=envelope.type if envelope else None,
-            crisis=topic(record.topic).lane == "crisis",
+            crisis=is_of_crises and reason != GAP,  # whoever pages waits for nothing, and has read it
             set_aside_at=self.work.now,
         )
         self.letters.append(dead_letters.document(letter, record, envelope, self.epoch))
@@ -224,10 +249,11 @@ class Batch(Generic[W]):
         arrival = position.judge(envelope, replay=self.letter is not None)
         if arrival is Arrival.DUPLICATE:  # another replica took it, or gave it up, meanwhile
             self.outcome = "duplicate"
+            position.count(envelope, effect=True)
             return None
         await self.set_aside(record, envelope, reason)
-        if arrival is Arrival.FRESH or (arrival is Arrival.EARLY and not self.group.hold_gaps):
-            position.advance(envelope, effect=False)
+        if arrival is not Arrival.EARLY or not self.group.hold_gaps:
+            position.count(envelope, effect=False)
         return None
 
     async def commit(self) -> None:
@@ -275,7 +301,8 @@ class Batch(Generic[W]):
         """Delete the released row, and close the letter about its gap, unless the message failed again."""
         await self.group.database[HELD].delete_one({"_id": row["_id"]}, session=txn)
         if self.outcome != "dead_lettered":
-            own = dead_letters.id_of(dead_letters.StoredRecord.of(row), self.group.name, self.epoch)
+            told = dead_letters.StoredRecord.of(row)
+            own, _ = await dead_letters.look_up(self.group.database, told, self.group.name, self.epoch)
             await dead_letters.close(self.group.database, txn, own)
 
 

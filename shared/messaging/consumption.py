@@ -14,10 +14,10 @@ from typing import Generic, TypeVar
 import structlog
 
 from shared.messaging import dead_letters
-from shared.messaging.batch import HELD, Batch, Group, Troubled
+from shared.messaging.batch import GAP, HELD, Batch, Group, Troubled
 from shared.messaging.envelope import Record, unseal
 from shared.messaging.inbox import COLLECTION as INBOX
-from shared.messaging.work import Conflict, Work
+from shared.messaging.work import Conflict, Work, may_pass
 from shared.metrics import RETRIES
 from shared.mongo import Document, Index, is_duplicate_key, is_transient
 
@@ -77,7 +77,7 @@ class Consumption(Generic[W]):
         try:
             return await self._attempt([record], epoch, alone=True, held=held)
         except Exception as error:
-            if is_transient(error) or isinstance(error, Conflict):
+            if may_pass(error):
                 raise
             return await self._give_up(record, epoch, held, f"failed_{type(error).__name__}")
 
@@ -88,10 +88,10 @@ class Consumption(Generic[W]):
             await batch.give_up(record, reason)
             await batch.commit()
         except Exception as error:
-            if is_transient(error) or isinstance(error, Conflict):
+            if may_pass(error):
                 raise
             batch = Batch(self.group, epoch, alone=True, held=held)
-            await batch.set_aside(record, None, reason)
+            await batch.set_aside(record, None, reason, anonymous=True)
             await batch.commit()
         return batch
 
@@ -176,7 +176,7 @@ class Consumption(Generic[W]):
         envelope = unseal(record)
         batch = Batch(self.group, row["epoch"], alone=True)
         await batch.inbox.load([envelope])
-        await batch.set_aside(record, envelope, "sequence_gap")
+        await batch.set_aside(record, envelope, GAP)
         batch.gap_told = row["_id"]
         with suppress(Conflict):
             await batch.commit()

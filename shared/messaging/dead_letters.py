@@ -6,6 +6,7 @@ The record's raw bytes stay where they were read; what is announced about it car
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 
 from shared.messaging.envelope import Envelope, Record
 from shared.messaging.event import Event
@@ -76,9 +77,21 @@ def is_dead_letter_topic(name: str) -> bool:
     return name.endswith(".dead-letters")
 
 
-def id_of(record: Record, group: str, epoch: str) -> str:
-    """Where a record came from; the broker's log begins anew with every epoch."""
-    return f"{group}:{record.topic}:{record.partition}:{record.offset}:{epoch[-8:]}"
+async def look_up(database: MongoDatabase, record: Record, group: str, epoch: str) -> tuple[str, bool]:
+    """The id of this record's letter, and whether there is one.
+
+    It says where the record came from. The broker's log begins anew with every epoch; where a topic was made
+    anew within one, another record may have been at this place, and this one's id says what it is as well.
+    """
+    place = f"{group}:{record.topic}:{record.partition}:{record.offset}:{epoch[-8:]}"
+    found = await database[COLLECTION].find_one({"_id": place}, {"key": 1, "value": 1, "timestamp": 1})
+    if found is None:
+        return place, False
+    if (found["key"], found["value"], found["timestamp"]) == (record.key, record.value, record.timestamp):
+        return place, True
+    content = f"{record.timestamp}|{record.key!r}|{record.value!r}".encode()
+    id = f"{place}:{blake2b(content, digest_size=8).hexdigest()}"
+    return id, await database[COLLECTION].find_one({"_id": id}, {"_id": 1}) is not None
 
 
 def document(letter: MessageDeadLettered, record: Record, envelope: Envelope | None, epoch: str) -> Document:
@@ -99,10 +112,6 @@ def document(letter: MessageDeadLettered, record: Record, envelope: Envelope | N
         "about": about,
         **raw(record),
     }
-
-
-async def exists(database: MongoDatabase, id: str) -> bool:
-    return await database[COLLECTION].find_one({"_id": id}, {"_id": 1}) is not None
 
 
 async def close(database: MongoDatabase, txn: Txn, id: str) -> bool:

@@ -1,5 +1,6 @@
 """The envelope of a message: CloudEvents 1.0 in Kafka's binary mode (attributes as `ce_` headers)."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ MAX_BODY = 900_000
 """Bytes. Below the broker's request limit of 1 MiB, headers and framing included."""
 
 MAX_HEADERS = 64
+
+PATIENT = re.compile(rb"pat_[0-9a-f]{32}")
 
 
 class Envelope(NamedTuple):
@@ -160,6 +163,11 @@ class Record(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Sequence[tuple[str, bytes]]: ...
+
+
+def patient_of(record: Record) -> str | None:
+    """Whom a record is about by its key, where that has the form of an id of ours: it may be anything."""
+    return record.key.decode() if record.key is not None and PATIENT.fullmatch(record.key) else None
 
 
 def unseal(record: Record) -> Envelope:

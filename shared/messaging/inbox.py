@@ -64,9 +64,17 @@ class Position:
             return Arrival.ALTERED
         if replay and envelope.sequence in self.set_aside:
             return Arrival.FRESH
-        if known is not None or envelope.sequence <= self.sequence or envelope.sequence in self.ahead:
+        if known is not None or self.has_seen(envelope.sequence):
             return Arrival.DUPLICATE
         return Arrival.FRESH if envelope.sequence == self.sequence + 1 else Arrival.EARLY
+
+    def has_seen(self, sequence: int) -> bool:
+        return sequence <= self.sequence or sequence in self.ahead
+
+    def count(self, envelope: Envelope, *, effect: bool) -> None:
+        """As `advance`, of a known id: under a number of its own, nothing else will come with that number."""
+        if not self.has_seen(envelope.sequence):
+            self.advance(envelope, effect=effect)
 
     def advance(self, envelope: Envelope, *, effect: bool = True) -> None:
         """Count a message as seen; without `effect` it was set aside and may be replayed."""

@@ -14,6 +14,7 @@ import structlog
 from aiokafka.errors import KafkaError
 from faststream.kafka import KafkaBroker
 
+from shared.errors import SettingRefused
 from shared.messaging import outbox
 from shared.messaging.consumer import Consumer, Subscription
 from shared.messaging.flow import Flow
@@ -130,12 +131,14 @@ class Messaging:
     async def run(self) -> None:
         try:
             while True:
-                cluster_id = await self._find_cluster()
-                await self._wait_for_topics()
                 try:
+                    cluster_id = await self._find_cluster()
+                    await self._wait_for_topics()
                     async with asyncio.timeout(BEGIN_SECONDS):
                         await self._begin(cluster_id)
                     await self._watch(cluster_id)
+                except SettingRefused:
+                    raise
                 except Exception as error:
                     log.warning("Kafka traffic begins again", error=type(error).__name__)
                     await asyncio.sleep(0.5)

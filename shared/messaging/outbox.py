@@ -5,6 +5,7 @@ published: they are the truth from which a broker's lost log is refilled.
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.messaging.envelope import Envelope
@@ -14,6 +15,9 @@ from shared.mongo import Document, Index, MongoDatabase, ObjectId, Txn
 
 COLLECTION = "outbox"
 EVENTS_PER_DOCUMENT = 500
+REPLAYED_AT_ONCE = 10_000
+"""Far from what a request may take."""
+
 PENDING: Document = {"pending": True}
 WAITING: Document = {"lane": {"$in": ["crisis", "work"]}, **PENDING}
 """What is still to be published, in words that the index understands."""
@@ -31,10 +35,13 @@ class Row(NamedTuple):
     id: ObjectId
     envelopes: Sequence[Envelope]
     is_pending: bool = True
+    again: datetime | None = None
+    """When it was replayed last."""
 
     @classmethod
     def of(cls, document: Document) -> "Row":
-        return cls(document["_id"], envelopes(document), document.get("pending", False))
+        again = document.get("again")
+        return cls(document["_id"], envelopes(document), document.get("pending", False), again)
 
 
 class Outbox:
@@ -87,6 +94,34 @@ class Outbox:
 def envelopes(document: Document) -> list[Envelope]:
     """The messages of an outbox document."""
     return [Envelope(**event) for event in document["events"]]
+
+
+async def replay(
+    database: MongoDatabase, at: Document, *, after: ObjectId | None, now: datetime, dry_run: bool
+) -> tuple[int, ObjectId | None]:
+    """Let documents of a span of time be published again: those among the next `REPLAYED_AT_ONCE`.
+
+    Returns how many they are, and after which document to go on; none: there are no more.
+    """
+    rows = database[COLLECTION]
+    place: Document = {} if after is None else {"$gt": after}
+    last = await rows.find_one(
+        {"_id": place} if place else {}, {"_id": 1}, sort=[("_id", 1)], skip=REPLAYED_AT_ONCE - 1
+    )
+    if last is not None:
+        place["$lte"] = last["_id"]
+    chosen = {"at": at} | ({"_id": place} if place else {})
+    if dry_run:
+        count = await rows.count_documents(chosen)
+    else:
+        count = (await rows.update_many(chosen, {"$set": {"pending": True, "again": now}})).matched_count
+    return count, None if last is None else last["_id"]
+
+
+def waits_since(document: Document) -> datetime:
+    """Since when a pending document is to be published."""
+    since: datetime = document["again"] if "again" in document else document["at"]
+    return since
 
 
 async def announced(database: MongoDatabase, *events: type[Event]) -> dict[str, int]:

@@ -5,11 +5,15 @@ What wakes the relay is the commit itself, which hands over what it wrote (`hand
 stream where another replica committed; without other replicas there is no stream, for which MongoDB would
 look at every write there is. One replica relays at a time (a lease); a second one that believes it does,
 after a pause, publishes duplicates, which every consumer drops.
+
+A partition that takes nothing holds up nothing but its own messages. Their rows stay pending, and a look
+goes on past them to the end; the next one begins with the oldest again.
 """
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from math import ceil
 from time import monotonic
 
@@ -43,6 +47,16 @@ NEVER = float("-inf")
 STEP_BACK_SECONDS = 3.0
 """How long whoever handed over does not ask for it again."""
 
+REFUSED_SECONDS = 0.2
+"""The pause after a look of which nothing was taken, or at the end of one that left something behind."""
+
+PARTS_REMEMBERED = 10_000
+"""Of so many rows it is remembered what of them was acknowledged; of others all is published again."""
+
+
+class Refused(Exception):
+    """Kafka did not take what was to be published, or a part of it."""
+
 
 class Relay:
     """Publishes one service's outbox into one epoch of the cluster, a lane at a time in a task each."""
@@ -69,6 +83,10 @@ class Relay:
         self._refills = {lane: Refill(database, lane, epoch) for lane in LANES}
         self._publishing: dict[Lane, float] = {}
         """Since when each lane has tried to publish what it has in hand."""
+        self._passed: dict[Lane, ObjectId] = {}
+        """Where a lane left rows behind: the last of them. The look goes on after it."""
+        self._left: dict[tuple[ObjectId, datetime | None], set[tuple[str, str, int]]] = {}
+        """What is still to be published of rows of which a part was acknowledged, until they are replayed."""
         self._emptied: dict[Lane, int] = {}
         """Per lane, the beat count taken before the latest look that left nothing to publish."""
         self.leads = False
@@ -147,6 +165,11 @@ class Relay:
             seen = woken.beats
             try:
                 more = self.leads and await self._move(lane)
+            except Refused as error:  # the publisher has said what refuses
+                self._caught_up[lane] = NEVER
+                RETRIES.labels(self._service, "publication", type(error).__name__).inc()
+                await asyncio.sleep(REFUSED_SECONDS)
+                continue
             except Exception as error:  # whatever it is, the outbox still has it
                 self._caught_up[lane] = NEVER
                 RETRIES.labels(self._service, "publication", type(error).__name__).inc()
@@ -160,23 +183,38 @@ class Relay:
                     self._emptied[lane] = seen
                 else:
                     woken.take()  # whoever leads publishes it
+                    self._passed.pop(lane, None)
                 await woken.wait(seen, SWEEP_SECONDS)
 
     async def _move(self, lane: Lane) -> bool:
-        """Publish one batch, crises first; `True` if there may be more."""
+        """Publish one batch, crises first; `True` if there may be more.
+
+        Raises `Refused` when nothing of it was taken, and at the end when something was left behind.
+        """
         async with self._database.precedence.turn(urgent=lane == "crisis"):
+            if self._publishers[lane].readmit():
+                self._passed.pop(lane, None)
             if not self._refills[lane].is_done:
                 return await self._refill(lane)
             if rows := self._handed_over(lane):
-                more = True  # the outbox may have what nobody handed over
-            else:
-                looked = monotonic()
-                rows, more = await self._some(lane, outbox.PENDING)
-                self._caught_up[lane] = NEVER if more else looked
-            if rows:
-                await self._publish(lane, rows)
-                await self._mark(rows)
-            else:
+                if await self._publish(lane, rows):
+                    self._caught_up[lane] = NEVER
+                return True  # the outbox may have what nobody handed over
+            looked = monotonic()
+            after = self._passed.get(lane)
+            rows, more = await self._some(
+                lane, outbox.PENDING if after is None else {**outbox.PENDING, "_id": {"$gt": after}}
+            )
+            self._caught_up[lane] = NEVER if more else looked
+            left = await self._publish(lane, rows)
+            if left:
+                self._passed[lane] = rows[-1].id
+            nothing_taken = bool(left) and len(left) == len(rows)
+            if nothing_taken or (lane in self._passed and not more):
+                if not more:
+                    del self._passed[lane]
+                raise Refused
+            if not rows:
                 self._publishing.pop(lane, None)  # what failed here was published by somebody else
             return more
 
@@ -205,7 +243,7 @@ class Relay:
         )
         rows, events = list[Row](), 0
         async for document in cursor:
-            rows.append(Row.of(document))
+            rows.append(self._rest(Row.of(document)))
             events += len(document["events"])
             if events >= EVENTS_AT_ONCE:
                 break
@@ -213,32 +251,63 @@ class Relay:
             self._rows_at_once[lane] = min(EVENTS_AT_ONCE, ceil(EVENTS_AT_ONCE * len(rows) / events))
         return rows, events >= EVENTS_AT_ONCE or len(rows) == limit
 
-    async def _publish(self, lane: Lane, rows: list[Row]) -> None:
+    def _rest(self, row: Row) -> Row:
+        """What is still to be published of a row."""
+        left = self._left.get((row.id, row.again))
+        return row if left is None else row._replace(envelopes=[m for m in row.envelopes if _name(m) in left])
+
+    async def _publish(self, lane: Lane, rows: list[Row]) -> set[ObjectId]:
+        """Publish, and mark what was acknowledged; returns the rows of which something was refused."""
+        if not rows:
+            return set()
         messages = messages_of(rows)
         since = tracing.now_ns()
         self._publishing.setdefault(lane, monotonic())
-        for place, offset in (await self._publishers[lane].publish(messages)).items():
+        reached, refused = await self._publishers[lane].publish(messages)
+        left = set[ObjectId]()
+        if refused or self._left:
+            names = {_name(message) for message in refused}
+            left = self._keep(rows, names)
+            messages = [message for message in messages if _name(message) not in names]
+        if not left and lane not in self._passed:
+            self._publishing.pop(lane, None)
+        for place, offset in reached.items():
             self._flow.note_published(place, offset)
-        self._publishing.pop(lane, None)
         self._published[lane].note(messages)
         PUBLISHED.labels(self._service, lane).inc(len(messages))
         if tracing.is_on():
             tracing.published(messages, since)
+        await self._mark([row.id for row in rows if row.is_pending and row.id not in left])
+        return left
 
-    async def _mark(self, rows: list[Row]) -> None:
-        ids = [row.id for row in rows]
-        await self._database[outbox.COLLECTION].update_many(
-            {"_id": {"$in": ids}}, {"$unset": {"pending": ""}}
-        )
+    def _keep(self, rows: list[Row], refused: set[tuple[str, str, int]]) -> set[ObjectId]:
+        """Returns the rows that are left, and remembers what of them, where the rest was acknowledged."""
+        left = set[ObjectId]()
+        for row in rows:
+            names = {_name(message) for message in row.envelopes}
+            was_part = self._left.pop((row.id, row.again), None) is not None
+            if names & refused:
+                left.add(row.id)
+                if (was_part or names - refused) and len(self._left) < PARTS_REMEMBERED:
+                    self._left[row.id, row.again] = names & refused
+        return left
+
+    async def _mark(self, ids: list[ObjectId]) -> None:
+        if ids:
+            await self._database[outbox.COLLECTION].update_many(
+                {"_id": {"$in": ids}}, {"$unset": {"pending": ""}}
+            )
 
     async def _refill(self, lane: Lane) -> bool:
-        """Publish the next part of the whole outbox into this epoch's log, which began empty."""
+        """Publish the next part of the whole outbox into this epoch's log, which began empty.
+
+        It goes past nothing: what is not pending is found by nobody else. Raises `Refused`.
+        """
         refill = self._refills[lane]
         if await refill.is_wanted() and not await refill.had_to_wait():
             rows, _ = await self._some(lane, refill.rest)
-            if rows:
-                await self._publish(lane, rows)
-                await self._mark([row for row in rows if row.is_pending])
+            if await self._publish(lane, rows):
+                raise Refused
             await refill.note(rows)
         return True
 
@@ -275,3 +344,7 @@ def in_sequence(messages: list[Envelope]) -> list[Envelope]:
 
 def _sequence(message: Envelope) -> int:
     return message.sequence
+
+
+def _name(message: Envelope) -> tuple[str, str, int]:
+    return message.topic, message.subject, message.sequence

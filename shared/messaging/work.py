@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 from shared.messaging.envelope import Cause, Envelope, seal
 from shared.messaging.event import Event
 from shared.messaging.outbox import Outbox
-from shared.mongo import Document, InsertOne, MongoDatabase, ReplaceOne, Txn, UpdateOne
+from shared.mongo import Document, InsertOne, MongoDatabase, ReplaceOne, Txn, UpdateOne, is_transient
 from shared.turns import in_turns
 
 WRITES_AT_A_TURN = 25
@@ -26,6 +26,11 @@ WRITES_AT_A_TURN = 25
 
 class Conflict(Exception):
     """Somebody else changed what this work is about: load again and decide anew."""
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether the same work may succeed when it is done again: it says nothing about what it was done for."""
+    return isinstance(error, Conflict) or is_transient(error)
 
 
 class NotFound(LookupError):

@@ -8,7 +8,7 @@ from prometheus_client import REGISTRY
 
 from services.alerts.domain.reasons import AttemptFailure
 from shared.gauges import Gauges
-from shared.messaging import dead_letters
+from shared.messaging import dead_letters, outbox
 from tests.integration.alerts.conftest import ASSESSMENT, DISPOSITION, Alerts, MakeAlerts, person
 from tests.integration.alerts.receivers import hook
 from tests.unit.alerts.cases import MONDAY
@@ -36,6 +36,15 @@ async def test_what_waits_is_as_old_as_its_oldest(alerts: Alerts) -> None:
     assert value("kith_crises_unacknowledged") == 2
     assert value("kith_crisis_answer_overdue_seconds", severity="high") == 0
     assert value("kith_ready", service="alerts", check="database") == 0, "its tasks have not prepared it"
+
+
+async def test_what_was_replayed_waits_since_it_was(alerts: Alerts) -> None:
+    await alerts.flag()
+    alerts.at(alerts.now + timedelta(days=3))
+    await outbox.replay(alerts.database, {"$lt": alerts.now}, after=None, now=alerts.now, dry_run=False)
+    alerts.at(alerts.now + timedelta(seconds=5))
+    await refreshed(alerts)
+    assert value("kith_outbox_oldest_seconds", service="alerts", lane="work") == 5
 
 
 async def test_an_answer_is_overdue_from_when_it_was_due_and_a_low_crisis_may_wait(alerts: Alerts) -> None:

@@ -12,13 +12,14 @@ from pymongo import ReadPreference
 from deploy.backup import restore as restoring
 from deploy.backup.manifest import NotABackup, read_manifest
 from deploy.backup.restore import NotEmpty, NotRestored, require_empty_log, restore
-from deploy.backup.take import NothingToBackUp, take
+from deploy.backup.take import NothingToBackUp, NotThePrimary, take
 from deploy.embedded.plan import SERVICES
-from deploy.embedded.servers import Mongod
+from deploy.embedded.servers import Mongod, free_ports
 from shared.messaging.lease import Lease
 from shared.messaging.topics import topics
-from shared.mongo import Document, MongoDatabase
+from shared.mongo import Document, MongoDatabase, PyMongoError
 from shared.settings import Settings
+from tests.support.eventually import eventually
 from tests.support.servers import any_broker, drop_databases, kafka_settings, running_mongod
 
 ROWS: list[Document] = [
@@ -190,3 +191,40 @@ async def test_a_backup_is_read_from_the_primary_whatever_the_address_says(uri: 
         assert server._client.read_preference == ReadPreference.PRIMARY
         assert server._client["a_intake"]["things"].read_preference == ReadPreference.PRIMARY
         assert await server.count("a_intake", "things", {}) == len(ROWS)
+
+
+async def test_a_backup_is_not_read_from_a_secondary_to_which_the_address_leads(tmp_path: Path) -> None:
+    """Asked directly a secondary answers, though only the primary is to be read."""
+    second = Mongod(tmp_path / "second", free_ports(1), tmp_path / "second.log")
+    async with running_mongod(tmp_path) as first:
+        admin = MongoDatabase(first.uri, "admin")
+        second.start()
+        try:
+            for service in SERVICES:
+                await admin.client[f"a_{service}"]["things"].insert_one({})
+            config = (await admin.db.command("replSetGetConfig"))["config"]
+            member = {"_id": 1, "host": second.address, "priority": 0, "votes": 0}
+            config |= {"members": [*config["members"], member], "version": config["version"] + 1}
+            await admin.db.command({"replSetReconfig": config})
+            await eventually(lambda: _is_secondary(second), within=60)
+            with pytest.raises(NotThePrimary, match="directConnection"):
+                await take(_direct(second), tmp_path / "backup", prefix="a_")
+            assert not (tmp_path / "backup").exists()
+            await take(_direct(first), tmp_path / "backup", prefix="a_")
+        finally:
+            second.kill()
+            await admin.close()
+
+
+def _direct(mongod: Mongod) -> str:
+    return f"mongodb://{mongod.address}/?directConnection=true"
+
+
+async def _is_secondary(mongod: Mongod) -> bool:
+    server = MongoDatabase(_direct(mongod), "admin")
+    try:
+        return bool((await server.db.command("hello")).get("secondary"))
+    except PyMongoError:
+        return False
+    finally:
+        await server.close()

@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from shared.messaging import dead_letters, outbox
@@ -268,6 +269,58 @@ async def test_where_what_is_known_of_a_record_cannot_be_stored_it_is_set_aside_
     assert await reasons(database) == ["failed_OverflowError"]
 
 
+PATIENT = "pat_872a0b014f0c4d1ea8cec66cf769546a"
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "patient_id"),
+    [
+        ("intake.crisis-flags", PATIENT, PATIENT),
+        ("intake.crisis-flags", "Ada Lovelace", "unknown"),
+        ("intake.crisis-flags", None, "unknown"),
+        ("intake.referrals", PATIENT, "unknown"),
+    ],
+)
+async def test_a_crisis_message_without_an_envelope_is_about_whom_its_key_names(
+    database: MongoDatabase, name: str, key: str | None, patient_id: str
+) -> None:
+    torn = delivered(message("r1", 1), topic=name, key=key and key.encode(), headers=[])
+    await counting(database).take([torn])
+    assert await told_of(database) == [(patient_id, name == "intake.crisis-flags")]
+
+
+async def told_of(database: MongoDatabase) -> list[tuple[str, bool]]:
+    """Whom each dead letter that was announced is about, and whether it counts as a crisis."""
+    rows = [row async for row in database[outbox.COLLECTION].find()]
+    bodies = [orjson.loads(event["body"]) for row in rows for event in row["events"]]
+    return [(body["patient_id"], body["crisis"]) for body in bodies]
+
+
+async def test_where_nobodys_record_can_be_stored_under_the_key_it_is_set_aside_without(
+    database: MongoDatabase,
+) -> None:
+    async def stumble(letter: dead_letters.MessageDeadLettered, work: object) -> None:
+        if letter.patient_id != "unknown":
+            raise OverflowError
+
+    consumption = counting(database, on_dead_letter=stumble)
+    await consumption.take(
+        [delivered(message("r1", 1), topic="intake.crisis-flags", key=PATIENT.encode(), headers=[])]
+    )
+    assert await told_of(database) == [("unknown", True)]
+
+
+async def test_a_gap_in_a_crisis_topic_is_no_crisis_for_whoever_pages_waits_for_none(
+    database: MongoDatabase,
+) -> None:
+    consumption = counting(database)
+    await consumption.take([delivered(message("r1", 2, topic="intake.crisis-flags"))])
+    await database[HELD].update_many({}, {"$set": {"since": datetime.now(UTC) - timedelta(seconds=31)}})
+    await consumption.sweep()
+    assert await reasons(database) == ["sequence_gap"]
+    assert await told_of(database) == [("pat-r1", False)]
+
+
 @pytest.mark.parametrize("kind", POISON)
 async def test_a_record_that_cannot_be_read_is_set_aside_and_the_next_goes_on(
     database: MongoDatabase, kind: str
@@ -281,6 +334,43 @@ async def test_a_record_that_cannot_be_read_is_set_aside_and_the_next_goes_on(
     kept = await database[dead_letters.COLLECTION].find_one({})
     assert kept["value"] == bad.value
     assert [tuple(h) for h in kept["headers"]] == list(bad.headers)
+
+
+async def test_what_is_set_aside_of_a_topic_made_anew_is_another_letter_at_the_same_place(
+    database: MongoDatabase,
+) -> None:
+    """The cluster is the same, the topic's offsets began again. The letter of before is closed already."""
+    told = list[str]()
+
+    async def tell(letter: dead_letters.MessageDeadLettered, work: object) -> None:
+        told.append(letter.dead_letter_id)
+
+    consumption = counting(database, on_dead_letter=tell)
+    for referral, value in (("old", b"torn"), ("new", b"torn too"), ("newer", b"torn thrice")):
+        for _ in range(2):
+            torn = delivered(message(referral, 1), offset=3, value=value)
+            await consumption.take([torn], epoch="cluster-1")
+        await database[dead_letters.COLLECTION].update_many({}, {"$set": {"state": "discarded"}})
+    assert told[0] == "care_plan.work:intake.referrals:0:3:luster-1"
+    assert len(set(told)) == len(told) == 3
+    kept = database[dead_letters.COLLECTION].find().sort("_id", 1)
+    assert [(row["_id"], row["about"]["subject"]) async for row in kept] == sorted(
+        zip(told, ("old", "new", "newer"), strict=True)
+    )
+    assert await outbox.announced(database) == {"MessageDeadLettered": 3}
+
+
+async def test_a_gap_told_at_the_place_of_another_letter_is_settled_by_its_own(
+    database: MongoDatabase,
+) -> None:
+    consumption = counting(database)
+    await consumption.take([delivered(message("old", 1), offset=3, value=b"torn")])
+    await consumption.take([delivered(message("r1", 2), offset=3)])
+    await database[HELD].update_many({}, {"$set": {"since": datetime.now(UTC) - timedelta(seconds=31)}})
+    await consumption.sweep()
+    await consumption.take([delivered(message("r1", 1))])
+    states = {row["reason"]: row["state"] async for row in database[dead_letters.COLLECTION].find()}
+    assert states == {"not_json": "open", "sequence_gap": "replayed"}
 
 
 async def test_a_record_that_every_replica_finds_unreadable_is_announced_once(
@@ -350,6 +440,44 @@ async def test_the_same_id_with_other_content_is_set_aside(database: MongoDataba
     await consumption.take([delivered(message("r1", 1, amount=7))])
     assert await amounts(database) == {"r1": [1]}
     assert await reasons(database) == ["same_id_other_content"]
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_of_two_messages_that_wait_under_one_number_the_second_is_set_aside(
+    database: MongoDatabase, at_once: bool
+) -> None:
+    consumption = counting(database)
+    first, second = delivered(message("r1", 2)), delivered(message("r1", 2, amount=999))
+    for batch in [[first, second]] if at_once else [[first], [second], [second], [first]]:
+        await consumption.take(batch)
+    assert await reasons(database) == ["same_id_other_content"]
+    await consumption.take([delivered(message("r1", 1))])
+    assert await amounts(database) == {"r1": [1, 2]}
+    assert await database[HELD].count_documents({}) == 0
+
+
+@pytest.mark.parametrize("hold_gaps", [True, False])
+async def test_a_message_that_comes_again_under_a_new_number_leaves_no_gap(
+    database: MongoDatabase, hold_gaps: bool
+) -> None:
+    consumption, first = counting(database, hold_gaps=hold_gaps), message("r1", 1)
+    await consumption.take([delivered(first), delivered(first._replace(sequence=2))])
+    await consumption.take([delivered(message("r1", s)) for s in (3, 4)])
+    await consumption.take([delivered(first._replace(sequence=2))])
+    assert await amounts(database) == {"r1": [1, 3, 4]}
+    assert await reasons(database) == []
+
+
+async def test_a_message_that_comes_again_under_a_new_number_otherwise_is_a_letter_and_leaves_no_gap(
+    database: MongoDatabase,
+) -> None:
+    consumption, other = counting(database), message("r1", 2, amount=7, id=message("r1", 1).id)
+    await consumption.take([delivered(message("r1", 3))])
+    await consumption.take([delivered(message("r1", 1)), delivered(other)])
+    assert await amounts(database) == {"r1": [1, 3]}
+    assert await reasons(database) == ["same_id_other_content"]
+    assert await consumption.replay(await database[dead_letters.COLLECTION].find_one({})) == "processed"
+    assert await amounts(database) == {"r1": [1, 3, 7]}
 
 
 async def test_a_dead_letter_is_announced_by_ids_only(database: MongoDatabase) -> None:

@@ -1,25 +1,28 @@
 """From one service's outbox into the log: in order, by one replica, all of it."""
 
 import asyncio
-from collections.abc import Sequence
+import itertools
+import random
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from aiokafka.errors import KafkaConnectionError
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 
 from shared import precedence
-from shared.messaging import lease, outbox, relay
+from shared.messaging import lease, outbox, publishing, relay
 from shared.messaging.envelope import Envelope
 from shared.messaging.flow import Place
 from shared.messaging.messaging import Messaging
-from shared.messaging.publishing import Publisher
+from shared.messaging.publishing import Publisher, partition_of
 from shared.messaging.relay import Relay
-from shared.messaging.topics import Lane
-from shared.mongo import MongoDatabase
+from shared.messaging.topics import Lane, topic
+from shared.mongo import MongoDatabase, ObjectId
 from tests.integration.messaging.wire import announce, have_arrived, nothing_pending, receiving, sending
 from tests.support.eventually import eventually
 from tests.support.letters import Counting, IntakeCompleted, open_database
-from tests.support.servers import AnyBroker
+from tests.support.servers import AnyBroker, in_containers
 
 
 async def test_crises_are_published_before_the_work_of_the_same_transaction(
@@ -28,9 +31,10 @@ async def test_crises_are_published_before_the_work_of_the_same_transaction(
     """Each lane has a task of its own, and whoever reads the crisis is to have it first."""
     publish, published = Relay._publish, list[str]()
 
-    async def noted(relay: Relay, lane: Lane, rows: list[outbox.Row]) -> None:
-        await publish(relay, lane, rows)
-        published.append(lane)
+    async def noted(relay: Relay, lane: Lane, rows: list[outbox.Row]) -> set[ObjectId]:
+        left = await publish(relay, lane, rows)
+        published.extend([lane] if rows else [])
+        return left
 
     monkeypatch.setattr(Relay, "_publish", noted)
     monkeypatch.setattr(precedence, "PATIENCE", 60.0)
@@ -53,22 +57,35 @@ async def _rests(relaying: Messaging) -> bool:
 
 
 class Log:
-    """What was acknowledged, in order: subject and sequence. `refusals`: so many publications fail first."""
+    """What was acknowledged, in order: subject and sequence. `refuses` says which places take nothing."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.messages: list[tuple[str, int]] = []
-        self.refusals = 0
-        publish = Publisher.publish
+        self.refuses: Callable[[Place], bool] = lambda place: False
+        publish = Publisher._publish
 
-        async def noted(publisher: Publisher, messages: Sequence[Envelope]) -> dict[Place, int]:
-            if self.refusals:
-                self.refusals -= 1
+        async def noted(publisher: Publisher, name: str, partition: int, part: Sequence[Envelope]) -> int:
+            if self.refuses((name, partition)):
                 raise KafkaConnectionError
-            reached = await publish(publisher, messages)
-            self.messages += [(message.subject, message.sequence) for message in messages]
+            reached = await publish(publisher, name, partition, part)
+            self.messages += [(message.subject, message.sequence) for message in part]
             return reached
 
-        monkeypatch.setattr(Publisher, "publish", noted)
+        monkeypatch.setattr(Publisher, "_publish", noted)
+
+    def numbers(self, subject: str) -> list[int]:
+        """Those of one subject, each when it came first."""
+        return list(dict.fromkeys(number for name, number in self.messages if name == subject))
+
+
+TOPIC = "intake.referrals"
+
+
+def in_partition(number: int, count: int) -> list[str]:
+    """Referrals that go there."""
+    partitions = topic(TOPIC).partitions_on(embedded=not in_containers())
+    names = (f"r{n}" for n in itertools.count())
+    return list(itertools.islice((n for n in names if partition_of(f"pat-{n}", partitions) == number), count))
 
 
 async def test_what_is_committed_here_is_published_without_a_look_into_the_outbox(
@@ -119,11 +136,84 @@ async def test_nothing_overtakes_what_could_not_be_published(
     log = Log(monkeypatch)
     async with sending(sender, broker.address) as relaying:
         await eventually(lambda: _rests(relaying), within=30)
-        log.refusals = 2
+        refusals = iter(range(2))
+        log.refuses = lambda place: next(refusals, None) is not None
         for _ in range(4):
             await announce(sender, ["r1"])
         await eventually(lambda: nothing_pending(sender), within=15)
-    assert log.messages == [("r1", number) for number in range(1, 5)]
+    assert log.numbers("r1") == [1, 2, 3, 4]
+
+
+async def test_a_partition_that_takes_nothing_holds_up_only_its_own_messages(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though more of them wait than a look at the outbox holds, and are the oldest."""
+    log = Log(monkeypatch)
+    monkeypatch.setattr(relay, "EVENTS_AT_ONCE", 10)
+    theirs, others = in_partition(0, 30), in_partition(1, 5)
+    async with sending(sender, broker.address) as relaying:
+        await eventually(lambda: _rests(relaying), within=30)
+        log.refuses = lambda place: place == (TOPIC, 0)
+        for name in theirs:
+            await announce(sender, [name])
+        for name in others:
+            await announce(sender, [name])
+        await announce(sender, [*theirs, *others])
+        await announce(sender, others)
+        await eventually(lambda: all(log.numbers(name) == [1, 2, 3] for name in others), within=15)
+        assert {name for name, _ in log.messages} == set(others)
+        assert await sender[outbox.COLLECTION].count_documents(outbox.PENDING) == len(theirs) + 1
+        assert not relaying._epoch.relay.has_published_all
+        log.refuses = lambda place: False
+        await eventually(lambda: nothing_pending(sender), within=15)
+        assert all(log.numbers(name) == [1, 2] for name in theirs)
+    assert max(log.messages.count((name, number)) for name in others for number in (1, 2, 3)) == 1
+
+
+async def test_a_topic_that_nobody_knows_holds_up_only_its_own_messages(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, away = Log(monkeypatch), True
+    partitions_for = AIOKafkaProducer.partitions_for
+
+    async def asked(producer: AIOKafkaProducer, name: str) -> set[int]:
+        if away and name == "intake.dead-letters":
+            raise UnknownTopicOrPartitionError
+        return await partitions_for(producer, name)
+
+    monkeypatch.setattr(AIOKafkaProducer, "partitions_for", asked)
+    work = Counting(sender, service="intake")
+    event = IntakeCompleted(patient_id="pat-r1", clinic_id="riverside", referral_id="r1")
+    work.announce(event, subject="lost", sequence=1, topic="intake.dead-letters")
+    work.announce(event, subject="r1", sequence=1)
+    await work.commit()
+    async with sending(sender, broker.address):
+        await eventually(lambda: log.numbers("r1") == [1], within=30)
+        await announce(sender, ["r2"])
+        await eventually(lambda: log.numbers("r2") == [1], within=15)
+        away = False
+        await eventually(lambda: nothing_pending(sender), within=15)
+    assert log.numbers("lost") == [1]
+    assert log.messages.count(("r1", 1)) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_partitions_that_refuse_now_and_then_put_nothing_out_of_order(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    log, chance = Log(monkeypatch), random.Random(seed)  # noqa: S311
+    monkeypatch.setattr(relay, "EVENTS_AT_ONCE", 7)
+    monkeypatch.setattr(relay, "REFUSED_SECONDS", 0.01)
+    monkeypatch.setattr(publishing, "TRY_AGAIN_SECONDS", 0.01)
+    log.refuses = lambda place: chance.random() < 0.5
+    names = in_partition(0, 4) + in_partition(1, 4)
+    async with sending(sender, broker.address):
+        for _ in range(30):
+            await announce(sender, chance.sample(names, 3))
+        await eventually(lambda: nothing_pending(sender), within=30)
+    for name in names:
+        numbers = log.numbers(name)
+        assert numbers == list(range(1, len(numbers) + 1))
 
 
 async def test_a_relay_killed_between_publish_and_mark_publishes_again_and_nothing_doubles(

@@ -1,6 +1,7 @@
 """From one service's outbox through a real broker into another service's database."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -10,6 +11,7 @@ from cloudevents.core.formats.json import JSONFormat
 
 from deploy.embedded.broker import delete_topics
 from shared.messaging import outbox
+from shared.messaging.kafka import Cluster
 from shared.mongo import MongoDatabase
 from tests.integration.messaging.wire import (
     announce,
@@ -41,6 +43,23 @@ async def test_what_was_announced_before_the_broker_came_up_is_published_when_it
     await announce(sender, ["r1"], count=3)
     async with receiving(receiver, broker.address), sending(sender, broker.address):
         await eventually(lambda: have_arrived(receiver, {"r1": [1, 2, 3]}), within=30)
+
+
+@pytest.mark.parametrize("question", ["identity", "partitions"])
+async def test_an_answer_that_makes_no_sense_is_asked_for_again(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch, question: str
+) -> None:
+    asking, nonsense = getattr(Cluster, question), iter(range(2))
+
+    async def asked(cluster: Cluster, *about: Any) -> Any:
+        if next(nonsense, None) is not None:
+            raise KeyError("cluster_id")
+        return await asking(cluster, *about)
+
+    monkeypatch.setattr(Cluster, question, asked)
+    await announce(sender, ["r1"])
+    async with sending(sender, broker.address):
+        await eventually(lambda: nothing_pending(sender), within=15)
 
 
 async def test_a_broker_that_lost_its_log_is_noticed_and_refilled_without_a_second_effect(

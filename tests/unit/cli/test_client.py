@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from typer.testing import CliRunner, Result
 
+from deploy.cli import outbox
 from deploy.cli.client import Client, Deployment, NoAnswer, Refusal, addresses, segment
 from deploy.cli.main import application
 from deploy.embedded.plan import SERVICES
@@ -139,3 +140,46 @@ def test_a_span_begins_at_an_instant_with_its_offset(since: str) -> None:
     refused = kith("outbox", "replay", "--service", "intake", "--since", since)
     assert refused.exit_code == 2
     assert "with its offset" in refused.stderr
+
+
+def replaying(monkeypatch: pytest.MonkeyPatch, failures: int) -> list[dict[str, str]]:
+    """A service with three parts of an outbox, whose last answer fails so often first; what it is asked."""
+    asked, parts = list[dict[str, str]](), {"": "a" * 24, "a" * 24: "b" * 24, "b" * 24: None}
+    left = iter(range(failures))
+
+    def respond(request: httpx2.Request) -> httpx2.Response:
+        asked.append(dict(request.url.params))
+        after = parts[request.url.params.get("after", "")]
+        if after is None and next(left, None) is not None:
+            return httpx2.Response(
+                503, json={"title": "Unavailable", "reason": "storage", "detail": "Later."}
+            )
+        return httpx2.Response(200, json={"documents": 1000, "dry_run": False, "after": after})
+
+    transport = httpx2.MockTransport(respond)
+    monkeypatch.setattr(outbox, "Client", lambda target: Client(target, transport=transport))
+    monkeypatch.setattr(outbox, "SAY_SECONDS", 0.0)
+    monkeypatch.setenv("KITH_TOKEN", "t")
+    return asked
+
+
+REPLAY = ["outbox", "replay", "--service", "intake", "--since", "2026-03-02T15:00:00Z", "--yes"]
+
+
+def test_an_outbox_is_replayed_part_by_part_and_says_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = replaying(monkeypatch, failures=0)
+    done = kith(*REPLAY, "--url", "http://{service}.test")
+    assert [question.get("after") for question in asked] == [None, "a" * 24, "b" * 24]
+    assert {question["since"] for question in asked} == {"2026-03-02T15:00:00+00:00"}
+    assert f"2,000 outbox rows so far, up to {'b' * 24}" in done.stderr
+    assert done.stdout.startswith("3,000 outbox rows of intake are published again")
+
+
+def test_a_replay_that_was_broken_off_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = replaying(monkeypatch, failures=1)
+    failed = kith(*REPLAY, "--url", "http://{service}.test")
+    assert failed.exit_code == 1
+    assert f"Go on with --after {'b' * 24}" in failed.stderr
+    asked.clear()
+    assert kith(*REPLAY, "--after", "b" * 24, "--url", "http://{service}.test").exit_code == 0
+    assert [question["after"] for question in asked] == ["b" * 24]

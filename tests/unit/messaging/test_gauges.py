@@ -4,10 +4,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from shared import gauges
 from shared.gauges import Gauges, Watched
+
+COUNTED = "kith_books_counted_timestamp_seconds"
 
 
 class Time:
@@ -60,3 +63,17 @@ async def test_a_count_that_fails_after_long_is_not_repeated_sooner_than_one_tha
     measured = measuring(books)
     await measured._trying("books", measured.count_books)
     assert measured._books_took == 30
+
+
+async def test_books_are_of_the_moment_at_which_counting_them_began(
+    time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All services begin at the same moment, and only what is of one moment is compared."""
+
+    async def books() -> list[Any]:
+        time.now += 45
+        return []
+
+    monkeypatch.setattr(gauges, "time", time)
+    await measuring(books).count_books()
+    assert REGISTRY.get_sample_value(COUNTED, {"service": "care_plan"}) == 1000.0
