@@ -11,8 +11,8 @@ from services.alerts.domain.alert import Alert, Outcome
 from services.alerts.domain.roster import OnCall
 from services.alerts.store import ALERTS, WAITING, AlertsWork
 from services.alerts.transactions import OpenWork, decided
-from shared.messaging.work import Conflict
-from shared.mongo import Document, MongoDatabase, is_transient
+from shared.messaging.work import may_pass
+from shared.mongo import Document, MongoDatabase
 from shared.portion import Portion
 
 Lane = Literal["page", "digest"]
@@ -40,7 +40,7 @@ class DueAlerts:
                 with self._portion.taken() as size:
                     return await decided(self._open_work, partial(self._fire, now=now, limit=size))
             except Exception as error:
-                if isinstance(error, Conflict) or is_transient(error):
+                if may_pass(error):
                     raise
             if done := await self._each(otherwise, now):
                 return done
@@ -75,7 +75,7 @@ class DueAlerts:
             try:
                 done += await attempt(alert_id, now)
             except Exception as error:
-                if isinstance(error, Conflict) or is_transient(error):
+                if may_pass(error):
                     raise
                 await unreadable.set_aside(self._database, self._open_work, ALERTS, alert_id, error, now)
                 done += 1

@@ -11,7 +11,7 @@ from services.scheduler.domain import course, timers
 from services.scheduler.share import Share
 from services.scheduler.store import ROSTERS, SCHEDULES, SchedulerWork
 from shared.messaging.envelope import Cause
-from shared.messaging.work import Conflict
+from shared.messaging.work import Conflict, may_pass
 from shared.mongo import Document, MongoDatabase, is_duplicate_key, is_transient
 from shared.portion import Portion
 
@@ -108,7 +108,7 @@ class Announcing:
             try:
                 await self._announce({"_id": id, **query}, now, 1)
             except Exception as error:
-                if isinstance(error, Conflict) or is_transient(error):
+                if may_pass(error):
                     raise
                 await set_aside.schedule(self._open(now), id, set_aside.reason_of(error))
         return len(ids)
@@ -137,7 +137,7 @@ class Rechecking:
             try:
                 await self._recheck(id, now)
             except Exception as error:
-                if isinstance(error, Conflict) or is_transient(error):
+                if may_pass(error):
                     raise
                 await set_aside.roster(self._open(now), id, set_aside.reason_of(error))
         return len(ids)
