@@ -78,7 +78,7 @@ def test_no_event_has_a_field_for_a_name_a_contact_or_free_text() -> None:
         assert not set(kind.model_fields) & set(Identity.model_fields)
 
 
-def test_only_ids_are_read_from_the_clinics_file(tmp_path: Path) -> None:
+def test_ids_are_read_from_the_clinics_file_and_who_works_there(tmp_path: Path) -> None:
     path = tmp_path / "clinics.json"
     path.write_text('{"version": "1", "clinics": [{"id": "a", "zone": "UTC", "clinicians": [{"id": "c1"}]}]}')
     clinics = Clinics.read(path)
