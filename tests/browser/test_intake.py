@@ -417,6 +417,7 @@ async def pause_after_the_first_part(page: Page) -> None:
         await route.continue_()
 
     await page.route("**/intake/import/parts", hold)
+    await page.wait_for_load_state()  # before its script is there, the page sends the file whole
     await page.get_by_role("button", name="Import").click()
     await page.get_by_role("button", name="Pause").click()
     paused.set()
