@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.ports import ports
 
-SMALL = ("--people", "20", "--weeks", "22")
+SMALL = ("--people", "12", "--weeks", "22")
 
 
 async def demo(folder: Path, *options: str) -> tuple[int, str]:
