@@ -8,7 +8,7 @@ from typing import Any
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from shared import mongo
+import shared.mongo.database as mongo
 from shared.messaging.consumer import Consumer
 from shared.messaging.inbox import Arrival, Position
 from shared.messaging.kafka import next_offsets

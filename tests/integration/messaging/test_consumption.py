@@ -11,7 +11,8 @@ from shared.messaging.batch import HELD, Batch
 from shared.messaging.consumption import Consumption
 from shared.messaging.inbox import Inbox
 from shared.messaging.work import Conflict
-from shared.mongo import FEW, MongoDatabase, PyMongoError, is_duplicate_key
+from shared.mongo import MongoDatabase, PyMongoError, is_duplicate_key
+from shared.mongo.database import FEW
 from tests.support.letters import (
     Counting,
     Told,

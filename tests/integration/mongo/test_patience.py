@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from deploy.embedded.mongod import Mongod
-from shared import mongo
 from shared.mongo import Driver, MongoDatabase, is_transient, patience
 from tests.support.servers import running_mongod
 
@@ -28,7 +27,7 @@ async def database(
     admin = MongoDatabase(mongod.uri, "patience")
     await admin["letters"].replace_one({"_id": "a"}, {}, upsert=True)
     await admin.client.admin.command("configureFailPoint", "failCommand", mode="alwaysOn", data=SLOW)
-    monkeypatch.setattr(mongo, "SOCKET_MS", 300)
+    monkeypatch.setattr("shared.mongo.database.SOCKET_MS", 300)
     database = MongoDatabase(mongod.uri, "patience", driver=driver, timeout_ms=300)
     yield database
     await database.close()

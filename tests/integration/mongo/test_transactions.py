@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from deploy.embedded.mongod import Mongod
-from shared import mongo
 from shared.mongo import Driver, MongoDatabase, OperationFailure, PyMongoError, Txn, is_transient
 from tests.support.servers import running_mongod
 
@@ -154,7 +153,7 @@ async def test_a_session_that_saw_a_failure_or_was_idle_for_long_is_not_used_aga
     assert failed is first
     assert fresh is not first
     assert first.has_ended
-    monkeypatch.setattr(mongo, "IDLE_SECONDS", -1.0)
+    monkeypatch.setattr("shared.mongo.transactions.IDLE_SECONDS", -1.0)
     await database.transaction(look)
     assert seen[-1] is not fresh
     assert fresh.has_ended

@@ -1,97 +1,30 @@
-"""MongoDB: the only module that imports a driver, except `shared.raw`, which reads and writes backups.
+"""One service's database, and the few calls in which the two drivers differ."""
 
-Motor is the default; `driver="pymongo"` takes PyMongo's own async client instead (Motor's critical
-fixes end on 14 May 2027). The differences between the two end here.
-"""
-
-import asyncio
-import random
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from datetime import UTC, date, datetime, time, timedelta
-from enum import Enum
+from datetime import UTC, datetime
 from functools import partial
-from time import monotonic
-from typing import Any, Literal
+from typing import Any
 
-from bson import ObjectId
-from bson.codec_options import CodecOptions, TypeRegistry
 from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import (
-    ASCENDING,
-    AsyncMongoClient,
-    DeleteOne,
-    InsertOne,
-    ReplaceOne,
-    ReturnDocument,
-    UpdateOne,
-    timeout,
-)
-from pymongo.errors import (
-    AutoReconnect,
-    BulkWriteError,
-    ConnectionFailure,
-    DuplicateKeyError,
-    ExecutionTimeout,
-    NetworkTimeout,
-    OperationFailure,
-    PyMongoError,
-    ServerSelectionTimeoutError,
-    WriteConcernError,
-)
+from pymongo import ASCENDING, AsyncMongoClient, timeout
+from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
+from shared.mongo.documents import CODEC, Document, Index
+from shared.mongo.errors import StandaloneServerError
+from shared.mongo.transactions import Driver, Transactions, Txn
 from shared.precedence import Precedence
 from shared.pulse import Handover, Pulse
 
-__all__ = [
-    "ASCENDING",
-    "COUNTING_SECONDS",
-    "BulkWriteError",
-    "DeleteOne",
-    "Document",
-    "Driver",
-    "DuplicateKeyError",
-    "Index",
-    "InsertOne",
-    "MongoDatabase",
-    "ObjectId",
-    "OperationFailure",
-    "PyMongoError",
-    "ReplaceOne",
-    "ReturnDocument",
-    "StandaloneServerError",
-    "UpdateOne",
-    "is_duplicate_key",
-    "is_transient",
-    "patience",
-    "refusal",
-]
-
-Driver = Literal["motor", "pymongo"]
-Document = dict[str, Any]
-Txn = Any
-"""A MongoDB session inside a transaction. (*Session* is a clinical word here.)"""
-
-DUPLICATE_KEY = 11000
-UNAUTHORIZED, AUTHENTICATION_FAILED = 13, 18
 NAMESPACE_EXISTS = 48
-TRANSACTION_TOO_OLD = 290
-
-PERSIST_SECONDS = 30.0
-"""How long a transaction is tried again, and its commit asked for."""
 
 SOCKET_MS = 20_000
 """How long an answer is waited for, see `patience`."""
 
 COUNTING_SECONDS = 300.0
 """How long counting the books may take: it reads all there ever was."""
-
-COMMIT_PAUSE = 0.02
-IDLE_SECONDS = 60.0
-"""How long a session is kept for the next transaction; the server forgets one after 30 minutes."""
 
 HANDED_OVER = 2000
 """At most so many announcements are held for the relay; beyond that it reads the outbox."""
@@ -100,94 +33,10 @@ FEW = 20
 """Up to so many documents, a version in each change's filter is cheaper than reading all versions first."""
 
 
-class StandaloneServerError(RuntimeError):
-    """The server is no replica set, so it has no transactions."""
-
-
-def _encode(value: Any) -> Any:
-    match value:
-        case Enum():
-            return value.value
-        case date() | time():
-            return value.isoformat()
-        case timedelta():
-            return value.total_seconds()
-        case frozenset() | set():
-            return sorted(value)
-        case _:
-            return value
-
-
-CODEC: CodecOptions[Document] = CodecOptions(
-    tz_aware=True, type_registry=TypeRegistry(fallback_encoder=_encode)
-)
-
-
-def is_transient(error: BaseException) -> bool:
-    """Whether the same work may succeed when tried again."""
-    if isinstance(
-        error,
-        AutoReconnect
-        | ConnectionFailure
-        | NetworkTimeout
-        | ServerSelectionTimeoutError
-        | WriteConcernError
-        | ExecutionTimeout,
-    ):
-        return True
-    if isinstance(error, OperationFailure) and error.code == TRANSACTION_TOO_OLD:
-        return True  # ended by the server in the middle of an operation: no label says so
-    return isinstance(error, PyMongoError) and (
-        error.has_error_label("TransientTransactionError")
-        or error.has_error_label("UnknownTransactionCommitResult")
-        or error.has_error_label("RetryableWriteError")
-    )
-
-
 def patience(seconds: float) -> AbstractContextManager[None]:
     """What is asked of the server within this may take so long, in place of a socket's 20 s."""
     limit: AbstractContextManager[None] = timeout(seconds)
     return limit
-
-
-def refusal(error: BaseException) -> str:
-    """Why the server will never serve us as we are, or nothing: no waiting mends a password."""
-    code = error.code if isinstance(error, OperationFailure) else None
-    if code == AUTHENTICATION_FAILED:
-        return "MongoDB refuses its user or password"
-    if code == UNAUTHORIZED:
-        return "its user may not use this service's database (it needs readWrite there)"
-    return ""
-
-
-def is_duplicate_key(error: BaseException) -> bool:
-    if isinstance(error, DuplicateKeyError):
-        return True
-    return isinstance(error, BulkWriteError) and any(
-        failed.get("code") == DUPLICATE_KEY for failed in error.details.get("writeErrors", [])
-    )
-
-
-class Index:
-    """An index a store declares: fields ascending, optionally unique or partial.
-
-    `forget_after`: documents are deleted that long after the instant in the (only) field.
-    """
-
-    def __init__(
-        self,
-        collection: str,
-        *fields: str,
-        unique: bool = False,
-        partial: Document | None = None,
-        forget_after: timedelta | None = None,
-    ) -> None:
-        self.collection, self.fields = collection, fields
-        self.options: Document = {"unique": unique}
-        if partial is not None:
-            self.options["partialFilterExpression"] = partial
-        if forget_after is not None:
-            self.options["expireAfterSeconds"] = int(forget_after.total_seconds())
 
 
 class MongoDatabase:
@@ -225,8 +74,7 @@ class MongoDatabase:
         """Beats, by lane, when something was put into the outbox, and hands it over (`outbox.Row`)."""
         self.precedence = Precedence()
         """Crises go first among those of this process who use the database."""
-        self._idle: deque[tuple[float, Txn]] = deque()
-        """Idle sessions, each with the time since when; the one used last is used next."""
+        self._transactions = Transactions(self.client, driver)
         self._collections: dict[str, Any] = {}
         self.db: Any = self.client.get_database(name, codec_options=CODEC)
 
@@ -241,9 +89,7 @@ class MongoDatabase:
         return self[collection].with_options(read_concern=ReadConcern("majority"))
 
     async def close(self) -> None:
-        while self._idle:
-            _, txn = self._idle.pop()
-            await txn.end_session()
+        await self._transactions.close()
         closing = self.client.close()
         if self.driver == "pymongo":
             await closing
@@ -282,64 +128,8 @@ class MongoDatabase:
                         raise
 
     async def transaction(self, work: Callable[[Txn], Awaitable[None]]) -> None:
-        """Run `work` in one transaction, again if MongoDB asks for it: so database writes only.
-
-        In place of the drivers' `with_transaction`: Motor's commits outside its retry loop, so a commit whose
-        answer got lost would be an error although it may have been done. After `PERSIST_SECONDS` the last
-        error is raised.
-        """
-        until, pause = monotonic() + PERSIST_SECONDS, 0.005
-        async with self._session() as txn:
-            while True:
-                try:
-                    await self._attempt(work, txn, until)
-                except PyMongoError as error:
-                    if txn.in_transaction:
-                        await txn.abort_transaction()
-                    if monotonic() > until or not error.has_error_label("TransientTransactionError"):
-                        raise
-                else:
-                    return
-                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 (spreads those who met)
-                pause = min(pause * 1.5, 0.5)
-
-    @asynccontextmanager
-    async def _session(self) -> AsyncIterator[Txn]:
-        """One that is idle, or a new one; kept only if all went well.
-
-        For Motor, beginning and ending one each cost a round trip to a thread.
-        """
-        while self._idle and monotonic() - self._idle[0][0] > IDLE_SECONDS:
-            _, stale = self._idle.popleft()
-            await stale.end_session()
-        if self._idle:
-            _, txn = self._idle.pop()
-        else:
-            starting = self.client.start_session()
-            txn = await starting if self.driver == "motor" else starting
-        try:
-            yield txn
-        except BaseException:
-            await txn.end_session()
-            raise
-        self._idle.append((monotonic(), txn))
-
-    async def _attempt(self, work: Callable[[Txn], Awaitable[None]], txn: Txn, until: float) -> None:
-        starting = txn.start_transaction(
-            read_concern=ReadConcern("snapshot"), write_concern=WriteConcern(w="majority", j=True)
-        )
-        if self.driver == "pymongo":
-            await starting
-        await work(txn)
-        while True:
-            try:
-                await txn.commit_transaction()
-            except PyMongoError as error:
-                if monotonic() > until or not error.has_error_label("UnknownTransactionCommitResult"):
-                    raise
-                await asyncio.sleep(COMMIT_PAUSE)  # a server on its way out says so at once
-            else:
-                return
+        """Run `work` in one transaction, again if MongoDB asks for it: so database writes only."""
+        await self._transactions.run(work)
 
     async def filters(self, collection: str, versions: Mapping[str, int], txn: Txn) -> dict[str, Document]:
         """Filters by id that match each document only in the version given, in this transaction.
