@@ -14,6 +14,7 @@ from pydantic import BaseModel, StringConstraints
 
 from shared.http.caller import Call, call_for
 from shared.http.models import AwareDatetime, Strict
+from shared.http.paging import Cursor, Page, PageLimit, decode_cursor, encode_cursor, unknown_cursor
 from shared.messaging import dead_letters, outbox
 from shared.messaging.batch import HELD
 from shared.messaging.flow import Place
@@ -115,10 +116,6 @@ class DeadLetter(BaseModel):
     value: str | None = None
 
 
-class DeadLetters(BaseModel):
-    items: list[DeadLetter]
-
-
 class Discard(Strict):
     """A code, no sentence: nobody is named in it."""
 
@@ -218,10 +215,16 @@ def _add_repairs(api: APIRouter, process: Running) -> None:
 
     @api.get("/dead-letters")
     async def list_dead_letters(
-        call: Engineer, state: str = "open", limit: Annotated[int, Query(ge=1, le=200)] = 50
-    ) -> DeadLetters:
-        cursor = database[dead_letters.COLLECTION].find({"state": state}, {"value": 0, "headers": 0})
-        return DeadLetters(items=[_letter(row) async for row in cursor.sort("_id", 1).limit(limit)])
+        call: Engineer, state: str = "open", cursor: Cursor = None, limit: PageLimit = 50
+    ) -> Page[DeadLetter]:
+        """In the order in which they were set aside."""
+        after = decode_cursor(cursor)
+        try:
+            rows, more = await dead_letters.page(database, state, after=after, limit=limit)
+        except ValueError:
+            raise unknown_cursor() from None
+        items = [_letter(row) for row in rows]
+        return Page(items=items, next=None if more is None else encode_cursor(more))
 
     @api.get("/dead-letters/{id}")
     async def show_dead_letter(id: str, call: Engineer) -> DeadLetter:

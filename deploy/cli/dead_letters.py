@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 AT_ONCE = 200
-"""As many as a service tells in one answer."""
+"""As many as are asked for at a time."""
 
 SUCCEEDED = frozenset({"processed", "duplicate", "already_replayed"})
 
@@ -70,7 +70,7 @@ def list_letters(
     if not out.is_terminal:
         out.width = 200
     out.print(table(letters))
-    out.print(_how_many(letters, state))
+    out.print(f"{len(letters)} {state.value}.")
 
 
 def show(
@@ -102,8 +102,6 @@ def replay(
     target = deployment(data, url, "engineer")
     with failures_in_one_line():
         letters = asyncio.run(_chosen(target, ids or [], service))
-        if every and _may_be_more(letters):
-            console().print(f"A service tells its first {AT_ONCE}: look again afterwards for more.")
         if not letters:
             console().print("No open dead letters.")
         elif not yes:
@@ -180,13 +178,20 @@ def _asked(target: Deployment, service: ServiceName | None, id: str = "") -> lis
 
 
 async def _listed(target: Deployment, service: ServiceName | None, state: State) -> list[Json]:
-    services = _asked(target, service)
     async with Client(target) as client:
-        asked = (client.get(name, "/dead-letters", state=state.value, limit=AT_ONCE) for name in services)
-        answers = await asyncio.gather(*asked)
-    told = zip(services, answers, strict=True)
-    letters = [{"service": name, **letter} for name, answer in told for letter in answer["items"]]
-    return sorted(letters, key=lambda letter: (letter["at"], letter["id"]))
+        told = await asyncio.gather(*(_all_of(client, name, state) for name in _asked(target, service)))
+    return sorted(chain.from_iterable(told), key=lambda letter: (letter["at"], letter["id"]))
+
+
+async def _all_of(client: Client, service: str, state: State) -> list[Json]:
+    letters: list[Json] = []
+    cursor: Json = {}
+    while True:
+        page = await client.get(service, "/dead-letters", state=state.value, limit=AT_ONCE, **cursor)
+        letters += [{"service": service, **letter} for letter in page["items"]]
+        if page["next"] is None:
+            return letters
+        cursor = {"cursor": page["next"]}
 
 
 async def _found(target: Deployment, id: str, service: ServiceName | None) -> Json:
@@ -224,12 +229,3 @@ def table(letters: list[Json]) -> "Table":
 
 def _id(letter: Json) -> str:
     return printable(str(letter["id"]))
-
-
-def _how_many(letters: list[Json], state: State) -> str:
-    more = f"; there may be more: a service tells its first {AT_ONCE}" if _may_be_more(letters) else ""
-    return f"{len(letters)} {state.value}{more}."
-
-
-def _may_be_more(letters: list[Json]) -> bool:
-    return max(Counter(letter["service"] for letter in letters).values(), default=0) >= AT_ONCE

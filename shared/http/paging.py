@@ -48,5 +48,9 @@ def decode_cursor(cursor: str | None) -> str | None:
     except (binascii.Error, UnicodeError):
         key = ""
     if not key or encode_cursor(key) != cursor:
-        raise Problem(422, "cursor_unknown", "cursor must be the `next` of a page, unchanged.")
+        raise unknown_cursor()
     return key
+
+
+def unknown_cursor() -> Problem:
+    return Problem(422, "cursor_unknown", "cursor must be the `next` of a page, unchanged.")

@@ -81,6 +81,8 @@ class Consumer:
         self._reading = Reading(service, lambda: flow.consumed[subscription.name])
         self._in_hand: dict[Place, int] = {}
         """The first offset of each partition in the batch that is being worked on."""
+        self._assignment = 0
+        """Which sharing out of partitions that batch was read under."""
         self.consumption = Consumption(
             Group(
                 service=service,
@@ -141,6 +143,7 @@ class Consumer:
         if records and not self._at_work:
             self._at_work = True
             self._in_hand = {(p.topic, p.partition): rows[0].offset for p, rows in records.items()}
+            self._assignment = self._flow.assignments[self.name]
             self._flow.working += 1
         return tuple(chain.from_iterable(records.values()))
 
@@ -150,13 +153,16 @@ class Consumer:
             self._flow.working -= 1
 
     async def _take(self, records: Sequence[Record]) -> None:
-        """Process a batch, for as long as it takes, then commit its offsets."""
-        kafka = self._kafka
+        """Process a batch, for as long as it takes, then commit its offsets.
+
+        Not if partitions were shared out meanwhile: they are read from where the group stands, and another
+        member may have committed more. Whatever is read twice is dropped.
+        """
+        kafka, assignment, offsets = self._kafka, self._assignment, next_offsets(records)
         try:
             await self._process(records)
-            if self._kafka is not kafka:
-                return  # begun anew meanwhile, in another log with other offsets
-            offsets = next_offsets(records)
+            if self._kafka is not kafka or self._flow.assignments[self.name] != assignment:
+                return
             self._flow.note_consumed(self.name, {(p.topic, p.partition): o for p, o in offsets.items()})
         finally:
             if self._kafka is kafka:

@@ -13,7 +13,7 @@ from shared.messaging.event import Event
 from shared.mongo import Document, Index, MongoDatabase, Txn
 
 COLLECTION = "dead_letters"
-INDEXES = [Index(COLLECTION, "state", "_id")]
+INDEXES = [Index(COLLECTION, "state", "at", "_id")]
 
 
 class MessageDeadLettered(Event):
@@ -75,6 +75,26 @@ def topic_of(service: str) -> str:
 
 def is_dead_letter_topic(name: str) -> bool:
     return name.endswith(".dead-letters")
+
+
+async def page(
+    database: MongoDatabase, state: str, *, after: str | None, limit: int
+) -> tuple[list[Document], str | None]:
+    """Letters in the order in which they were set aside, without their content.
+
+    And after which place there are more; `after` is such a place. Raises `ValueError` for any other text.
+    """
+    query: Document = {"state": state}
+    if after is not None:
+        moment, _, id = after.partition("|")
+        at = datetime.fromisoformat(moment)
+        query["$or"] = [{"at": {"$gt": at}}, {"at": at, "_id": {"$gt": id}}]
+    found = database[COLLECTION].find(query, {"value": 0, "headers": 0}).sort([("at", 1), ("_id", 1)])
+    rows: list[Document] = await found.limit(limit + 1).to_list(None)
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    return rows[:limit], f"{last['at'].isoformat()}|{last['_id']}"
 
 
 async def look_up(database: MongoDatabase, record: Record, group: str, epoch: str) -> tuple[str, bool]:

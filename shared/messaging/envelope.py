@@ -19,6 +19,8 @@ MAX_BODY = 900_000
 """Bytes. Below the broker's request limit of 1 MiB, headers and framing included."""
 
 MAX_HEADERS = 64
+MAX_ATTRIBUTE = 512
+"""Characters of an attribute: ids of recent messages stand in a document of their subject."""
 
 PATIENT = re.compile(rb"pat_[0-9a-f]{32}")
 
@@ -69,6 +71,19 @@ class Envelope(NamedTuple):
         if self.traceparent is not None:
             headers.append(("ce_traceparent", self.traceparent.encode()))
         return headers
+
+    @classmethod
+    def of_document(cls, document: dict[str, Any]) -> "Envelope":
+        """What `to_document` made, also that of a newer release. Raises `Unreadable`."""
+        try:
+            found = cls(**{name: document[name] for name in cls._fields if name in document})
+        except TypeError:
+            raise Unreadable("missing_field") from None
+        texts = (found.id, found.type, found.source, found.subject, found.topic, found.key)
+        fits = isinstance(found.time, datetime) and isinstance(found.body, bytes)
+        if not fits or not all(isinstance(text, str) for text in texts):
+            raise Unreadable("wrong_type")
+        return found
 
     def to_document(self) -> dict[str, Any]:
         """As it stands in an outbox document; the body as bytes, a trace where there is one."""
@@ -189,6 +204,8 @@ def unseal(record: Record) -> Envelope:
         key = record.key.decode()
     except UnicodeDecodeError:
         raise Unreadable("headers_not_utf8") from None
+    if max(map(len, text.values()), default=0) > MAX_ATTRIBUTE:
+        raise Unreadable("attribute_too_long")
     for name in ("ce_id", "ce_type", "ce_source", "ce_subject", "ce_sequence", "ce_time"):
         if not text.get(name):
             raise Unreadable(f"missing_{name}")

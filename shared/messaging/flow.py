@@ -1,6 +1,6 @@
 """What is under way in this process: published up to where, consumed up to where, busy or not."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 Place = tuple[str, int]
 """(topic, partition)"""
@@ -12,6 +12,8 @@ class Flow:
     def __init__(self) -> None:
         self.published: dict[Place, int] = {}
         self.consumed: dict[str, dict[Place, int]] = defaultdict(dict)
+        self.assignments: Counter[str] = Counter()
+        """How often each subscription's partitions were shared out."""
         self.working = 0
 
     def note_published(self, place: Place, offset: int) -> None:
@@ -25,6 +27,7 @@ class Flow:
 
         Also of those that were ours before: somebody else may have had them while we were stopped.
         """
+        self.assignments[subscription] += 1
         self.consumed[subscription].clear()
 
     def begin_epoch(self) -> None:

@@ -47,7 +47,7 @@ class Position:
     set_aside: list[int] = field(default_factory=list)
     """Dead-lettered: seen, without effect so far."""
     waiting: bool = False
-    """Messages are held because one before them is missing."""
+    """Messages were held at some time because one before them was missing."""
     recent: list[list[Any]] = field(default_factory=list)
     """[sequence, id, digest] of the last messages."""
     changed: bool = False

@@ -7,6 +7,7 @@ relay are built anew, with groups of the new epoch, and the relay refills the lo
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -72,6 +73,7 @@ class Messaging:
     ) -> None:
         self._service, self._settings, self._database = service, settings, database
         self._cluster = Cluster(settings)
+        self._now: Callable[[], datetime] = lambda: open_work().now
         self._epoch: _Epoch | None = None
         self._reached = float("-inf")
         self.flow = Flow()
@@ -190,7 +192,7 @@ class Messaging:
         self.flow.begin_epoch()
         epoch = self._epoch = _Epoch(cluster_id, consumers(self._settings))
         for lane in LANES:
-            epoch.publishers[lane] = Publisher(producer(self._settings))
+            epoch.publishers[lane] = Publisher(producer(self._settings), self._database.announced[lane].beat)
         await asyncio.gather(*(p.start() for p in epoch.publishers.values()))
         epoch.relay = Relay(
             self._database,
@@ -199,6 +201,7 @@ class Messaging:
             epoch=cluster_id,
             publishers=epoch.publishers,
             flow=self.flow,
+            now=self._now,
         )
         epoch.tasks.append(asyncio.create_task(epoch.relay.run(), name="relay"))
         epoch.tasks.append(asyncio.create_task(self._sweep(), name="sweep"))
@@ -218,8 +221,9 @@ class Messaging:
     async def _watch(self, cluster_id: str) -> None:
         """Return when another cluster answers, a task of ours ended or a consumer reads no more.
 
-        Then all of it is built anew. A broker that is merely away is waited for. Silence counts when it is
-        found twice: a process that was stopped finds itself silent when it wakes, and reads on.
+        Then all of it is built anew. A broker that is merely away is waited for. Silence counts while the
+        broker answers, and when it is found twice: a process that was stopped finds itself silent when it
+        wakes, and reads on.
         """
         silent = False
         while True:
@@ -227,7 +231,8 @@ class Messaging:
             if self._epoch is not None and any(task.done() for task in self._epoch.tasks):
                 log.error("a task of the Kafka traffic ended")
                 return
-            was_silent, silent = silent, any(consumer.silent for consumer in self.consumers)
+            was_silent = silent
+            silent = self.cluster_reached and any(consumer.silent for consumer in self.consumers)
             if was_silent and silent:
                 log.error("a consumer reads no more")
                 return

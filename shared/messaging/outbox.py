@@ -4,14 +4,15 @@ One document holds all that one transaction announces in one lane. Documents sta
 published: they are the truth from which a broker's lost log is refilled.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from shared.messaging.envelope import Envelope
+from shared.messaging.envelope import Envelope, Unreadable
 from shared.messaging.event import Event
 from shared.messaging.topics import LANES, Lane, topic
-from shared.mongo import Document, Index, MongoDatabase, ObjectId, Txn
+from shared.mongo import Document, Index, MongoDatabase, ObjectId, Txn, UpdateOne
 
 COLLECTION = "outbox"
 EVENTS_PER_DOCUMENT = 500
@@ -30,18 +31,26 @@ INDEXES = [
 
 
 class Row(NamedTuple):
-    """What one transaction announced in one lane, or a part of it."""
+    """What is still to be published of what one transaction announced in one lane."""
 
     id: ObjectId
     envelopes: Sequence[Envelope]
-    is_pending: bool = True
-    again: datetime | None = None
-    """When it was replayed last."""
+    epoch: str | None = None
+    """The epoch whose empty log it was marked for, if it was published before."""
+    is_readable: bool = True
 
     @classmethod
     def of(cls, document: Document) -> "Row":
-        again = document.get("again")
-        return cls(document["_id"], envelopes(document), document.get("pending", False), again)
+        """Of a pending document; one that cannot be read has no messages."""
+        id, epoch, left = document["_id"], document.get("epoch"), document.get("left")
+        try:
+            found = envelopes(document)
+        except Unreadable:
+            return cls(id, [], epoch, is_readable=False)
+        return cls(id, found if left is None else [e for e in found if e.id in left], epoch)
+
+    def has_any(self, ids: Collection[str]) -> bool:
+        return bool(ids) and any(envelope.id in ids for envelope in self.envelopes)
 
 
 class Outbox:
@@ -92,8 +101,37 @@ class Outbox:
 
 
 def envelopes(document: Document) -> list[Envelope]:
-    """The messages of an outbox document."""
-    return [Envelope(**event) for event in document["events"]]
+    """All messages of an outbox document. Raises `Unreadable`."""
+    return [Envelope.of_document(event) for event in document["events"]]
+
+
+async def mark(database: MongoDatabase, rows: Sequence[Row], refused: Collection[str]) -> None:
+    """Mark rows as published, and note in the others which of their messages are left.
+
+    Only as they were read: what was marked for another epoch's log meanwhile is not in that log yet.
+    """
+    published: defaultdict[str | None, list[ObjectId]] = defaultdict(list)
+    parts: list[UpdateOne] = []
+    for row in rows:
+        left = [e.id for e in row.envelopes if e.id in refused] if refused else []
+        if row.is_readable and not left:
+            published[row.epoch].append(row.id)
+        elif len(left) < len(row.envelopes):
+            parts.append(UpdateOne({"_id": row.id, "epoch": row.epoch}, {"$set": {"left": left}}))
+    for epoch, ids in published.items():
+        chosen = {"_id": {"$in": ids}, "epoch": epoch}
+        await database[COLLECTION].update_many(chosen, {"$unset": {"pending": "", "left": ""}})
+    if parts:
+        await database[COLLECTION].bulk_write(parts, ordered=False)
+
+
+async def mark_again(
+    database: MongoDatabase, chosen: Document, now: datetime, *, epoch: str | None = None
+) -> int:
+    """Let these documents be published again, all of each; how many they are. `epoch`: into its empty log."""
+    fields: Document = {"pending": True, "again": now} | ({"epoch": epoch} if epoch else {})
+    change = {"$set": fields, "$unset": {"left": ""}}
+    return int((await database[COLLECTION].update_many(chosen, change)).matched_count)
 
 
 async def replay(
@@ -114,7 +152,7 @@ async def replay(
     if dry_run:
         count = await rows.count_documents(chosen)
     else:
-        count = (await rows.update_many(chosen, {"$set": {"pending": True, "again": now}})).matched_count
+        count = await mark_again(database, chosen, now)
     return count, None if last is None else last["_id"]
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from struct import unpack
 from typing import Any
@@ -27,12 +27,12 @@ TRY_AGAIN_SECONDS = 0.2
 class Publisher:
     """Publishes in the order given, per partition; the key says which partition (murmur2, as Kafka's own).
 
-    A partition that refuses holds nobody up: it is tried beside the others, and gets nothing else until
-    whoever publishes begins with what it refused (`readmit`).
+    A partition that refuses delays only its own messages: it is tried beside the others, and gets nothing
+    else until the caller begins with what it refused (`readmit`). `wake` is called when it takes one again.
     """
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
-        self._producer = producer
+    def __init__(self, producer: AIOKafkaProducer, wake: Callable[[], None] = lambda: None) -> None:
+        self._producer, self._wake = producer, wake
         self._refusing: dict[Place, asyncio.Task[None]] = {}
         """Where something was refused, with what tries whether it takes anything again."""
 
@@ -40,9 +40,14 @@ class Publisher:
         await self._producer.start()
 
     async def stop(self) -> None:
+        self.forget_refusals()
+        await self._producer.stop()
+
+    def forget_refusals(self) -> None:
+        """Try no more what was refused: another replica does."""
         for trying in self._refusing.values():
             trying.cancel()
-        await self._producer.stop()
+        self._refusing.clear()
 
     async def publish(self, messages: Sequence[Envelope]) -> tuple[dict[Place, int], list[Envelope]]:
         """Return when each is acknowledged or refused.
@@ -90,7 +95,8 @@ class Publisher:
             except Exception:
                 await asyncio.sleep(TRY_AGAIN_SECONDS)
             else:
-                return
+                break
+        self._wake()
 
     async def _count(self, topic: str) -> int:
         """How many partitions a topic has; 0 where nobody tells."""

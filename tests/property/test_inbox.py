@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.messaging.inbox import Arrival, Position
-from shared.messaging.relay import in_sequence
+from shared.messaging.lane_relay import in_sequence
 from tests.support.letters import message
 
 arrivals = st.lists(st.integers(1, 12), min_size=1, max_size=60)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.producer import message_accumulator
 from aiokafka.producer import producer as producing
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
@@ -92,6 +92,31 @@ async def test_a_consumer_whose_task_was_lost_is_noticed_and_begins_anew(
         again = [1] * (1 + at_work)
         await eventually(lambda: have_arrived(receiver, {"r1": again, "r2": [1]}), within=120)
         await eventually(lambda: reading.flow.working == 0)
+
+
+async def test_a_batch_that_partitions_were_shared_out_during_moves_no_position_back(
+    sender: MongoDatabase, receiver: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile they may have been another member's, which read further."""
+    persist, gate = Consumption.persist, asyncio.Event()
+
+    async def held(self: Consumption[Any], records: Sequence[Record], epoch: str) -> None:
+        await gate.wait()
+        await persist(self, records, epoch)
+
+    async with sending(sender, broker.address), receiving(receiver, broker.address) as running:
+        monkeypatch.setattr(Consumption, "persist", held)
+        (reading,) = running.consumers
+        await announce(sender, ["r1"])
+        await eventually(lambda: reading._at_work, within=30)
+        (place,) = reading._in_hand
+        running.flow.note_assigned(reading.name)
+        running.flow.note_consumed(reading.name, {place: 1000})
+        gate.set()
+        await eventually(lambda: have_arrived(receiver, {"r1": [1]}), within=30)
+        await eventually(lambda: not reading._at_work, within=10)
+        assert running.flow.consumed[reading.name][place] == 1000
+        assert await reading._kafka.committed(TopicPartition(*place)) is None
 
 
 async def test_a_consumer_that_hangs_on_its_way_into_its_group_begins_anew(

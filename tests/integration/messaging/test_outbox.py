@@ -60,3 +60,18 @@ async def test_what_is_replayed_waits_since_then(sender: MongoDatabase) -> None:
     await outbox.replay(sender, SINCE, after=None, now=later, dry_run=False)
     row = await sender[outbox.COLLECTION].find_one({"_id": id})
     assert (outbox.waits_since(row), row["at"]) == (later, NOW)
+
+
+async def test_what_was_published_into_a_lost_log_is_not_marked_as_being_in_the_new_one(
+    sender: MongoDatabase,
+) -> None:
+    """A relay that was stopped between publishing and marking wakes when the new log is being filled."""
+    await announce(sender, ["r1"])
+    document = await sender[outbox.COLLECTION].find_one({})
+    row = outbox.Row.of(document)
+    await outbox.mark_again(sender, {"_id": row.id}, NOW, epoch="new")
+    await outbox.mark(sender, [row], refused=())
+    assert await pending(sender) == [row.id]
+    again = outbox.Row.of(await sender[outbox.COLLECTION].find_one({}))
+    await outbox.mark(sender, [again], refused=())
+    assert await pending(sender) == []

@@ -11,14 +11,14 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, UnknownTopicOrPartitionError
 
 from shared import precedence
-from shared.messaging import lease, outbox, publishing, relay
+from shared.messaging import lane_relay, lease, outbox, publishing, refill, relay
 from shared.messaging.envelope import Envelope
 from shared.messaging.flow import Place
+from shared.messaging.lane_relay import LaneRelay
 from shared.messaging.messaging import Messaging
 from shared.messaging.publishing import Publisher, partition_of
-from shared.messaging.relay import Relay
-from shared.messaging.topics import Lane, topic
-from shared.mongo import MongoDatabase, ObjectId
+from shared.messaging.topics import topic
+from shared.mongo import Document, MongoDatabase
 from tests.integration.messaging.wire import announce, have_arrived, nothing_pending, receiving, sending
 from tests.support.eventually import eventually
 from tests.support.letters import Counting, IntakeCompleted, open_database
@@ -29,14 +29,14 @@ async def test_crises_are_published_before_the_work_of_the_same_transaction(
     sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each lane has a task of its own, and whoever reads the crisis is to have it first."""
-    publish, published = Relay._publish, list[str]()
+    publish, published = LaneRelay._publish, list[str]()
 
-    async def noted(relay: Relay, lane: Lane, rows: list[outbox.Row]) -> set[ObjectId]:
-        left = await publish(relay, lane, rows)
-        published.extend([lane] if rows else [])
+    async def noted(relay: LaneRelay, rows: list[outbox.Row]) -> bool:
+        left = await publish(relay, rows)
+        published.extend([relay.lane] if rows else [])
         return left
 
-    monkeypatch.setattr(Relay, "_publish", noted)
+    monkeypatch.setattr(LaneRelay, "_publish", noted)
     monkeypatch.setattr(precedence, "PATIENCE", 60.0)
     async with sending(sender, broker.address) as relaying:
         await eventually(lambda: _rests(relaying))
@@ -92,10 +92,10 @@ async def test_what_is_committed_here_is_published_without_a_look_into_the_outbo
     sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = Log(monkeypatch)
-    monkeypatch.setattr(relay, "SWEEP_SECONDS", 600.0)
+    monkeypatch.setattr(lane_relay, "SWEEP_SECONDS", 600.0)
     async with sending(sender, broker.address) as relaying:
         await eventually(lambda: _rests(relaying), within=30)
-        monkeypatch.setattr(Relay, "_some", _never)
+        monkeypatch.setattr(LaneRelay, "_read", _never)
         await announce(sender, ["r1", "r2"])
         await eventually(lambda: nothing_pending(sender), within=15)
     assert log.messages == [("r1", 1), ("r2", 1)]
@@ -113,7 +113,7 @@ async def test_what_follows_something_that_another_replica_committed_waits_for_i
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     log = Log(monkeypatch)
-    monkeypatch.setattr(relay, "SWEEP_SECONDS", 600.0)
+    monkeypatch.setattr(lane_relay, "SWEEP_SECONDS", 600.0)
     other = await open_database(mongodb_uri, f"{database_name}intake")
     async with sending(sender, broker.address) as relaying:
         await eventually(lambda: _rests(relaying), within=30)
@@ -149,7 +149,7 @@ async def test_a_partition_that_takes_nothing_holds_up_only_its_own_messages(
 ) -> None:
     """Though more of them wait than a look at the outbox holds, and are the oldest."""
     log = Log(monkeypatch)
-    monkeypatch.setattr(relay, "EVENTS_AT_ONCE", 10)
+    monkeypatch.setattr(lane_relay, "EVENTS_AT_ONCE", 10)
     theirs, others = in_partition(0, 30), in_partition(1, 5)
     async with sending(sender, broker.address) as relaying:
         await eventually(lambda: _rests(relaying), within=30)
@@ -168,6 +168,119 @@ async def test_a_partition_that_takes_nothing_holds_up_only_its_own_messages(
         await eventually(lambda: nothing_pending(sender), within=15)
         assert all(log.numbers(name) == [1, 2] for name in theirs)
     assert max(log.messages.count((name, number)) for name in others for number in (1, 2, 3)) == 1
+
+
+async def test_past_what_is_left_behind_only_what_is_new_is_read(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A large backlog of one partition must not delay each message of the others by a look at all of it."""
+    log = Log(monkeypatch)
+    read, seen = LaneRelay._read, list[int]()
+
+    async def counted(lane: LaneRelay, among: Document) -> tuple[list[outbox.Row], bool]:
+        rows, more = await read(lane, among)
+        seen.append(len(rows))
+        return rows, more
+
+    monkeypatch.setattr(lane_relay, "EVENTS_AT_ONCE", 10)
+    monkeypatch.setattr(lane_relay, "RETURN_SECONDS", 600.0)
+    monkeypatch.setattr(LaneRelay, "_read", counted)
+    theirs, others = in_partition(0, 30), in_partition(1, 3)
+    async with sending(sender, broker.address) as relaying:
+        await eventually(lambda: _rests(relaying), within=30)
+        log.refuses = lambda place: place == (TOPIC, 0)
+        for name in theirs:
+            await announce(sender, [name])
+        await announce(sender, others)
+        await eventually(lambda: log.numbers(others[-1]) == [1], within=15)
+        await asyncio.sleep(3 * lane_relay.SWEEP_SECONDS)
+        seen.clear()
+        for name in others:
+            await announce(sender, [name])
+        await eventually(lambda: all(log.numbers(name) == [1, 2] for name in others), within=15)
+        assert sum(seen) <= len(others)
+        assert not relaying._epoch.relay._is_stuck()
+
+
+async def test_what_is_left_of_a_row_is_known_to_whoever_relays_next(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log(monkeypatch)
+    log.refuses = lambda place: place == (TOPIC, 0)
+    theirs, others = in_partition(0, 2), in_partition(1, 2)
+    async with sending(sender, broker.address, "i1"):
+        await announce(sender, [*theirs, *others])
+        await eventually(lambda: sender[outbox.COLLECTION].find_one({"left": {"$size": 2}}), within=30)
+    log.refuses = lambda place: False
+    async with sending(sender, broker.address, "i2"):
+        await eventually(lambda: nothing_pending(sender), within=30)
+    row = await sender[outbox.COLLECTION].find_one({})
+    assert "left" not in row
+    assert {name: log.messages.count((name, 1)) for name in others} == dict.fromkeys(others, 1)
+    assert all(log.numbers(name) == [1] for name in theirs)
+
+
+async def test_a_document_nobody_can_read_holds_up_nothing_and_stays_pending(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one of a newer release, with a field that this one does not know, is published."""
+    log = Log(monkeypatch)
+    for name in ("r1", "r2", "r3"):
+        await announce(sender, [name])
+    rows = sender[outbox.COLLECTION]
+    spoilt = {"events.subject": "r1"}
+    await rows.update_one(spoilt, {"$set": {"events.0.key": None}})
+    await rows.update_one({"events.subject": "r2"}, {"$set": {"events.0.colour": "blue"}})
+    async with sending(sender, broker.address) as relaying:
+        await announce(sender, ["r4"])
+        await eventually(lambda: sorted(log.messages) == [("r2", 1), ("r3", 1), ("r4", 1)], within=30)
+        assert [row["events"][0]["subject"] async for row in rows.find(outbox.PENDING)] == ["r1"]
+        assert not relaying._epoch.relay.has_published_all
+        await rows.update_one(spoilt, {"$set": {"events.0.key": "pat-r1"}})
+        await eventually(lambda: nothing_pending(sender), within=30)
+    assert log.numbers("r1") == [1]
+
+
+async def test_an_empty_log_is_filled_but_for_what_a_partition_refuses_which_follows(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Log(monkeypatch)
+    monkeypatch.setattr(lane_relay, "EVENTS_AT_ONCE", 5)
+    monkeypatch.setattr(refill, "MARKED_AT_ONCE", 7)
+    theirs, others = in_partition(0, 10), in_partition(1, 10)
+    for both in zip(theirs, others, strict=True):
+        await announce(sender, list(both), count=2)
+    await sender[outbox.COLLECTION].update_many({}, {"$unset": {"pending": ""}})
+    log.refuses = lambda place: place == (TOPIC, 0)
+    async with sending(sender, broker.address) as relaying:
+        await announce(sender, [others[0]])
+        await eventually(lambda: log.numbers(others[0]) == [1, 2, 3], within=30)
+        assert all(log.numbers(name)[:2] == [1, 2] for name in others)
+        assert max(log.messages.count(message) for message in log.messages) == 1
+        log.refuses = lambda place: False
+        await eventually(lambda: nothing_pending(sender), within=30)
+        await eventually(lambda: _rests(relaying), within=15)
+    assert all(log.numbers(name) == [1, 2] for name in theirs)
+    assert not [row async for row in sender[outbox.COLLECTION].find({"left": {"$exists": True}})]
+
+
+async def test_a_cancellation_that_nobody_asked_for_does_not_end_a_lane(
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, publish, strays = Log(monkeypatch), Publisher.publish, iter(range(1))
+
+    async def cancelled_once(
+        publisher: Publisher, messages: Sequence[Envelope]
+    ) -> tuple[dict[Place, int], list[Envelope]]:
+        if next(strays, None) is not None:
+            raise asyncio.CancelledError
+        return await publish(publisher, messages)
+
+    monkeypatch.setattr(Publisher, "publish", cancelled_once)
+    async with sending(sender, broker.address):
+        await announce(sender, ["r1"])
+        await eventually(lambda: nothing_pending(sender), within=30)
+    assert log.numbers("r1") == [1]
 
 
 async def test_a_topic_that_nobody_knows_holds_up_only_its_own_messages(
@@ -198,18 +311,25 @@ async def test_a_topic_that_nobody_knows_holds_up_only_its_own_messages(
 
 
 @pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("is_refill", [False, True])
 async def test_partitions_that_refuse_now_and_then_put_nothing_out_of_order(
-    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch, seed: int
+    sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch, seed: int, *, is_refill: bool
 ) -> None:
+    monkeypatch.setattr(refill, "MARKED_AT_ONCE", 4)
     log, chance = Log(monkeypatch), random.Random(seed)  # noqa: S311
-    monkeypatch.setattr(relay, "EVENTS_AT_ONCE", 7)
-    monkeypatch.setattr(relay, "REFUSED_SECONDS", 0.01)
+    monkeypatch.setattr(lane_relay, "EVENTS_AT_ONCE", 7)
     monkeypatch.setattr(publishing, "TRY_AGAIN_SECONDS", 0.01)
     log.refuses = lambda place: chance.random() < 0.5
     names = in_partition(0, 4) + in_partition(1, 4)
-    async with sending(sender, broker.address):
+    if is_refill:
         for _ in range(30):
             await announce(sender, chance.sample(names, 3))
+        await sender[outbox.COLLECTION].update_many({}, {"$unset": {"pending": ""}})
+    async with sending(sender, broker.address) as relaying:
+        await eventually(lambda: relaying.leads, within=30)
+        for _ in range(30):
+            await announce(sender, chance.sample(names, 3))
+        await eventually(lambda: _rests(relaying), within=60)
         await eventually(lambda: nothing_pending(sender), within=30)
     for name in names:
         numbers = log.numbers(name)
@@ -258,7 +378,7 @@ async def test_what_another_replica_commits_wakes_the_one_that_relays_which_alon
     broker: AnyBroker,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(relay, "SWEEP_SECONDS", 600.0)
+    monkeypatch.setattr(lane_relay, "SWEEP_SECONDS", 600.0)
     monkeypatch.setattr(relay, "OURS", b"them!")
     opened: list[str] = []
     watch = MongoDatabase.watch

@@ -36,12 +36,13 @@ POISON = {
     "null_key": {"key": None},
     "key_is_not_the_patient": {"key": b"pat-somebody-else"},
     "too_many_headers": {"headers": [(f"h{n}", b"x") for n in range(10_000)]},
+    "attribute_too_long": {"headers": headers(ce_subject="r" * 513)},
     "missing_ce_id": {"headers": []},
     "headers_not_utf8": {"headers": [("ce_id", b"\xff\xff")]},
     "before_time": {"headers": headers(ce_time="0001-01-01T00:00:00+14:00")},
     "after_time": {"headers": headers(ce_time="9999-12-31T23:59:59-01:00")},
     "beyond_numbers": {"headers": headers(ce_sequence=str(2**63))},
-    "beyond_versions": {"headers": headers(ce_schemaversion="9" * 4000)},
+    "beyond_versions": {"headers": headers(ce_schemaversion="9" * 500)},
 }
 OTHER_NAMES = dict.fromkeys(
     ("before_time", "after_time", "beyond_numbers", "beyond_versions"), "bad_attribute"
@@ -348,3 +349,22 @@ async def test_one_crisis_record_that_fails_is_told_to_its_service_in_the_same_t
 
     await counting(database, on_dead_letter=note).take([delivered(message("r1", 1), value=b"{")])
     assert [(letter.patient_id, letter.reason) for letter in told] == [("pat-r1", "not_json")]
+
+
+async def test_letters_are_listed_page_by_page_in_the_order_in_which_they_were_set_aside(
+    database: MongoDatabase,
+) -> None:
+    consumption = counting(database)
+    offsets = [7, 100, 9, 11, 3]
+    for offset in offsets:
+        await consumption.take([delivered(message(f"r{offset}", 1), value=b"{", offset=offset)])
+    found, after, first = [], None, True
+    while first or after is not None:
+        rows, after = await dead_letters.page(database, "open", after=after, limit=2)
+        found += [row["offset"] for row in rows]
+        first = False
+    assert sorted(found) == sorted(offsets)
+    moments = {row["offset"]: row["at"] async for row in database[dead_letters.COLLECTION].find({})}
+    assert [moments[offset] for offset in found] == sorted(moments.values())
+    with pytest.raises(ValueError, match="isoformat"):
+        await dead_letters.page(database, "open", after="yesterday", limit=2)
