@@ -19,6 +19,7 @@ from services.scheduler.events import (
 from shared.messaging import dead_letters
 from shared.messaging.dead_letters import MessageDeadLettered
 from shared.messaging.envelope import unseal
+from shared.messaging.work import Documents
 from shared.mongo import OperationFailure
 from tests.integration.alerts.conftest import ASSESSMENT, DISPOSITION, Alerts, MakeAlerts, flag_of
 from tests.support.letters import delivered
@@ -320,6 +321,80 @@ async def test_a_crisis_nobody_can_read_is_paged_beside_it_and_holds_up_nobody_e
     assert (beside["kind"], beside["reason"]) == ("crisis", "crisis_message_unreadable")
     assert beside["clinic_id"] == "riverside"
     assert await alerts.stored("deliveries", alert_ids=beside["_id"])
+
+
+@pytest.mark.parametrize(
+    ("collection", "by_hand"),
+    [
+        ("alerts", None),
+        ("alerts", {"state": "resolved", "live": False}),
+        ("alerts", {"state": "resolved"}),
+        ("crisis_histories", None),
+        ("crisis_histories", {"open": None}),
+        ("crisis_histories", {"open": "alr_other"}),
+    ],
+)
+async def test_whatever_somebody_changed_by_hand_a_flag_pages_at_once_and_holds_up_nobody_else(
+    alerts: Alerts, collection: str, by_hand: dict[str, Any] | None
+) -> None:
+    await alerts.flag("low", flag_id="flg_1")
+    if by_hand is None:
+        await alerts.database[collection].delete_many({})
+    else:
+        await alerts.database[collection].update_many({}, {"$set": by_hand})
+    async with asyncio.timeout(20):
+        await alerts.take(
+            alerts.record(flag_of("high", flag_id="flg_2"), "ref_pat_1"),
+            alerts.record(flag_of("high", "pat_2", flag_id="flg_3"), "ref_pat_2"),
+        )
+    for patient, flag in (("pat_1", "flg_2"), ("pat_2", "flg_3")):
+        crisis = await alerts.alert(patient_id=patient, live=True)
+        assert (crisis["state"], crisis["severity"]) == ("open", "high")
+        assert crisis["evidence"][-1]["id"] == flag
+        assert await alerts.stored("deliveries", alert_ids=crisis["_id"])
+        (history,) = await alerts.stored("crisis_histories", _id=patient)
+        assert history["open"] == crisis["_id"]
+    assert await alerts.stored("dead_letters") == []
+
+
+async def test_the_next_crisis_after_a_history_that_was_deleted_is_another_one(alerts: Alerts) -> None:
+    clinician = alerts.as_("clinician", "cln_r01")
+    for number in (1, 2):
+        await alerts.flag("high", flag_id=f"flg_{number}")
+        crisis = (await alerts.alert(live=True))["_id"]
+        await clinician.do(crisis, "assess", ASSESSMENT)
+        await clinician.do(crisis, "resolve", DISPOSITION)
+        await alerts.database["crisis_histories"].delete_many({})
+    assert len(await alerts.stored("alerts", state="resolved", patient_id="pat_1")) == 2
+
+
+async def test_a_crisis_whose_history_was_deleted_can_be_resolved(alerts: Alerts) -> None:
+    await alerts.flag("high")
+    await alerts.database["crisis_histories"].delete_many({})
+    clinician, crisis = alerts.as_("clinician", "cln_r01"), (await alerts.alert())["_id"]
+    await clinician.do(crisis, "assess", ASSESSMENT)
+    assert (await clinician.do(crisis, "resolve", DISPOSITION))["state"] == "resolved"
+
+
+async def test_a_flag_read_while_its_crisis_is_resolved_opens_the_next_one(
+    alerts: Alerts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await alerts.flag("high", flag_id="flg_1")
+    clinician, first = alerts.as_("clinician", "cln_r01"), (await alerts.alert())["_id"]
+    await clinician.do(first, "assess", ASSESSMENT)
+    find, resolved = Documents.find, asyncio.Event()
+
+    async def resolved_between_two_reads(self: Any, query: Any, **changes: Any) -> Any:
+        if self._collection == "alerts" and not resolved.is_set():
+            resolved.set()
+            await clinician.do(first, "resolve", DISPOSITION)
+        return await find(self, query, **changes)
+
+    monkeypatch.setattr(Documents, "find", resolved_between_two_reads)
+    await alerts.flag("high", flag_id="flg_2")
+    (history,) = await alerts.stored("crisis_histories")
+    assert (history["number"], history["open"]) == (2, (await alerts.alert(live=True))["_id"])
+    assert history["ended_at"] is not None, "the end was read, and nothing was decided against it"
 
 
 async def test_engineers_hear_of_a_flag_that_was_set_aside_beside_a_crisis_nobody_can_read(
