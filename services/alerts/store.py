@@ -100,6 +100,11 @@ class AlertsWork(Work):
         return monotonic() - self._opened
 
     @property
+    def told_at(self) -> datetime:
+        """When the message that is being reacted to was announced, however late it is read."""
+        return self.now if self.message is None else self.message.time
+
+    @property
     def rules(self) -> Rules:
         return self.on_call.policy.rules
 
@@ -196,7 +201,7 @@ class AlertsWork(Work):
         if ended is not None:
             query = {"_id": ended.id, "state": ended.state}
             so = {"$set": {"live": False, "waiting": False, "next_due": None}}
-            self.also(lambda txn: self._correct(query, so, txn))
+            self.also(partial(self._correct, query, so))
 
     async def _correct(self, query: Document, change: Document, txn: Txn) -> None:
         await self.database[ALERTS].update_one(query, change, session=txn)

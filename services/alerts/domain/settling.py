@@ -38,9 +38,9 @@ ENDED: dict[str, EndReason] = {
 }
 
 
-def is_answered(absences: Alert, attended_at: datetime) -> bool:
-    """Whether the person came after the last of these absences."""
-    return all(absence.at <= attended_at for absence in absences.evidence)
+def is_answered(alert: Alert, at: datetime) -> bool:
+    """Whether what happened at that moment came after all that led to the alert."""
+    return all(evidence.at <= at for evidence in alert.evidence)
 
 
 def by_recorded(appointment_id: str) -> Settled:
@@ -58,8 +58,7 @@ def by_contract(plan_id: str) -> Settled:
 def by_announcement(fact: inbound.AnnouncementSettled) -> tuple[Settled, EndReason]:
     """What the scheduler asked for and asks for no more, and why.
 
-    It comes in the scheduler's own order: what care_plan announced may be read before it is asked for, and
-    settles nothing then.
+    What care_plan announced may be read before it is asked for, and settles nothing then; this never is.
     """
     about = plan(fact.plan_id) if fact.appointment_id is None else appointment(fact.appointment_id)
     kind = OF_WHAT_IS_DUE.get(fact.settled)

@@ -2,12 +2,20 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.alerts.store import AlertsWork
-from services.care_plan.events import SessionAttended, SessionMissed
+from services.care_plan.events import (
+    CarePlanResumed,
+    MaintenanceContracted,
+    PhaseEntered,
+    PhaseOverdue,
+    SessionAttended,
+    SessionMissed,
+)
 from services.scheduler.events import (
     AnnouncementSettled,
     CaseReviewDue,
@@ -19,6 +27,7 @@ from services.scheduler.events import (
 from shared.messaging import dead_letters
 from shared.messaging.dead_letters import MessageDeadLettered
 from shared.messaging.envelope import unseal
+from shared.messaging.event import Event
 from shared.messaging.work import Documents
 from shared.mongo import OperationFailure
 from tests.integration.alerts.conftest import ASSESSMENT, DISPOSITION, Alerts, MakeAlerts, flag_of
@@ -234,6 +243,80 @@ async def test_what_is_due_is_asked_for_until_the_scheduler_says_why_no_more_wha
     assert (await alerts.alert(kind=kind))["state"] == "open"
     await alerts.take(alerts.record(settled, "pln_1"))
     assert (await alerts.alert(kind=kind))["ending"]["reason"] == ending
+
+
+REVIEW_ON = {"review_on": MONDAY.date()}
+WEEK = timedelta(days=7)
+
+
+@pytest.mark.parametrize(
+    ("asks", "answer", "kind"),
+    [
+        (
+            HoldReviewDue(**REVIEW_ON, **DUE),
+            CarePlanResumed(patient_id="pat_1", resumed_at=MONDAY, **COURSE),
+            "hold_review",
+        ),
+        (
+            MaintenanceReviewDue(**REVIEW_ON, **DUE),
+            MaintenanceContracted(
+                patient_id="pat_1",
+                frequency="monthly",
+                first_on_or_after=MONDAY.date(),
+                **REVIEW_ON,
+                **COURSE,
+            ),
+            "maintenance_review",
+        ),
+        (
+            PhaseOverdue(patient_id="pat_1", phase="initial", attended=4, missing=("focus",), **COURSE),
+            PhaseEntered(
+                patient_id="pat_1",
+                phase="middle",
+                previous="initial",
+                attended=4,
+                entered_at=MONDAY,
+                **COURSE,
+            ),
+            "phase_overdue",
+        ),
+    ],
+)
+async def test_what_is_asked_for_is_settled_by_what_came_of_it_and_by_nothing_older(
+    alerts: Alerts, asks: Event, answer: Event, kind: str
+) -> None:
+    older = alerts.record(answer, "pln_0")
+    alerts.at(MONDAY + WEEK)
+    await alerts.take(alerts.record(asks, "pln_1"))
+    await alerts.take(older)
+    assert (await alerts.alert(kind=kind))["state"] == "open"
+    alerts.at(MONDAY + 2 * WEEK)
+    await alerts.take(alerts.record(answer, "pln_0"))
+    assert (await alerts.alert(kind=kind))["state"] == "resolved"
+
+
+async def test_what_the_scheduler_asks_for_no_more_is_not_what_it_asked_for_later(alerts: Alerts) -> None:
+    settled = AnnouncementSettled(settled="HoldReviewDue", appointment_id=None, reason="changed", **DUE)
+    set_aside = alerts.record(settled, "pln_0")
+    alerts.at(MONDAY + WEEK)
+    await alerts.take(alerts.record(HoldReviewDue(**REVIEW_ON, **{**DUE, "due_at": alerts.now}), "pln_1"))
+    await alerts.take(set_aside)
+    assert (await alerts.alert(kind="hold_review"))["state"] == "open"
+
+
+async def test_what_was_asked_for_and_settled_in_an_outage_of_alerts_is_asked_for_no_more(
+    alerts: Alerts,
+) -> None:
+    asks = alerts.record(
+        PhaseOverdue(patient_id="pat_1", phase="initial", attended=4, missing=("focus",), **COURSE), "pln_1"
+    )
+    alerts.at(MONDAY + minutes(5))
+    entered = {"phase": "middle", "previous": "initial", "attended": 4, "entered_at": alerts.now}
+    answer = alerts.record(PhaseEntered.model_validate({"patient_id": "pat_1", **entered, **COURSE}), "pln_1")
+    alerts.at(MONDAY + WEEK)
+    await alerts.take(asks)
+    await alerts.take(answer)
+    assert (await alerts.alert(kind="phase_overdue"))["state"] == "resolved"
 
 
 async def test_dead_letters_join_one_alert_and_a_crisis_among_them_is_a_crisis_too(alerts: Alerts) -> None:
