@@ -77,8 +77,17 @@ def when_phase_entered_announce_transition(fact: inbound.PhaseEntered, work: Ale
 
 
 def when_phase_overdue_ask_for_its_work(fact: inbound.PhaseOverdue, work: AlertsWork) -> None:
-    concern = Concern("phase_overdue", "routine", "phase_overdue", plan(fact.plan_id), codes=fact.missing)
-    _raise(work, fact, concern)
+    codes = (fact.phase, *fact.missing)
+    _raise(work, fact, Concern("phase_overdue", "routine", "phase_overdue", plan(fact.plan_id), codes=codes))
+
+
+def when_contract_revised_settle_phase_with_sessions_to_come(
+    fact: inbound.ContractRevised, work: AlertsWork
+) -> None:
+    """It may become overdue anew, and care_plan says so then."""
+    overdue = work.live("phase_overdue", plan(fact.plan_id))
+    if overdue is not None and settling.has_sessions_to_come(overdue, fact):
+        _settle(work, settling.by_phase(fact.plan_id), "superseded", only_before=True)
 
 
 def when_termination_phase_due_announce_it(fact: inbound.TerminationPhaseDue, work: AlertsWork) -> None:

@@ -69,6 +69,13 @@ def by_phase(plan_id: str) -> Settled:
     return (("phase_overdue", plan(plan_id)),)
 
 
+def has_sessions_to_come(overdue: Alert, fact: inbound.ContractRevised) -> bool:
+    """Whether the phase that was overdue, the first of its codes, is no longer used up."""
+    lengths = {"initial": fact.initial_sessions, "termination": fact.sessions}
+    phase = next(iter(overdue.evidence[-1].codes), "unknown")
+    return fact.attended < lengths.get(phase, 0)
+
+
 def by_intake_decision(referral_id: str) -> Settled:
     return (("intake_review", referral(referral_id)),)
 

@@ -10,6 +10,7 @@ import pytest
 from services.alerts.store import AlertsWork
 from services.care_plan.events import (
     CarePlanResumed,
+    ContractRevised,
     MaintenanceContracted,
     PhaseEntered,
     PhaseOverdue,
@@ -302,6 +303,34 @@ async def test_what_the_scheduler_asks_for_no_more_is_not_what_it_asked_for_late
     await alerts.take(alerts.record(HoldReviewDue(**REVIEW_ON, **{**DUE, "due_at": alerts.now}), "pln_1"))
     await alerts.take(set_aside)
     assert (await alerts.alert(kind="hold_review"))["state"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("phase", "attended", "sessions", "state"),
+    [
+        ("termination", 12, 16, "resolved"),
+        ("termination", 12, 12, "open"),
+        ("initial", 3, 16, "resolved"),
+        ("initial", 4, 16, "open"),
+    ],
+)
+async def test_more_sessions_settle_the_overdue_phase_that_has_some_of_them_to_come(
+    alerts: Alerts, phase: Any, attended: int, sessions: int, state: str
+) -> None:
+    overdue = PhaseOverdue(patient_id="pat_1", phase=phase, attended=attended, missing=("focus",), **COURSE)
+    revised = ContractRevised(
+        patient_id="pat_1",
+        sessions=sessions,
+        previous_sessions=13,
+        initial_sessions=4,
+        termination_sessions=4,
+        attended=attended,
+        reason="extra_sessions_needed",
+        **COURSE,
+    )
+    await alerts.take(alerts.record(overdue, "pln_1"))
+    await alerts.take(alerts.record(revised, "pln_1"))
+    assert (await alerts.alert(kind="phase_overdue"))["state"] == state
 
 
 async def test_what_was_asked_for_and_settled_in_an_outage_of_alerts_is_asked_for_no_more(
