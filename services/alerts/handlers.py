@@ -72,13 +72,22 @@ def _flagged(outcome: Outcome, at: datetime) -> Outcome:
 
 def when_phase_entered_announce_transition(fact: inbound.PhaseEntered, work: AlertsWork) -> None:
     """Termination phase, end and maintenance reach people in a digest; an overdue phase is settled."""
-    _settle(work, fact.patient_id, settling.by_phase(fact.plan_id), "phase_entered")
+    _settle(work, settling.by_phase(fact.plan_id), "phase_entered", only_before=True)
     _raise(work, fact, concerns.of_phase_entered(fact))
 
 
 def when_phase_overdue_ask_for_its_work(fact: inbound.PhaseOverdue, work: AlertsWork) -> None:
-    concern = Concern("phase_overdue", "routine", "phase_overdue", plan(fact.plan_id), codes=fact.missing)
-    _raise(work, fact, concern)
+    codes = (fact.phase, *fact.missing)
+    _raise(work, fact, Concern("phase_overdue", "routine", "phase_overdue", plan(fact.plan_id), codes=codes))
+
+
+def when_contract_revised_settle_phase_with_sessions_to_come(
+    fact: inbound.ContractRevised, work: AlertsWork
+) -> None:
+    """It may become overdue anew, and care_plan says so then."""
+    overdue = work.live("phase_overdue", plan(fact.plan_id))
+    if overdue is not None and settling.has_sessions_to_come(overdue, fact):
+        _settle(work, settling.by_phase(fact.plan_id), "superseded", only_before=True)
 
 
 def when_termination_phase_due_announce_it(fact: inbound.TerminationPhaseDue, work: AlertsWork) -> None:
@@ -86,7 +95,7 @@ def when_termination_phase_due_announce_it(fact: inbound.TerminationPhaseDue, wo
 
 
 def when_maintenance_contracted_announce_it(fact: inbound.MaintenanceContracted, work: AlertsWork) -> None:
-    _settle(work, fact.patient_id, settling.by_contract(fact.plan_id), "maintenance_contracted")
+    _settle(work, settling.by_contract(fact.plan_id), "maintenance_contracted", only_before=True)
     _raise(work, fact, transition("maintenance", "maintenance_contracted", plan(fact.plan_id)))
 
 
@@ -100,7 +109,7 @@ def when_maintenance_session_due_announce_it(fact: inbound.MaintenanceSessionDue
 
 
 def when_care_plan_resumed_settle_hold_review(fact: inbound.CarePlanResumed, work: AlertsWork) -> None:
-    _settle(work, fact.patient_id, settling.by_resumed(fact.plan_id), "plan_resumed")
+    _settle(work, settling.by_resumed(fact.plan_id), "plan_resumed", only_before=True)
 
 
 def when_care_plan_closed_settle_what_is_moot(fact: inbound.CarePlanClosed, work: AlertsWork) -> None:
@@ -117,7 +126,7 @@ def when_session_attended_settle_absences(fact: inbound.SessionAttended, work: A
 
     Sessions may be recorded late.
     """
-    _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_attended")
+    _settle(work, settling.by_recorded(fact.appointment_id), "session_attended")
     absences = work.live("missed_session", plan(fact.plan_id))
     if absences is not None and settling.is_answered(absences, fact.attended_at):
         work.keep(settle(absences, "session_attended", work.now))
@@ -128,7 +137,7 @@ def when_session_missed_ask_for_outreach(fact: inbound.SessionMissed, work: Aler
 
     Nobody is looked for whose plan is closed.
     """
-    _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_recorded")
+    _settle(work, settling.by_recorded(fact.appointment_id), "session_recorded")
     if fact.after_closure:
         return work.note("alert", "plan_closed")
     history = work.histories.get(fact.patient_id)
@@ -136,7 +145,7 @@ def when_session_missed_ask_for_outreach(fact: inbound.SessionMissed, work: Aler
 
 
 def when_session_cancelled_settle_unrecorded(fact: inbound.SessionCancelled, work: AlertsWork) -> None:
-    _settle(work, fact.patient_id, settling.by_recorded(fact.appointment_id), "session_recorded")
+    _settle(work, settling.by_recorded(fact.appointment_id), "session_recorded")
 
 
 def when_session_overdue_ask_for_its_record(fact: inbound.SessionOverdue, work: AlertsWork) -> None:
@@ -175,9 +184,9 @@ def when_maintenance_review_due_ask_for_it(fact: inbound.MaintenanceReviewDue, w
 
 
 def when_announcement_settled_settle_its_alert(fact: inbound.AnnouncementSettled, work: AlertsWork) -> None:
-    """Settles what the announcement raised: both come in one stream, and so in order."""
+    """Settles what the announcement raised: both come in one stream."""
     settled, reason = settling.by_announcement(fact)
-    _settle(work, fact.patient_id, settled, reason)
+    _settle(work, settled, reason, only_before=True)
 
 
 # Intake
@@ -197,7 +206,7 @@ def when_screening_incomplete_ask_coordinator(fact: inbound.ScreeningIncomplete,
 
 def when_intake_decided_settle_review(fact: inbound.ReferralFact, work: AlertsWork) -> None:
     settled = settling.by_intake_decision(fact.referral_id)
-    _settle(work, fact.patient_id, settled, "intake_decided")
+    _settle(work, settled, "intake_decided")
 
 
 # Dead letters
@@ -225,12 +234,20 @@ def _raise(
         clinic_id=fact.clinic_id,
         plan_id=getattr(fact, "plan_id", None),
         clinician_id=getattr(fact, "clinician_id", None),
+        told_at=work.told_at,
     )
     alert = work.live(concern.kind, concern.about)
     work.keep(concerns.raise_or_join(alert, concern, origin, work.on_call, work.now))
 
 
-def _settle(work: AlertsWork, patient_id: str, settled: settling.Settled, reason: EndReason) -> None:
+def _settle(
+    work: AlertsWork, settled: settling.Settled, reason: EndReason, *, only_before: bool = False
+) -> None:
+    """`only_before`: of a fact that may come again, and answers only what was announced before it.
+
+    It may be read late, or be a dead letter that is replayed, when the next is asked for already.
+    """
     for kind, about in settled:
-        if (alert := work.live(kind, about)) is not None:
+        alert = work.live(kind, about)
+        if alert is not None and (not only_before or settling.is_answered(alert, work.told_at)):
             work.keep(settle(alert, reason, work.now))

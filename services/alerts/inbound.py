@@ -45,6 +45,12 @@ class PhaseOverdue(PlanFact):
     missing: tuple[str, ...] = ()
 
 
+class ContractRevised(PlanFact):
+    sessions: int
+    initial_sessions: int
+    attended: int
+
+
 class SessionAttended(PlanFact):
     appointment_id: str
     attended_at: datetime

@@ -18,8 +18,8 @@ from services.alerts.domain.policy import Rules
 from services.alerts.domain.roster import OnCall
 from services.alerts.events import AlertAcknowledged, AlertKind, Severity
 from services.alerts.metrics import observe_answer
-from shared.messaging.work import Conflict, Work
-from shared.mongo import Document, Index, MongoDatabase
+from shared.messaging.work import Work
+from shared.mongo import Document, Index, MongoDatabase, Txn
 
 log = structlog.get_logger()
 
@@ -100,6 +100,11 @@ class AlertsWork(Work):
         return monotonic() - self._opened
 
     @property
+    def told_at(self) -> datetime:
+        """When the message that is being reacted to was announced, however late it is read."""
+        return self.now if self.message is None else self.message.time
+
+    @property
     def rules(self) -> Rules:
         return self.on_call.policy.rules
 
@@ -117,9 +122,17 @@ class AlertsWork(Work):
         )
 
     async def load_crises(self, patient_ids: Iterable[str]) -> None:
-        """Nothing else of these people: an unreadable alert of another kind must not hold up a flag."""
-        await self.histories.load(sorted(set(patient_ids)))
-        await self.alerts.load(h.open for h in self.histories if h.open is not None)
+        """Nothing else of these people: an unreadable alert of another kind must not hold up a flag.
+
+        The histories first: whoever opens or ends a crisis afterwards makes the commit a `Conflict`.
+        """
+        ids = sorted(set(patient_ids))
+        if not ids:
+            return
+        await self.histories.load(ids)
+        abouts = [crisis.about(id) for id in ids]
+        for alert in await self.alerts.find({"kind": "crisis", "about": {"$in": abouts}, **LIVE}):
+            self._remember(alert)
 
     async def load_crises_set_aside(self, patient_ids: Iterable[str]) -> None:
         """As `load_crises`; for whoever's cannot be read, what stands beside them: see `known_as`."""
@@ -135,14 +148,13 @@ class AlertsWork(Work):
         return f"{UNREADABLE}{patient_id}" if patient_id in self._unreadable else patient_id
 
     async def load_people(self, patient_ids: Iterable[str]) -> None:
-        """Their crises and all else that is live about them."""
+        """What is known of their crises, and all else that is live about them."""
         ids = sorted(set(patient_ids))
         if not ids:
             return
-        await self.load_crises(ids)
-        for alert in await self.alerts.find(
-            {"patient_id": {"$in": ids}, **LIVE, "kind": {"$ne": "dead_letter"}}
-        ):
+        await self.histories.load(ids)
+        others: Document = {"patient_id": {"$in": ids}, **LIVE, "kind": {"$nin": ["crisis", "dead_letter"]}}
+        for alert in await self.alerts.find(others):
             self._remember(alert)
 
     async def load_dead_letters(self, abouts: Iterable[str]) -> None:
@@ -171,14 +183,28 @@ class AlertsWork(Work):
         return [alert for alert in held if alert.live]
 
     def open_crisis(self, patient_id: str) -> Alert | None:
-        """Raises `Conflict` when the crisis was opened or ended between two reads."""
-        history = self.histories.get(patient_id)
-        if history is None or history.open is None:
-            return None
-        alert = self.alerts.get(history.open)
-        if alert is None or not alert.live:
-            raise Conflict(HISTORIES)
+        """The person's live crisis. Where the history says otherwise, somebody changed one of them by hand.
+
+        Then it is logged, once committed, and the history is not believed: no flag waits for it.
+        """
+        alert, history = self.live("crisis", crisis.about(patient_id)), self.histories.get(patient_id)
+        found, said = alert and alert.id, history and history.open
+        if found != said:
+            self.once_committed(partial(log.error, "crisis and history differed", found=found, said=said))
+        if alert is None:
+            self._end_what_only_says_it_is_live(crisis.about(patient_id))
         return alert
+
+    def _end_what_only_says_it_is_live(self, about: str) -> None:
+        """A crisis resolved by hand may still be stored as live, and there is no room for two."""
+        ended = self.alerts.get(self._live.get(("crisis", about), ""))
+        if ended is not None:
+            query = {"_id": ended.id, "state": ended.state}
+            so = {"$set": {"live": False, "waiting": False, "next_due": None}}
+            self.also(partial(self._correct, query, so))
+
+    async def _correct(self, query: Document, change: Document, txn: Txn) -> None:
+        await self.database[ALERTS].update_one(query, change, session=txn)
 
     def keep(self, outcome: Outcome) -> None:
         """Save what a rule decided."""
@@ -213,9 +239,10 @@ class AlertsWork(Work):
                 self._first_tries.begin(page, self)
 
     def end_crisis(self, alert: Alert) -> None:
-        """Let the next flag open a new crisis. Its history was loaded before."""
-        history = self.histories[alert.patient_id]
-        self.histories.save(crisis.ended(history, alert, self.now))
+        """Let the next flag open a new crisis. Its history was loaded before, unless somebody deleted it."""
+        history = self.histories.get(alert.patient_id)
+        if history is not None:
+            self.histories.save(crisis.ended(history, alert, self.now))
 
     def _remember(self, alert: Alert) -> None:
         self._live[alert.kind, alert.about] = alert.id

@@ -14,6 +14,7 @@ WORK = Reactions(
     {
         inbound.PhaseEntered: handlers.when_phase_entered_announce_transition,
         inbound.PhaseOverdue: handlers.when_phase_overdue_ask_for_its_work,
+        inbound.ContractRevised: handlers.when_contract_revised_settle_phase_with_sessions_to_come,
         inbound.SessionAttended: handlers.when_session_attended_settle_absences,
         inbound.SessionMissed: handlers.when_session_missed_ask_for_outreach,
         inbound.SessionCancelled: handlers.when_session_cancelled_settle_unrecorded,

@@ -4,6 +4,7 @@ clinical.md, Crisis: an acknowledgement is a lease; closing needs a disposition.
 """
 
 from datetime import datetime
+from functools import partial
 
 from services.alerts.domain import digest
 from services.alerts.domain.alert import (
@@ -46,21 +47,27 @@ def acknowledge(alert: Alert, by: str, on_call: OnCall, now: datetime) -> Outcom
 
     It silences every page decided so far. Raises `Refused("alert_resolved")`.
     """
-    if alert.state == "resolved":
-        raise Refused("alert_resolved")
-    handed = alert.handed_to == by
-    if alert.state == "informed" or (alert.state != "open" and not handed):
-        return Outcome(alert)
-    if alert.informational:
-        return _acknowledged(alert, by, None, now).then(lambda taken: digest.informed(taken, now))
-    hours = on_call.hours(alert.clinic_id)
-    if alert.state == "assessed":
-        later = on_call.ladder(alert).unresolved.after(now, hours)
-        return _acknowledged(alert.model_copy(update={"step_due": later}), by, None, now)
-    paged = alert.lane == "page"
-    lease = on_call.ladder(alert).lease if paged else on_call.policy.digest.lease
+    is_handed_over = alert.handed_to == by
+    match alert.state:
+        case "resolved":
+            raise Refused("alert_resolved")
+        case "open" if alert.informational:
+            return _acknowledged(alert, by, None, now).then(partial(digest.informed, now=now))
+        case "open":
+            return _leased(alert, by, on_call, now)
+        case "acknowledged" if is_handed_over:
+            return _leased(alert, by, on_call, now)
+        case "assessed" if is_handed_over:
+            later = on_call.ladder(alert).unresolved.after(now, on_call.hours(alert.clinic_id))
+            return _acknowledged(alert.model_copy(update={"step_due": later}), by, None, now)
+        case _:
+            return Outcome(alert)
+
+
+def _leased(alert: Alert, by: str, on_call: OnCall, now: datetime) -> Outcome:
+    lease = on_call.ladder(alert).lease if alert.lane == "page" else on_call.policy.digest.lease
     taken = alert.model_copy(update={"state": "acknowledged", "step_due": None})
-    return _acknowledged(taken, by, lease.after(now, hours), now)
+    return _acknowledged(taken, by, lease.after(now, on_call.hours(alert.clinic_id)), now)
 
 
 def _acknowledged(alert: Alert, by: str, lease_until: datetime | None, now: datetime) -> Outcome:

@@ -21,7 +21,7 @@ from services.alerts.events import AlertKind, Severity
 class Concern:
     """`about` and `kind` say which open alert it joins. `informational`: done once people were told.
 
-    `at`: when it was so, if not now.
+    `at`: when it was so, if not when it was announced.
     """
 
     kind: AlertKind
@@ -35,13 +35,17 @@ class Concern:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a concern comes from. `message_id`: the fact's message, which makes the alert's id stable."""
+    """Where a concern comes from. `message_id`: the fact's message, which makes the alert's id stable.
+
+    `told_at`: when that was announced, if not now.
+    """
 
     message_id: str
     patient_id: str
     clinic_id: str
     plan_id: str | None = None
     clinician_id: str | None = None
+    told_at: datetime | None = None
 
 
 def raise_or_join(
@@ -54,7 +58,7 @@ def raise_or_join(
         severity=concern.severity,
         reason=concern.reason,
         codes=concern.codes,
-        at=concern.at or now,
+        at=concern.at or origin.told_at or now,
     )
     if alert is not None:
         if any(known.id == evidence.id for known in alert.evidence):

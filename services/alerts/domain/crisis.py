@@ -54,6 +54,7 @@ def open_or_join(
         return None
     history = history.model_copy(update={"evidence": (*history.evidence, report.evidence.id)})
     if alert is not None:
+        history = history.model_copy(update={"open": alert.id})
         return _at_clinic(history, report), joined(_placed(alert, report), report.evidence, on_call, now)
     number = history.number + 1
     opened = _open(history, report, number, now)
@@ -61,15 +62,19 @@ def open_or_join(
     return _at_clinic(history, report), raised(opened, on_call, now)
 
 
+def about(patient_id: str) -> str:
+    return f"patient:{patient_id}"
+
+
 def _open(history: CrisisHistory, report: Report, number: int, now: datetime) -> Alert:
     clinic_id = report.clinic_id if report.clinic_id != UNKNOWN else history.clinic_id
     alert = Alert(
-        id=identify(report.patient_id, "crisis", number),
+        id=identify(report.patient_id, "crisis", number, report.evidence.id),
         patient_id=report.patient_id,
         clinic_id=clinic_id,
         kind="crisis",
         severity=report.evidence.severity,
-        about=f"patient:{report.patient_id}",
+        about=about(report.patient_id),
         reason=report.evidence.reason,
         clinician_id=report.clinician_id,
         raised_at=now,

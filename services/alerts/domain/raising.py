@@ -37,16 +37,16 @@ def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
 
     clinical.md, Crisis: one crisis episode per patient at a time; new evidence joins it, raises severity
     and pages again. Of other kinds people are told again if the severity rises, if somebody has taken a paged
-    alert (`_is_taken`), or, in a digest, if the reason is a new one.
+    alert (`_is_taken`), or, in a digest, if the reason is a new one or somebody has assessed it.
     """
     previous, was_taken = alert.severity, alert.state != "open"
-    another_reason = all(known.reason != evidence.reason for known in alert.evidence)
+    is_news = alert.state == "assessed" or all(known.reason != evidence.reason for known in alert.evidence)
     alert = with_evidence(alert, evidence)
     if rank(evidence.severity) > rank(previous):
         out = _severity_raised(alert, evidence, on_call, now)
     elif alert.kind == "crisis" or _is_taken(alert):
         out = _again(alert, evidence, on_call, now)
-    elif alert.lane == "digest" and another_reason:
+    elif alert.lane == "digest" and is_news:
         out = digest.queued(_untaken(alert), on_call, now)
     else:
         out = Outcome(alert.decided(now, "skip", "joined_open_alert"))

@@ -38,9 +38,9 @@ ENDED: dict[str, EndReason] = {
 }
 
 
-def is_answered(absences: Alert, attended_at: datetime) -> bool:
-    """Whether the person came after the last of these absences."""
-    return all(absence.at <= attended_at for absence in absences.evidence)
+def is_answered(alert: Alert, at: datetime) -> bool:
+    """Whether what happened at that moment came after all that led to the alert."""
+    return all(evidence.at <= at for evidence in alert.evidence)
 
 
 def by_recorded(appointment_id: str) -> Settled:
@@ -58,8 +58,7 @@ def by_contract(plan_id: str) -> Settled:
 def by_announcement(fact: inbound.AnnouncementSettled) -> tuple[Settled, EndReason]:
     """What the scheduler asked for and asks for no more, and why.
 
-    It comes in the scheduler's own order: what care_plan announced may be read before it is asked for, and
-    settles nothing then.
+    What care_plan announced may be read before it is asked for, and settles nothing then; this never is.
     """
     about = plan(fact.plan_id) if fact.appointment_id is None else appointment(fact.appointment_id)
     kind = OF_WHAT_IS_DUE.get(fact.settled)
@@ -68,6 +67,13 @@ def by_announcement(fact: inbound.AnnouncementSettled) -> tuple[Settled, EndReas
 
 def by_phase(plan_id: str) -> Settled:
     return (("phase_overdue", plan(plan_id)),)
+
+
+def has_sessions_to_come(overdue: Alert, fact: inbound.ContractRevised) -> bool:
+    """Whether the phase that was overdue, the first of its codes, is no longer used up."""
+    lengths = {"initial": fact.initial_sessions, "termination": fact.sessions}
+    phase = next(iter(overdue.evidence[-1].codes), "unknown")
+    return fact.attended < lengths.get(phase, 0)
 
 
 def by_intake_decision(referral_id: str) -> Settled:

@@ -2,12 +2,21 @@
 
 import asyncio
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from services.alerts.store import AlertsWork
-from services.care_plan.events import SessionAttended, SessionMissed
+from services.care_plan.events import (
+    CarePlanResumed,
+    ContractRevised,
+    MaintenanceContracted,
+    PhaseEntered,
+    PhaseOverdue,
+    SessionAttended,
+    SessionMissed,
+)
 from services.scheduler.events import (
     AnnouncementSettled,
     CaseReviewDue,
@@ -19,6 +28,8 @@ from services.scheduler.events import (
 from shared.messaging import dead_letters
 from shared.messaging.dead_letters import MessageDeadLettered
 from shared.messaging.envelope import unseal
+from shared.messaging.event import Event
+from shared.messaging.work import Documents
 from shared.mongo import OperationFailure
 from tests.integration.alerts.conftest import ASSESSMENT, DISPOSITION, Alerts, MakeAlerts, flag_of
 from tests.support.letters import delivered
@@ -235,6 +246,108 @@ async def test_what_is_due_is_asked_for_until_the_scheduler_says_why_no_more_wha
     assert (await alerts.alert(kind=kind))["ending"]["reason"] == ending
 
 
+REVIEW_ON = {"review_on": MONDAY.date()}
+WEEK = timedelta(days=7)
+
+
+@pytest.mark.parametrize(
+    ("asks", "answer", "kind"),
+    [
+        (
+            HoldReviewDue(**REVIEW_ON, **DUE),
+            CarePlanResumed(patient_id="pat_1", resumed_at=MONDAY, **COURSE),
+            "hold_review",
+        ),
+        (
+            MaintenanceReviewDue(**REVIEW_ON, **DUE),
+            MaintenanceContracted(
+                patient_id="pat_1",
+                frequency="monthly",
+                first_on_or_after=MONDAY.date(),
+                **REVIEW_ON,
+                **COURSE,
+            ),
+            "maintenance_review",
+        ),
+        (
+            PhaseOverdue(patient_id="pat_1", phase="initial", attended=4, missing=("focus",), **COURSE),
+            PhaseEntered(
+                patient_id="pat_1",
+                phase="middle",
+                previous="initial",
+                attended=4,
+                entered_at=MONDAY,
+                **COURSE,
+            ),
+            "phase_overdue",
+        ),
+    ],
+)
+async def test_what_is_asked_for_is_settled_by_what_came_of_it_and_by_nothing_older(
+    alerts: Alerts, asks: Event, answer: Event, kind: str
+) -> None:
+    older = alerts.record(answer, "pln_0")
+    alerts.at(MONDAY + WEEK)
+    await alerts.take(alerts.record(asks, "pln_1"))
+    await alerts.take(older)
+    assert (await alerts.alert(kind=kind))["state"] == "open"
+    alerts.at(MONDAY + 2 * WEEK)
+    await alerts.take(alerts.record(answer, "pln_0"))
+    assert (await alerts.alert(kind=kind))["state"] == "resolved"
+
+
+async def test_what_the_scheduler_asks_for_no_more_is_not_what_it_asked_for_later(alerts: Alerts) -> None:
+    settled = AnnouncementSettled(settled="HoldReviewDue", appointment_id=None, reason="changed", **DUE)
+    set_aside = alerts.record(settled, "pln_0")
+    alerts.at(MONDAY + WEEK)
+    await alerts.take(alerts.record(HoldReviewDue(**REVIEW_ON, **{**DUE, "due_at": alerts.now}), "pln_1"))
+    await alerts.take(set_aside)
+    assert (await alerts.alert(kind="hold_review"))["state"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("phase", "attended", "sessions", "state"),
+    [
+        ("termination", 12, 16, "resolved"),
+        ("termination", 12, 12, "open"),
+        ("initial", 3, 16, "resolved"),
+        ("initial", 4, 16, "open"),
+    ],
+)
+async def test_more_sessions_settle_the_overdue_phase_that_has_some_of_them_to_come(
+    alerts: Alerts, phase: Any, attended: int, sessions: int, state: str
+) -> None:
+    overdue = PhaseOverdue(patient_id="pat_1", phase=phase, attended=attended, missing=("focus",), **COURSE)
+    revised = ContractRevised(
+        patient_id="pat_1",
+        sessions=sessions,
+        previous_sessions=13,
+        initial_sessions=4,
+        termination_sessions=4,
+        attended=attended,
+        reason="extra_sessions_needed",
+        **COURSE,
+    )
+    await alerts.take(alerts.record(overdue, "pln_1"))
+    await alerts.take(alerts.record(revised, "pln_1"))
+    assert (await alerts.alert(kind="phase_overdue"))["state"] == state
+
+
+async def test_what_was_asked_for_and_settled_in_an_outage_of_alerts_is_asked_for_no_more(
+    alerts: Alerts,
+) -> None:
+    asks = alerts.record(
+        PhaseOverdue(patient_id="pat_1", phase="initial", attended=4, missing=("focus",), **COURSE), "pln_1"
+    )
+    alerts.at(MONDAY + minutes(5))
+    entered = {"phase": "middle", "previous": "initial", "attended": 4, "entered_at": alerts.now}
+    answer = alerts.record(PhaseEntered.model_validate({"patient_id": "pat_1", **entered, **COURSE}), "pln_1")
+    alerts.at(MONDAY + WEEK)
+    await alerts.take(asks)
+    await alerts.take(answer)
+    assert (await alerts.alert(kind="phase_overdue"))["state"] == "resolved"
+
+
 async def test_dead_letters_join_one_alert_and_a_crisis_among_them_is_a_crisis_too(alerts: Alerts) -> None:
     def letter(number: int, *, crisis: bool = False) -> MessageDeadLettered:
         return MessageDeadLettered(
@@ -320,6 +433,80 @@ async def test_a_crisis_nobody_can_read_is_paged_beside_it_and_holds_up_nobody_e
     assert (beside["kind"], beside["reason"]) == ("crisis", "crisis_message_unreadable")
     assert beside["clinic_id"] == "riverside"
     assert await alerts.stored("deliveries", alert_ids=beside["_id"])
+
+
+@pytest.mark.parametrize(
+    ("collection", "by_hand"),
+    [
+        ("alerts", None),
+        ("alerts", {"state": "resolved", "live": False}),
+        ("alerts", {"state": "resolved"}),
+        ("crisis_histories", None),
+        ("crisis_histories", {"open": None}),
+        ("crisis_histories", {"open": "alr_other"}),
+    ],
+)
+async def test_whatever_somebody_changed_by_hand_a_flag_pages_at_once_and_holds_up_nobody_else(
+    alerts: Alerts, collection: str, by_hand: dict[str, Any] | None
+) -> None:
+    await alerts.flag("low", flag_id="flg_1")
+    if by_hand is None:
+        await alerts.database[collection].delete_many({})
+    else:
+        await alerts.database[collection].update_many({}, {"$set": by_hand})
+    async with asyncio.timeout(20):
+        await alerts.take(
+            alerts.record(flag_of("high", flag_id="flg_2"), "ref_pat_1"),
+            alerts.record(flag_of("high", "pat_2", flag_id="flg_3"), "ref_pat_2"),
+        )
+    for patient, flag in (("pat_1", "flg_2"), ("pat_2", "flg_3")):
+        crisis = await alerts.alert(patient_id=patient, live=True)
+        assert (crisis["state"], crisis["severity"]) == ("open", "high")
+        assert crisis["evidence"][-1]["id"] == flag
+        assert await alerts.stored("deliveries", alert_ids=crisis["_id"])
+        (history,) = await alerts.stored("crisis_histories", _id=patient)
+        assert history["open"] == crisis["_id"]
+    assert await alerts.stored("dead_letters") == []
+
+
+async def test_the_next_crisis_after_a_history_that_was_deleted_is_another_one(alerts: Alerts) -> None:
+    clinician = alerts.as_("clinician", "cln_r01")
+    for number in (1, 2):
+        await alerts.flag("high", flag_id=f"flg_{number}")
+        crisis = (await alerts.alert(live=True))["_id"]
+        await clinician.do(crisis, "assess", ASSESSMENT)
+        await clinician.do(crisis, "resolve", DISPOSITION)
+        await alerts.database["crisis_histories"].delete_many({})
+    assert len(await alerts.stored("alerts", state="resolved", patient_id="pat_1")) == 2
+
+
+async def test_a_crisis_whose_history_was_deleted_can_be_resolved(alerts: Alerts) -> None:
+    await alerts.flag("high")
+    await alerts.database["crisis_histories"].delete_many({})
+    clinician, crisis = alerts.as_("clinician", "cln_r01"), (await alerts.alert())["_id"]
+    await clinician.do(crisis, "assess", ASSESSMENT)
+    assert (await clinician.do(crisis, "resolve", DISPOSITION))["state"] == "resolved"
+
+
+async def test_a_flag_read_while_its_crisis_is_resolved_opens_the_next_one(
+    alerts: Alerts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await alerts.flag("high", flag_id="flg_1")
+    clinician, first = alerts.as_("clinician", "cln_r01"), (await alerts.alert())["_id"]
+    await clinician.do(first, "assess", ASSESSMENT)
+    find, resolved = Documents.find, asyncio.Event()
+
+    async def resolved_between_two_reads(self: Any, query: Any, **changes: Any) -> Any:
+        if self._collection == "alerts" and not resolved.is_set():
+            resolved.set()
+            await clinician.do(first, "resolve", DISPOSITION)
+        return await find(self, query, **changes)
+
+    monkeypatch.setattr(Documents, "find", resolved_between_two_reads)
+    await alerts.flag("high", flag_id="flg_2")
+    (history,) = await alerts.stored("crisis_histories")
+    assert (history["number"], history["open"]) == (2, (await alerts.alert(live=True))["_id"])
+    assert history["ended_at"] is not None, "the end was read, and nothing was decided against it"
 
 
 async def test_engineers_hear_of_a_flag_that_was_set_aside_beside_a_crisis_nobody_can_read(

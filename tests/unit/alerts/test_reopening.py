@@ -49,6 +49,18 @@ def test_a_routine_alert_that_somebody_took_is_reopened_by_another_reason_and_no
     assert (the_same.alert.state, reopened(the_same)) == ("acknowledged", False)
 
 
+def test_a_routine_alert_that_was_assessed_is_told_in_the_next_digest_when_it_comes_about_again() -> None:
+    overdue = Concern("phase_overdue", "routine", "phase_overdue", "plan:pln_1", codes=("final_phq9",))
+    raised = concerns.raise_or_join(None, overdue, origin(1), DESK, NIGHT).alert
+    reviewed = assessment(MORNING).model_copy(update={"result": "reviewed"})
+    assessed = assess(raised, reviewed, DESK, MORNING).alert
+    assert assessed.next_due is not None
+    again = concerns.raise_or_join(assessed, overdue, origin(2), DESK, MORNING + minutes(60))
+    assert (again.alert.state, reopened(again)) == ("open", True)
+    assert again.alert.next_due == datetime(2026, 3, 3, 21, 0, tzinfo=UTC), "16:00 of the same day"
+    assert again.alert.next_due < assessed.next_due
+
+
 def test_what_was_assessed_is_reopened_by_more_of_the_same_outside_clinic_hours_too() -> None:
     evening = datetime(2026, 3, 2, 23, 0, tzinfo=UTC)
     raised = concerns.raise_or_join(None, SIGNAL, origin(1), DESK, MONDAY).alert
