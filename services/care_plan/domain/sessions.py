@@ -139,7 +139,7 @@ def _attend(plan: Plan, session: Attended, at: datetime, phase: PhaseName, momen
         content=content_of(session),
     )
     plan = _with(plan, record)
-    plan, measured = record_measures(plan, session.phq9, session.gad7, moment)
+    plan, measured = record_measures(plan, session.phq9, session.gad7, at, moment)
     plan, entered = advance(plan, moment)
     return plan, [attended, *measured, *entered]
 
