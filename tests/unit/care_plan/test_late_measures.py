@@ -1,6 +1,6 @@
 """Scores that are recorded long after they were given."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from services.care_plan.domain import measures
 from services.care_plan.domain.maintenance import record_relapse_prevention
@@ -61,8 +61,8 @@ def test_it_is_announced_when_a_score_was_given_and_when_it_was_recorded() -> No
 def test_an_old_score_in_the_session_recorded_last_is_no_final_measure() -> None:
     plan, _ = record_relapse_prevention(prepared(), PREVENTION, moment())
     for week in range(11):
-        plan, _ = attend(plan, at=NOW - weeks(11 - week), total=16 if week < 10 else None)
-    plan, events = recorded_late(plan, 4, NOW - weeks(9))
+        plan, _ = attend(plan, at=NOW - timedelta(days=4 * (11 - week)), total=16 if week < 10 else None)
+    plan, events = recorded_late(plan, 4, NOW - timedelta(days=50))
     assert findings(events) == ["PhaseOverdue"]
     assert missing_for_end(plan, moment()) == ("final_phq9",)
     plan, _ = measures.take_measures(plan, phq9(16), None, moment())
@@ -75,8 +75,8 @@ def test_the_score_of_the_session_that_was_the_last_ends_treatment_in_whatever_o
 ):
     plan, _ = record_relapse_prevention(prepared(), PREVENTION, moment())
     for week in range(11):
-        plan, _ = attend(plan, at=NOW - weeks(11 - week), total=16)
-    plan, _ = recorded_late(plan, 4, NOW - weeks(9))
+        plan, _ = attend(plan, at=NOW - timedelta(days=4 * (11 - week)), total=16)
+    plan, _ = recorded_late(plan, 4, NOW - timedelta(days=50))
     assert isinstance(plan.phase, Ended)
     assert plan.phase.end_of_acute == 16
 
