@@ -253,10 +253,10 @@ def start(
     return plan, [started(plan)]
 
 
-P = TypeVar("P", Ended, Maintenance)
+Required = TypeVar("Required", Ended, Maintenance)
 
 
-def require(plan: Plan, phase: type[P]) -> P:
+def require(plan: Plan, phase: type[Required]) -> Required:
     """The plan's phase, which must be this one. Refuses `plan_closed` or `wrong_phase`."""
     if isinstance(plan.phase, phase):
         return plan.phase
