@@ -8,8 +8,8 @@ meets first, by the model itself:
         _lift = model_validator(mode="before")(lift_person)
 
 Two releases are needed to take something away: the first writes both shapes' fields and migrates, the
-second stops reading the old ones. Something added needs only one, but no release before it reads such a document
-if its models forbid what they do not know: docs/operations.md says which do, and what that means for the way back.
+second stops reading the old ones. Something added needs only one, but no release before it reads such a
+document where its models forbid what they do not know: docs/operations.md, Upgrades and the way back.
 """
 
 import asyncio
