@@ -8,7 +8,8 @@ meets first, by the model itself:
         _lift = model_validator(mode="before")(lift_person)
 
 Two releases are needed to take something away: the first writes both shapes' fields and migrates, the
-second stops reading the old ones. So a release can be rolled back over its successor's documents.
+second stops reading the old ones. Something added needs only one, but no release before it reads such a
+document where its models forbid what they do not know: docs/operations.md, Upgrades and the way back.
 """
 
 import asyncio

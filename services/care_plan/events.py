@@ -116,6 +116,8 @@ class MeasureRecorded(CarePlanEvent):
     """Against baseline; negative is better."""
     attended: int
     recorded_at: datetime
+    taken_at: datetime | None = None
+    """When the person answered, if that was said; a session may be recorded weeks after it."""
 
 
 class ResponseReached(CarePlanEvent):

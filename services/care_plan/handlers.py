@@ -7,8 +7,9 @@ from services.care_plan import inbound, views
 from services.care_plan.domain import closing, maintenance, measures, relapse, sessions
 from services.care_plan.domain.crisis import (
     AlertState,
-    P,
+    Flaggable,
     Signs,
+    answer_every_flag,
     answer_flag,
     forget_flags,
     no_crisis,
@@ -80,8 +81,8 @@ def when_alert_raised_open_crisis(fact: inbound.AlertRaised, work: CarePlanWork)
 
 
 def when_alert_joined_note_flag_answered(fact: inbound.AlertJoined, work: CarePlanWork) -> None:
-    """Another flag has become part of a crisis that is open."""
-    _note_alert(fact, "open", work)
+    """Another flag has become part of a crisis that goes on, and may have opened it again."""
+    _note_alert(fact, "open", work, reopened=fact.reopened)
 
 
 def when_alert_acknowledged_note_crisis_taken(fact: inbound.AlertAcknowledged, work: CarePlanWork) -> None:
@@ -99,13 +100,16 @@ def when_alert_resolved_let_plans_go_on(fact: inbound.AlertResolved, work: CareP
     _note_alert(fact, "resolved", work)
 
 
-def _note_alert(fact: inbound.AlertFact, state: AlertState, work: CarePlanWork) -> None:
+def _note_alert(
+    fact: inbound.AlertFact, state: AlertState, work: CarePlanWork, *, reopened: bool = False
+) -> None:
     if not fact.is_crisis:
         return None
     region = work.region(fact.patient_id, fact.clinic_id)
-    noted = note_alert(region, fact.alert_id, state)
+    noted = note_alert(region, fact.alert_id, state, reopened=reopened)
     if isinstance(fact, inbound.AlertWithEvidence):
-        noted = answer_flag(noted, fact.flag_id)
+        named = fact.evidence_id
+        noted = answer_every_flag(noted) if named is None else answer_flag(noted, named)
     if isinstance(fact, inbound.AlertResolved):
         noted = forget_flags(noted, fact.resolved_at)
     if noted is region:
@@ -155,7 +159,7 @@ def own_plan(work: CarePlanWork, call: Call, plan_id: str) -> Plan:
     return plan
 
 
-def flag(work: CarePlanWork, plan: P, signs: Signs) -> tuple[P, list[Event]]:
+def flag(work: CarePlanWork, plan: Flaggable, signs: Signs) -> tuple[Flaggable, list[Event]]:
     """From here on the patient is in crisis, before alerts have answered."""
     region = no_crisis(plan.patient_id, plan.clinic_id)
     if work.is_region_readable:

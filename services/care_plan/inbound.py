@@ -48,15 +48,9 @@ class AlertFact(Inbound):
 
 
 class AlertWithEvidence(AlertFact):
-    """`evidence_id`: the flag, or whatever else led to it; releases before this one leave it out."""
+    """`evidence_id`: the flag, or whatever else led to it; older releases leave it out."""
 
-    reason: str = ""
     evidence_id: str | None = None
-
-    @property
-    def flag_id(self) -> str | None:
-        """The flag it may be about; `None` if it may be any, where a crisis message could not be read."""
-        return None if self.reason == "crisis_message_unreadable" else self.evidence_id
 
 
 class AlertRaised(AlertWithEvidence):
@@ -64,7 +58,8 @@ class AlertRaised(AlertWithEvidence):
 
 
 class AlertJoined(AlertWithEvidence):
-    pass
+    reopened: bool = False
+    """It was in somebody's hands, and is in nobody's again; older releases leave it out."""
 
 
 class AlertAcknowledged(AlertFact):

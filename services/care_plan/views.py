@@ -67,6 +67,7 @@ class MeasureView(BaseModel):
     attended: int
     phase: PhaseName
     recorded_at: datetime
+    taken_at: datetime
 
 
 class ProgressView(BaseModel):
@@ -237,16 +238,17 @@ def _measure(measure: Measure) -> MeasureView:
         attended=measure.attended,
         phase=measure.phase,
         recorded_at=measure.recorded_at,
+        taken_at=measure.taken_at,
     )
 
 
 def _progress(plan: Plan, moment: Moment) -> ProgressView:
-    thresholds, baseline, last = moment.protocol.thresholds, plan.baseline_phq9, plan.last_total()
-    taken = [m.recorded_at for m in plan.measures if m.instrument == "phq9" and m.total is not None]
+    thresholds, baseline, measure = moment.protocol.thresholds, plan.baseline_phq9, plan.last_measure()
+    last = plan.last_total()
     return ProgressView(
         baseline=baseline,
         last=last,
-        measured_at=taken[-1] if taken else None,
+        measured_at=None if measure is None else measure.taken_at,
         change=None if baseline is None or last is None else adequacy(baseline, last, thresholds),
         standing=plan.standing,
         responding=has_answered(plan, thresholds),

@@ -128,6 +128,8 @@ class MeasureRecorded(PlanFact):
     baseline: int | None
     attended: int
     recorded_at: datetime
+    taken_at: datetime | None = None
+    """Releases before this one leave it out."""
 
 
 class ResponseReached(PlanFact):

@@ -1,6 +1,6 @@
 """Signs that someone may be in danger, and the crisis region that runs beside the phases."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypeVar
 
@@ -11,7 +11,7 @@ from services.care_plan.domain.measures import Phq9
 from services.care_plan.domain.plan import InDanger, Plan, derived_id
 from services.care_plan.events import CrisisFlagRaised
 
-P = TypeVar("P", Plan, InDanger)
+Flaggable = TypeVar("Flaggable", Plan, InDanger)
 
 Severity = Literal["high", "moderate", "low"]
 Evidence = Literal["phq9_item9", "cssrs_high", "cssrs_moderate", "cssrs_low", "explicit", "unassessable"]
@@ -190,31 +190,55 @@ def no_crisis(patient_id: str, clinic_id: str) -> CrisisRegion:
     return CrisisRegion(id=patient_id, patient_id=patient_id, clinic_id=clinic_id)
 
 
-def note_alert(region: CrisisRegion, alert_id: str, state: AlertState) -> CrisisRegion:
-    """How far an alert has come; it never goes back, so late or repeated news change nothing."""
+def note_alert(
+    region: CrisisRegion, alert_id: str, state: AlertState, *, reopened: bool = False
+) -> CrisisRegion:
+    """How far an alert has come; late or repeated news change nothing.
+
+    It goes back only where new evidence has `reopened` it, and what is resolved stays so.
+    """
     others = tuple(a for a in region.alerts if a.alert_id != alert_id)
     known = next((a for a in region.alerts if a.alert_id == alert_id), None)
-    if known is not None and PROGRESS.index(known.state) >= PROGRESS.index(state):
+    if known is not None and not _changes(known.state, state, reopened=reopened):
         return region
     alerts = sorted((*others, CrisisAlert(alert_id=alert_id, state=state)), key=lambda a: a.alert_id)
     return region.model_copy(update={"alerts": tuple(alerts)})
 
 
-def answer_flag(region: CrisisRegion, flag_id: str | None) -> CrisisRegion:
-    """An alert has taken the flag in. `None`: an unreadable message that may be any flag, so all count."""
-    left = tuple(f for f in region.unanswered if flag_id is not None and f.flag_id not in (None, flag_id))
-    return region if left == region.unanswered else region.model_copy(update={"unanswered": left})
+def _changes(known: AlertState, told: AlertState, *, reopened: bool) -> bool:
+    if reopened and known != "resolved":
+        return known != told
+    return PROGRESS.index(told) > PROGRESS.index(known)
+
+
+def answer_flag(region: CrisisRegion, evidence_id: str) -> CrisisRegion:
+    """An alert has taken evidence in: this flag, or one stored without its id, which it may be.
+
+    A message that nobody could read answers no flag: those that have not reached alerts are waited for, and
+    what could not be read is replayed, or forgotten as below.
+    """
+    return _waiting_for(region, (f for f in region.unanswered if f.flag_id not in (None, evidence_id)))
+
+
+def answer_every_flag(region: CrisisRegion) -> CrisisRegion:
+    """An alert of a release that does not say what led to it: it may be any of them."""
+    return _waiting_for(region, ())
 
 
 def forget_flags(region: CrisisRegion, resolved_at: datetime) -> CrisisRegion:
     """A crisis was resolved: a flag that nobody had answered for a day is not waited for any longer."""
-    left = tuple(f for f in region.unanswered if resolved_at - f.raised_at < ANSWERED_WITHIN)
+    return _waiting_for(region, (f for f in region.unanswered if resolved_at - f.raised_at < ANSWERED_WITHIN))
+
+
+def _waiting_for(region: CrisisRegion, flags: Iterable[RaisedFlag]) -> CrisisRegion:
+    """The region itself if it waited for the same before."""
+    left = tuple(flags)
     return region if left == region.unanswered else region.model_copy(update={"unanswered": left})
 
 
 def raise_flag(
-    plan: P, region: CrisisRegion, signs: Signs, now: datetime
-) -> tuple[P, CrisisRegion, CrisisFlagRaised]:
+    plan: Flaggable, region: CrisisRegion, signs: Signs, now: datetime
+) -> tuple[Flaggable, CrisisRegion, CrisisFlagRaised]:
     """Raise a flag, whatever the plan's phase, on hold or closed."""
     number = plan.crisis_flags + 1
     flag = CrisisFlagRaised(

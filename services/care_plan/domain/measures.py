@@ -1,5 +1,6 @@
 """PHQ-9 and GAD-7: totals from items, and what a PHQ-9 total says about the course."""
 
+from datetime import datetime
 from typing import Literal, assert_never
 
 from services.care_plan.domain.frozen import Frozen
@@ -115,35 +116,38 @@ def has_answered(plan: Plan, thresholds: Thresholds) -> bool:
 
 def take_measures(plan: Plan, phq9: Phq9 | None, gad7: Gad7 | None, moment: Moment) -> Decision:
     """Record answers outside a session; kept whatever the phase, on hold and after closure as well."""
-    plan, events = record_measures(plan, phq9, gad7, moment)
+    plan, events = record_measures(plan, phq9, gad7, moment.now, moment)
     plan, entered = advance(plan, moment)
     return plan, events + entered
 
 
-def record_measures(plan: Plan, phq9: Phq9 | None, gad7: Gad7 | None, moment: Moment) -> Decision:
+def record_measures(
+    plan: Plan, phq9: Phq9 | None, gad7: Gad7 | None, taken_at: datetime, moment: Moment
+) -> Decision:
+    """Record answers that were given at `taken_at`."""
     events: list[Event] = []
     if gad7 is not None:
-        plan, recorded = _record(plan, "gad7", gad7.items, None, moment)
+        plan, recorded = _record(plan, gad7, taken_at, moment)
         events += recorded
     if phq9 is not None:
-        plan, recorded = _record(plan, "phq9", phq9.items, phq9.difficulty, moment)
+        plan, recorded = _record(plan, phq9, taken_at, moment)
         events += recorded
-        plan, reached = _judge(plan, total_of(phq9.items), moment)
+        plan, reached = _judge(plan, plan.measures[-1], moment)
         events += reached
     return plan, events
 
 
-def _record(
-    plan: Plan, instrument: Instrument, items: Items, difficulty: int | None, moment: Moment
-) -> Decision:
+def _record(plan: Plan, answers: Phq9 | Gad7, taken_at: datetime, moment: Moment) -> Decision:
+    instrument: Instrument = "phq9" if isinstance(answers, Phq9) else "gad7"
     measure = Measure(
         instrument=instrument,
-        items=items,
-        difficulty=difficulty,
-        total=total_of(items),
+        items=answers.items,
+        difficulty=answers.difficulty if isinstance(answers, Phq9) else None,
+        total=total_of(answers.items),
         phase=plan.phase.name,
         attended=plan.attended_here,
         recorded_at=moment.now,
+        taken_at=taken_at,
     )
     plan = _with_baseline(plan.changed(measures=(*plan.measures, measure)), measure)
     baseline = plan.baseline_phq9 if instrument == "phq9" else plan.baseline_gad7
@@ -153,11 +157,12 @@ def _record(
             **plan.identity,
             instrument=instrument,
             total=measure.total,
-            missing_items=missing_items(items),
+            missing_items=missing_items(measure.items),
             baseline=baseline,
             change=change,
             attended=measure.attended,
             recorded_at=moment.now,
+            taken_at=taken_at,
         )
     ]
 
@@ -171,16 +176,20 @@ def _with_baseline(plan: Plan, measure: Measure) -> Plan:
     return plan if plan.baseline_gad7 is not None else plan.changed(baseline_gad7=measure.total)
 
 
-def _judge(plan: Plan, total: int | None, moment: Moment) -> Decision:
-    """Announce what the person newly entered; what they left may be announced again another time."""
-    if total is None:
+def _judge(plan: Plan, measure: Measure, moment: Moment) -> Decision:
+    """Announce what the person newly entered; what they left may be announced again another time.
+
+    Only the PHQ-9 that was taken last is judged: an older one that is recorded late is history [proposed].
+    """
+    if measure.total is None or measure is not plan.last_measure():
         return plan, []
-    now_in = _standing(plan, total, moment.protocol.thresholds)
+    total, now_in = measure.total, _standing(plan, measure.total, measure.taken_at, moment)
     entered = [standing for standing in now_in if standing not in plan.standing]
     return plan.changed(standing=now_in), [_announcement(plan, standing, total) for standing in entered]
 
 
-def _standing(plan: Plan, total: int, thresholds: Thresholds) -> tuple[Standing, ...]:
+def _standing(plan: Plan, total: int, taken_at: datetime, moment: Moment) -> tuple[Standing, ...]:
+    thresholds = moment.protocol.thresholds
     match plan.phase:
         case Initial() | Middle() | Termination() | Ended():
             judged: dict[Standing, bool] = {
@@ -189,8 +198,9 @@ def _standing(plan: Plan, total: int, thresholds: Thresholds) -> tuple[Standing,
                 "deterioration": deteriorates(plan.baseline_phq9, total, thresholds),
             }
             return tuple(standing for standing, holds in judged.items() if holds)
-        case Maintenance(end_of_acute=end_of_acute):
-            return ("relapse_signal",) if signals_relapse(end_of_acute, total, thresholds) else ()
+        case Maintenance(entered_at=since, end_of_acute=end_of_acute):
+            signals = taken_at >= since and signals_relapse(end_of_acute, total, thresholds)
+            return ("relapse_signal",) if signals else ()
         case Closed():
             return plan.standing
         case _:

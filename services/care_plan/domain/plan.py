@@ -7,7 +7,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal, NoReturn, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from services.care_plan.domain.frozen import Frozen
 from services.care_plan.domain.phases import Closed, Ended, Hold, Initial, Maintenance, Phase
@@ -57,6 +57,8 @@ class Measure(Frozen):
     phase: PhaseName
     attended: int
     recorded_at: datetime
+    taken_at: datetime = Field(default_factory=lambda known: known["recorded_at"])
+    """When the person answered: a session may be recorded weeks later. Older releases did not keep it."""
 
 
 class EndingRaised(Frozen):
@@ -116,12 +118,15 @@ class Plan(Frozen):
         """Attended sessions of what is going on: acute treatment, or the maintenance contract."""
         return self.phase.attended if isinstance(self.phase, Maintenance) else self.attended
 
+    def last_measure(self, instrument: Instrument = "phq9") -> Measure | None:
+        """The complete one that was taken last, whenever it was recorded; the baseline is none of them."""
+        complete = [m for m in self.measures if m.instrument == instrument and m.total is not None]
+        return max(reversed(complete), key=lambda measure: measure.taken_at, default=None)
+
     def last_total(self, instrument: Instrument = "phq9") -> int | None:
-        """The last complete total, baseline not counted."""
-        for measure in reversed(self.measures):
-            if measure.instrument == instrument and measure.total is not None:
-                return measure.total
-        return None
+        """Of the complete measure that was taken last."""
+        last = self.last_measure(instrument)
+        return None if last is None else last.total
 
     def changed(self, **fields: Any) -> Self:
         return self.model_copy(update=fields)
@@ -248,10 +253,10 @@ def start(
     return plan, [started(plan)]
 
 
-P = TypeVar("P", Ended, Maintenance)
+Required = TypeVar("Required", Ended, Maintenance)
 
 
-def require(plan: Plan, phase: type[P]) -> P:
+def require(plan: Plan, phase: type[Required]) -> Required:
     """The plan's phase, which must be this one. Refuses `plan_closed` or `wrong_phase`."""
     if isinstance(plan.phase, phase):
         return plan.phase

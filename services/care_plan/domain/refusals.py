@@ -17,6 +17,7 @@ Reason = Literal[
     "contract_fulfilled",
     "contract_unchanged",
     "session_in_the_future",
+    "session_before_plan",
     "sessions_below_attended",
     "sessions_out_of_bounds",
     "sessions_attended",

@@ -1,6 +1,6 @@
 """Sessions as they happened: attended, missed, cancelled."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 from itertools import takewhile
 from typing import Literal
@@ -16,6 +16,11 @@ from services.care_plan.domain.transitions import advance
 from services.care_plan.events import PhaseName, SessionAttended, SessionCancelled, SessionMissed
 
 CancelReason = Literal["illness", "travel", "scheduling", "clinician_leave", "holiday", "weather", "other"]
+
+
+ONE_DAY = timedelta(days=1)
+"""[proposed] A plan begins with the completed intake; a session may have been earlier on that day, wherever
+the clinic is: plans know no zone."""
 
 
 class Attended(Frozen):
@@ -72,7 +77,8 @@ def record_session(plan: Plan, session: Happening, moment: Moment) -> Decision:
 
     What took place before treatment ended, or before the plan was closed, is recorded afterwards as well and
     changes no phase any more. Refuses `wrong_phase` and `plan_closed` for what lies after that, `on_hold` for
-    what lies after the hold began, `session_in_the_future`, `contract_fulfilled` after the N-th.
+    what lies after the hold began, `session_in_the_future`, `session_before_plan`, `contract_fulfilled` after
+    the N-th.
     """
     if is_recorded(plan, session):
         return plan, []
@@ -82,6 +88,8 @@ def record_session(plan: Plan, session: Happening, moment: Moment) -> Decision:
         refuse("on_hold")
     if at > moment.now:
         refuse("session_in_the_future")
+    if at < plan.started_at - ONE_DAY:
+        refuse("session_before_plan")
     match session:
         case Attended():
             return _attend(plan, session, at, phase, moment)
@@ -139,7 +147,7 @@ def _attend(plan: Plan, session: Attended, at: datetime, phase: PhaseName, momen
         content=content_of(session),
     )
     plan = _with(plan, record)
-    plan, measured = record_measures(plan, session.phq9, session.gad7, moment)
+    plan, measured = record_measures(plan, session.phq9, session.gad7, at, moment)
     plan, entered = advance(plan, moment)
     return plan, [attended, *measured, *entered]
 

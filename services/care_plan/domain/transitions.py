@@ -1,5 +1,6 @@
 """Automatic changes of phase, and what is overdue (clinical.md, phase state machine)."""
 
+from datetime import datetime
 from typing import assert_never
 
 from services.care_plan.domain.indications import discussed
@@ -73,19 +74,23 @@ def missing_for_middle(plan: Plan) -> tuple[str, ...]:
 def missing_for_end(plan: Plan, moment: Moment) -> tuple[str, ...]:
     """Guard of termination → ended: final measures, relapse-prevention plan and contingency signs.
 
-    A final measure is a complete one taken with the N-th session or after it.
+    A final measure is a complete one taken with the N-th session, in the order of their days, or after it.
     """
-    taken = {
-        measure.instrument
-        for measure in plan.measures
-        if measure.total is not None and measure.attended >= plan.contract.sessions
-    }
-    missing = [f"final_{name}" for name in moment.protocol.final_measures.codes if name not in taken]
+    since = _n_th_session_at(plan)
+    last = {name: plan.last_measure(name) for name in moment.protocol.final_measures.codes}
+    taken = {name for name, measure in last.items() if measure and since and measure.taken_at >= since}
+    missing = [f"final_{name}" for name in last if name not in taken]
     if plan.relapse_prevention is None:
         missing += ["relapse_prevention", "contingency_signs"]
     elif not plan.relapse_prevention.contingency_signs:
         missing.append("contingency_signs")
     return tuple(missing)
+
+
+def _n_th_session_at(plan: Plan) -> datetime | None:
+    """When the N-th session of acute treatment took place; none if it has not been attended yet."""
+    attended = sorted(s.at for s in plan.sessions if s.outcome == "attended" and s.phase != "maintenance")
+    return attended[plan.contract.sessions - 1] if len(attended) >= plan.contract.sessions else None
 
 
 def missing(plan: Plan, moment: Moment) -> tuple[str, ...]:

@@ -84,14 +84,21 @@ def _ended(
 
 
 def measured(person: Person, fact: inbound.MeasureRecorded) -> Person:
+    """Measures stand in the order in which they were taken: one may be recorded weeks later."""
     measure = Measure(
-        at=fact.recorded_at,
+        at=fact.taken_at or fact.recorded_at,
         instrument=fact.instrument,
         total=fact.total,
         attended=fact.attended,
         baseline=fact.baseline,
     )
-    return on_course(person, fact.plan_id, lambda c: c.but(measures=(*c.measures, measure)))
+
+    def change(course: Course) -> Course:
+        in_order = sorted((*course.measures, measure), key=lambda one: one.at)
+        changed: Course = course.but(measures=tuple(in_order))
+        return changed
+
+    return on_course(person, fact.plan_id, change)
 
 
 def found(person: Person, fact: inbound.PlanFact, kind: str, at: datetime, **inputs: Any) -> Person:

@@ -42,7 +42,7 @@ class Referral(Frozen):
 class Measure(Frozen):
     """`total` is `None` when an item was not answered: a partial sum is never a score.
 
-    `baseline`: what care_plan compares with, usually the screening's total.
+    `at`: when it was taken. `baseline`: what care_plan compares with, usually the screening's total.
     """
 
     at: datetime

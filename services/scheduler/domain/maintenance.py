@@ -42,6 +42,8 @@ def contract(
     schedule, events = cancel_all(schedule, to_come, "maintenance_changed", now=now)
     schedule = schedule.revised(maintenance=agreed)
     review_at = timers.moment("MaintenanceReviewDue", fact.review_on, diary.clinic)
+    if timers.was_announced(schedule, "MaintenanceReviewDue", review_at):
+        review_at = now  # that was for an earlier contract: this one needs its own
     schedule = timers.with_plan_timer(schedule, "MaintenanceReviewDue", review_at)
     schedule, booked = rebook(schedule, diary, now)
     return schedule, [*reviews, *events, *booked]

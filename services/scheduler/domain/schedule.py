@@ -21,6 +21,11 @@ Asked = Literal["patient_asked", "clinician_asked", "clinic_asked"]
 
 SHARDS = 16
 
+ASKS: frozenset[Announced] = frozenset(
+    {"SessionOverdue", "CaseReviewDue", "HoldReviewDue", "MaintenanceReviewDue"}
+)
+"""Announcements that ask somebody to act. When that is done or moot, `AnnouncementSettled` says so."""
+
 
 class Timer(Frozen):
     """One announcement to be made at `due_at`; it stays, with what became of it.
@@ -35,6 +40,11 @@ class Timer(Frozen):
     session_at: AwareDatetime | None = None
     state: TimerState = "armed"
     reason: str | None = None
+
+    @property
+    def is_asking(self) -> bool:
+        """It was announced that somebody is to act, and that is neither done nor moot yet."""
+        return self.state == "fired" and self.kind in ASKS and self.reason is None
 
 
 class Appointment(Frozen):

@@ -53,11 +53,6 @@ SKIPPED: dict[Withdrawn, SkipReason] = {
     "contracted": "superseded",
 }
 
-ASKS: frozenset[Announced] = frozenset(
-    {"SessionOverdue", "CaseReviewDue", "HoldReviewDue", "MaintenanceReviewDue"}
-)
-"""Announcements that ask somebody to act. When that is done or moot, `AnnouncementSettled` says so."""
-
 S = TypeVar("S", bound=Schedule)
 Ended = tuple[tuple[Timer, ...], list[DueEvent]]
 
@@ -115,7 +110,7 @@ def withdraw(
     events: list[DueEvent] = []
     event: DueEvent
     for timer in timers:
-        if timer.state == "fired" and timer.kind in ASKS and timer.reason is None and only(timer):
+        if timer.is_asking and only(timer):
             ended, event = _settled(schedule, timer, appointment, now=now, reason=reason)
             kept.append(ended)
             events.append(event)

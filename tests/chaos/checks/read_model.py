@@ -5,6 +5,7 @@ Read from its own database and compared with outboxes, the log and the owners' d
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.chaos.checks.violation import Violation
@@ -104,13 +105,19 @@ IN_ORDER: dict[str, tuple[str, Read, Callable[[Row], Any]]] = {
 """Announcement → which documents keep all of its kind, what they kept, and what was announced."""
 
 
+def _taken_at(body: Row) -> datetime:
+    """Measures stand in the order in which they were taken; nothing else has such a moment."""
+    at = body.get("taken_at") or body.get("recorded_at")
+    return datetime.fromisoformat(at) if at else datetime.min.replace(tzinfo=UTC)
+
+
 def order(history: History) -> Iterator[Violation]:
     """Where the page keeps all announcements of a kind, they stand as they were announced."""
     kept: dict[str, list[Row]] = {
         "courses": [c for person in history.documents[f"{PAGE}.people"] for c in person["courses"]],
         "alerts": [{**row, "id": row["_id"]} for row in history.documents[f"{PAGE}.alerts"]],
     }
-    announced = sorted(history.announced, key=lambda event: event.sequence)
+    announced = sorted(history.announced, key=lambda event: (_taken_at(event.body), event.sequence))
     for type, (place, read, told) in IN_ORDER.items():
         should: dict[str, list[Any]] = {}
         for event in announced:

@@ -103,10 +103,15 @@ class CarePlan:
         return self.message(fact, referral)
 
     async def alert(
-        self, state: str, alert_id: str = "al_1", kind: str = "crisis", evidence: str = "flg_of_another"
+        self,
+        state: str,
+        alert_id: str = "al_1",
+        kind: str = "crisis",
+        evidence: str | None = "flg_of_another",
+        **more: Any,
     ) -> None:
         about = {"patient_id": "pat_1", "clinic_id": CLINIC, "alert_id": alert_id, "kind": kind}
-        led_to_it = {"reason": "crisis_flag", "evidence_id": evidence}
+        led_to_it = {"reason": "crisis_flag", "evidence_id": evidence, **more}
         facts: dict[str, Any] = {
             "raised": lambda: inbound.AlertRaised(**about, **led_to_it),
             "joined": lambda: inbound.AlertJoined(**about, **led_to_it),

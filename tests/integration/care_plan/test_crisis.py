@@ -136,6 +136,44 @@ async def test_a_flag_that_joins_an_open_crisis_ends_with_it(care_plan: CarePlan
     assert (await care_plan.done("GET", f"/plans/{plan}"))["crisis"] == "resolved"
 
 
+async def test_a_crisis_that_new_evidence_reopens_is_open_again(care_plan: CarePlan) -> None:
+    plan = await care_plan.start()
+    for state in ("raised", "acknowledged", "assessed"):
+        await care_plan.alert(state)
+    await care_plan.alert("joined")
+    assert (await care_plan.done("GET", f"/plans/{plan}"))["crisis"] == "assessed"
+    await care_plan.alert("joined", reopened=True)
+    assert (await care_plan.done("GET", f"/plans/{plan}"))["crisis"] == "open"
+
+
+async def test_a_flag_is_waited_for_although_an_alert_is_about_a_message_nobody_could_read(
+    care_plan: CarePlan,
+) -> None:
+    plan = await care_plan.start()
+    await care_plan.prepare(plan)
+    await care_plan.attend(plan)
+    await care_plan.attend(plan)
+    await care_plan.alert("raised")
+    await care_plan.attend(plan)
+    await care_plan.done("POST", f"/plans/{plan}/crisis-flag")
+    await care_plan.alert("joined", evidence="dead_1", reason="crisis_message_unreadable")
+    await care_plan.alert("resolved")
+    read = await care_plan.done("GET", f"/plans/{plan}")
+    assert (read["crisis"], read["phase"]) == ("open", "initial")
+    [flag] = await care_plan.bodies(FLAGS)
+    await care_plan.alert("raised", "al_2", evidence=flag["flag_id"])
+    await care_plan.alert("resolved", "al_2")
+    assert (await care_plan.done("GET", f"/plans/{plan}"))["phase"] == "middle"
+
+
+async def test_an_alert_of_a_release_that_names_no_evidence_answers_every_flag(care_plan: CarePlan) -> None:
+    plan = await care_plan.start()
+    await care_plan.done("POST", f"/plans/{plan}/crisis-flag")
+    await care_plan.alert("raised", evidence=None)
+    await care_plan.alert("resolved")
+    assert (await care_plan.done("GET", f"/plans/{plan}"))["crisis"] == "resolved"
+
+
 async def test_an_alert_that_arrives_before_the_plan_is_known_to_it(care_plan: CarePlan) -> None:
     await care_plan.alert("raised")
     plan = await care_plan.start()

@@ -98,6 +98,14 @@ def test_the_region_follows_an_alert_to_its_resolution() -> None:
     assert seen == [("open", True), ("acknowledged", True), ("assessed", True), ("resolved", False)]
 
 
+def test_evidence_that_reopens_a_crisis_asks_for_everything_anew_unless_it_is_resolved() -> None:
+    for state in STEPS:
+        region = note_alert(no_crisis("pat_1", "riverside"), "al_1", state)
+        again = note_alert(region, "al_1", "open", reopened=True)
+        assert again.state == ("resolved" if state == "resolved" else "open")
+        assert note_alert(region, "al_1", "open").state == state
+
+
 def test_two_alerts_in_any_order_end_in_the_same_region() -> None:
     facts = [(alert, state) for alert in ("al_1", "al_2") for state in STEPS]
     ends = set()
@@ -143,11 +151,6 @@ def test_a_region_of_the_release_before_is_read_and_its_flag_answered_by_the_nex
     region = CrisisRegion.model_validate({**stored, "flagged_at": flagged_at, "resolved_at": resolved_at})
     assert region.state == state
     assert crisis.answer_flag(region, "flg_of_another").state == "none"
-
-
-def test_an_alert_about_something_unreadable_answers_every_flag() -> None:
-    _, region, _ = crisis.raise_flag(new_plan(), no_crisis("pat_1", "riverside"), crisis.EXPLICIT, NOW)
-    assert crisis.answer_flag(note_alert(region, "al_1", "acknowledged"), None).state == "acknowledged"
 
 
 def test_a_flag_that_nobody_answers_is_not_waited_for_beyond_a_crisis_resolved_a_day_later() -> None:

@@ -1,5 +1,7 @@
 """Sessions as they happened."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.care_plan.domain import closing, maintenance
@@ -9,6 +11,7 @@ from services.care_plan.events import SessionAttended, SessionMissed
 from tests.unit.care_plan.builders import (
     LATER,
     NOW,
+    START,
     attend,
     ended,
     in_maintenance,
@@ -91,6 +94,26 @@ def test_a_cancelled_session_names_who_and_why_and_is_no_no_show() -> None:
 def test_a_session_has_not_happened_yet_in_the_future() -> None:
     session = Attended(appointment_id="a", at=NOW + weeks(1))
     assert refused(record_session, new_plan(), session, moment()) == "session_in_the_future"
+
+
+@pytest.mark.parametrize("happening", [Attended, Missed])
+def test_no_session_of_a_plan_lies_before_it(happening: type[Attended] | type[Missed]) -> None:
+    for at in (NOW.replace(year=1926), NOW.replace(year=2025), START - timedelta(days=1, minutes=1)):
+        session = happening(appointment_id="a", at=at)
+        assert refused(record_session, new_plan(), session, moment()) == "session_before_plan"
+
+
+def test_a_session_on_the_day_on_which_the_plan_began_belongs_to_it() -> None:
+    for at in (START - timedelta(hours=20), START):
+        plan, _ = attend(new_plan(), at=at)
+        assert plan.attended == 1
+
+
+def test_what_was_recorded_before_its_plan_is_answered_as_it_was() -> None:
+    session = Missed(appointment_id="a", at=NOW.replace(year=2025))
+    plan, _ = record_session(new_plan(started_at=session.at), session, moment())
+    again, events = record_session(plan.changed(started_at=START), session, moment())
+    assert (again.sessions, events) == (plan.sessions, [])
 
 
 def test_measures_of_a_session_count_for_it() -> None:

@@ -4,6 +4,7 @@ from services.dashboard import inbound
 from services.dashboard.domain.alert import Alert
 from services.dashboard.domain.alerting import changed
 from services.dashboard.domain.courses import attended, missed
+from services.dashboard.domain.courses import measured as measured_by
 from services.dashboard.domain.person import Course, Entered, Measure, Person
 from tests.support.courses import BEGIN, later
 
@@ -66,6 +67,21 @@ def test_a_session_recorded_late_leaves_those_missed_since_in_a_row() -> None:
     assert recorded(("missed", 1), ("missed", 3), ("attended", 2)).missed_in_a_row == 1
     assert recorded(("attended", 3), ("attended", 1)).missed_in_a_row == 0
     assert recorded(("attended", 3), ("missed", 1)).missed_in_a_row == 0
+
+
+def scored(total: int, week: int, **said: object) -> inbound.MeasureRecorded:
+    facts = {"instrument": "phq9", "total": total, "baseline": 14, "attended": 1}
+    recorded_at = later(weeks=week)
+    return inbound.MeasureRecorded.model_validate({**ON_PLAN, **facts, "recorded_at": recorded_at, **said})
+
+
+def test_a_score_recorded_late_stands_on_the_day_on_which_it_was_given() -> None:
+    person = measured_by(Person(id="pat_1"), scored(20, 4))
+    person = measured_by(person, scored(4, 5, taken_at=later(weeks=2)))
+    (course,) = person.courses
+    assert [(m.total, m.at) for m in course.measures] == [(4, later(weeks=2)), (20, later(weeks=4))]
+    assert course.last is not None
+    assert course.last.total == 20
 
 
 def test_how_soon_a_crisis_was_taken_is_told_by_whoever_took_it_first() -> None:

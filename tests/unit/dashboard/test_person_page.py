@@ -490,6 +490,16 @@ def test_an_announcement_that_is_not_understood_is_told_by_its_name() -> None:
     assert tale("SessionAttended", {}) == "Session attended"
 
 
+def test_the_story_says_of_a_score_recorded_late_when_it_was_given() -> None:
+    score = {"instrument": "phq9", "total": 9, "change": -5, "recorded_at": "2026-03-16T15:00:00Z"}
+    told = "PHQ-9 9, -5 since baseline"
+    assert tale("MeasureRecorded", score) == told
+    assert tale("MeasureRecorded", {**score, "taken_at": "2026-03-16T14:00:00Z"}) == told
+    late = tale("MeasureRecorded", {**score, "taken_at": "2026-03-02T14:00:00Z"})
+    assert late == f"{told}, of 02 Mar 2026"
+    assert tale("MeasureRecorded", {**score, "taken_at": None}) == told
+
+
 def test_details_leave_out_ids_of_the_person_and_keep_a_zero() -> None:
     assert details({"patient_id": "pat_1", "total": 0, "baseline": None, "indicated": False}, "UTC") == [
         ("Total", "0"),

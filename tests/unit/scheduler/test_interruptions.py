@@ -210,6 +210,17 @@ def test_a_maintenance_session_is_announced_as_one_and_its_review_on_its_date() 
     assert [event.review_on for event in only(events, MaintenanceReviewDue)] == [date(2026, 7, 20)]
 
 
+def test_a_review_agreed_for_the_day_of_the_review_before_is_announced_as_well() -> None:
+    nine = datetime(2026, 7, 20, 13, 0, tzinfo=UTC)
+    ten = nine + timedelta(hours=1)
+    schedule, _ = timers.due(in_maintenance(), nine)
+    again = contracted("weekly", date(2026, 7, 20), date(2026, 7, 20))
+    schedule, _ = maintenance.contract(schedule, again, 5, diary(), ten)
+    schedule, events = timers.due(schedule, ten)
+    (review,) = only(events, MaintenanceReviewDue)
+    assert (review.due_at, review.review_on) == (ten, date(2026, 7, 20))
+
+
 def test_a_missed_maintenance_session_is_not_made_up_for() -> None:
     schedule = in_maintenance()
     first = schedule.booked("maintenance")[0]

@@ -34,6 +34,7 @@ REASONS = {
     "contract_fulfilled": "All contracted sessions are attended. Revise the contract to add more.",
     "contract_unchanged": "The contract already has this number of sessions.",
     "session_in_the_future": "A session that has not taken place yet cannot be recorded.",
+    "session_before_plan": "That lies before this plan began. Is the year as meant?",
     "sessions_below_attended": "More sessions than that are attended already.",
     "sessions_out_of_bounds": "The protocol does not allow this number of sessions for this variant.",
     "sessions_attended": "Sessions were attended, so the course did start. Choose another outcome.",

@@ -24,10 +24,12 @@ def _on(facts: Facts, name: str) -> str:
 
 def _measure(facts: Facts) -> str:
     name, total = said(facts["instrument"]), facts["total"]
+    taken, recorded = facts.get("taken_at"), facts.get("recorded_at")
+    late = f", of {_on(facts, 'taken_at')}" if taken and recorded and taken[:10] != recorded[:10] else ""
     if total is None:
-        return f"{name} taken without a total: an answer is missing"
+        return f"{name} taken without a total: an answer is missing{late}"
     change = facts.get("change")
-    return f"{name} {total}" + (f", {change:+d} since baseline" if change else "")
+    return f"{name} {total}" + (f", {change:+d} since baseline" if change else "") + late
 
 
 def _attended(facts: Facts) -> str:
