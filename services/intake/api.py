@@ -20,6 +20,7 @@ from services.intake.forms import (
     SearchForm,
 )
 from services.intake.handlers import Desk
+from services.intake.naming import filing, load_filings
 from services.intake.store import IntakeWork
 from services.intake.views import (
     BulkResult,
@@ -62,10 +63,10 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
     @heard.post("/referrals", response_model=ReferralView, responses=referred)
     async def refer(call: Referrer, form: ReferralForm) -> Response:
         """Refer a person, with whatever is known already; the same external id again adds to the referral."""
-        filed = handlers.filing(call.caller, form)
+        filed = filing(call.caller, form)
         return await commands.run(
             call,
-            lambda work: handlers.load_filing(work, filed),
+            lambda work: load_filings(work, [filed]),
             lambda work: handlers.refer(work, desk, call, filed),
         )
 

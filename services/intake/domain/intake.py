@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from services.intake.domain import eligibility
 from services.intake.domain.crisis import Assessment, Evidence, Statement, worse
@@ -10,8 +11,8 @@ from services.intake.domain.history import maintenance_indications
 from services.intake.domain.referral import (
     Completed,
     Consent,
-    CrisisRecord,
     Incomplete,
+    InDanger,
     InReview,
     Received,
     Referral,
@@ -29,6 +30,7 @@ from shared.errors import Refused
 from shared.messaging.event import Event
 
 Change = tuple[Referral, list[Event]]
+R = TypeVar("R", Referral, InDanger)
 
 
 def receive(
@@ -84,15 +86,17 @@ def raise_flag(
     return after, [*flags, *events]
 
 
-def flagged(referral: Referral, found: Assessment, now: datetime) -> Change:
+def flagged(referral: R, found: Assessment, now: datetime) -> tuple[R, list[Event]]:
     """One flag with the highest severity and all evidence (clinical.md, Crisis)."""
     if found.severity is None:
         return referral, []
     number = referral.crisis.flags + 1
-    known = CrisisRecord(
-        flags=number,
-        worst=worse(referral.crisis.worst, found.severity),
-        evidence=codes({*referral.crisis.evidence, *found.evidence}),
+    known = referral.crisis.model_copy(
+        update={
+            "flags": number,
+            "worst": worse(referral.crisis.worst, found.severity),
+            "evidence": tuple(sorted({*referral.crisis.evidence, *found.evidence})),
+        }
     )
     flag = CrisisFlagRaised(
         patient_id=referral.patient_id,

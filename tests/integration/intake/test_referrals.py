@@ -8,7 +8,8 @@ import pytest
 from services.intake.app import read_rules
 from services.intake.clinics import Clinics
 from services.intake.forms import ReferralForm
-from services.intake.handlers import Desk, filing, load_filing, refer
+from services.intake.handlers import Desk, refer
+from services.intake.naming import filing, load_filings
 from services.intake.store import IntakeWork
 from shared.http.caller import Call, Caller
 from shared.messaging.work import Conflict
@@ -102,14 +103,14 @@ async def test_of_two_referrals_of_one_person_at_once_only_the_first_is_enrolled
         for id in ("R-2", "R-3")
     ]
     for work, filed in both:
-        await load_filing(work, filed)
+        await load_filings(work, [filed])
         refer(work, desk, call, filed)
     (one, _), (other, again) = both if begun_first_is == "first" else reversed(both)
     await one.commit()
     with pytest.raises(Conflict):
         await other.commit()
     anew = IntakeWork(intake.database, now=NOW)
-    await load_filing(anew, again)
+    await load_filings(anew, [again])
     refer(anew, desk, call, again)
     assert anew.referrals[again.referral_id].stage.status == "in_review"
 
