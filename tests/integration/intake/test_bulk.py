@@ -199,6 +199,20 @@ async def test_complete_rows_are_enrolled_and_positive_ones_flagged(intake: Inta
     assert len(await intake.announced("CrisisFlagRaised")) == 1
 
 
+async def test_a_row_that_may_hold_others_flags_nobody_known_in_their_place(intake: Intake) -> None:
+    await sent(intake, row(1))
+    body = await sent(intake, row(1, cells="rows_in_a_cell"), row(1, cells="wrong_number", crisis=True))
+    assert [(r["codes"], r["flagged"]) for r in body["results"]] == [
+        (["rows_in_a_cell"], True),
+        (["row:extra_forbidden"], True),
+    ]
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [(flag["severity"], flag["patient_id"][:8]) for flag in flags] == [
+        ("moderate", "unknown-"),
+        ("high", "unknown-"),
+    ]
+
+
 async def test_a_line_of_a_file_that_is_no_document_is_refused_and_the_crisis_in_it_heard(
     intake: Intake,
 ) -> None:

@@ -347,6 +347,24 @@ def test_a_file_is_read_as_the_command_line_reads_it(text: str, format: Format) 
             assert ours[number] == row.document
 
 
+STRAY = """external_id,given_name,crisis,note
+1,Ann,no,"felt bad
+2,Bea,yes,wants to die
+3,Cid,no,is 5'6"
+4,Dee,no,fine
+"""
+
+
+def test_rows_that_two_stray_quotes_swallow_are_named_as_the_command_line_names_them() -> None:
+    header, _, rest = STRAY.partition("\n")
+    part = read_part(rest, "csv", header=header)
+    assert part.wrong == {1: ("rows_in_a_cell",)}
+    assert "quote" in import_words.advice("rows_in_a_cell", "csv")
+    theirs = dict(importing.rows(StringIO(STRAY, newline=""), "csv"))[1]
+    assert isinstance(theirs, importing.RowError)
+    assert (theirs.codes, theirs.document) == (part.wrong[1], part.rows[0])
+
+
 def test_rows_of_a_later_part_are_numbered_on() -> None:
     part = read_part("x1\nx2\n", "csv", header="\ufeffexternal_id\n", first=201)
     assert [row["row"] for row in part.rows] == [201, 202]
