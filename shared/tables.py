@@ -25,6 +25,6 @@ def wrong_cells(cells: Sequence[str | None], columns: int, delimiter: str = ",")
 
 
 def _hides_rows(found: list[int], before: int, all: int) -> bool:
-    """`found`: the delimiters in each line of a cell with `before` of its row's `all` delimiters before it."""
+    """`found`: the delimiters in each line of a cell that has `before` of its row's `all` before it."""
     first, *between, last = found
     return all > 0 and (max(between, default=0) >= all or (first >= all - before and last >= before))

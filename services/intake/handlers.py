@@ -72,7 +72,8 @@ def take(work: IntakeWork, desk: Desk, filing: Filing, *, by: str) -> Outcome:
 
     Raises `Problem` 422 for an unknown clinic or clinician and a birth date in the future, 503 when a newer
     release keeps what it is about, `Refused` when
-    the referral or the number is known to be about somebody else, or is decided and consent changes.
+    the referral or the number is known to be about somebody else, or is decided and consent or
+    clinician changes.
     """
     if is_kept_by_newer_release(work, filing):
         raise kept_by_newer_release()
@@ -154,7 +155,7 @@ def _age(form: ReferralForm, today: date) -> int | None:
 
 
 def record(work: IntakeWork, desk: Desk, call: Call, id: str, submission: Submission) -> Reply:
-    """Screening answers or consent for a known referral."""
+    """Screening answers, consent or the age for a known referral."""
     known = _seen(work, call, id)
     others = work.others_of(known)
     after, events = intake.record(known, submission, work.now, desk.rules, call.caller.subject, others)

@@ -106,6 +106,7 @@ class Submission(Frozen):
     history: History | None = None
     screening: Screening = Screening()
     statement: Statement = "not_stated"
+    clinician_id: str | None = None
 
 
 class Referral(Frozen):

@@ -54,6 +54,41 @@ async def test_a_bare_referral_waits_until_answers_and_consent_come(intake: Inta
     ]
 
 
+async def test_another_clinician_takes_over_until_the_referral_is_decided_and_is_refused_after(
+    intake: Intake,
+) -> None:
+    async with intake.as_("clinician") as client:
+        form = referral(clinician_id="cln_r01", screening=answers(SEVERE))
+        first = (await client.post("/referrals", json=form)).json()
+        second = await client.post("/referrals", json=form | {"clinician_id": "cln_r02"})
+        unnamed = await client.post("/referrals", json=referral(screening=answers(SEVERE)))
+        declining = {"decision": "decline", "reason": "not_indicated", "alternative_offered": True}
+        await client.post(f"/referrals/{first['id']}/decision", json=declining)
+        after = await client.post("/referrals", json=form)
+    assert [body["clinician_id"] for body in (first, second.json(), unnamed.json())] == [
+        "cln_r01",
+        "cln_r02",
+        "cln_r02",
+    ]
+    assert (after.status_code, after.json()["reason"]) == (409, "already_declined")
+    asked = await intake.announced("IntakeReviewRequired")
+    assert [event["clinician_id"] for event in asked] == ["cln_r01", "cln_r02"]
+
+
+async def test_a_referral_without_number_and_age_is_completed_by_recording_the_age(intake: Intake) -> None:
+    form = referral(external_id=None, person={"given_name": "Jo", "family_name": "Bell"})
+    async with intake.as_("clinician") as client:
+        waiting = (await client.post("/referrals", json=form)).json()
+        where = f"/referrals/{waiting['id']}"
+        enrolment = {"decision": "enrol", "variant": "ipt-12", "sessions": 12}
+        refused = await client.post(f"{where}/decision", json=enrolment)
+        wrong = await client.put(f"{where}/age", json={"age": 131})
+        complete = await client.put(f"{where}/age", json={"age": 40})
+    assert (waiting["stage"]["reasons"], refused.json()["reason"]) == (["no_exact_variant"], "age_unknown")
+    assert (wrong.status_code, complete.json()["age"], complete.json()["state"]) == (422, 40, "completed")
+    assert await intake.database["people"].count_documents({}) == 1
+
+
 async def test_the_same_referral_twice_is_one_referral(intake: Intake) -> None:
     async with intake.as_("coordinator") as client:
         first = await client.post("/referrals", json=referral())

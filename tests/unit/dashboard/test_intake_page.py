@@ -20,6 +20,7 @@ from services.dashboard.pages.intake.errors import field_errors
 from services.dashboard.pages.intake.form import (
     CSSRS,
     PHQ9,
+    age_of,
     answers_of,
     consent_of,
     declining_of,
@@ -160,6 +161,7 @@ def test_answers_that_intake_holds_come_back_as_the_same_answers() -> None:
 
 def test_a_choice_that_was_not_made_is_not_made_for_anybody() -> None:
     assert consent_of({}) == {"given": None}
+    assert [age_of({"age": said}) for said in (" 40 ", "forty")] == [{"age": 40}, {"age": "forty"}]
     assert declining_of({"reason": "duplicate"})["alternative_offered"] is None
 
 

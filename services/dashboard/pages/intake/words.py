@@ -122,7 +122,7 @@ REFUSALS = {
     "crisis_unassessed": "There is crisis evidence: assess it, and say here that it was assessed.",
     "unknown_variant": "Intake does not know this variant.",
     "sessions_not_of_variant": "The number of sessions is not the one of this variant.",
-    "age_unknown": "The person's age is not known: send the referral again with an age or a birth date.",
+    "age_unknown": "The person's age is not known: record it first.",
     "age_outside_variant": "The person's age is outside what this variant is for.",
     "excluded_from_variant": "A reported condition excludes this variant.",
     "already_completed": "This referral is decided already: the person is enrolled.",
