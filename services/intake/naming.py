@@ -113,7 +113,7 @@ def kept_by_newer_release() -> Problem:
     return Problem(
         503,
         KEPT,
-        "A newer release keeps this: nothing was recorded, but a crisis was told. Send it again later.",
+        "A newer release keeps this: nothing was recorded; any crisis in it was told. Send it again later.",
     )
 
 

@@ -131,7 +131,7 @@ REFUSALS = {
     "number, the birth date, the names, or the sex or age where nothing else is known, differ. Check the "
     "numbers. A correction needs both numbers that are known.",
     "kept_by_newer_release": "A newer release keeps this, and intake does not read it yet: nothing was "
-    "recorded, but a crisis was told. Send it again later.",
+    "recorded; any crisis in it was told. Send it again later.",
     "idempotency_key_reused": "This form was sent before, and then changed: load the page again to see what "
     "became of it.",
     "changed_meanwhile": "Others were changing the same referral at this moment: send it again.",
