@@ -11,6 +11,7 @@ from services.intake.domain.names import Question
 from services.intake.domain.referral import Referral, StageName, Submission
 from services.intake.finding import find_people
 from services.intake.forms import (
+    AgeForm,
     ConsentForm,
     CrisisFlagForm,
     Decision,
@@ -20,6 +21,7 @@ from services.intake.forms import (
     SearchForm,
 )
 from services.intake.handlers import Desk
+from services.intake.naming import filing, load_filings
 from services.intake.store import IntakeWork
 from services.intake.views import (
     BulkResult,
@@ -62,10 +64,10 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
     @heard.post("/referrals", response_model=ReferralView, responses=referred)
     async def refer(call: Referrer, form: ReferralForm) -> Response:
         """Refer a person, with whatever is known already; the same external id again adds to the referral."""
-        filed = handlers.filing(call.caller, form)
+        filed = filing(call.caller, form)
         return await commands.run(
             call,
-            lambda work: handlers.load_filing(work, filed),
+            lambda work: load_filings(work, [filed]),
             lambda work: handlers.refer(work, desk, call, filed),
         )
 
@@ -110,6 +112,16 @@ def _add_decisions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk) -
     async def record_consent(call: Referrer, referral_id: OpaqueId, form: ConsentForm) -> Response:
         """Record that the person consents, or does not."""
         submission = Submission(consent=form.given)
+        return await commands.run(
+            call,
+            lambda work: work.load_with_others(referral_id),
+            lambda work: handlers.record(work, desk, call, referral_id, submission),
+        )
+
+    @api.put("/referrals/{referral_id}/age", response_model=ReferralView)
+    async def record_age(call: Referrer, referral_id: OpaqueId, form: AgeForm) -> Response:
+        """Record the age of a person whose birth date nobody knows."""
+        submission = Submission(age=form.age)
         return await commands.run(
             call,
             lambda work: work.load_with_others(referral_id),

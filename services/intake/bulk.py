@@ -1,7 +1,6 @@
 """Bulk import: up to 500 rows, one transaction, a result per row. One bad row never blocks the others."""
 
 import json
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -11,8 +10,9 @@ from pydantic import Field, ValidationError
 from services.intake.clinics import Clinics
 from services.intake.domain.salvage import evidence_in_document
 from services.intake.forms import ImportRow
-from services.intake.handlers import Desk, Filing, filing, named_in, take
+from services.intake.handlers import Desk, take
 from services.intake.importing import error_codes, unreadable
+from services.intake.naming import Filing, filing, load_filings, named_by, named_in
 from services.intake.set_aside import RefusedForm, followed_up_by, keep_aside, tells_who
 from services.intake.store import IntakeWork
 from services.intake.views import BulkResult, RowResult
@@ -45,6 +45,8 @@ class Entry:
     number: int
     filing: Filing | None
     codes: tuple[str, ...]
+    about: Filing | None
+    """Whom it is about, also where it cannot be filed."""
     refused: RefusedForm
     """What is kept of it should it be refused."""
 
@@ -71,7 +73,7 @@ def _entry(position: int, raw: Any, clinic_id: str | None, call: Call, clinics: 
     if not tells_who(content):
         content += (call.idempotency_key or call.request_id).encode()
     refused = RefusedForm.of(caller, followed_up, evidence_in_document(raw), PLACE, content)
-    return Entry(_number(raw, position), filed, codes, refused)
+    return Entry(_number(raw, position), filed, codes, filed or named_by(caller, raw, clinic_id), refused)
 
 
 def _number(raw: Any, position: int) -> int:
@@ -81,15 +83,7 @@ def _number(raw: Any, position: int) -> int:
 
 async def load_entries(work: IntakeWork, rows: Sequence[Entry]) -> None:
     """All that the rows are about, in five queries."""
-    numbers: defaultdict[str, set[str]] = defaultdict(set)
-    filings = [entry.filing for entry in rows if entry.filing is not None]
-    for filed in filings:
-        if (number := filed.form.person.external_id) is not None:
-            numbers[filed.clinic_id].add(number)
-    await work.referrals.load(filed.referral_id for filed in filings)
-    await work.people.load(referral.patient_id for referral in work.referrals)
-    await work.load_people_by_number(numbers)
-    await work.load_referrals_of({person.patient_id for person in work.people})
+    await load_filings(work, [entry.about for entry in rows if entry.about is not None])
     await work.set_aside_forms.load(e.refused.id for e in rows if e.refused.evidence.severity is not None)
 
 
@@ -118,7 +112,7 @@ def _refused(work: IntakeWork, desk: Desk, entry: Entry, codes: tuple[str, ...])
     If the row is about somebody else than its referral, nobody knows whom it means, so the flag is not put on
     the referral: whoever sent the row is asked.
     """
-    flagged = keep_aside(work, desk, entry.refused, named_in(work, entry.filing))
+    flagged = keep_aside(work, desk, entry.refused, named_in(work, entry.about))
     return RowResult(row=entry.number, outcome="error", codes=codes, flagged=flagged)
 
 

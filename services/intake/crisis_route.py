@@ -12,12 +12,12 @@ from starlette.responses import Response
 
 from services.intake.domain.crisis import CRISIS_SUPPORT, Assessment
 from services.intake.domain.salvage import EXPLICIT, evidence_in
-from services.intake.forms import ReferralForm
-from services.intake.handlers import Desk, Filing, filing, load_filing, named_in
+from services.intake.handlers import Desk
+from services.intake.naming import KEPT, kept_by_newer_release, load_filings, named_by, named_in
 from services.intake.set_aside import RefusedForm, followed_up_by, keep_aside, tells_who
 from services.intake.store import IntakeWork
 from shared.errors import Refused
-from shared.http.caller import Call, Caller, Role, arrival_of
+from shared.http.caller import Call, Role, arrival_of
 from shared.http.commands import ChangedMeanwhile, Commands, Reply
 from shared.http.guard import PreconditionFailed
 from shared.http.hearing import HearingRoute
@@ -25,12 +25,18 @@ from shared.http.problems import Problem
 from shared.http.routes import CRISIS
 from shared.messaging.work import NotFound
 
-REFUSALS = (RequestValidationError, Problem, Refused, NotFound, PreconditionFailed, ChangedMeanwhile)
+REFUSALS = (
+    RequestValidationError,
+    Problem,
+    Refused,
+    NotFound,
+    PreconditionFailed,
+    ChangedMeanwhile,
+    ValidationError,
+)
+"""The last: a newer release keeps more in the referral than can be read here."""
 UNHEARD = frozenset({401, 403, 408, 413, 415, 429, 503})
 """Answers to callers who may not speak here, or whose request was not read at all."""
-
-NAMING = {"clinic_id", "source_system", "external_id", "person"}
-"""The fields of a form that say which referral it is, and of whom."""
 
 MAY_REFER: tuple[Role, ...] = ("coordinator", "clinician", "service")
 
@@ -61,7 +67,7 @@ def crisis_aware(commands: Commands[IntakeWork], desk: Desk) -> type[HearingRout
 async def _evidence(request: Request, error: Exception, outright: bool) -> Assessment | None:
     """What is to be kept; `None` if there is nothing, or the caller may not speak here."""
     caller = arrival_of(request.scope).caller
-    unheard = isinstance(error, Problem) and error.status in UNHEARD
+    unheard = isinstance(error, Problem) and error.status in UNHEARD and error.reason != KEPT
     if unheard or caller is None or not caller.roles & set(MAY_REFER):
         return None
     found = evidence_in(await request.body())
@@ -75,13 +81,13 @@ async def _keep(
 ) -> None:
     """Once for the same form; what is raised outright is a new flag each time.
 
-    On the referral that the address names or the form: as bulk imports have it.
+    On the referral that the address names or the form, as for a row of a bulk import.
     """
     arrival = arrival_of(request.scope)
     caller, body = arrival.caller, await request.body()
     assert caller is not None  # noqa: S101 - `_evidence` found one
     named, said = str(request.path_params.get("referral_id", "")), _object_in(body)
-    about = _filing_in(caller, said)
+    about = named_by(caller, said)
     content = body
     if outright or not (named or tells_who(body)):
         content += request.headers.get("idempotency-key", arrival.request_id).encode()
@@ -91,13 +97,15 @@ async def _keep(
 
     async def load(work: IntakeWork) -> None:
         if named:
-            await work.load_with_others(named)
+            await work.load_readable({named})
+            await work.load_referrals_of({referral.patient_id for referral in work.referrals})
         elif about is not None:
-            await load_filing(work, about)
+            await load_filings(work, [about])
         await work.set_aside_forms.load([refused.id])
 
     def keep(work: IntakeWork) -> Reply:
-        known = work.referrals.get(named) if named else named_in(work, about)
+        by_path = work.referrals.get(named) or work.in_danger.get(named)
+        known = by_path if named else named_in(work, about)
         if known is not None and not caller.sees(known.clinic_id):
             known = None
         keep_aside(work, desk, refused, known)
@@ -114,18 +122,10 @@ def _object_in(body: bytes) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
-def _filing_in(caller: Caller, said: dict[str, Any]) -> Filing | None:
-    """Whom a refused form is about, whatever else is wrong with it; `None` if it does not say so."""
-    try:
-        return filing(
-            caller, ReferralForm.model_validate({name: said[name] for name in NAMING & said.keys()})
-        )
-    except (ValidationError, Problem, NotFound):
-        return None
-
-
 async def _with_support(request: Request, error: Exception) -> Response:
     """The usual answer to this error, with the crisis lines."""
+    if isinstance(error, ValidationError):
+        error = kept_by_newer_release()
     handlers = request.app.exception_handlers
     handler = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)
     answer = handler(request, error)

@@ -133,6 +133,7 @@ class ReferralForm(Strict):
             history=self.history.history() if self.history else None,
             screening=self.screening.screening() if self.screening else Screening(),
             statement=self.crisis,
+            clinician_id=self.clinician_id,
         )
 
 
@@ -145,6 +146,10 @@ class ImportRow(ReferralForm):
 
 class ConsentForm(Strict):
     given: bool
+
+
+class AgeForm(Strict):
+    age: Years
 
 
 class EnrolForm(Strict):

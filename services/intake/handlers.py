@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from uuid import UUID, uuid4, uuid5
+from uuid import uuid4
 
 from services.intake.clinics import Clinics, assigned
 from services.intake.domain import decisions, intake
@@ -13,6 +13,14 @@ from services.intake.domain.person import Person, age_on
 from services.intake.domain.referral import Referral, Submission
 from services.intake.finding import MOST
 from services.intake.forms import DeclineForm, EnrolForm, ImportRow, ReferralForm
+from services.intake.naming import (
+    Filing,
+    field_problem,
+    is_about_somebody_else,
+    is_kept_by_newer_release,
+    kept_by_newer_release,
+    numbered,
+)
 from services.intake.store import PEOPLE, REFERRALS, IntakeWork
 from services.intake.views import (
     FoundPeople,
@@ -26,15 +34,12 @@ from services.intake.views import (
     SetAsideForms,
 )
 from shared.errors import Refused
-from shared.http.caller import ALL_CLINICS, Call, Caller
+from shared.http.caller import Call
 from shared.http.commands import Reply
 from shared.http.guard import if_match
-from shared.http.problems import FieldProblem, Problem
-
-NAMESPACE = UUID("b1d0a4b2-6d0c-4b0e-9f0e-3a7c5d1f2e60")
 
 PERSON_DIFFERS = "person_differs"
-"""Why a form is refused whose referral is known and is about somebody else."""
+"""Why a form is refused whose referral, or patient number, is known to be about somebody else."""
 
 UNKNOWN = "unknown"
 """The clinic of a form that named none, sent by somebody of all clinics."""
@@ -48,52 +53,6 @@ class Desk:
 
     rules: Rules
     clinics: Clinics
-
-
-@dataclass(frozen=True, slots=True)
-class Filing:
-    """A form with the clinic it goes to and the referral it is about."""
-
-    clinic_id: str
-    referral_id: str
-    form: ReferralForm
-
-
-def filing(caller: Caller, form: ReferralForm, clinic_id: str | None = None) -> Filing:
-    """`clinic_id`: for forms that name none. Raises like `clinic_of`."""
-    clinic_id = clinic_of(caller, form.clinic_id or clinic_id)
-    return Filing(clinic_id, _referral_id(clinic_id, form), form)
-
-
-def field_problem(field: str, code: str) -> Problem:
-    """A 422 for what only this service can find wrong with a field."""
-    found = FieldProblem(field=field, problem=code).model_dump()
-    return Problem(422, "invalid", f"Mend the field {field}.", errors=[found])
-
-
-def clinic_of(caller: Caller, asked: str | None) -> str:
-    """The clinic a referral goes to. Raises `NotFound` for another clinic's, `Problem` 422 without one."""
-    clinic_id = caller.clinic if asked is None else asked
-    if clinic_id == ALL_CLINICS:
-        raise field_problem("clinic_id", "missing")
-    caller.require_clinic(clinic_id, "clinics", clinic_id)
-    return clinic_id
-
-
-def _referral_id(clinic_id: str, form: ReferralForm) -> str:
-    """Derived from where the referral comes from, so that the same referral twice is one referral."""
-    if form.external_id is None:
-        return f"ref_{uuid4().hex}"
-    return f"ref_{uuid5(NAMESPACE, chr(0).join((clinic_id, form.source_system, form.external_id))).hex}"
-
-
-async def load_filing(work: IntakeWork, filing: Filing) -> None:
-    await work.referrals.load([filing.referral_id])
-    if (referral := work.referrals.get(filing.referral_id)) is not None:
-        await work.people.load([referral.patient_id])
-    if (number := filing.form.person.external_id) is not None:
-        await work.load_people_by_number({filing.clinic_id: {number}})
-    await work.load_referrals_of({person.patient_id for person in work.people})
 
 
 def refer(work: IntakeWork, desk: Desk, call: Call, filing: Filing) -> Reply:
@@ -111,9 +70,13 @@ def refer(work: IntakeWork, desk: Desk, call: Call, filing: Filing) -> Reply:
 def take(work: IntakeWork, desk: Desk, filing: Filing, *, by: str) -> Outcome:
     """Take in a referral and its person; saves nothing if it raises or if nothing is new.
 
-    Raises `Problem` 422 for an unknown clinic or clinician and a birth date in the future, `Refused` when
-    the referral is known to be about somebody else, or is decided and consent changes.
+    Raises `Problem` 422 for an unknown clinic or clinician and a birth date in the future, 503 when a newer
+    release keeps what it is about, `Refused` when
+    the referral or the number is known to be about somebody else, or is decided and consent or
+    clinician changes.
     """
+    if is_kept_by_newer_release(work, filing):
+        raise kept_by_newer_release()
     clinician_id = _clinician(desk, filing)
     known = work.referrals.get(filing.referral_id)
     person = _person(work, known, filing)
@@ -144,32 +107,16 @@ def _saved(work: IntakeWork, person: Person, known: Referral | None, change: Cha
 
 def _person(work: IntakeWork, known: Referral | None, filing: Filing) -> Person:
     """The same person twice (same clinic, same number) is one patient; ids say nothing about anyone."""
+    told = filing.form.person.identity()
     if known is None:
-        person = _numbered(work, filing) or _new_person(filing.clinic_id)
-    elif _is_about_somebody_else(work, known, filing):
-        raise Refused(PERSON_DIFFERS)
+        person = numbered(work, filing) or _new_person(filing.clinic_id)
+        differs = person.has_number_of_another(told)
     else:
         person = work.people[known.patient_id]
-    return person.told(filing.form.person.identity())
-
-
-def _numbered(work: IntakeWork, filing: Filing) -> Person | None:
-    return work.person_by_number(filing.clinic_id, filing.form.person.external_id)
-
-
-def _is_about_somebody_else(work: IntakeWork, known: Referral, filing: Filing) -> bool:
-    """Numbers of referrals repeat: two files may both begin with 1."""
-    person = work.people[known.patient_id]
-    numbered = _numbered(work, filing) or person
-    return numbered.id != person.id or person.is_somebody_else(filing.form.person.identity())
-
-
-def named_in(work: IntakeWork, filing: Filing | None) -> Referral | None:
-    """The referral that a form names; `None` if nobody knows it, or if it is about somebody else."""
-    known = None if filing is None else work.referrals.get(filing.referral_id)
-    if filing is None or known is None or _is_about_somebody_else(work, known, filing):
-        return None
-    return known
+        differs = is_about_somebody_else(work, known, filing)
+    if differs:
+        raise Refused(PERSON_DIFFERS)
+    return person.told(told)
 
 
 def _new_person(clinic_id: str) -> Person:
@@ -208,7 +155,7 @@ def _age(form: ReferralForm, today: date) -> int | None:
 
 
 def record(work: IntakeWork, desk: Desk, call: Call, id: str, submission: Submission) -> Reply:
-    """Screening answers or consent for a known referral."""
+    """Screening answers, consent or the age for a known referral."""
     known = _seen(work, call, id)
     others = work.others_of(known)
     after, events = intake.record(known, submission, work.now, desk.rules, call.caller.subject, others)

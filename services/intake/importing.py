@@ -21,6 +21,7 @@ from services.intake.domain.cssrs import QUESTIONS
 from services.intake.domain.measures import nhanes_answer
 from services.intake.domain.salvage import UNREADABLE_LINE
 from services.intake.forms import ImportRow
+from shared.tables import ROWS_IN_A_CELL, wrong_cells
 
 Format = Literal["csv", "ndjson", "nhanes"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -110,8 +111,12 @@ def _place(location: tuple[int | str, ...], kind: str) -> str:
 
 
 def unreadable(row: object) -> str | None:
-    """The code of a row that only holds a line in which no document could be read."""
-    line = row.get(UNREADABLE_LINE) if isinstance(row, dict) else None
+    """The code of a row that may hold others, or only a line in which no document could be read."""
+    if not isinstance(row, dict):
+        return None
+    if row.get("cells") == ROWS_IN_A_CELL:
+        return ROWS_IN_A_CELL
+    line = row.get(UNREADABLE_LINE)
     found = None if line is None else _parsed(line)
     return found if isinstance(found, str) else None
 
@@ -170,9 +175,10 @@ def _table(
         raise WrongColumns(missing, unknown, repeated)
     table.fieldnames = header
     for cells in table:
-        whole = "" not in cells and None not in cells.values()
-        document = read({name: str(cell or "").strip() for name, cell in cells.items() if name})
-        yield document if whole else {**document, "cells": "wrong_number"}
+        more = cells.pop("", [])
+        wrong = wrong_cells([*cells.values(), *more], len(header))
+        document = read({name: str(cell or "").strip() for name, cell in cells.items()})
+        yield {**document, "cells": wrong} if wrong else document
 
 
 def _without_mark(lines: Iterable[str]) -> Iterator[str]:

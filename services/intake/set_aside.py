@@ -11,9 +11,10 @@ from uuid import uuid4, uuid5
 from services.intake.clinics import Clinics
 from services.intake.domain import intake
 from services.intake.domain.crisis import Assessment
-from services.intake.domain.referral import Referral
+from services.intake.domain.referral import InDanger, Referral
 from services.intake.events import CrisisFlagRaised
-from services.intake.handlers import NAMESPACE, UNKNOWN, Desk
+from services.intake.handlers import UNKNOWN, Desk
+from services.intake.naming import NAMESPACE
 from services.intake.store import IntakeWork, SetAsideForm
 from shared.http.caller import Caller
 from shared.messaging.event import Event
@@ -65,7 +66,7 @@ def followed_up_by(caller: Caller, clinics: Clinics, *named: object) -> str:
     return next((asked for asked in theirs if clinics.clinicians(asked) is not None), UNKNOWN)
 
 
-def keep_aside(work: IntakeWork, desk: Desk, refused: RefusedForm, known: Referral | None) -> bool:
+def keep_aside(work: IntakeWork, desk: Desk, refused: RefusedForm, known: Referral | InDanger | None) -> bool:
     """Keep the form aside and raise the flag it asks for: on the referral if that is `known`.
 
     Returns whether a flag was raised: not without evidence, and not twice for the same form.
@@ -76,9 +77,12 @@ def keep_aside(work: IntakeWork, desk: Desk, refused: RefusedForm, known: Referr
     if earlier is not None and work.now - earlier.at < SAME_FOR:
         work.note("crisis_flag", "form_already_set_aside")
         return False
-    if known is not None:
-        others = work.others_of(known)
-        work.referrals.save(*intake.raise_flag(known, refused.evidence, work.now, desk.rules, others))
+    match known:
+        case Referral():
+            others = work.others_of(known)
+            work.referrals.save(*intake.raise_flag(known, refused.evidence, work.now, desk.rules, others))
+        case InDanger():
+            work.in_danger.save(*intake.flagged(known, refused.evidence, work.now))
     form = SetAsideForm(
         id=refused.id,
         patient_id=known.patient_id if known else earlier.patient_id if earlier else f"{NOBODY}{uuid4().hex}",

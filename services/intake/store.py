@@ -1,16 +1,18 @@
 """Intake's documents: referrals, people (the only place with names) and forms that were set aside."""
 
+from collections.abc import Set
 from datetime import datetime
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from services.intake.domain.crisis import Evidence, Severity
 from services.intake.domain.person import Person
-from services.intake.domain.referral import Referral
+from services.intake.domain.referral import InDanger, Referral, unreadable
 from services.intake.events import CrisisFlagRaised, IntakeCompleted, ReferralReceived
 from shared.messaging import outbox
-from shared.messaging.work import Work
-from shared.mongo import Index, MongoDatabase
+from shared.messaging.work import Documents, Excerpt, Work
+from shared.mongo import Document, Index, MongoDatabase
 from shared.service import BookEntry, Column
 
 REFERRALS, PEOPLE, SET_ASIDE = "referrals", "people", "set_aside_forms"
@@ -25,6 +27,17 @@ INDEXES = [
     Index(PEOPLE, "words", "clinic_id"),
     Index(SET_ASIDE, "patient_id"),
 ]
+
+
+FLAGGED = Excerpt[InDanger](
+    projection=dict.fromkeys([*InDanger.model_fields, "version", "announced", "trail"], 1) | {"_id": 1},
+    changes=lambda referral: (
+        {f"crisis.{name}": value for name, value in referral.crisis.model_dump().items()},
+        [],
+    ),
+)
+TELLING = dict.fromkeys(["patient_id", "clinic_id", "external_id"], 1)
+"""What is read of a referral or person that a newer release keeps."""
 
 
 class SetAsideForm(BaseModel):
@@ -48,30 +61,72 @@ class IntakeWork(Work):
     def __init__(self, database: MongoDatabase, *, now: datetime) -> None:
         super().__init__(database, service="intake", now=now)
         self.referrals = self.documents(REFERRALS, Referral)
+        self.in_danger = self.documents(REFERRALS, InDanger, excerpt=FLAGGED)
+        """Of the referrals that cannot be read those that can be flagged."""
         self.people = self.documents(PEOPLE, Person)
         self.set_aside_forms = self.documents(SET_ASIDE, SetAsideForm)
         self._by_number: dict[tuple[str, str], str] = {}
+        self._unread_referrals: dict[str, Document] = {}
+        self._unread_people: dict[str, Document] = {}
+
+    async def load_readable(self, referral_ids: Set[str]) -> None:
+        """Load these, whatever a newer release keeps of the others: see `in_danger` and `is_unread`."""
+        query = {"_id": {"$in": sorted(referral_ids)}}
+        await self._read(self.referrals, REFERRALS, query, self._unread_referrals)
+        if unread := referral_ids & self._unread_referrals.keys():
+            await self.in_danger.find_readable({"_id": {"$in": sorted(unread)}})
+
+    async def load_people(self, ids: Set[str]) -> None:
+        await self._read(self.people, PEOPLE, {"_id": {"$in": sorted(ids)}}, self._unread_people)
 
     async def load_people_by_number(self, numbers: dict[str, set[str]]) -> None:
         """Load the people with these external ids, by clinic."""
         for clinic_id, external_ids in numbers.items():
             query = {"clinic_id": clinic_id, "external_id": {"$in": sorted(external_ids)}}
-            for person in await self.people.find(query):
-                self._number(person)
+            await self._read(self.people, PEOPLE, query, self._unread_people)
+        for person in self.people:
+            self._number(person)
 
     async def load_with_others(self, id: str) -> None:
-        """A referral and the others of its person: the rules decide on all of them."""
+        """A referral and the others of its person: the rules decide on all of them.
+
+        Raises `ValidationError` where a newer release keeps more in it than can be read here.
+        """
         await self.referrals.load([id])
         if (referral := self.referrals.get(id)) is not None:
             await self.load_referrals_of({referral.patient_id})
 
-    async def load_referrals_of(self, patient_ids: set[str]) -> None:
+    async def load_referrals_of(self, patient_ids: Set[str]) -> None:
         if patient_ids:
-            await self.referrals.find({"patient_id": {"$in": sorted(patient_ids)}})
+            query = {"patient_id": {"$in": sorted(patient_ids)}}
+            await self._read(self.referrals, REFERRALS, query, self._unread_referrals)
+
+    async def _read(
+        self, documents: Documents[Any], collection: str, query: Document, unread: dict[str, Document]
+    ) -> None:
+        try:
+            await documents.find(query)
+        except ValidationError:
+            await documents.find_readable(query)
+            rows = await self.database[collection].find(query, TELLING).to_list(None)
+            unread |= {row["_id"]: row for row in rows if documents.get(row["_id"]) is None}
+
+    def is_unread(self, id: str) -> bool:
+        """Whether there is such a referral or person, and a newer release keeps it."""
+        return id in self._unread_referrals or id in self._unread_people
+
+    def is_number_unread(self, clinic_id: str, external_id: str | None) -> bool:
+        """Whether a newer release keeps the person with this number."""
+        return external_id is not None and (clinic_id, external_id) in (
+            (row.get("clinic_id"), row.get("external_id")) for row in self._unread_people.values()
+        )
 
     def others_of(self, referral: Referral) -> list[Referral]:
-        """The other referrals of its person, among those in hand."""
-        return [r for r in self.referrals if r.patient_id == referral.patient_id and r.id != referral.id]
+        """The other referrals of its person, among those in hand; for what cannot be read a stand-in."""
+        patient_id = referral.patient_id
+        read = [r for r in self.referrals if r.patient_id == patient_id and r.id != referral.id]
+        unread = [id for id, row in self._unread_referrals.items() if row.get("patient_id") == patient_id]
+        return read + [unreadable(id, patient_id) for id in unread]
 
     def person_by_number(self, clinic_id: str, external_id: str | None) -> Person | None:
         """Among those loaded by number or saved in this work; only somebody with this very number."""

@@ -24,8 +24,16 @@ ADVICE = {
     "not_an_object": "The line is JSON, but not an object.",
     "repeated_field": "The line names a field more than once: keep one of them.",
     "person_differs": (
-        "This referral is known, and its person has another patient number, birth date or name: check the "
-        "numbers. A correction needs the person_id that is known."
+        "This referral or this person_id is known, and is somebody else's: the person_id, the birth date, "
+        "the names, or the sex or age where nothing else is known, differ. Check the numbers. A correction "
+        "needs the referral and the person_id that are known."
+    ),
+    "kept_by_newer_release": (
+        "A newer release keeps this referral or person: import the row again once every service is of it."
+    ),
+    "rows_in_a_cell": (
+        "A cell holds what looks like other rows: is there a stray quote in it? Mend it, or write the cell "
+        "on one line."
     ),
     "body_too_large": "The row is too large: shorten its texts.",
     "missing": "Fill in {column}.",

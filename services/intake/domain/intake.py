@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from services.intake.domain import eligibility
 from services.intake.domain.crisis import Assessment, Evidence, Statement, worse
@@ -10,8 +11,8 @@ from services.intake.domain.history import maintenance_indications
 from services.intake.domain.referral import (
     Completed,
     Consent,
-    CrisisRecord,
     Incomplete,
+    InDanger,
     InReview,
     Received,
     Referral,
@@ -29,6 +30,7 @@ from shared.errors import Refused
 from shared.messaging.event import Event
 
 Change = tuple[Referral, list[Event]]
+R = TypeVar("R", Referral, InDanger)
 
 
 def receive(
@@ -62,9 +64,11 @@ def record(
     """Merge what was handed in, flag what is new about a crisis, and settle the referral anew.
 
     The flag goes out whatever the rest looks like. After a decision answers are still kept and flagged,
-    and the decision stands; consent is then care's to end: raises `Refused("already_<stage>")`.
+    and the decision stands; consent is then care's to end, and the clinician the plan's: raises
+    `Refused("already_<stage>")`.
     """
-    if referral.is_decided and _changes_consent(referral, submission):
+    changes_clinician = submission.clinician_id not in (None, referral.clinician_id)
+    if referral.is_decided and (changes_clinician or _changes_consent(referral, submission)):
         raise Refused(f"already_{referral.stage.status}")
     after = _merged(referral, submission, now, by)
     found = after.assessment()
@@ -72,6 +76,8 @@ def record(
         flagged(after, found, now) if found.adds_to(referral.assessment()) else (after, list[Event]())
     )
     after, events = settled(after, now, rules, others)
+    if changes_clinician and not events and isinstance(after.stage, InReview):
+        events = [_review_required(after, after.stage)]
     return after, [*flags, *events]
 
 
@@ -84,15 +90,17 @@ def raise_flag(
     return after, [*flags, *events]
 
 
-def flagged(referral: Referral, found: Assessment, now: datetime) -> Change:
+def flagged(referral: R, found: Assessment, now: datetime) -> tuple[R, list[Event]]:
     """One flag with the highest severity and all evidence (clinical.md, Crisis)."""
     if found.severity is None:
         return referral, []
     number = referral.crisis.flags + 1
-    known = CrisisRecord(
-        flags=number,
-        worst=worse(referral.crisis.worst, found.severity),
-        evidence=codes({*referral.crisis.evidence, *found.evidence}),
+    known = referral.crisis.model_copy(
+        update={
+            "flags": number,
+            "worst": worse(referral.crisis.worst, found.severity),
+            "evidence": tuple(sorted({*referral.crisis.evidence, *found.evidence})),
+        }
     )
     flag = CrisisFlagRaised(
         patient_id=referral.patient_id,
@@ -181,14 +189,17 @@ def _waiting(referral: Referral, stage: Incomplete) -> Change:
 def _in_review(referral: Referral, stage: InReview) -> Change:
     if isinstance(referral.stage, InReview) and referral.stage.reasons == stage.reasons:
         return referral, []
-    event = IntakeReviewRequired(
+    return _at(referral, stage), [_review_required(referral, stage)]
+
+
+def _review_required(referral: Referral, stage: InReview) -> IntakeReviewRequired:
+    return IntakeReviewRequired(
         patient_id=referral.patient_id,
         clinic_id=referral.clinic_id,
         referral_id=referral.id,
         reasons=stage.reasons,
         clinician_id=referral.clinician_id,
     )
-    return _at(referral, stage), [event]
 
 
 def _at(referral: Referral, stage: Stage) -> Referral:
@@ -201,6 +212,7 @@ def _merged(referral: Referral, submission: Submission, now: datetime, by: str) 
         consent = Consent(given=bool(submission.consent), recorded_at=now, recorded_by=by)
     return referral.model_copy(
         update={
+            "clinician_id": submission.clinician_id or referral.clinician_id,
             "consent": consent,
             "age": referral.age if submission.age is None else submission.age,
             "history": referral.history.merged(submission.history)

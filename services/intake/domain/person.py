@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, computed_field
 from services.intake.domain.names import filed_as, words_of
 
 Sex = Literal["female", "male", "other", "unknown"]
+Compared = Literal["same", "other", "unknown"]
 
 
 class Identity(BaseModel):
@@ -48,16 +49,32 @@ class Person(Identity):
         """Where they stand in a list by name."""
         return filed_as(self.given_name, self.family_name)
 
-    def is_somebody_else(self, told: Identity) -> bool:
+    def is_somebody_else(self, told: Identity, age: int | None = None, told_age: int | None = None) -> bool:
         """Whether this is about another person: by the number, else by the birth date or both names.
 
-        Whoever gives the number that is known here means this person, and corrects the rest.
+        Whoever gives the number that is known here means this person, and corrects the rest. Where neither
+        a birth date nor both names say that it is the same person, sex and age tell people apart as well.
         """
         if self.external_id is not None and told.external_id is not None:
             return self.external_id != told.external_id
-        given = _differ(filed_as(self.given_name, None), filed_as(told.given_name, None))
-        family = _differ(filed_as(None, self.family_name), filed_as(None, told.family_name))
-        return _differ(self.birth_date, told.birth_date) or (given and family)
+        born, named = _compared(self.birth_date, told.birth_date), self._compared_names(told)
+        if born == "other" or named == "other":
+            return True
+        if born == "same" or named == "same":
+            return False
+        sexes = {self.sex, told.sex} - {None, "unknown"}
+        return len(sexes) > 1 or (age is not None and told_age is not None and abs(age - told_age) > 1)
+
+    def has_number_of_another(self, told: Identity) -> bool:
+        """Whether a new referral mistook the number: nothing of what it tells is this person's."""
+        return (
+            _compared(self.birth_date, told.birth_date) == "other" and self._compared_names(told) == "other"
+        )
+
+    def _compared_names(self, told: Identity) -> Compared:
+        given = _compared(filed_as(self.given_name, None), filed_as(told.given_name, None))
+        family = _compared(filed_as(None, self.family_name), filed_as(None, told.family_name))
+        return given if given == family else "unknown"
 
     def told(self, identity: Identity) -> "Person":
         return self.model_copy(update=identity.model_dump(exclude_none=True, include=FIELDS))
@@ -66,9 +83,10 @@ class Person(Identity):
 FIELDS = set(Identity.model_fields)
 
 
-def _differ(known: object, told: object) -> bool:
-    """What is not known on one side differs from nothing."""
-    return bool(known and told) and known != told
+def _compared(known: object, told: object) -> Compared:
+    if not (known and told):
+        return "unknown"
+    return "same" if known == told else "other"
 
 
 def age_on(birth_date: date, today: date) -> int:

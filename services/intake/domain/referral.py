@@ -1,7 +1,7 @@
 """A referral and its stages: received → incomplete → in review → completed or declined."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import reduce
 from typing import Annotated, Literal
 
@@ -80,6 +80,24 @@ class CrisisRecord(Frozen):
     evidence: tuple[Evidence, ...] = ()
 
 
+class FlagsSoFar(Frozen):
+    """A crisis record whose evidence may have codes that nobody here knows."""
+
+    flags: int = 0
+    worst: Severity | None = None
+    evidence: tuple[str, ...] = ()
+
+
+class InDanger(Frozen):
+    """All of a referral that a crisis flag needs, whatever else a newer release keeps in it."""
+
+    id: str
+    patient_id: str
+    clinic_id: str
+    clinician_id: str
+    crisis: FlagsSoFar = FlagsSoFar()
+
+
 class Submission(Frozen):
     """What somebody hands in about a referral; what is absent changes nothing."""
 
@@ -88,6 +106,7 @@ class Submission(Frozen):
     history: History | None = None
     screening: Screening = Screening()
     statement: Statement = "not_stated"
+    clinician_id: str | None = None
 
 
 class Referral(Frozen):
@@ -132,3 +151,17 @@ class Referral(Frozen):
 
     def missing(self, rules: Rules) -> tuple[Instrument, ...]:
         return eligibility.missing_instruments(self.candidate(), rules)
+
+
+def unreadable(id: str, patient_id: str) -> Referral:
+    """Stands for another referral of a person that cannot be read: not declined, its crisis not assessed."""
+    return Referral(
+        id=id,
+        patient_id=patient_id,
+        clinic_id="",
+        clinician_id="",
+        source="form",
+        received_at=datetime.min.replace(tzinfo=UTC),
+        statement="unknown",
+        crisis=CrisisRecord(worst="moderate", evidence=("unassessable",)),
+    )

@@ -25,6 +25,7 @@ from shared.salvage import (
     pairs,
     parsed,
 )
+from shared.tables import ROWS_IN_A_CELL
 
 UNASSESSABLE = Assessment(
     severity="moderate", evidence=frozenset({"unassessable"}), signs=frozenset({"unreadable"})
@@ -84,6 +85,8 @@ def _evidence_of(name: str, value: object) -> Assessment:
             return _OF_ITEM9[item9_of(value)]
         case "cssrs":
             return _of_cssrs(value)
+        case "cells" if value == ROWS_IN_A_CELL:
+            return UNASSESSABLE
         case str() if name == UNREADABLE_LINE:
             return evidence_in(str(value).encode())
         case "conditions":

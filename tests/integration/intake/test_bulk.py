@@ -120,6 +120,59 @@ async def test_two_files_that_both_begin_with_1_are_about_two_people(intake: Int
     assert created["referral_id"] not in {flag["referral_id"] for flag in flags}
 
 
+async def test_nameless_rows_under_one_number_are_told_apart_by_sex_and_age(intake: Intake) -> None:
+    item9 = {"phq9": {"items": [*MODERATE[:8], 2]}}
+    first = await sent(intake, row(1, person={"sex": "female"}, age=30))
+    later = await sent(intake, row(1, person={"sex": "female"}, age=31, consent=True))
+    others = await sent(
+        intake,
+        row(1, person={"sex": "male"}, age=31, screening=item9),
+        row(1, person={}, age=71, screening=item9),
+    )
+    assert [body["results"][0]["outcome"] for body in (first, later)] == ["created", "updated"]
+    assert [(r["codes"], r["flagged"]) for r in others["results"]] == [(["person_differs"], True)] * 2
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [flag["patient_id"].startswith("unknown-") for flag in flags] == [True, True]
+
+
+async def test_one_person_or_referral_that_cannot_be_read_spoils_no_other_row(intake: Intake) -> None:
+    await sent(intake, row(1), row(2), row(3), row(4))
+    people, referrals = intake.database["people"], intake.database["referrals"]
+    two = await people.find_one({"external_id": "P-2"})
+    four = await people.find_one({"external_id": "P-4"})
+    assert two is not None
+    assert four is not None
+    await people.update_one({"external_id": "P-1"}, {"$set": {"sex": "of a newer release"}})
+    await referrals.update_one({"patient_id": two["_id"]}, {"$set": {"age": "old"}})
+    await referrals.update_one({"patient_id": four["_id"]}, {"$set": {"patient_id": 4, "age": "old"}})
+    body = await sent(
+        intake,
+        row(1, crisis=True),
+        row(2, crisis=True),
+        row(3, crisis=True),
+        row(4, crisis=True),
+        row(5, person={"external_id": "P-1"}),
+        row(6, person={"external_id": "P-2"}, consent=True, screening=answers()),
+        row(7, crisis=True),
+    )
+    kept = ("error", ["kept_by_newer_release"])
+    assert [(r["outcome"], r["codes"]) for r in body["results"]] == [
+        kept,
+        kept,
+        ("updated", []),
+        kept,
+        kept,
+        ("created", []),
+        ("created", []),
+    ]
+    assert [r["flagged"] for r in body["results"]] == [True, True, True, True, False, False, True]
+    assert "988" in body["crisis_support"]
+    flags = await intake.announced("CrisisFlagRaised")
+    known = [flag["patient_id"] for flag in flags if not flag["patient_id"].startswith("unknown-")]
+    assert (len(flags), len(known), two["_id"] in known) == (5, 3, True)
+    assert await intake.announced("IntakeCompleted") == []
+
+
 async def test_whoever_knows_the_persons_number_corrects_a_mistyped_birth_date(intake: Intake) -> None:
     who = {"external_id": "P-1", "given_name": "Anna", "birth_date": "1980-01-01"}
     body = [
@@ -144,6 +197,20 @@ async def test_complete_rows_are_enrolled_and_positive_ones_flagged(intake: Inta
     assert [result["flagged"] for result in body["results"]] == [False, True]
     assert len(await intake.announced("IntakeCompleted")) == 1
     assert len(await intake.announced("CrisisFlagRaised")) == 1
+
+
+async def test_a_row_that_may_hold_others_flags_nobody_known_in_their_place(intake: Intake) -> None:
+    await sent(intake, row(1))
+    body = await sent(intake, row(1, cells="rows_in_a_cell"), row(1, cells="wrong_number", crisis=True))
+    assert [(r["codes"], r["flagged"]) for r in body["results"]] == [
+        (["rows_in_a_cell"], True),
+        (["row:extra_forbidden"], True),
+    ]
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [(flag["severity"], flag["patient_id"][:8]) for flag in flags] == [
+        ("moderate", "unknown-"),
+        ("high", "unknown-"),
+    ]
 
 
 async def test_a_line_of_a_file_that_is_no_document_is_refused_and_the_crisis_in_it_heard(

@@ -9,7 +9,7 @@ import pytest
 
 from shared.clock import step
 from tests.integration.intake.conftest import NOW, Intake
-from tests.integration.intake.forms import CSSRS_HIGH, JANE, MODERATE, SECRETS, answers, referral
+from tests.integration.intake.forms import CSSRS_HIGH, JANE, MODERATE, SECRETS, SEVERE, answers, referral
 
 ITEM9 = [*MODERATE[:8], 1]
 
@@ -242,3 +242,135 @@ async def test_flags_are_expected_in_the_books(intake: Intake) -> None:
         await client.post("/referrals", json=referral(crisis=True, age="forty"))
     entries = {(entry.kind, entry.column): entry.count for entry in await intake.service.books()}
     assert entries["crisis_flag", "expected"] == 3
+
+
+@pytest.mark.parametrize("unreadable", [{"age": "old"}, {"stage": {"status": "of_a_newer_release"}}])
+async def test_a_flag_goes_out_although_another_referral_of_the_person_cannot_be_read(
+    intake: Intake, unreadable: dict[str, Any]
+) -> None:
+    async with intake.as_("coordinator") as client:
+        known = (await client.post("/referrals", json=referral())).json()
+        other = (await client.post("/referrals", json=referral(external_id="R-2"))).json()
+        await intake.database["referrals"].update_one({"_id": other["id"]}, {"$set": unreadable})
+        flagged = await client.post(f"/referrals/{known['id']}/crisis-flag")
+        answered = await client.put(f"/referrals/{known['id']}/screening", json=answers([3] * 9))
+        added = await client.post("/referrals", json=referral(person=JANE | {"phone": "555"}))
+    assert [answer.status_code for answer in (flagged, answered, added)] == [201, 200, 200]
+    assert all(speaks_of_help(answer.json()) for answer in (flagged, answered))
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [flag["referral_id"] for flag in flags] == [known["id"]] * 2
+
+
+async def test_another_referral_that_cannot_be_read_counts_as_one_that_was_not_declined(
+    intake: Intake,
+) -> None:
+    async with intake.as_("clinician") as client:
+        first = (await client.post("/referrals", json=referral())).json()
+        await intake.database["referrals"].update_one({"_id": first["id"]}, {"$set": {"age": "old"}})
+        second = (await client.post("/referrals", json=referral(external_id="R-2"))).json()
+        enrolment = {"decision": "enrol", "variant": "ipt-12", "sessions": 12}
+        refused = await client.post(f"/referrals/{second['id']}/decision", json=enrolment)
+        enrolled = await client.post(
+            f"/referrals/{second['id']}/decision", json=enrolment | {"crisis_assessed": True}
+        )
+    assert {"referred_already", "crisis_unassessed"} <= set(second["stage"]["reasons"])
+    assert (refused.json()["reason"], enrolled.status_code) == ("crisis_unassessed", 200)
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        {"stage.reasons": ["reason_of_a_newer_release"]},
+        {"stage.reasons": ["reason_of_a_newer_release"], "crisis.evidence": ["evidence_of_a_newer_release"]},
+    ],
+)
+async def test_a_referral_that_a_newer_release_keeps_is_flagged_and_nothing_else_of_it_changed(
+    intake: Intake, newer: dict[str, Any]
+) -> None:
+    async with intake.as_("coordinator") as client:
+        known = (await client.post("/referrals", json=referral(screening=answers(SEVERE)))).json()
+        await intake.database["referrals"].update_one({"_id": known["id"]}, {"$set": newer})
+        path = f"/referrals/{known['id']}"
+        said = [
+            await client.post(f"{path}/crisis-flag"),
+            await client.put(f"{path}/screening", json=answers(ITEM9)),
+            await client.post("/referrals", json=referral(crisis=True)),
+        ]
+    assert [(answer.status_code, answer.json()["reason"]) for answer in said] == [
+        (503, "kept_by_newer_release")
+    ] * 3
+    assert all(speaks_of_help(answer.json()) for answer in said)
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [flag["flag_id"] for flag in flags] == [f"flag_{known['id']}_{number}" for number in (1, 2, 3)]
+    assert {(flag["patient_id"], flag["clinician_id"]) for flag in flags} == {
+        (known["patient_id"], known["clinician_id"])
+    }
+    (stored,) = [row async for row in intake.database["referrals"].find()]
+    assert stored["stage"]["reasons"] == ["reason_of_a_newer_release"]
+    assert (stored["crisis"]["flags"], stored["crisis"]["worst"]) == (3, "high")
+    assert {"explicit", *newer.get("crisis.evidence", [])} <= set(stored["crisis"]["evidence"])
+
+
+async def test_of_a_person_who_cannot_be_read_a_flag_by_the_forms_names_is_of_nobody_known(
+    intake: Intake,
+) -> None:
+    async with intake.as_("coordinator") as client:
+        known = (await client.post("/referrals", json=referral())).json()
+        await intake.database["people"].update_one({}, {"$set": {"sex": "of a newer release"}})
+        by_name = [
+            await client.post("/referrals", json=referral(crisis=True, external_id=number))
+            for number in ("R-1", "R-2")
+        ]
+        by_path = await client.post(f"/referrals/{known['id']}/crisis-flag")
+    assert [answer.status_code for answer in (*by_name, by_path)] == [503, 503, 201]
+    *nobody, theirs = [flag["patient_id"] for flag in await intake.announced("CrisisFlagRaised")]
+    assert [id.startswith("unknown-") for id in nobody] == [True, True]
+    assert theirs == known["patient_id"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"consent": "maybe"}, {"person": JANE | {"phone": "call me"}}, {"colour": "red"}]
+)
+async def test_a_wrong_field_of_a_form_or_row_keeps_no_flag_from_the_person_it_names(
+    intake: Intake, wrong: dict[str, Any]
+) -> None:
+    form = referral(crisis=True, clinic_id=None) | wrong
+    async with intake.as_("coordinator") as client:
+        known = (await client.post("/referrals", json=referral())).json()
+        single = await client.post("/referrals", json=form)
+        rows = await client.post("/referrals/bulk", json={"rows": [form | {"row": 1}]})
+    assert (single.status_code, rows.json()["errors"], rows.json()["results"][0]["flagged"]) == (422, 1, True)
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [(flag["patient_id"], flag["clinician_id"]) for flag in flags] == [
+        (known["patient_id"], known["clinician_id"])
+    ] * 2
+
+
+async def test_a_refused_form_of_whose_person_nothing_can_be_read_is_of_nobody_known(intake: Intake) -> None:
+    async with intake.as_("coordinator") as client:
+        await client.post("/referrals", json=referral())
+        for person in ({"birth_date": "01/06/1985"}, "Jane", None):
+            await client.post("/referrals", json=referral(crisis=True) | {"person": person})
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [flag["patient_id"].startswith("unknown-") for flag in flags] == [True] * 3
+
+
+async def test_a_new_referral_under_somebody_elses_patient_number_is_refused_and_its_crisis_told(
+    intake: Intake,
+) -> None:
+    bob = {"external_id": "MRN-1", "given_name": "Bob", "family_name": "Xu", "birth_date": "1950-01-01"}
+    form = referral(external_id="R-77", person=bob, crisis=True)
+    async with intake.as_("coordinator") as client:
+        jane = (await client.post("/referrals", json=referral())).json()
+        single = await client.post("/referrals", json=form)
+        rows = await client.post("/referrals/bulk", json={"rows": [form | {"row": 1}]})
+        person = (await client.get(f"/people/{jane['patient_id']}")).json()
+    assert (single.status_code, single.json()["reason"]) == (409, "person_differs")
+    assert rows.json()["results"][0]["codes"] == ["person_differs"]
+    assert (person["given_name"], person["birth_date"], person["phone"]) == (
+        "Jane",
+        "1985-06-01",
+        "+1 555 0100",
+    )
+    flags = await intake.announced("CrisisFlagRaised")
+    assert [flag["patient_id"].startswith("unknown-") for flag in flags] == [True] * 2

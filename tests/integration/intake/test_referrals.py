@@ -8,7 +8,8 @@ import pytest
 from services.intake.app import read_rules
 from services.intake.clinics import Clinics
 from services.intake.forms import ReferralForm
-from services.intake.handlers import Desk, filing, load_filing, refer
+from services.intake.handlers import Desk, refer
+from services.intake.naming import filing, load_filings
 from services.intake.store import IntakeWork
 from shared.http.caller import Call, Caller
 from shared.messaging.work import Conflict
@@ -51,6 +52,41 @@ async def test_a_bare_referral_waits_until_answers_and_consent_come(intake: Inta
         "ScreeningIncomplete",
         "IntakeCompleted",
     ]
+
+
+async def test_another_clinician_takes_over_until_the_referral_is_decided_and_is_refused_after(
+    intake: Intake,
+) -> None:
+    async with intake.as_("clinician") as client:
+        form = referral(clinician_id="cln_r01", screening=answers(SEVERE))
+        first = (await client.post("/referrals", json=form)).json()
+        second = await client.post("/referrals", json=form | {"clinician_id": "cln_r02"})
+        unnamed = await client.post("/referrals", json=referral(screening=answers(SEVERE)))
+        declining = {"decision": "decline", "reason": "not_indicated", "alternative_offered": True}
+        await client.post(f"/referrals/{first['id']}/decision", json=declining)
+        after = await client.post("/referrals", json=form)
+    assert [body["clinician_id"] for body in (first, second.json(), unnamed.json())] == [
+        "cln_r01",
+        "cln_r02",
+        "cln_r02",
+    ]
+    assert (after.status_code, after.json()["reason"]) == (409, "already_declined")
+    asked = await intake.announced("IntakeReviewRequired")
+    assert [event["clinician_id"] for event in asked] == ["cln_r01", "cln_r02"]
+
+
+async def test_a_referral_without_number_and_age_is_completed_by_recording_the_age(intake: Intake) -> None:
+    form = referral(external_id=None, person={"given_name": "Jo", "family_name": "Bell"})
+    async with intake.as_("clinician") as client:
+        waiting = (await client.post("/referrals", json=form)).json()
+        where = f"/referrals/{waiting['id']}"
+        enrolment = {"decision": "enrol", "variant": "ipt-12", "sessions": 12}
+        refused = await client.post(f"{where}/decision", json=enrolment)
+        wrong = await client.put(f"{where}/age", json={"age": 131})
+        complete = await client.put(f"{where}/age", json={"age": 40})
+    assert (waiting["stage"]["reasons"], refused.json()["reason"]) == (["no_exact_variant"], "age_unknown")
+    assert (wrong.status_code, complete.json()["age"], complete.json()["state"]) == (422, 40, "completed")
+    assert await intake.database["people"].count_documents({}) == 1
 
 
 async def test_the_same_referral_twice_is_one_referral(intake: Intake) -> None:
@@ -102,14 +138,14 @@ async def test_of_two_referrals_of_one_person_at_once_only_the_first_is_enrolled
         for id in ("R-2", "R-3")
     ]
     for work, filed in both:
-        await load_filing(work, filed)
+        await load_filings(work, [filed])
         refer(work, desk, call, filed)
     (one, _), (other, again) = both if begun_first_is == "first" else reversed(both)
     await one.commit()
     with pytest.raises(Conflict):
         await other.commit()
     anew = IntakeWork(intake.database, now=NOW)
-    await load_filing(anew, again)
+    await load_filings(anew, [again])
     refer(anew, desk, call, again)
     assert anew.referrals[again.referral_id].stage.status == "in_review"
 

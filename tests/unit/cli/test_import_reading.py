@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from deploy.cli.importing.reading import MAX_LINE, Unusable, read, source
+from deploy.cli.importing.report import advice
 from services.intake.forms import ImportRow
+from services.intake.importing import RowError
 
 ROWS = "external_id,given_name,note\nr1,Ada,\nr2,Grace,\n"
 ANSWERS = Path(__file__).parents[4] / "shared" / "data" / "nhanes_2017_2018_dpq.csv"
@@ -58,6 +60,15 @@ def test_a_quoted_cell_may_hold_commas_quotes_and_lines(tmp_path: Path) -> None:
     assert first.person.note == 'one, "two"\nthree'
     assert isinstance(second, ImportRow)
     assert source(path, None).rows == 2
+
+
+def test_rows_that_two_stray_quotes_swallow_are_refused_by_name(tmp_path: Path) -> None:
+    stray = 'external_id,given_name,note\nr1,Ada,"sad\nr2,Grace,in danger\nr3,Mary,5\'6"\nr4,Jean,\n'
+    (_, swallowed), (_, whole) = read(source(file(tmp_path, stray), None))
+    assert isinstance(swallowed, RowError)
+    assert swallowed.codes == ("rows_in_a_cell",)
+    assert "quote" in advice("rows_in_a_cell", "csv")
+    assert isinstance(whole, ImportRow)
 
 
 def test_objects_a_line_are_read_with_empty_lines_between(tmp_path: Path) -> None:

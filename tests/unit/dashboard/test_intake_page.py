@@ -20,6 +20,7 @@ from services.dashboard.pages.intake.errors import field_errors
 from services.dashboard.pages.intake.form import (
     CSSRS,
     PHQ9,
+    age_of,
     answers_of,
     consent_of,
     declining_of,
@@ -160,6 +161,7 @@ def test_answers_that_intake_holds_come_back_as_the_same_answers() -> None:
 
 def test_a_choice_that_was_not_made_is_not_made_for_anybody() -> None:
     assert consent_of({}) == {"given": None}
+    assert [age_of({"age": said}) for said in (" 40 ", "forty")] == [{"age": 40}, {"age": "forty"}]
     assert declining_of({"reason": "duplicate"})["alternative_offered"] is None
 
 
@@ -345,6 +347,24 @@ def test_a_file_is_read_as_the_command_line_reads_it(text: str, format: Format) 
             assert ImportRow.model_validate_json(json.dumps(ours[number])) == row
         else:
             assert ours[number] == row.document
+
+
+STRAY = """external_id,given_name,crisis,note
+1,Ann,no,"felt bad
+2,Bea,yes,wants to die
+3,Cid,no,is 5'6"
+4,Dee,no,fine
+"""
+
+
+def test_rows_that_two_stray_quotes_swallow_are_named_as_the_command_line_names_them() -> None:
+    header, _, rest = STRAY.partition("\n")
+    part = read_part(rest, "csv", header=header)
+    assert part.wrong == {1: ("rows_in_a_cell",)}
+    assert "quote" in import_words.advice("rows_in_a_cell", "csv")
+    theirs = dict(importing.rows(StringIO(STRAY, newline=""), "csv"))[1]
+    assert isinstance(theirs, importing.RowError)
+    assert (theirs.codes, theirs.document) == (part.wrong[1], part.rows[0])
 
 
 def test_rows_of_a_later_part_are_numbered_on() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from services.intake.domain import intake
 from services.intake.domain.crisis import assess
 from services.intake.domain.referral import Incomplete
+from services.intake.domain.salvage import evidence_in_document
 from services.intake.events import CrisisFlagRaised
 from services.intake.forms import ImportRow
 from services.intake.importing import COLUMNS, Format, RowError, WrongColumns, document, rows
@@ -114,6 +115,40 @@ def test_a_column_or_a_field_that_stands_twice_is_refused_and_none_of_the_two_an
     (row,) = read([line], "ndjson")
     assert isinstance(row, RowError)
     assert (row.codes, row.document) == (("repeated_field",), {"unreadable_line": line, "row": 1})
+
+
+STRAY = [
+    "external_id,person_id,given_name,crisis,note",
+    '1,P1,Ann,no,"felt bad',
+    "2,P2,Bea,yes,wants to die",
+    "3,P3,Cid,no,is 5'6\"",
+    "4,P4,Dee,no,fine",
+]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        STRAY,
+        [*STRAY[:2], *STRAY[3:]],
+        ["note,external_id,crisis", '"bad,1,no', "die,2,yes", "5'6\",3,no"],
+        ["external_id,note,crisis", '1,"bad,no', "2,5'6\",yes"],
+        ["external_id,note,crisis", '1,"bad,no', "2,die,yes", '3"'],
+    ],
+)
+def test_rows_that_two_stray_quotes_swallow_are_refused_and_a_crisis_among_them_is_not_lost(
+    lines: list[str],
+) -> None:
+    row = next(iter(read([f"{line}\n" for line in lines])))
+    assert isinstance(row, RowError)
+    assert row.codes == ("rows_in_a_cell",)
+    assert evidence_in_document(row.document).evidence >= {"unassessable"}
+
+
+def test_a_note_of_several_lines_is_a_note() -> None:
+    (row,) = read([f"{STRAY[0]}\n", '1,P1,Ann,no,"slept badly, eats little\n', 'lives ""alone"", works"\n'])
+    assert isinstance(row, ImportRow)
+    assert row.person.note == 'slept badly, eats little\nlives "alone", works'
 
 
 def test_a_byte_order_mark_and_spaces_in_the_header_do_no_harm() -> None:

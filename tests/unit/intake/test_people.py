@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,6 +22,8 @@ from services.intake.events import (
 from shared.messaging.event import Event
 
 JO = Person(id="pat_1", patient_id="pat_1", clinic_id="riverside", given_name="Jo", phone="555")
+BORN = date(1980, 1, 1)
+NAMED = {"given_name": "Jo", "family_name": "Bell"}
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,40 @@ def test_another_number_birth_date_or_both_names_are_somebody_else_and_the_same_
     born = date(1980, 1, 1)
     anna = JO.told(Identity(external_id="P-1", given_name="Anna", family_name="O'Abel", birth_date=born))
     assert anna.is_somebody_else(told) is somebody_else
+
+
+@pytest.mark.parametrize(
+    ("known", "told", "ages", "somebody_else"),
+    [
+        ({"sex": "female"}, {"sex": "male"}, (None, None), True),
+        ({"sex": "female"}, {"sex": "unknown"}, (30, 31), False),
+        ({"sex": "female"}, {}, (30, 32), True),
+        ({"sex": "female", "given_name": "Jo"}, {"sex": "male", "given_name": "Jo"}, (None, 30), True),
+        (NAMED | {"sex": "female"}, NAMED | {"sex": "male"}, (30, 71), False),
+        ({"birth_date": BORN, "sex": "female"}, {"birth_date": BORN, "sex": "male"}, (30, 71), False),
+    ],
+)
+def test_where_neither_number_nor_names_nor_birth_date_tell_sex_and_age_do(
+    known: dict[str, Any], told: dict[str, Any], ages: tuple[int | None, int | None], somebody_else: bool
+) -> None:
+    person = Person(id="pat_1", patient_id="pat_1", clinic_id="riverside", **known)
+    assert person.is_somebody_else(Identity(**told), *ages) is somebody_else
+
+
+@pytest.mark.parametrize(
+    ("told", "another"),
+    [
+        ({"given_name": "Bob", "family_name": "Xu", "birth_date": date(1950, 1, 1)}, True),
+        ({"given_name": "Bob", "family_name": "Xu", "birth_date": BORN}, False),
+        ({"given_name": "Bob", "birth_date": date(1950, 1, 1)}, False),
+        ({"given_name": "Jo", "family_name": "Xu", "birth_date": date(1950, 1, 1)}, False),
+    ],
+)
+def test_a_new_referral_mistook_the_number_where_birth_date_and_both_names_are_other(
+    told: dict[str, Any], another: bool
+) -> None:
+    jo = Person(id="pat_1", patient_id="pat_1", clinic_id="riverside", birth_date=BORN, **NAMED)
+    assert jo.has_number_of_another(Identity(**told)) is another
 
 
 def test_no_event_has_a_field_for_a_name_a_contact_or_free_text() -> None:

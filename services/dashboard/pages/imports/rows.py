@@ -16,6 +16,7 @@ from typing import Any, Literal
 from services.dashboard.pages.instruments import CSSRS_QUESTIONS
 from services.dashboard.pages.intake.form import PERSON_TEXTS
 from services.dashboard.pages.intake.words import HISTORY_FLAGS
+from shared.tables import ROWS_IN_A_CELL, wrong_cells
 
 Format = Literal["csv", "ndjson"]
 Document = dict[str, Any]
@@ -60,7 +61,8 @@ def read_part(text: str, format: Format, *, header: str = "", first: int = 1) ->
     for number, document in enumerate(documents, start=first):
         part.count += 1
         if "cells" in document and format == "csv":
-            part.wrong[number] = ("cells:wrong_number",)
+            code = document["cells"]
+            part.wrong[number] = (code if code == ROWS_IN_A_CELL else f"cells:{code}",)
         part.rows.append({**sendable(document), "row": number})
     return part
 
@@ -89,9 +91,10 @@ def _table(header: str, text: str) -> Iterator[Document]:
     table = csv.DictReader(StringIO(text, newline=""), names, restkey="", restval=None, strict=True)
     try:
         for cells in table:
-            whole = "" not in cells and None not in cells.values()
-            row = _row({name: str(cell or "").strip() for name, cell in cells.items() if name})
-            yield row if whole else {**row, "cells": "wrong_number"}
+            more = cells.pop("", [])
+            wrong = wrong_cells([*cells.values(), *more], len(names))
+            row = _row({name: str(cell or "").strip() for name, cell in cells.items()})
+            yield {**row, "cells": wrong} if wrong else row
     except csv.Error:
         raise Unusable(
             "A quote is not closed, or a cell is too long: mend the file and begin again."

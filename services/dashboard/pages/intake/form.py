@@ -68,6 +68,11 @@ def consent_of(form: Form) -> Document:
     return {"given": YES_NO.get(form.get("given", ""))}
 
 
+def age_of(form: Form) -> Document:
+    """The body of `PUT /referrals/{id}/age`."""
+    return {"age": _number(form.get("age", ""))}
+
+
 def enrolment_of(form: Form) -> Document:
     variant = form.get("variant", "")
     sessions = VARIANTS[variant][0] if variant in VARIANTS else 1

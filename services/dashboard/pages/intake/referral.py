@@ -18,6 +18,7 @@ from services.dashboard.pages.intake.answers import Said, said_no, unsent
 from services.dashboard.pages.intake.form import (
     SCREENING,
     Document,
+    age_of,
     answers_of,
     consent_of,
     declining_of,
@@ -54,6 +55,7 @@ class Task:
 TASKS = {
     "screening": Task("PUT", "screening", screening_of, SCREENING, within="screening."),
     "consent": Task("PUT", "consent", consent_of, ("given",)),
+    "age": Task("PUT", "age", age_of, ("age",)),
     "enrol": Task("POST", "decision", enrolment_of, ("variant", "crisis_assessed")),
     "decline": Task("POST", "decision", declining_of, ("reason", "alternative_offered", "crisis_assessed")),
     "crisis": Task(

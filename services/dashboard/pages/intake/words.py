@@ -122,13 +122,16 @@ REFUSALS = {
     "crisis_unassessed": "There is crisis evidence: assess it, and say here that it was assessed.",
     "unknown_variant": "Intake does not know this variant.",
     "sessions_not_of_variant": "The number of sessions is not the one of this variant.",
-    "age_unknown": "The person's age is not known: send the referral again with an age or a birth date.",
+    "age_unknown": "The person's age is not known: record it first.",
     "age_outside_variant": "The person's age is outside what this variant is for.",
     "excluded_from_variant": "A reported condition excludes this variant.",
     "already_completed": "This referral is decided already: the person is enrolled.",
     "already_declined": "This referral is decided already: it was declined.",
-    "person_differs": "This referral number is known, and its person has another patient number, birth date "
-    "or name: check the numbers. A correction needs the patient number that is known.",
+    "person_differs": "This referral number or patient number is known, and is somebody else's: the patient "
+    "number, the birth date, the names, or the sex or age where nothing else is known, differ. Check the "
+    "numbers. A correction needs both numbers that are known.",
+    "kept_by_newer_release": "A newer release keeps this, and intake does not read it yet: nothing was "
+    "recorded; any crisis in it was told. Send it again later.",
     "idempotency_key_reused": "This form was sent before, and then changed: load the page again to see what "
     "became of it.",
     "changed_meanwhile": "Others were changing the same referral at this moment: send it again.",
