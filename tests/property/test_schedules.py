@@ -56,6 +56,8 @@ class World:
         self.desk = Desk()
         self.told: list[tuple[inbound.PlanFact, int]] = []
         """With the place of each in its plan's stream."""
+        self.met: list[tuple[Schedule | None, datetime]] = []
+        """For each that was told: the plan's schedule just before, and when."""
         self.attended = dict.fromkeys(NAMES, 0)
         self.refusals: set[str] = set()
 
@@ -65,6 +67,7 @@ class World:
     def tell(self, fact: inbound.PlanFact) -> None:
         before = sum(earlier.plan_id == fact.plan_id for earlier, _ in self.told)
         self.told.append((fact, before + 1))
+        self.met.append((self.desk.schedules.get(fact.plan_id), self.desk.now))
         self.hear(*self.told[-1])
 
     def hear(self, fact: inbound.PlanFact, place: int) -> None:
@@ -297,13 +300,11 @@ def test_every_event_is_announced_once_and_the_books_balance(steps: list[tuple[A
 def test_what_may_not_book_never_looks_into_the_diary(steps: list[tuple[Any, ...]]) -> None:
     """`course.may_book` decides which diaries are read; where it says no, none must be needed."""
     world = played(steps)
-    desk = world.desk
-    for fact, place in world.told:
-        schedule = desk.schedules.get(fact.plan_id)
+    for (fact, place), (schedule, now) in zip(world.told, world.met, strict=True):
         if schedule is None or isinstance(fact, inbound.CarePlanStarted) or course.may_book(schedule, fact):
             continue
         unread = Desk()
-        unread.now = desk.now
+        unread.now = now
         unread.schedules.save(schedule)
         unread.diary = lambda *_: Diary(clinic(), (), Unread())  # type: ignore[method-assign]
         unread.hear(fact, place)
