@@ -16,7 +16,7 @@ from services.scheduler.domain.clinics import Leave
 from services.scheduler.domain.diary import Diary
 from services.scheduler.domain.schedule import Schedule, Timer
 from services.scheduler.domain.timers import OF_A_SESSION
-from services.scheduler.events import DueEvent
+from services.scheduler.events import DUE, DueEvent
 from services.scheduler.handlers import PlanNotStartedError
 from services.scheduler.store import SchedulerWork
 from services.scheduler.subscribers import PLANS as REACTIONS
@@ -253,15 +253,10 @@ def everything_has_an_end(schedule: Schedule) -> None:
 
 def asked_for_no_more(schedule: Schedule) -> list[Timer]:
     """What was announced and asks for something that was done since, or is moot."""
-    over = [
-        t for a in schedule.appointments if not a.is_booked for t in a.timers if t.kind == "SessionOverdue"
-    ]
-    reviews = {
-        "CaseReviewDue": schedule.is_closed,
-        "HoldReviewDue": schedule.hold is None,
-        "MaintenanceReviewDue": schedule.is_closed,
-    }
-    return [t for t in (*over, *schedule.timers) if t.state == "fired" and reviews.get(t.kind, t in over)]
+    over = [t for a in schedule.appointments if not a.is_booked for t in a.timers]
+    moot = {"HoldReviewDue": schedule.hold is None}
+    over += [t for t in schedule.timers if moot.get(t.kind, schedule.is_closed)]
+    return [t for t in over if t.state == "fired" and t.kind in timers.ASKS]
 
 
 @settings(deadline=None, max_examples=150)
@@ -286,7 +281,7 @@ def test_every_event_is_announced_once_and_the_books_balance(steps: list[tuple[A
     appointments = [a for schedule in schedules for a in schedule.appointments]
     kept = [t for s in schedules for t in (*s.timers, *(t for a in s.appointments for t in a.timers))]
     count = {kind: sum(e.type == kind for e in announced) for kind in {e.type for e in announced}}
-    due = sum(number for kind, number in count.items() if kind.endswith("Due") or kind == "SessionOverdue")
+    due = sum(count.get(event.__name__, 0) for event in DUE)
     assert count.get("SessionScheduled", 0) == len(appointments)
     assert sum(t.state == "fired" for t in kept) == due
     assert sum(t.state == "skipped" for t in kept) == count.get("AnnouncementSkipped", 0)
