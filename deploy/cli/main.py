@@ -26,7 +26,9 @@ COMMANDS = (
     "token",
     "reset",
 )
-"""Modules of `deploy.cli`, in the order of `kith --help`. A new command is a line here."""
+"""Modules of `deploy.cli`, in the order of `kith --help`, which puts groups of commands (`kith outbox replay`)
+after the rest. A new command is a line here.
+"""
 
 
 def application() -> typer.Typer:
