@@ -26,8 +26,9 @@ COMMANDS = (
     "token",
     "reset",
 )
-"""Modules of `deploy.cli`, in the order of `kith --help`, which puts groups of commands (`kith outbox replay`)
-after the rest. A new command is a line here.
+"""Modules of `deploy.cli`, in the order of `kith --help`, where groups (`kith outbox …`) come last.
+
+A new command is a line here.
 """
 
 
