@@ -165,13 +165,15 @@ def router(process: Running) -> APIRouter:
         return Books(service=service.name, at=service.clock.now(), entries=rows)
 
     @api.get("/flow")
-    async def flow(call: Engineer, patience: Annotated[float, Query(ge=0, le=10)] = 0) -> FlowState:
+    async def flow(
+        call: Engineer, wait: Annotated[float, Query(alias="patience", ge=0, le=10)] = 0
+    ) -> FlowState:
         """What is under way: for whoever waits until nothing is.
 
         `patience`: seconds to wait until this process is at rest, has published what it announced and
         read what it knows of. Busy is said without looking further.
         """
-        until = monotonic() + patience
+        until = monotonic() + wait
         process.look_at_clock()
         while True:
             state = await _flow(process)

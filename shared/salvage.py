@@ -28,19 +28,19 @@ _CONDITIONS = re.compile(
 _PLAINLY_NOT = (b"0", b"null", b'"refused"', b'"dont_know"')
 
 
-class Pairs(list[tuple[str, Any]]):
+class Members(list[tuple[str, Any]]):
     """A JSON object with its repeated names kept."""
 
 
 def parsed(raw: bytes) -> object:
-    """A body as JSON, its objects as `Pairs`; in Latin-1 where it is not UTF-8.
+    """A body as JSON, its objects as `Members`; in Latin-1 where it is not UTF-8.
 
     Raises `ValueError`, and `RecursionError` where it is nested too deep.
     """
     try:
-        return json.loads(raw, object_pairs_hook=Pairs)
+        return json.loads(raw, object_pairs_hook=Members)
     except UnicodeDecodeError:
-        return json.loads(raw.decode("latin-1"), object_pairs_hook=Pairs)
+        return json.loads(raw.decode("latin-1"), object_pairs_hook=Members)
 
 
 def fields(value: object, depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -50,17 +50,21 @@ def fields(value: object, depth: int = 0) -> Iterator[tuple[str, Any]]:
     for name, inner in pairs(value):
         yield name, inner
         yield from fields(inner, depth + 1)
-    if isinstance(value, list) and not isinstance(value, Pairs):
+    if isinstance(value, list) and not isinstance(value, Members):
         for inner in value:
             yield from fields(inner, depth + 1)
 
 
 def is_object(value: object) -> bool:
-    return isinstance(value, Pairs | dict)
+    return isinstance(value, Members | dict)
 
 
 def pairs(value: object) -> list[tuple[str, Any]]:
-    return list(value.items()) if isinstance(value, dict) else list(value) if isinstance(value, Pairs) else []
+    if isinstance(value, dict):
+        return list(value.items())
+    if isinstance(value, Members):
+        return list(value)
+    return []
 
 
 def answers(value: object, names: Collection[str]) -> dict[str, Any]:
@@ -84,7 +88,7 @@ def item9_of(phq9: object) -> Item9:
 
 
 def _item9_in(items: object) -> Item9:
-    if not isinstance(items, list) or isinstance(items, Pairs) or len(items) < PHQ9_ITEMS:
+    if not isinstance(items, list) or isinstance(items, Members) or len(items) < PHQ9_ITEMS:
         return "unassessable"
     answer = items[PHQ9_ITEMS - 1]
     if answer in NOT_ANSWERED:

@@ -26,7 +26,10 @@ COMMANDS = (
     "token",
     "reset",
 )
-"""Modules of `deploy.cli`, in the order of `kith --help`. A new command is a line here."""
+"""Modules of `deploy.cli`, in the order of `kith --help`, where groups (`kith outbox …`) come last.
+
+A new command is a line here.
+"""
 
 
 def application() -> typer.Typer:

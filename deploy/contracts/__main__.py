@@ -1,15 +1,18 @@
 """Writes what the code says into the published contracts and `docs/events.md`.
 
-Nothing is written while one of the schemas would change in a way that its readers do not survive.
+Nothing is written while one of the schemas would change in a way that its readers do not survive, or while
+a reader does not survive what was published before.
 """
 
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy.contracts.compatibility import breaks
-from deploy.contracts.export import Undescribed, exports
+from deploy.contracts.export import SERVICES, Undescribed, announced, exports, schema
+from deploy.contracts.reading import EXAMPLES, kept, readers, to_raise, unread
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,23 +24,45 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
         changed = {path: new for path, new in exports().items() if _published(root / path) != new}
     except Undescribed as why:
         return _say(str(why))
-    broken = [
-        f"{path}: {problem}"
-        for path, new in changed.items()
-        if (before := _published(root / path)) is not None
-        for problem in breaks(path, before, new)
-    ]
+    broken = [*_broken(changed, root), *dict.fromkeys(p for _, m in readers() for p in unread(root, m))]
     if asked.check:
         stale = [f"{path}: differs from the code; run `python -m deploy.contracts`" for path in changed]
         return _say(*broken, *stale)
     if broken and not asked.break_readers:
-        return _say(*broken, "Nothing was written: raise the event's schema_version, or see --break.")
+        return _say(*broken, "Nothing was written; see --break for an event that was never published.")
     for path, new in changed.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_text(new)
+        _write(root / path, new, keep=not asked.break_readers)
         sys.stdout.write(f"wrote {path}\n")
     _say(*broken)
     return 0
+
+
+def _broken(changed: Mapping[str, str], root: Path) -> list[str]:
+    """A sentence for each change that readers do not survive, and one about what to raise."""
+    where = defaultdict(list)
+    for path, new in changed.items():
+        for problem in breaks(path, _published(root / path) or "{}", new):
+            where[problem].append(path)
+    if not where:
+        return []
+    events = {schema(event): event for service in SERVICES for event in announced(service)}
+    broken = [events[path] for path in dict.fromkeys(path for paths in where.values() for path in paths)]
+    return [
+        *(f"{', '.join(paths)}: {problem}" for problem, paths in where.items()),
+        f"Raise schema_version of {' and of '.join(to_raise(broken))}.",
+    ]
+
+
+def _write(path: Path, new: str, *, keep: bool) -> None:
+    """`keep`: examples that are written over stay beside the new ones, for readers to be tried on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    earlier = path.parent / "earlier" / path.name
+    if not keep:
+        earlier.unlink(missing_ok=True)
+    elif path.parent.match(EXAMPLES) and (put_by := kept(_published(path), new, _published(earlier))):
+        earlier.parent.mkdir(exist_ok=True)
+        earlier.write_text(put_by)
+    path.write_text(new)
 
 
 def _parser() -> ArgumentParser:

@@ -1,11 +1,13 @@
 """What is exported: a JSON Schema and examples per event, AsyncAPI per service, the table of events."""
 
 import json
+from collections.abc import Mapping
+from functools import cache
 from importlib import import_module
-from inspect import getmembers, isclass
 from typing import Any
 
 from deploy.contracts.examples import examples
+from shared.messaging.announced import announced as declared
 from shared.messaging.asyncapi import document
 from shared.messaging.consumer import Subscription
 from shared.messaging.event import Event
@@ -21,15 +23,7 @@ class Undescribed(LookupError):
 
 def announced(service: str) -> list[type[Event]]:
     """The events a service's `events.py` declares for its topics, in the topics' order."""
-    module = import_module(f"services.{service}.events")
-    by_name = {name: member for name, member in getmembers(module, isclass) if issubclass(member, Event)}
-    return [
-        by_name[name]
-        for topic in topics().values()
-        if topic.producer == service
-        for name in topic.types
-        if name in by_name
-    ]
+    return declared(service, import_module(f"services.{service}.events"))
 
 
 def subscriptions(service: str) -> dict[str, Reactions]:
@@ -38,16 +32,21 @@ def subscriptions(service: str) -> dict[str, Reactions]:
     return {name.lower(): member for name, member in vars(module).items() if isinstance(member, Reactions)}
 
 
-def exports() -> dict[str, str]:
+@cache
+def exports() -> Mapping[str, str]:
     """Path below the repository's root → content."""
     files: dict[str, str] = {"docs/events.md": table()}
     for service in SERVICES:
         for event in announced(service):
-            stem = f"{event.topic}.{event.__name__}.v{event.schema_version}"
-            files[f"shared/contracts/schemas/{stem}.json"] = _json(event.model_json_schema())
-            files[f"shared/contracts/examples/{stem}.json"] = _json(examples(event))
+            files[schema(event)] = _json(event.model_json_schema())
+            files[schema(event).replace("schemas", "examples")] = _json(examples(event))
         files[f"shared/contracts/asyncapi/{service}.json"] = _json(asyncapi(service))
     return files
+
+
+def schema(event: type[Event]) -> str:
+    """The file of its JSON Schema."""
+    return f"shared/contracts/schemas/{event.topic}.{event.__name__}.v{event.schema_version}.json"
 
 
 def asyncapi(service: str) -> dict[str, Any]:

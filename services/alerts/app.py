@@ -25,20 +25,10 @@ from services.alerts.watching import look_at_crises, look_at_rosters
 from shared.clock import SystemClock
 from shared.clock import clock as clock_of
 from shared.http.commands import Commands
-from shared.messaging.event import Event
+from shared.messaging.announced import announced
 from shared.service import Service, Subscription, open_database
 
 NAME = "alerts"
-EVENTS: list[type[Event]] = [
-    events.AlertRaised,
-    events.AlertJoined,
-    events.AlertNotified,
-    events.AlertEscalated,
-    events.AlertAcknowledged,
-    events.AlertHandedOver,
-    events.AlertAssessed,
-    events.AlertResolved,
-]
 
 
 def read_on_call(settings: AlertsSettings) -> OnCall:
@@ -141,7 +131,7 @@ def build(settings: AlertsSettings) -> Service:
         routers=[router(Commands(database, open_work), on_call)],
         indexes=store.INDEXES,
         collections=store.COLLECTIONS,
-        events=EVENTS,
+        events=announced(NAME, events),
         tickers=[*due_alerts(database, open_work), deliveries, deliveries.inbox],
         books=lambda: books(database),
         background=[partial(look_at_rosters, on_call)],

@@ -1,8 +1,8 @@
 """`python -m services.care_plan` runs the service."""
 
-from services.care_plan.app import build
+from services.care_plan.app import NAME, build
 from shared.process import run
 from shared.settings import Settings
 
 if __name__ == "__main__":
-    run("care_plan", Settings, build)
+    run(NAME, Settings, build)

@@ -7,42 +7,22 @@ from services.care_plan.store import COLLECTIONS, INDEXES, MIGRATION, CarePlanWo
 from services.care_plan.subscribers import PLANS
 from shared.clock import clock as clock_of
 from shared.http.commands import Commands
+from shared.messaging.announced import announced
 from shared.service import Service, Subscription, open_database
 from shared.settings import Settings
 
-EVENTS = (
-    events.CarePlanStarted,
-    events.PhaseEntered,
-    events.PhaseOverdue,
-    events.FocusSelected,
-    events.ContractRevised,
-    events.SessionAttended,
-    events.SessionMissed,
-    events.SessionCancelled,
-    events.MeasureRecorded,
-    events.ResponseReached,
-    events.RemissionReached,
-    events.NotImproving,
-    events.DeteriorationDetected,
-    events.RelapseSignalled,
-    events.MaintenanceContracted,
-    events.MaintenanceDiscussed,
-    events.CarePlanHeld,
-    events.CarePlanResumed,
-    events.CarePlanClosed,
-    events.CrisisFlagRaised,
-)
+NAME = "care_plan"
 
 
 def build(settings: Settings) -> Service:
-    database = open_database(settings, "care_plan")
+    database = open_database(settings, NAME)
     clock = clock_of(settings.clock_file)
 
     def open_work() -> CarePlanWork:
         return CarePlanWork(database, now=clock.now())
 
     return Service(
-        name="care_plan",
+        name=NAME,
         title="Care plans",
         settings=settings,
         database=database,
@@ -53,7 +33,7 @@ def build(settings: Settings) -> Service:
         indexes=INDEXES,
         collections=COLLECTIONS,
         migrations=[MIGRATION],
-        events=EVENTS,
+        events=announced(NAME, events),
         tickers=[],
         books=lambda: books(database),
     )

@@ -23,23 +23,34 @@ def _at(work: ReadWork) -> datetime:
 def shows(fold: Fold) -> Reaction:
     """A reaction that folds the fact into the person and their story."""
 
-    def when_announced_show_on_the_person(fact: Inbound, work: ReadWork) -> None:
+    def show(fact: Inbound, work: ReadWork) -> None:
         """The person is shown as they are after this fact."""
         work.tell(fact)
         _keep(work, fact, fold(work.person(fact.patient_id), fact))
 
-    return when_announced_show_on_the_person
+    return _named(show, _when(fold))
 
 
 def shows_in_its_place(fold: Callable[[Person, Any, int], Person]) -> Reaction:
     """As `shows`, where it matters which message came before the other."""
 
-    def when_announced_show_on_the_person(fact: Inbound, work: ReadWork) -> None:
+    def show(fact: Inbound, work: ReadWork) -> None:
         """The person is shown as they are after this fact."""
         work.tell(fact)
         _keep(work, fact, fold(work.person(fact.patient_id), fact, work.place))
 
-    return when_announced_show_on_the_person
+    return _named(show, _when(fold))
+
+
+def _named(reaction: Reaction, name: str) -> Reaction:
+    """Reactions are published by name: one that is made for several facts says what it does about each."""
+    reaction.__name__ = name
+    return reaction
+
+
+def _when(fold: Callable[..., Person]) -> str:
+    """`courses.held` becomes `when_course_held_show_it`."""
+    return f"when_{fold.__module__.rpartition('.')[2].removesuffix('s')}_{fold.__name__}_show_it"
 
 
 def _keep(work: ReadWork, fact: Inbound, person: Person) -> None:
@@ -69,13 +80,13 @@ def when_intake_declined_show_it(fact: inbound.IntakeDeclined, work: ReadWork) -
 def finds(kind: str, *inputs: str) -> Reaction:
     """A reaction to a finding of care_plan's rules, kept with the numbers that explain it."""
 
-    def when_found_mark_the_course(fact: inbound.PlanFact, work: ReadWork) -> None:
+    def mark(fact: inbound.PlanFact, work: ReadWork) -> None:
         """The course carries the finding until a later one takes its place."""
         work.tell(fact)
         known = {name: getattr(fact, name) for name in inputs}
         _keep(work, fact, courses.found(work.person(fact.patient_id), fact, kind, _at(work), **known))
 
-    return when_found_mark_the_course
+    return _named(mark, f"when_{kind}_found_mark_the_course")
 
 
 def when_phase_overdue_mark_the_course(fact: inbound.PhaseOverdue, work: ReadWork) -> None:

@@ -11,19 +11,12 @@ from services.intake.handlers import Desk
 from services.intake.store import IntakeWork
 from shared.clock import clock as clock_of
 from shared.http.commands import Commands
+from shared.messaging.announced import announced
 from shared.service import Service, open_database
 from shared.settings import Settings
 
 NAME = "intake"
 ELIGIBILITY = Path(__file__).with_name("eligibility.json")
-EVENTS = (
-    events.ReferralReceived,
-    events.ScreeningIncomplete,
-    events.IntakeReviewRequired,
-    events.IntakeCompleted,
-    events.IntakeDeclined,
-    events.CrisisFlagRaised,
-)
 
 
 def read_rules(path: Path = ELIGIBILITY) -> Rules:
@@ -50,7 +43,7 @@ def build(settings: Settings) -> Service:
         routers=[router(Commands(database, open_work), desk)],
         indexes=store.INDEXES,
         collections=store.COLLECTIONS,
-        events=EVENTS,
+        events=announced(NAME, events),
         tickers=[],
         books=lambda: store.books(database),
         migrations=[MIGRATION],

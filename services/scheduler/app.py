@@ -13,22 +13,13 @@ from services.scheduler.subscribers import PLANS
 from services.scheduler.tickers import Announcing, Rechecking
 from shared.clock import clock as clock_of
 from shared.http.commands import Commands
-from shared.messaging.event import Event
+from shared.messaging.announced import announced
 from shared.service import Service, Subscription, open_database
 from shared.settings import Settings
 
 NAME = "scheduler"
 PLANS_AT_ONCE = 50
 """A plan becomes a course of some fifty announcements and its appointments: about 300 kB in hand."""
-
-EVENTS: tuple[type[Event], ...] = (
-    events.SessionScheduled,
-    events.SessionMoved,
-    events.AppointmentCancelled,
-    *events.DUE,
-    events.AnnouncementSkipped,
-    events.AnnouncementSettled,
-)
 
 
 def build(settings: Settings) -> Service:
@@ -58,7 +49,7 @@ def build(settings: Settings) -> Service:
         routers=routers(Commands(database, open_work), clinics),
         indexes=INDEXES,
         collections=COLLECTIONS,
-        events=EVENTS,
+        events=announced(NAME, events),
         tickers=[Announcing(database, open_work_at, share), Rechecking(database, open_work_at)],
         books=lambda: books.books(database, clock.now()),
         background=[Alignment(database, clinics, open_work).run],

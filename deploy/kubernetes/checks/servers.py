@@ -20,7 +20,7 @@ def problems(objects: Objects) -> Iterator[str]:
         yield from _kept(objects)
         yield from _copies(objects)
     for replica_set in objects.of("MongoDBCommunity"):
-        yield from (f"{titled(replica_set)} {problem}" for problem in _replica_set(objects, replica_set))
+        yield from (f"{titled(replica_set)} {problem}" for problem in _replica_set(replica_set))
     yield from _own_user(objects)
 
 
@@ -75,7 +75,7 @@ def _copies(objects: Objects) -> Iterator[str]:
             yield f"{titled(topic)} is not safe with {copies} copies, {in_sync} of them in sync"
 
 
-def _replica_set(objects: Objects, replica_set: Document) -> Iterator[str]:
+def _replica_set(replica_set: Document) -> Iterator[str]:
     spec = replica_set["spec"]
     if not spec["security"]["tls"].get("enabled"):
         yield "speaks without TLS"

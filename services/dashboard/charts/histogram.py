@@ -21,7 +21,7 @@ def histogram(
     drawn = [_column(one, LEFT + n * wide, wide, most, unit) for n, one in enumerate(bins)]
     drawn.append(rule(LEFT, HEIGHT - FOOT, WIDTH - RIGHT, HEIGHT - FOOT, "axis"))
     if limit is not None:
-        drawn += _limit(bins, limit, wide, unit)
+        drawn += _limit(bins, limit, wide)
     drawn.append(words(WIDTH / 2, HEIGHT - 4, unit, "middle"))
     said = "; ".join(f"{_range(one)} {unit}: {one[2]}" for one in bins) or "Nothing counted yet"
     said = f"{plural(sum(count for _, _, count in bins), 'case')}. {said}."
@@ -40,7 +40,7 @@ def _column(one: Bin, x: float, wide: float, most: int, unit: str) -> Markup:
     )
 
 
-def _limit(bins: Sequence[Bin], limit: float, wide: float, unit: str) -> list[Markup]:
+def _limit(bins: Sequence[Bin], limit: float, wide: float) -> list[Markup]:
     within = sum(1 for low, _, _ in bins if low < limit)
     x = LEFT + within * wide
     right = x > WIDTH / 2

@@ -31,7 +31,7 @@ def raised(fact: inbound.AlertRaised) -> Alert:
 def changed(alert: Alert, fact: inbound.AlertFact) -> Alert:
     """What a fact makes of an alert. A later fact carries the severity in force, and may know the clinic."""
     before = alert
-    alert = alert.model_copy(update=_in_force(alert, fact))
+    alert = alert.model_copy(update=_in_force(fact))
     match fact:
         case inbound.AlertJoined():
             update = _joined(before, fact)
@@ -54,7 +54,7 @@ def changed(alert: Alert, fact: inbound.AlertFact) -> Alert:
     return alert.model_copy(update=update)
 
 
-def _in_force(alert: Alert, fact: inbound.AlertFact) -> Update:
+def _in_force(fact: inbound.AlertFact) -> Update:
     known: Update = {"severity": fact.severity, "kind": fact.kind}
     if fact.clinic_id != UNKNOWN:
         known["clinic_id"] = fact.clinic_id

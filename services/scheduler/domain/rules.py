@@ -9,11 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 HERE = Path(__file__).parents[1]
 
+OfASession = Literal["SessionReminderDue", "WeeklySessionDue", "MaintenanceSessionDue", "SessionOverdue"]
 Announced = Literal[
-    "SessionReminderDue",
-    "WeeklySessionDue",
-    "MaintenanceSessionDue",
-    "SessionOverdue",
+    OfASession,
     "TerminationPhaseDue",
     "CaseReviewDue",
     "HoldReviewDue",
@@ -39,7 +37,7 @@ class Skip(_Data):
 
 
 class SkipOnceStarted(_Data):
-    """Pointless once the session has begun: skipped then, and the skip is announced."""
+    """Pointless once the session has begun: skipped then, and the skip is announced. Of a session only."""
 
     policy: Literal["skip_once_started"]
 
@@ -51,6 +49,7 @@ class Announcement(_Data):
     """When a kind is due, and what becomes of it when it is late.
 
     `days` or `clinic_days` (weekdays that are no holiday) after the date it hangs on, at local time `at`.
+    `asks`: somebody is to act on it, and when that is done or moot, `AnnouncementSettled` says so.
     """
 
     days: int = 0
@@ -58,6 +57,7 @@ class Announcement(_Data):
     lead_sessions: int = 0
     at: time = time(0)
     late: Late
+    asks: bool = False
     source: str
 
 
@@ -71,10 +71,17 @@ class Announcements(_Data):
     def _is_complete(cls, given: dict[Announced, Announcement]) -> dict[Announced, Announcement]:
         if missing := sorted(set(get_args(Announced)) - given.keys()):
             raise ValueError(f"says nothing about {', '.join(missing)}")
+        for kind, rule in given.items():
+            if isinstance(rule.late, SkipOnceStarted) and kind not in get_args(OfASession):
+                raise ValueError(f"{kind} is about no session, and cannot be skipped once one has started")
         return given
 
     def __getitem__(self, kind: Announced) -> Announcement:
         return self.announcements[kind]
+
+    def asking(self) -> frozenset[Announced]:
+        """The kinds that ask somebody to act."""
+        return frozenset(kind for kind, rule in self.announcements.items() if rule.asks)
 
 
 class Course(_Data):

@@ -11,7 +11,7 @@ from zlib import crc32
 from pydantic import AwareDatetime, computed_field
 
 from services.scheduler.domain.clinics import Frozen
-from services.scheduler.domain.rules import Announced
+from services.scheduler.domain.rules import Announced, announcements
 from services.scheduler.domain.wall_time import parse
 from services.scheduler.events import CancelReason, Kind, MoveReason
 
@@ -21,9 +21,7 @@ Asked = Literal["patient_asked", "clinician_asked", "clinic_asked"]
 
 SHARDS = 16
 
-ASKS: frozenset[Announced] = frozenset(
-    {"SessionOverdue", "CaseReviewDue", "HoldReviewDue", "MaintenanceReviewDue"}
-)
+ASKS = announcements().asking()
 """Announcements that ask somebody to act. When that is done or moot, `AnnouncementSettled` says so."""
 
 

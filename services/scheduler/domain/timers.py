@@ -18,7 +18,7 @@ from services.scheduler.domain.rules import (
     SkipOnceStarted,
     announcements,
 )
-from services.scheduler.domain.schedule import Appointment, Schedule, Timer
+from services.scheduler.domain.schedule import Appointment, Hold, Maintenance, Schedule, Timer
 from services.scheduler.domain.wall_time import at
 from services.scheduler.events import (
     AnnouncementSettled,
@@ -265,5 +265,5 @@ def _announcement(
             return MaintenanceReviewDue(**common, review_on=_review_on(schedule.maintenance, timer))
 
 
-def _review_on(about: Any, timer: Timer) -> date:
+def _review_on(about: Hold | Maintenance | None, timer: Timer) -> date:
     return about.review_on if about is not None else timer.due_at.date()

@@ -4,20 +4,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from services.scheduler.events import DUE, AnnouncementSkipped
 from tests.chaos.checks.violation import Kind, Violation
 from tests.chaos.history import Announced, History, Row
 
-CLOCKED = {
-    "WeeklySessionDue",
-    "SessionReminderDue",
-    "MaintenanceSessionDue",
-    "SessionOverdue",
-    "TerminationPhaseDue",
-    "CaseReviewDue",
-    "MaintenanceReviewDue",
-    "HoldReviewDue",
-    "AnnouncementSkipped",
-}
+CLOCKED = frozenset(event.__name__ for event in (*DUE, AnnouncementSkipped))
 
 
 def plans(history: History) -> Iterator[Violation]:

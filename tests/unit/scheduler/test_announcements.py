@@ -167,6 +167,18 @@ def test_a_file_without_one_of_the_kinds_is_refused() -> None:
         rules.Announcements.model_validate(data)
 
 
+def test_what_is_about_no_session_cannot_be_skipped_once_one_has_started() -> None:
+    data = rules.announcements().model_dump()
+    data["announcements"]["CaseReviewDue"]["late"] = {"policy": "skip_once_started"}
+    with pytest.raises(ValidationError, match="CaseReviewDue is about no session"):
+        rules.Announcements.model_validate(data)
+
+
+def test_the_kinds_of_a_session_are_those_that_are_armed_with_it() -> None:
+    armed = {kind for kinds in timers.OF_A_SESSION.values() for kind in kinds}
+    assert armed == set(get_args(rules.OfASession))
+
+
 def test_each_kind_of_announcement_is_an_event_and_counted_in_the_books() -> None:
     assert sorted(event.__name__ for event in DUE) == sorted(get_args(rules.Announced))
 
