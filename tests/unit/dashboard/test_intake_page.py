@@ -386,6 +386,7 @@ def test_what_nothing_can_store_makes_its_own_row_wrong_and_no_other() -> None:
 
 def test_the_report_names_columns_as_the_file_does_and_repeats_nothing() -> None:
     assert import_words.advice("screening.phq9.items.3:literal_error", "csv").endswith("phq9_4.")
+    assert import_words.advice("history.conditions.1:literal_error", "csv").endswith("in conditions.")
     assert import_words.advice("person.external_id:string_type", "csv") == "Write text in person_id."
     assert import_words.advice("screening.cssrs.q6_recent:missing", "csv") == "Fill in cssrs_q6_recent."
     assert import_words.shown("person.Ada Lovelace:missing") == "person.*:missing"
