@@ -330,7 +330,7 @@ async def test_whoever_is_signed_out_comes_back_to_where_they_were(kith: World, 
     page = await sign_in("coordinator", clinic="riverside")
     await page.context.clear_cookies()
     await page.goto("/intake?tab=incomplete")
-    await expect(page).to_have_url("/sign-in?reason=ended&next=%2Fintake%3Ftab%3Dincomplete")
+    await expect(page).to_have_url("/sign-in?next=%2Fintake%3Ftab%3Dincomplete")
     await page.get_by_role("button", name="Sign in as coordinator").click()
     await expect(page).to_have_url("/intake?tab=incomplete")
     await expect(page.get_by_role("link", name="Incomplete")).to_have_attribute("aria-current", "page")
