@@ -306,6 +306,10 @@ async def test_a_form_sent_twice_is_one_referral_and_roles_and_clinics_hold(
     await page.goto("/intake/new")
     sent: dict[str, str | float | bool] = {"csrf": await page.locator("#referral [name=csrf]").input_value()}
     sent["idempotency_key"] = await page.locator("#referral [name=idempotency_key]").input_value()
+    asked = await page.request.post("/intake/new", form=sent)
+    assert asked.status == 422
+    assert "Nobody could find this person again" in await asked.text()
+    sent["about_nobody"] = "yes"
     answers = [await page.request.post("/intake/new", form=sent, max_redirects=0) for _ in range(2)]
     assert [answer.status for answer in answers] == [303, 303]
     assert answers[0].headers["location"] == answers[1].headers["location"]

@@ -24,6 +24,7 @@ from services.dashboard.pages.intake.form import (
     consent_of,
     declining_of,
     enrolment_of,
+    is_about_nobody,
     is_alarming,
     merged,
     referral_of,
@@ -382,6 +383,17 @@ def test_what_nothing_can_store_makes_its_own_row_wrong_and_no_other() -> None:
     )
     json.dumps(part.rows, allow_nan=False)
     assert [row.get("external_id", row.get("age")) for row in part.rows] == [[{}], [{}], [{}], "ok"]
+
+
+@pytest.mark.parametrize(
+    "field",
+    ["person.given_name", "person.family_name", "person.birth_date", "person.external_id", "person.email",
+     "person.phone", "external_id"],
+)  # fmt: skip
+def test_a_referral_without_any_of_a_persons_marks_is_about_nobody(field: str) -> None:
+    unnamed = {"clinic_id": "riverside", "age": "40", "person.note": "Tall", field: " "}
+    assert is_about_nobody(unnamed)
+    assert not is_about_nobody(unnamed | {field: "1"})
 
 
 def test_the_report_names_columns_as_the_file_does_and_repeats_nothing() -> None:
