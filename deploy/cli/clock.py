@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def show(context: typer.Context, data: DataFolder = DATA) -> None:
     """Show a stack's time; move it where it is stepped (`kith up --clock stepped`)."""
+    context.obj = data
     if context.invoked_subcommand is not None:
         return
     from shared.clock import clock
@@ -35,7 +36,9 @@ def show(context: typer.Context, data: DataFolder = DATA) -> None:
 
 
 def advance(
-    by: Annotated[str, typer.Argument(help="So far on: 1d, 6h, 30m or 2w.")], data: DataFolder = DATA
+    context: typer.Context,
+    by: Annotated[str, typer.Argument(help="So far on: 1d, 6h, 30m or 2w.")],
+    data: Annotated[Path | None, typer.Option("--data", help="The stack's folder.", file_okay=False)] = None,
 ) -> None:
     """Move stepped time on. What is due in between is done as after a stack that was away so long."""
     from shared.clock import SteppedClock, step
@@ -43,7 +46,7 @@ def advance(
     span = span_of(by)
     if span is None:
         fail(f"{by}: write a number and its unit, such as 1d, 6h, 30m or 2w", code=2)
-    file = _stepped(running_stack(data))
+    file = _stepped(running_stack(data or context.obj))
     before = SteppedClock(file).now()
     step(file, before + span)
     console().print(f"{before:%a %d %b %Y %H:%M} → {before + span:%a %d %b %Y %H:%M} UTC", soft_wrap=True)

@@ -408,6 +408,8 @@ async def test_the_ending_maintenance_a_relapse_and_the_close(kith: World, sign_
     await keep_picture(page, "person-episodes")
 
     await page.goto(f"/people/{patient}/actions/close")
+    await page.get_by_label("Outcome").select_option("completed")
+    await page.get_by_label("Reason").select_option("patient_request")
     await page.get_by_role("button", name="Close the plan").click()
     await expect(page.locator("main").get_by_role("alert")).to_contain_text(
         "Only an ended course is completed"

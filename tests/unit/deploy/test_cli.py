@@ -162,9 +162,11 @@ def test_the_time_of_a_stack_is_shown_and_moved_where_it_is_stepped(tmp_path: Pa
         moved = kith("clock", "advance", "6h", "--data", tmp_path)
         assert moved.exit_code == 0, moved.output
         assert stands_at(tmp_path) == start + timedelta(hours=6)
+        assert kith("clock", "--data", tmp_path, "advance", "1d").exit_code == 0
+        assert stands_at(tmp_path) == start + timedelta(hours=30)
         for wrong in ("6", "h", "-1d", "0d", "1y", "99999d"):
             assert kith("clock", "advance", "--data", tmp_path, "--", wrong).exit_code == 2
-        assert stands_at(tmp_path) == start + timedelta(hours=6)
+        assert stands_at(tmp_path) == start + timedelta(hours=30)
 
 
 def test_the_systems_time_is_shown_and_never_moved(tmp_path: Path) -> None:
