@@ -299,7 +299,8 @@ def _line(title: str, problem: ErrorDetails, prefix: str) -> str:
     place = ".".join(str(part) for part in problem["loc"])
     if place and title.endswith("Settings"):
         place = f"{prefix}{place}".upper()
-    return f"{place}: {problem['msg']}" if place else problem["msg"]
+    said = problem["msg"].removeprefix("Value error, ")
+    return f"{place}: {said}" if place else said
 
 
 async def _serve(service: Service) -> Process:

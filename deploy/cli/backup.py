@@ -125,6 +125,12 @@ async def _stopped_stack(data: Path) -> AsyncIterator[str]:
             await asyncio.to_thread(mongod.stop)
 
 
+def _hosts() -> str:
+    """Where the one of the environment is, without who asks it."""
+    hosts = os.environ.get(MONGODB, "").partition("://")[2].rpartition("@")[2].partition("/")[0]
+    return f" at {hosts}" if hosts else ""
+
+
 def _in_one_line(work: "Callable[[], Awaitable[Manifest]]") -> "Manifest":
     """Run it; a failure that people can mend ends the command in its own words."""
     from aiokafka.errors import KafkaError
@@ -146,6 +152,6 @@ def _in_one_line(work: "Callable[[], Awaitable[Manifest]]") -> "Manifest":
     except (AlreadyRunning, MissingBinary, NotReady, NotThePrimary) as failed:
         fail(f"{failed}")
     except PyMongoError as error:
-        fail(f"MongoDB: {type(error).__name__}; look at it with `kith doctor --prod`")
+        fail(f"MongoDB{_hosts()}: {type(error).__name__}; look at it with `kith doctor --prod`")
     except (KafkaError, OSError) as error:
         fail(f"{type(error).__name__}: {error}")

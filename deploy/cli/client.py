@@ -66,8 +66,9 @@ class NoAnswer(Failed):
 
     transient = True
 
-    def __init__(self, service: str, url: str) -> None:
-        super().__init__(f"{service} does not answer at {url}: kith status")
+    def __init__(self, service: str, url: str, *, embedded: bool = True) -> None:
+        hint = ": kith status" if embedded else ""
+        super().__init__(f"{service} does not answer at {url}{hint}")
 
 
 class Refusal(Failed):
@@ -191,7 +192,7 @@ class Client:
         try:
             answer = await self._http.request(method, url + path, headers=headers, **request)
         except (httpx2.TransportError, httpx2.InvalidURL):
-            raise NoAnswer(service, url) from None
+            raise NoAnswer(service, url, embedded=self._deployment.embedded) from None
         try:
             body = answer.json()
         except ValueError:

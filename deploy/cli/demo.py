@@ -71,7 +71,7 @@ def demo(
     from deploy.demo.performance import Performance, cast
     from deploy.demo.receiver import Receiver
     from deploy.embedded.plan import ROOT, Plan, Ports
-    from deploy.embedded.ports import PortTaken, free_ports
+    from deploy.embedded.ports import PortTaken, PortTwice, free_ports
 
     begun = monotonic()
     try:
@@ -82,7 +82,7 @@ def demo(
     _require_own(data.resolve())
     try:
         ports.require_free()
-    except PortTaken as taken:
+    except (PortTaken, PortTwice) as taken:
         fail(str(taken))
     clock_file = _fresh_clock(data.resolve())
     receiver = Receiver(free_ports(1))
@@ -101,10 +101,10 @@ def _played(playing: "Coroutine[Any, Any, int]") -> int:
 
     try:
         return uvloop.run(playing)
-    except (PortTaken, Unsettled) as why:
+    except (PortTaken, TopicsRefused, Unsettled) as why:
         fail(str(why))
-    except (MissingBinary, NotReady, TopicsRefused) as why:
-        fail(f"{why}\nWhat this machine lacks: kith doctor")
+    except (MissingBinary, NotReady) as why:
+        fail(f"{why}\nIf this machine lacks something, `{kith()} doctor` says what.")
 
 
 def _refuse(given: object, why: str) -> None:

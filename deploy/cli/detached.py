@@ -17,7 +17,7 @@ LOOK_SECONDS = 0.1
 def start_detached(data: Path, arguments: list[str]) -> None:
     """Start `kith ARGUMENTS` in the background and return when its stack is ready; 1 when it ends first."""
     from deploy.embedded.plan import ROOT
-    from deploy.embedded.state import running_state
+    from deploy.embedded.state import of_folder, running_state
 
     log = data / "logs" / "up.out"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -36,7 +36,10 @@ def start_detached(data: Path, arguments: list[str]) -> None:
             fail(log.read_text(errors="replace").strip(), code=supervisor.returncode or 1)
         state = running_state(data)
         if state is not None and state.pid == supervisor.pid and state.ready is not None:
-            console().print(f"Ready; process {state.pid} looks after it. Stop it with: {kith()} down")
+            console().print(
+                f"Ready; process {state.pid} looks after it. Stop it with: {kith()} down{of_folder(data)}",
+                soft_wrap=True,
+            )
             raise typer.Exit(0)
         time.sleep(LOOK_SECONDS)
     supervisor.terminate()

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from deploy.cli.importing.sending import Tally
 
 NOTHING_SENT, INTERRUPTED = 2, 130
+BECAME = ("created", "updated", "unchanged", "to be mended")
+"""What a row can become; whatever became none of it is not confirmed, so that the counts add up."""
+
 CLINICS = ROOT / "deploy" / "config" / "clinics.json"
 
 
@@ -30,7 +33,13 @@ def import_file(
         str | None,
         typer.Option(help="csv, ndjson or nhanes (the survey's columns); by default, from the file's name."),
     ] = None,
-    clinic: Annotated[str | None, typer.Option(help="For rows that name no clinic.")] = None,
+    clinic: Annotated[
+        str | None,
+        typer.Option(
+            help="For rows that name no clinic.",
+            show_default="on this machine the first of deploy/config/clinics.json, else the token's",
+        ),
+    ] = None,
     report: Annotated[
         Path | None, typer.Option(help="Where to write what is to be mended.", show_default="NAME-errors.csv")
     ] = None,
@@ -56,8 +65,11 @@ def import_file(
     report = report or Path(f"{file.stem}-errors.csv")
     _require_writable(report)
     clinic, tally = clinic or _own_clinic(target), Tally()
+    if clinic:
+        said = f"Rows that name no clinic go to {clinic}; another is chosen with --clinic."
+        console(stderr=True).print(said, markup=False, soft_wrap=True)
     problem, code = _sent(found, target, clinic, tally, retry_for)
-    _tell(found, tally, report, clinic)
+    _tell(found, tally, report)
     if problem:
         # Interrupted before any answer, rows may be stored all the same: so never "nothing sent".
         fail(problem, code=code if tally.sent or code == INTERRUPTED else NOTHING_SENT)
@@ -126,7 +138,10 @@ async def _send(
 
     async with Client(target) as client:
         sending = Sending(client, clinic, tally, patience, progress=show, trouble=show)
-        await sending.send_all(batches(read(source), tally))
+        try:
+            await sending.send_all(batches(read(source), tally))
+        finally:
+            show()  # what ended it is said once, below
 
 
 def _progress() -> "Progress":
@@ -142,12 +157,11 @@ def _progress() -> "Progress":
     )
 
 
-def _tell(source: "Source", tally: "Tally", report: Path, clinic: str | None) -> None:
+def _tell(source: "Source", tally: "Tally", report: Path) -> None:
     from deploy.cli.importing.report import write
 
     out = console()
-    where = f" (clinic {clinic} unless they name one)" if clinic else ""
-    out.print(f"{source.rows:,} rows{where}", markup=False, soft_wrap=True)
+    out.print(f"{source.rows:,} rows", markup=False, soft_wrap=True)
     for name, count in _counts(source, tally).items():
         out.print(f"  {name:<20}{count:>9,}")
     if tally.crisis_support:
@@ -166,5 +180,5 @@ def _counts(source: "Source", tally: "Tally") -> dict[str, int]:
         "to be mended": len(tally.errors),
         "crisis flags raised": tally.flagged,
     }
-    unconfirmed = source.rows - tally.sent
+    unconfirmed = max(0, source.rows - sum(counts[name] for name in BECAME))
     return counts | ({"not confirmed": unconfirmed} if unconfirmed else {})

@@ -13,6 +13,7 @@ COMMANDS = (
     "demo",
     "down",
     "status",
+    "clock",
     "import_file",
     "trace",
     "books",

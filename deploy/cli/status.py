@@ -49,7 +49,7 @@ def table(state: "StackState", health: "StackHealth") -> "Table":
             service.name,
             service.url,
             _health(service),
-            *(_count(count) for count in (service.lag, service.outbox_pending, service.dead_letters)),
+            *(_count(service, n) for n in (service.lag, service.outbox_pending, service.dead_letters)),
         )
     shown.add_row("mongod", state.mongodb, _alive(state.servers["mongod"].pid))
     shown.add_row("kafka", state.kafka, _alive(state.servers["kafka"].pid))
@@ -66,5 +66,8 @@ def _alive(pid: int) -> str:
     return "[green]running[/]" if is_running(pid) else "[red]not running[/]"
 
 
-def _count(count: int | None) -> str:
-    return "?" if count is None else str(count)
+def _count(service: "ServiceHealth", count: int | None) -> str:
+    """A service that has just begun has not counted yet; one that is away says nothing."""
+    if count is None:
+        return "not yet" if service.ready else "–"
+    return str(count)

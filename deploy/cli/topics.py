@@ -4,6 +4,7 @@ The cluster and who asks come from the environment: `KITH_KAFKA`, `KITH_KAFKA_SE
 """
 
 import asyncio
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from time import monotonic
@@ -104,6 +105,7 @@ def _run(
     from shared.errors import SettingRefused
 
     settings = _settings()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats what we say once
     try:
         wanted = shapes(replication, min_insync)
         allowed = None if principal is None else rights(principal)

@@ -122,7 +122,7 @@ def _clock_file(data: Path, clock: TimeFrom, start: str, out: "Console") -> Path
 
 def _supervise(plan: "Plan", out: "Console") -> int:
     """The exit status: 0 when it was asked to stop, 1 when it could not start."""
-    from deploy.embedded.servers import MissingBinary, NotReady, PortTaken, TopicsRefused
+    from deploy.embedded.servers import MissingBinary, NotReady, PortTaken, PortTwice, TopicsRefused
     from deploy.embedded.state import AlreadyRunning
 
     try:
@@ -130,10 +130,12 @@ def _supervise(plan: "Plan", out: "Console") -> int:
     except asyncio.CancelledError:
         out.print("Stopped.")
         return 0
-    except (AlreadyRunning, PortTaken) as refused:
+    except (AlreadyRunning, PortTaken, PortTwice) as refused:
         fail(str(refused))
-    except (MissingBinary, NotReady, TopicsRefused) as failed:
-        fail(f"{failed}\nWhat this machine lacks: kith doctor")
+    except TopicsRefused as failed:
+        fail(str(failed))
+    except (MissingBinary, NotReady) as failed:
+        fail(f"{failed}\nIf this machine lacks something, `{kith()} doctor` says what.")
     return 0
 
 
@@ -166,6 +168,7 @@ async def _announce(stack: "Stack", out: "Console") -> None:
     from deploy.cli.status import table
     from deploy.embedded.health import stack_health
     from deploy.embedded.keys import DEVELOPERS, development_token
+    from deploy.embedded.state import of_folder
 
     out.print(table(stack.state, await stack_health(stack.state)))
     out.print(f"Ready in {stack.seconds:.1f} s. Data and logs: {stack.plan.data}")
@@ -174,7 +177,8 @@ async def _announce(stack: "Stack", out: "Console") -> None:
         from deploy.embedded.clock import stands_at
 
         out.print(f"Time is stepped and stands at {stands_at(stack.plan.data)}.")
-    out.print(f"Development tokens, good for 12 hours (more with `{kith()} token`):", soft_wrap=True)
+    more = f"{kith()} token{of_folder(stack.plan.data)}"
+    out.print(f"Development tokens, good for 12 hours (more with `{more}`):", soft_wrap=True)
     for role in DEVELOPERS:
         token = development_token(stack.plan.signing_key, role)
         out.print(f"  {role:<12} {token}", soft_wrap=True, markup=False)

@@ -12,6 +12,11 @@ from deploy.embedded.plan import ROOT, SERVICES
 PROJECT = "kith-demo"
 FILES = ("docker-compose.yml", "deploy/compose/demo.yml")
 READY_SECONDS = 240
+LACKS = {
+    ("compose", "version"): "docker has no compose plugin here",
+    ("version",): "docker's daemon does not answer",
+}
+"""What docker is asked first, and what is said where it fails."""
 
 
 class CannotPlay(Exception):
@@ -27,10 +32,7 @@ class Compose:
     def run(self, *arguments: str) -> int:
         files = [part for file in FILES for part in ("-f", str(ROOT / file))]
         command = ["docker", "compose", "-p", PROJECT, "--env-file", os.devnull, *files, *arguments]
-        try:
-            ran = subprocess.run(command, cwd=ROOT, env=self._environment, check=False)  # noqa: S603 (ours)
-        except FileNotFoundError:
-            raise CannotPlay("docker is not here: install it with its compose plugin") from None
+        ran = subprocess.run(command, cwd=ROOT, env=self._environment, check=False)  # noqa: S603 (ours)
         return ran.returncode
 
     def require(self, what: str, *arguments: str) -> None:
@@ -40,6 +42,7 @@ class Compose:
 
 def play_on_compose(people: int, weeks: int, seed: int, referrals: Path | None, *, keep: bool) -> int:
     """The exit status of the play. Raises `CannotPlay`."""
+    _require_docker()
     compose = Compose()
     compose.require("what an earlier demo left could not be removed", "down", "-v", "--remove-orphans")
     compose.require("the image could not be built", "build", "setup")
@@ -50,6 +53,18 @@ def play_on_compose(people: int, weeks: int, seed: int, referrals: Path | None, 
     finally:
         if not keep:
             compose.run("down", "-v")
+
+
+def _require_docker() -> None:
+    """Before anything is asked of it. Raises `CannotPlay`."""
+    for asked, lacks in LACKS.items():
+        try:
+            command = ["docker", *asked]
+            ran = subprocess.run(command, capture_output=True, check=False)  # noqa: S603 (ours)
+        except OSError:
+            raise CannotPlay("docker is not here: install it with its compose plugin") from None
+        if ran.returncode != 0:
+            raise CannotPlay(f"{lacks}: `docker {' '.join(asked)}` says why")
 
 
 def _played(people: int, weeks: int, seed: int, referrals: Path | None) -> Sequence[str]:

@@ -19,6 +19,9 @@ from deploy.demo.play import START, Watch, play
 from deploy.demo.receiver import Receiver
 from deploy.demo.settling import Time
 
+SAID_DAYS = 28
+"""Where no bar can be drawn, a line says so often how far it is."""
+
 Disturb = Callable[[int], None]
 """Told each day of the play before it is drawn."""
 
@@ -80,5 +83,7 @@ async def _progress(out: Console, people: int, weeks: int) -> AsyncIterator[Watc
 
         async def draw(now: datetime, day: int) -> None:
             progress.update(bar, completed=day, now=f"{now:%a %d %b %Y}")
+            if day and day % SAID_DAYS == 0 and not out.is_terminal:
+                out.print(f"{day // 7} of {weeks} weeks, {now:%a %d %b %Y}")
 
         yield draw

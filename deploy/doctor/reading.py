@@ -62,7 +62,11 @@ def _build(service: str, settings: Settings) -> Service:
 
 def _mend(line: str) -> str:
     name, _, _ = line.partition(":")
-    return f"set {name} accordingly" if name.startswith(PREFIX) else "mend it in the environment or the file"
+    return (
+        f"set {name} accordingly"
+        if name.startswith(PREFIX)
+        else "another value, in the environment or the file"
+    )
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from deploy.embedded.ports import LOOPBACK, PortTaken, is_free
+from deploy.embedded.ports import LOOPBACK, PortTaken, PortTwice, is_free
 
 SERVICES = ("intake", "care_plan", "scheduler", "alerts")
 """In the order in which people read about them; each listens at its place above the port base."""
@@ -42,13 +42,24 @@ class Ports:
         return cls({name: chosen.get(name) or port for name, port in counted.items()}, mongod, kafka)
 
     def require_free(self) -> None:
-        """Raises `PortTaken` for the first port that something else listens on."""
-        for what, port in {"mongod": self.mongod, "kafka": self.kafka, **self.services}.items():
+        """Raises `PortTwice` where two of ours are given one, `PortTaken` for the first that is not free."""
+        ours: dict[int, str] = {}
+        for what, port in self._listening.items():
+            if port in ours:
+                raise PortTwice(port, *((name, _option(name)) for name in (ours[port], what)))
+            ours[port] = what
+        for port, what in ours.items():
             if not is_free(port):
-                option = f"--{what.replace('_', '-')}-port"
-                raise PortTaken(
-                    port, what, option if what in ("mongod", "kafka") else f"{option} or --port-base"
-                )
+                raise PortTaken(port, what, _option(what))
+
+    @property
+    def _listening(self) -> dict[str, int]:
+        return {"mongod": self.mongod, "kafka": self.kafka, **self.services}
+
+
+def _option(what: str) -> str:
+    option = f"--{what.replace('_', '-')}-port"
+    return option if what in ("mongod", "kafka") else f"{option} or --port-base"
 
 
 @dataclass(frozen=True)

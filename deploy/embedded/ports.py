@@ -8,6 +8,14 @@ BELOW_EPHEMERAL = range(20_000, 32_000)
 """Outgoing connections never take these, so a port found free stays free until it is used."""
 
 
+class PortTwice(Exception):
+    """Two of ours were given one port."""
+
+    def __init__(self, port: int, one: tuple[str, str], other: tuple[str, str]) -> None:
+        both = f"{one[0]} and {other[0]} are both to listen at port {port}"
+        super().__init__(f"{both}; choose another with {one[1]} or {other[1]}")
+
+
 class PortTaken(Exception):
     """Something else listens on a port of ours; `option` is what changes it."""
 

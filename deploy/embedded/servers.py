@@ -3,7 +3,7 @@
 from deploy.embedded.binaries import MissingBinary, broker_binary, mongod_binary
 from deploy.embedded.broker import Broker, TopicsRefused, cluster_id, create_topics
 from deploy.embedded.mongod import Mongod
-from deploy.embedded.ports import PortTaken, free_ports, is_free
+from deploy.embedded.ports import PortTaken, PortTwice, free_ports, is_free
 from deploy.embedded.probing import NotReady, attempts, listens
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Mongod",
     "NotReady",
     "PortTaken",
+    "PortTwice",
     "TopicsRefused",
     "attempts",
     "broker_binary",

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from typing import IO
 
 from pydantic import BaseModel
 
+from deploy.embedded.plan import DEFAULT_DATA
 from deploy.embedded.processes import is_running
 
 LOCK, STATE = "lock", "stack.json"
@@ -21,12 +23,22 @@ LOCK_WITHIN = 1.0
 """Seconds to wait for the lock: whoever asks who holds it (`holder`) shares it for an instant."""
 
 
+def of_folder(data: Path) -> str:
+    """What a command needs besides its name to mean this data folder: nothing for the default one."""
+    if data.resolve() == DEFAULT_DATA.resolve():
+        return ""
+    here = Path.cwd()
+    return f" --data {shlex.quote(str(data.relative_to(here) if data.is_relative_to(here) else data))}"
+
+
 class AlreadyRunning(Exception):
     """Another supervisor holds the data folder."""
 
     def __init__(self, data: Path, pid: int | None) -> None:
         who = f" (process {pid})" if pid else ""
-        super().__init__(f"a stack is already running in {data}{who}; see it with `kith status`")
+        super().__init__(
+            f"a stack is already running in {data}{who}; see it with `kith status{of_folder(data)}`"
+        )
         self.data, self.pid = data, pid
 
 

@@ -58,6 +58,8 @@ COLUMNS = {
     "conditions",
 }
 
+NAME = re.compile(r"[a-z0-9_]+")
+
 NHANES_ITEMS = [f"DPQ0{n}0" for n in range(1, 10)]
 NHANES_COLUMNS = ["SEQN", "RIAGENDR", "RIDAGEYR", *NHANES_ITEMS, "DPQ100"]
 NHANES_SYSTEM = "nhanes"
@@ -98,16 +100,24 @@ def document(row: ImportRow) -> Document:
 
 
 def error_codes(error: ValidationError) -> tuple[str, ...]:
-    """`field:code` each, without what was written there (so an unknown field stays unnamed)."""
+    """`field:code` each, without what was written there (so an unknown field stays unnamed).
+
+    A field that may be one thing or another has one code, that of the last. A list one of whose members is
+    wrong is not said to be too short: the wrong one was not counted.
+    """
     found = error.errors(include_input=False, include_url=False, include_context=False)
+    codes = {_place(problem["loc"], problem["type"]): problem["type"] for problem in found}
     return tuple(
-        dict.fromkeys(f"{_place(problem['loc'], problem['type'])}:{problem['type']}" for problem in found)
+        f"{place}:{code}"
+        for place, code in codes.items()
+        if code != "too_short" or not any(other.startswith(f"{place}.") for other in codes)
     )
 
 
 def _place(location: tuple[int | str, ...], kind: str) -> str:
-    known = location[:-1] if kind == "extra_forbidden" else location
-    return ".".join(str(part) for part in known) or "row"
+    """Without an unknown field's name, and without the alternative that was tried (`constrained-int`)."""
+    nameless = kind == "extra_forbidden" or not (location and NAME.fullmatch(str(location[-1])))
+    return ".".join(str(part) for part in (location[:-1] if nameless else location)) or "row"
 
 
 def unreadable(row: object) -> str | None:

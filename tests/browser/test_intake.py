@@ -306,6 +306,10 @@ async def test_a_form_sent_twice_is_one_referral_and_roles_and_clinics_hold(
     await page.goto("/intake/new")
     sent: dict[str, str | float | bool] = {"csrf": await page.locator("#referral [name=csrf]").input_value()}
     sent["idempotency_key"] = await page.locator("#referral [name=idempotency_key]").input_value()
+    asked = await page.request.post("/intake/new", form=sent)
+    assert asked.status == 422
+    assert "Nobody could find this person again" in await asked.text()
+    sent["about_nobody"] = "yes"
     answers = [await page.request.post("/intake/new", form=sent, max_redirects=0) for _ in range(2)]
     assert [answer.status for answer in answers] == [303, 303]
     assert answers[0].headers["location"] == answers[1].headers["location"]
@@ -330,7 +334,7 @@ async def test_whoever_is_signed_out_comes_back_to_where_they_were(kith: World, 
     page = await sign_in("coordinator", clinic="riverside")
     await page.context.clear_cookies()
     await page.goto("/intake?tab=incomplete")
-    await expect(page).to_have_url("/sign-in?reason=ended&next=%2Fintake%3Ftab%3Dincomplete")
+    await expect(page).to_have_url("/sign-in?next=%2Fintake%3Ftab%3Dincomplete")
     await page.get_by_role("button", name="Sign in as coordinator").click()
     await expect(page).to_have_url("/intake?tab=incomplete")
     await expect(page.get_by_role("link", name="Incomplete")).to_have_attribute("aria-current", "page")

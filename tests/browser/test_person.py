@@ -219,6 +219,9 @@ async def test_an_appointment_is_moved_and_cancelled_and_a_closed_clinic_says_so
     assert moved["local_time"] == free
     await page.get_by_role("link", name=f"Cancel appointment {number}", exact=True).click()
     await page.get_by_role("button", name="Cancel the appointment").click()
+    assert await page.get_by_label("Patient asked").is_checked() is False, "no reason is chosen for anybody"
+    await page.get_by_label("Patient asked").check()
+    await page.get_by_role("button", name="Cancel the appointment").click()
     await expect(page.get_by_text("The appointment is cancelled.")).to_be_visible()
     assert [a["number"] for a in await kith.appointments(plan, "cancelled")] == [number]
 
@@ -292,6 +295,7 @@ async def test_an_appointment_that_somebody_else_took_off_is_named_and_no_other_
     page = await sign_in("coordinator", clinic="riverside")
     address = f"/people/{patient}/actions/cancel-appointment?appointment={second['appointment_id']}"
     await page.goto(address)
+    await page.get_by_label("Patient asked").check()
     theirs = f"/appointments/{second['appointment_id']}/cancel"
     await kith.desks.send("scheduler", "POST", theirs, {"reason": "clinic_asked"}, key="theirs")
     await kith.time.settle()
@@ -335,7 +339,7 @@ async def test_nobody_of_another_clinic_is_there_and_an_ended_sign_in_comes_back
     page = await sign_in("clinician", clinic="riverside")
     await page.context.clear_cookies()
     await page.goto(f"/people/{patient}")
-    await expect(page.get_by_text("Your sign-in has ended")).to_be_visible()
+    await expect(page.get_by_role("button", name="Sign in as clinician")).to_be_visible()
     await page.get_by_role("button", name="Sign in as clinician").click()
     await expect(page.locator("#person")).to_be_visible()
     assert page.url.endswith(f"/people/{patient}")
@@ -367,6 +371,8 @@ async def test_the_ending_maintenance_a_relapse_and_the_close(kith: World, sign_
     await page.goto(f"/people/{patient}")
     await page.get_by_role("link", name="Revise the contract").click()
     await page.get_by_label("Number of sessions").fill("40")
+    await expect(page.get_by_label("Reason")).to_have_value("")
+    await page.get_by_label("Reason").select_option("extra_sessions_needed")
     await page.get_by_role("button", name="Revise the contract").click()
     await expect(page.locator("main").get_by_role("alert")).to_contain_text(
         "does not allow this number of sessions"
@@ -402,6 +408,8 @@ async def test_the_ending_maintenance_a_relapse_and_the_close(kith: World, sign_
     await keep_picture(page, "person-episodes")
 
     await page.goto(f"/people/{patient}/actions/close")
+    await page.get_by_label("Outcome").select_option("completed")
+    await page.get_by_label("Reason").select_option("patient_request")
     await page.get_by_role("button", name="Close the plan").click()
     await expect(page.locator("main").get_by_role("alert")).to_contain_text(
         "Only an ended course is completed"

@@ -1,5 +1,6 @@
 """People whom the suite invented: torn crisis messages page somebody, who looks and finds nobody."""
 
+from datetime import timedelta
 from typing import Any
 
 from deploy.demo.desks import Answered
@@ -17,7 +18,7 @@ async def take_care_of_strangers(scene: Scene, notes: list[str]) -> None:
     for alert in await scene.desks.all_pages("alerts", "/alerts", kind="crisis", state="open"):
         if alert["patient_id"] in strangers | {UNKNOWN}:
             end = {"disposition": "false_alarm", "safety_plan": False}
-            end["next_contact"] = scene.time.now.isoformat()
+            end["next_contact"] = (scene.time.now + timedelta(days=1)).isoformat()
             await _resolve(scene, alert["id"], end, "clinician", notes)
     for alert in await scene.desks.all_pages("alerts", "/alerts", role="engineer", kind="dead_letter"):
         if alert["state"] == "open":

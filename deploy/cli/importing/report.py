@@ -18,6 +18,7 @@ from services.intake.importing import (
 
 HEADER = ("row", "code", "what to mend")
 WORD = re.compile(r"[a-z0-9_]+")
+LIST_PLACE = re.compile(r"\.\d+$")
 
 ADVICE = {
     "not_json": "The line is not JSON.",
@@ -49,6 +50,7 @@ ADVICE = {
     "bool_parsing": "Write yes or no in {column}.",
     "string_type": "Write text in {column}.",
     "string_pattern_mismatch": "Characters or length of {column} are not allowed.",
+    "date_form": "Write a day like 1984-05-23 in {column}.",
     "too_short": "Give exactly one answer per item in {column}.",
     "too_long": "Give exactly one answer per item in {column}.",
     "unknown_clinic": "Name a clinic that exists in {column}.",
@@ -58,6 +60,10 @@ ADVICE = {
     "wrong_number": "The row has more or fewer cells than the header.",
 }
 """By code, or by what stands after the field."""
+
+ANSWER = re.compile(r"screening\.(phq9|gad7)\.(items\.\d|difficulty)")
+OF_AN_ANSWER = "Write 0 to 3, refused or dont_know in {column}."
+VALUES = {"literal_error", "int_type", "greater_than_equal", "less_than_equal"}
 
 
 def is_report(path: Path) -> bool:
@@ -90,6 +96,8 @@ def advice(code: str, format: Format) -> str:
         problem = "wrong_number"
     default = "Mend {column}." if path else "Refused: {problem}."
     told = ADVICE.get(problem, default)
+    if problem in VALUES and ANSWER.fullmatch(path) and format != "nhanes":
+        told = OF_AN_ANSWER
     return told.format(column=column(path, format) or "the row", problem=problem.replace("_", " "))
 
 
@@ -99,7 +107,8 @@ def column(path: str, format: Format) -> str:
         return ""
     if format == "ndjson":
         return path
-    return _columns(format).get(path) or path.removeprefix("person.").removeprefix("history.")
+    known = _columns(format).get(path)
+    return known or LIST_PLACE.sub("", path).removeprefix("person.").removeprefix("history.")
 
 
 @cache

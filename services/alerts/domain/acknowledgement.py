@@ -3,7 +3,7 @@
 clinical.md, Crisis: an acknowledgement is a lease; closing needs a disposition.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from services.alerts.domain import digest
@@ -40,6 +40,11 @@ CRISIS_RESULTS: frozenset[DispositionResult] = frozenset(
         "false_alarm",
     }
 )
+
+CONTACT_TYPED_FOR = timedelta(minutes=15)
+"""A next contact may lie so far back: it was still to come when it was entered."""
+
+CONTACT_WITHIN = timedelta(days=366)
 
 
 def acknowledge(alert: Alert, by: str, on_call: OnCall, now: datetime) -> Outcome:
@@ -159,7 +164,8 @@ def resolve(alert: Alert, by: str, disposition: Disposition, now: datetime) -> O
     """End it. Resolved twice, the first disposition is kept.
 
     Raises `Refused`: a crisis needs an assessment (`not_assessed`) and a whole disposition
-    (`disposition_incomplete`, `not_a_crisis_result`).
+    (`disposition_incomplete`, `not_a_crisis_result`) whose next contact is to come, within a year
+    (`next_contact_past`, `next_contact_too_far`).
     """
     if not alert.live:
         return Outcome(alert)
@@ -169,6 +175,7 @@ def resolve(alert: Alert, by: str, disposition: Disposition, now: datetime) -> O
             raise Refused("not_assessed")
         if disposition.safety_plan is None or disposition.next_contact is None:
             raise Refused("disposition_incomplete")
+        _require_to_come(disposition.next_contact, now)
     ending = Ending(by=by, at=now, reason="resolved", disposition=disposition)
     return _ended(alert, ending, disposition.result, now)
 
@@ -191,6 +198,13 @@ def _ended(alert: Alert, ending: Ending, disposition: str, now: datetime) -> Out
 def _require_live(alert: Alert) -> None:
     if not alert.live:
         raise Refused("alert_resolved")
+
+
+def _require_to_come(contact: datetime, now: datetime) -> None:
+    if contact < now - CONTACT_TYPED_FOR:
+        raise Refused("next_contact_past")
+    if contact > now + CONTACT_WITHIN:
+        raise Refused("next_contact_too_far")
 
 
 def _require_result(alert: Alert, result: DispositionResult) -> None:

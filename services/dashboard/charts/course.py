@@ -9,6 +9,7 @@ from services.dashboard.charts.axis import time_axis
 from services.dashboard.charts.glyphs import crisis_mark, session_mark
 from services.dashboard.charts.scale import TimeScale
 from services.dashboard.charts.svg import day, element, picture, plural, rule, words
+from services.dashboard.charts.svg import legend as legend_of
 
 Phase = tuple[str, datetime, datetime | None]
 Session = tuple[datetime, str]
@@ -16,7 +17,7 @@ Crisis = tuple[datetime, datetime | None]
 """`None` as an end: still going on."""
 
 WIDTH, LEFT, RIGHT = 1200, 92, 16
-PHASES_AT, SESSIONS_AT, CRISES_AT, AXIS_AT, LEGEND_AT = 24, 76, 98, 134, 172
+PHASES_AT, SESSIONS_AT, CRISES_AT, AXIS_AT, HEIGHT = 24, 76, 98, 134, 158
 WORDS = {"attended": "attended", "missed": "missed", "cancelled": "cancelled", "planned": "planned"}
 
 
@@ -40,10 +41,9 @@ def course(
         *_now(x, now),
         *(session_mark(status, x.x(at), SESSIONS_AT, _said(status, at)) for at, status in sessions),
         *(session_mark("planned", x.x(at), SESSIONS_AT, _said("planned", at)) for at in planned),
-        *_legend(bool(crises)),
     ]
     said = _described(phases, sessions, crises, planned)
-    return picture(WIDTH, LEGEND_AT + 14, "The course of care", said, body, "chart course")
+    return picture(WIDTH, HEIGHT, "The course of care", said, body, "chart course")
 
 
 def _scale(
@@ -95,17 +95,10 @@ def _lane_names(crises: bool) -> list[Markup]:
     return [words(LEFT - 12, y, name, "end") for name, y in (lanes if crises else lanes[:2])]
 
 
-def _legend(crises: bool) -> list[Markup]:
-    drawn = [
-        element(
-            "g", session_mark(kind, 8, 0, text), words(21, 4, text), transform=f"translate({at} {LEGEND_AT})"
-        )
-        for at, (kind, text) in zip(range(LEFT, LEFT + 500, 112), WORDS.items(), strict=False)
-    ]
-    if crises:
-        place = f"translate({LEFT + 4 * 112} {LEGEND_AT})"
-        drawn.append(element("g", crisis_mark(8, 0), words(21, 4, "crisis"), transform=place))
-    return drawn
+def legend(*, crises: bool) -> Markup:
+    """What the shapes mean."""
+    shapes = [(session_mark(kind, 13, 12, text), text) for kind, text in WORDS.items()]
+    return legend_of([*shapes, *([(crisis_mark(13, 12), "crisis")] if crises else [])])
 
 
 def _described(

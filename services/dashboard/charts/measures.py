@@ -8,8 +8,9 @@ from services.dashboard.charts.axis import time_axis
 from services.dashboard.charts.points import Known, Point, known, ordered, runs
 from services.dashboard.charts.scale import TimeScale, ValueScale
 from services.dashboard.charts.svg import day, element, group, path, picture, plural, rule, words
+from services.dashboard.charts.svg import legend as legend_of
 
-__all__ = ["BANDS", "Point", "measures"]
+__all__ = ["BANDS", "Point", "legend", "measures"]
 
 BANDS = (
     (0, 5, "minimal"),
@@ -41,7 +42,7 @@ def measures(
         return picture(width, height, TITLE, "No measures yet.", [empty], "chart")
     x = TimeScale(every[0].at, every[-1].at, 52, width - (132 if bands else 48))
     y = ValueScale(27, height - 34, 34)
-    start = baseline if baseline is not None else next((point.total for point in known(phq9)), None)
+    start = _start(phq9, baseline)
     body = [
         *_ground(x, y, bands),
         *time_axis(x, y.bottom + 6, y.ceiling),
@@ -49,7 +50,6 @@ def measures(
         _series("gad7", gad7, x, y),
         _series("phq9", phq9, x, y),
         *_last_values(phq9, gad7, x, y),
-        *_legend(phq9, gad7, start),
     ]
     said = f"{_described('PHQ-9', phq9)} {_described('GAD-7', gad7)}".strip()
     return picture(width, height, TITLE, said, body, "chart")
@@ -103,25 +103,23 @@ def _last_values(phq9: Sequence[Point], gad7: Sequence[Point], x: TimeScale, y: 
     ]
 
 
-def _legend(phq9: Sequence[Point], gad7: Sequence[Point], start: int | None) -> list[Markup]:
-    entries: list[tuple[Markup, str, int]] = []
-    if phq9:
-        entries.append(
-            (group("phq9", rule(0, 12, 26, 12, "line"), _dot("phq9", 13, 12, "PHQ-9")), "PHQ-9", 82)
-        )
-    if gad7:
-        entries.append(
-            (group("gad7", rule(0, 12, 26, 12, "line"), _dot("gad7", 13, 12, "GAD-7")), "GAD-7", 82)
-        )
+def legend(phq9: Sequence[Point], gad7: Sequence[Point], baseline: int | None = None) -> Markup:
+    """What the lines and marks of the same measures mean."""
+    start = _start(phq9, baseline)
+    entries = [
+        (group(name, rule(0, 12, 26, 12, "line"), _dot(name, 13, 12, text)), text)
+        for name, text, points in (("phq9", "PHQ-9", phq9), ("gad7", "GAD-7", gad7))
+        if points
+    ]
     if start is not None:
-        entries.append((rule(0, 12, 26, 12, "baseline"), f"PHQ-9 baseline {start}", 158))
+        entries.append((rule(0, 12, 26, 12, "baseline"), f"PHQ-9 baseline {start}"))
     if any(point.total is None for point in (*phq9, *gad7)):
-        entries.append((element("path", d="M8 12 h10", class_="absent"), "no total (gap)", 120))
-    drawn, at = [], 38
-    for mark, text, room in entries:
-        drawn.append(element("g", mark, words(33, 16, text), transform=f"translate({at} 0)"))
-        at += room
-    return drawn
+        entries.append((element("path", d="M8 12 h10", class_="absent"), "no total (gap)"))
+    return legend_of(entries)
+
+
+def _start(phq9: Sequence[Point], baseline: int | None) -> int | None:
+    return baseline if baseline is not None else next((point.total for point in known(phq9)), None)
 
 
 def _described(name: str, points: Sequence[Point]) -> str:

@@ -6,7 +6,9 @@ from markupsafe import Markup
 
 from services.dashboard.charts.bars import bars
 from services.dashboard.charts.course import course
+from services.dashboard.charts.course import legend as course_legend
 from services.dashboard.charts.histogram import histogram
+from services.dashboard.charts.measures import legend as measures_legend
 from services.dashboard.charts.measures import measures
 from services.dashboard.charts.points import Point
 from services.dashboard.charts.sparkline import sparkline
@@ -17,14 +19,16 @@ WORSE = (12, 13, 13, 15, 18, 19)
 
 
 def samples(now: datetime) -> dict[str, Markup]:
-    """Pictures by name: `better`, `worse`, `none`, `measures`, `course`, `bars`, `histogram`."""
+    """Pictures by name: `better`, `worse`, `none`, `measures`, `course`, `bars`, `histogram`; two legends."""
     start = now - timedelta(weeks=11)
     return {
         "better": sparkline(weekly(PHQ9, start)),
         "worse": sparkline(weekly(WORSE, start)),
         "none": sparkline([]),
         "measures": measures(weekly(PHQ9, start), weekly(GAD7, start)),
+        "measures_legend": measures_legend(weekly(PHQ9, start), weekly(GAD7, start)),
         "course": _course(start, now),
+        "course_legend": course_legend(crises=True),
         "bars": bars(RATES, "%", "Outcomes of 412 courses"),
         "histogram": histogram(WAITS, "hours from intake to first appointment", limit=48),
     }

@@ -34,6 +34,18 @@ def picture(
     )
 
 
+def legend(entries: Iterable[tuple[Markup, str]]) -> Markup:
+    """What marks mean, as text that wraps beside a picture that scrolls. A mark stands in 26 by 24."""
+    return element("p", *(_entry(mark, text) for mark, text in entries), class_="chart-legend")
+
+
+def _entry(mark: Markup, text: str) -> Markup:
+    drawn = element(
+        "svg", mark, viewBox="0 0 26 24", width=26, height=24, aria_hidden="true", class_="chart legend-mark"
+    )
+    return element("span", drawn, text)
+
+
 def group(class_: str, *children: Markup) -> Markup:
     return element("g", *children, class_=class_)
 

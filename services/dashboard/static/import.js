@@ -156,14 +156,19 @@ function halt(text) {
   say(text);
 }
 
+const rows = (count) => `${count.toLocaleString("en")} ${count === 1 ? "row was" : "rows were"}`;
 const taken = () => run.counts.created + run.counts.updated + run.counts.unchanged;
 
 function finish() {
   by("import-heading").textContent = "Imported";
   by("import-pause").hidden = true;
   show();
-  said(taken() ? "success" : "error", `${taken().toLocaleString("en")} rows were imported`, run.counts.refused ? `To be mended: ${run.counts.refused.toLocaleString("en")}. The report says how.` : "");
-  say(`Imported ${taken()} rows, ${run.counts.refused} to be mended.`);
+  const { created, updated, unchanged, refused } = run.counts;
+  const imported = `${rows(created + updated)} imported`;
+  const known = unchanged ? `${rows(unchanged)} known already and changed nothing.` : "";
+  const wrong = refused ? `To be mended: ${refused.toLocaleString("en")}. The report says how.` : "";
+  said(taken() ? "success" : "error", imported, [known, wrong].filter(Boolean).join(" "));
+  say([`${imported}.`, known, `${refused} to be mended.`].filter(Boolean).join(" "));
   by("import-heading").focus();
 }
 

@@ -1,6 +1,7 @@
 // The page keeps itself up to date. Without this file every link and form still works.
 
 import { heed } from "./alarm.js";
+import { followFolding, showNow } from "./charts.js";
 import { tick } from "./clock.js";
 import { watchIdle } from "./idle.js";
 import { bindKeys } from "./keys.js";
@@ -56,6 +57,8 @@ bindFilters();
 bindToggles();
 bindKeys();
 dress(document);
+showNow(document);
+followFolding();
 setInterval(tick, 1000);
 document.querySelector("[data-focus]")?.focus();
 if ("signedIn" in document.body.dataset) {

@@ -15,7 +15,7 @@ from shared.http.problems import MEDIA_TYPE, Problem
 TOUCH = "/touch"
 """Asked by pages while somebody works on them without going anywhere."""
 
-SIGN_OUT = "/sign-out"
+SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -45,14 +45,17 @@ class Gate:
         answer = _Answer(self, scope, send, token, wants_page) if wants_page or is_touch else None
         await self.app(scope, receive, answer or send)
         if answer is not None and answer.problem is not None:
-            await self._page(scope, answer.problem)(scope, receive, send)
+            await self._page(scope, answer.problem, known=token is not None or _came_from_us(headers))(
+                scope, receive, send
+            )
 
-    def _page(self, scope: Scope, problem: dict[str, object]) -> Response:
+    def _page(self, scope: Scope, problem: dict[str, object], *, known: bool) -> Response:
         if problem["status"] == 401 and scope["path"] == SIGN_OUT:
             return RedirectResponse("/sign-in?reason=out", 303)
         if problem["status"] == 401:
-            reason = "unsent" if scope["method"] in UNSAFE else "ended"
-            return RedirectResponse(f"/sign-in?reason={reason}&next={quote(_place(scope), safe='')}", 303)
+            reason = "unsent" if scope["method"] in UNSAFE else "ended" if known else ""
+            why = f"reason={reason}&" if reason else ""
+            return RedirectResponse(f"{SIGN_IN}?{why}next={quote(_place(scope), safe='')}", 303)
         return self._drawing.problem(problem, scope, unconfirmed=scope["method"] in UNSAFE)
 
     def prolong(self, headers: MutableHeaders, token: str) -> None:
@@ -102,6 +105,12 @@ def _place(scope: Scope) -> str:
     if stood_on is None:
         return "/"
     return (stood_on.path or "/") + (f"?{stood_on.query}" if stood_on.query else "")
+
+
+def _came_from_us(headers: Headers) -> bool:
+    """By a link on one of our pages: whoever stood there had signed in, though the cookie is gone by now."""
+    parts = parts_of(headers.get("referer", ""))
+    return parts is not None and parts.netloc == headers.get("host", "") and parts.path != SIGN_IN
 
 
 def _cookie(headers: Headers) -> str | None:

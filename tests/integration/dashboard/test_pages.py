@@ -24,7 +24,7 @@ async def test_whoever_is_not_signed_in_lands_at_sign_in_and_comes_back(dashboar
     async with dashboard.nobody() as nobody:
         answer = await nobody.get("/?flag=crisis", headers=HTML)
         assert answer.status_code == 303
-        assert answer.headers["location"] == "/sign-in?reason=ended&next=%2F%3Fflag%3Dcrisis"
+        assert answer.headers["location"] == "/sign-in?next=%2F%3Fflag%3Dcrisis", "nothing has ended yet"
         token = mint(KEY, subject="cln_r01", roles=["clinician"], clinic="riverside")
         answer = await nobody.post("/sign-in", data={"token": token, "next": "/?flag=crisis"})
         assert (answer.status_code, answer.headers["location"]) == (303, "/?flag=crisis")
@@ -34,6 +34,15 @@ async def test_whoever_is_not_signed_in_lands_at_sign_in_and_comes_back(dashboar
         page = await nobody.get("/", headers=HTML)
         assert page.status_code == 200
         assert "cln_r01" in page.text
+
+
+async def test_whoever_was_signed_in_is_told_that_it_has_ended(dashboard: Dashboard) -> None:
+    ended = "/sign-in?reason=ended&next=%2Fintake"
+    async with dashboard.nobody() as nobody:
+        followed = await nobody.get("/intake", headers={**HTML, "Referer": "http://dashboard/"})
+        assert followed.headers["location"] == ended
+        nobody.cookies.set("kith_token", "ended")
+        assert (await nobody.get("/intake", headers=HTML)).headers["location"] == ended
 
 
 async def test_a_form_sent_too_late_leads_back_to_the_page_it_stood_on(dashboard: Dashboard) -> None:

@@ -75,13 +75,32 @@ async def test_a_page_that_needs_nothing_of_it_says_that_the_crises_are_not_know
     assert "cannot be read right now" in page.text
 
 
+LONG = {"person.given_name": "Ada", "person.note": "typed for ten minutes"}
+
+
+async def test_a_referral_about_nobody_is_asked_about_once(
+    dashboard: Dashboard, go_away: Callable[[], None]
+) -> None:
+    async with dashboard.as_("coordinator", "riverside") as client:
+        form = form_in(await client.get("/intake/new"))
+        go_away()
+        asked = await client.post("/intake/new", data=form | {"person.note": "typed for ten minutes"})
+        assert asked.status_code == 422
+        assert "Nobody could find this person again" in asked.text
+        assert "typed for ten minutes" in asked.text
+        sent = await client.post("/intake/new", data=form_in(asked))
+        assert sent.status_code == 503, "it is handed on, and intake is away"
+        alarming = await client.post("/intake/new", data=form | {"crisis": "yes"})
+        assert alarming.status_code == 503, "a crisis is handed on whoever it is about"
+
+
 async def test_a_referral_that_intake_does_not_answer_keeps_its_entries_and_its_key(
     dashboard: Dashboard, go_away: Callable[[], None]
 ) -> None:
     async with dashboard.as_("coordinator", "riverside") as client:
         form = form_in(await client.get("/intake/new"))
         go_away()
-        again = await client.post("/intake/new", data=form | {"person.note": "typed for ten minutes"})
+        again = await client.post("/intake/new", data=form | LONG)
     assert again.status_code == 503
     assert "typed for ten minutes" in again.text
     assert form["idempotency_key"] in again.text

@@ -96,10 +96,8 @@ def assessment(now: datetime, *, contact_made: bool = True) -> Assessment:
     return Assessment(by="cln_r01", at=now, result="managed_with_safety_plan", contact_made=contact_made)
 
 
-def disposition(now: datetime) -> Disposition:
-    return Disposition(
-        result="managed_with_safety_plan", safety_plan=True, next_contact=now + timedelta(days=1)
-    )
+def disposition(now: datetime, contact_after: timedelta = timedelta(days=1)) -> Disposition:
+    return Disposition(result="managed_with_safety_plan", safety_plan=True, next_contact=now + contact_after)
 
 
 def told(outcome: Outcome) -> set[str]:

@@ -1,5 +1,7 @@
 """What people do with alerts: take, assess, hand over, resolve."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.alerts.domain.acknowledgement import acknowledge, assess, hand_over, resolve, settle
@@ -79,6 +81,22 @@ def test_a_crisis_is_not_resolved_without_assessment_and_a_whole_disposition() -
     assert done.alert.state == "resolved"
     assert not done.alert.waiting
     assert names(done) == ["AlertResolved"]
+
+
+@pytest.mark.parametrize(
+    ("after", "reason"),
+    [(minutes(-16), "next_contact_past"), (timedelta(days=367), "next_contact_too_far")],
+)
+def test_the_next_contact_after_a_crisis_is_to_come_within_a_year(after: timedelta, reason: str) -> None:
+    assessed = assess(a_crisis(), assessment(MONDAY), DESK, MONDAY).alert
+    with pytest.raises(Refused, match=reason):
+        resolve(assessed, "cln_r01", disposition(MONDAY, after), MONDAY)
+
+
+@pytest.mark.parametrize("after", [minutes(-15), minutes(0), timedelta(days=366)])
+def test_a_next_contact_that_was_to_come_when_it_was_typed_is_taken(after: timedelta) -> None:
+    assessed = assess(a_crisis(), assessment(MONDAY), DESK, MONDAY).alert
+    assert resolve(assessed, "cln_r01", disposition(MONDAY, after), MONDAY).alert.state == "resolved"
 
 
 def test_resolved_twice_the_first_disposition_is_kept() -> None:

@@ -255,6 +255,18 @@ def test_whoever_no_channel_reached_is_named() -> None:
     assert told[0].roles == ("on call",)
 
 
+def test_what_lies_in_an_inbox_is_not_said_to_have_reached_anybody() -> None:
+    assert (words.came_of("delivered", "inbox"), words.mark_of("delivered", "inbox")) == (
+        "In the inbox",
+        "information",
+    )
+    assert (words.came_of("delivered", "webhook"), words.mark_of("delivered", "webhook")) == (
+        "Reached",
+        "done",
+    )
+    assert words.came_of("failed", "inbox") == "Not reached"
+
+
 def test_a_contact_who_left_the_roster_is_shown_by_id() -> None:
     left = Told(delivery_id="d", contact_id="con_x", channel="inbox", outcome="skipped",
                 reason="contact_unknown", attempts=0, step=0, at=NOW)  # fmt: skip

@@ -11,7 +11,9 @@ from markupsafe import Markup
 
 from services.dashboard.charts.bars import bars
 from services.dashboard.charts.course import course
+from services.dashboard.charts.course import legend as course_legend
 from services.dashboard.charts.histogram import histogram
+from services.dashboard.charts.measures import legend as measures_legend
 from services.dashboard.charts.measures import measures
 from services.dashboard.charts.points import Point
 from services.dashboard.charts.samples import samples, weekly
@@ -38,6 +40,11 @@ def places(line: ET.Element) -> list[tuple[float, float]]:
 
 def texts(markup: Markup) -> list[str]:
     return [one.text or "" for one in tree(markup).iter("text")]
+
+
+def named(legend: Markup) -> list[str]:
+    """The words of each entry, without its mark's."""
+    return [(one[0].tail or "") for one in tree(legend).iter("span")]
 
 
 def week(number: float) -> datetime:
@@ -146,7 +153,7 @@ def test_a_missing_total_is_a_dash_at_the_foot_with_its_day() -> None:
     told = [one[0].text for one in of_class(drawn, "absent") if len(one)]
     assert told == ["9 Mar 2026: no total"]
     assert "1 without a total" in (tree(drawn)[1].text or "")
-    assert "no total (gap)" in texts(drawn)
+    assert "no total (gap)" in named(measures_legend(weekly((16, None, 8), MONDAY), []))
 
 
 def test_the_chart_of_measures_says_first_last_lowest_and_highest() -> None:
@@ -163,12 +170,18 @@ def test_last_values_never_stand_on_one_another() -> None:
 
 def test_each_status_of_a_session_has_its_own_shape() -> None:
     drawn = a_course()
-    assert [one.tag for one in of_class(drawn, "session-attended")] == ["circle"] * 2
-    assert [one.tag for one in of_class(drawn, "session-missed")] == ["path"] * 2
+    assert [one.tag for one in of_class(drawn, "session-attended")] == ["circle"]
+    assert [one.tag for one in of_class(drawn, "session-missed")] == ["path"]
     told = [one.text for one in tree(drawn).iter("title")]
     assert "Session missed, 9 Mar 2026" in told
     assert "Session planned, 20 Apr 2026" in told
-    assert len(of_class(drawn, "session-planned")) == 2 + 1
+    assert len(of_class(drawn, "session-planned")) == 2
+
+
+def test_a_legend_stands_beside_its_picture_and_names_what_is_drawn() -> None:
+    assert named(course_legend(crises=True)) == ["attended", "missed", "cancelled", "planned", "crisis"]
+    assert "crisis" not in named(course_legend(crises=False))
+    assert named(measures_legend([], [], 18)) == ["PHQ-9 baseline 18"]
 
 
 def test_the_course_in_words_counts_what_was_kept_missed_and_planned() -> None:

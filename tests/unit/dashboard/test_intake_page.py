@@ -25,6 +25,7 @@ from services.dashboard.pages.intake.form import (
     consent_of,
     declining_of,
     enrolment_of,
+    is_about_nobody,
     is_alarming,
     merged,
     referral_of,
@@ -404,8 +405,20 @@ def test_what_nothing_can_store_makes_its_own_row_wrong_and_no_other() -> None:
     assert [row.get("external_id", row.get("age")) for row in part.rows] == [[{}], [{}], [{}], "ok"]
 
 
+@pytest.mark.parametrize(
+    "field",
+    ["person.given_name", "person.family_name", "person.birth_date", "person.external_id", "person.email",
+     "person.phone", "external_id"],
+)  # fmt: skip
+def test_a_referral_without_any_of_a_persons_marks_is_about_nobody(field: str) -> None:
+    unnamed = {"clinic_id": "riverside", "age": "40", "person.note": "Tall", field: " "}
+    assert is_about_nobody(unnamed)
+    assert not is_about_nobody(unnamed | {field: "1"})
+
+
 def test_the_report_names_columns_as_the_file_does_and_repeats_nothing() -> None:
     assert import_words.advice("screening.phq9.items.3:literal_error", "csv").endswith("phq9_4.")
+    assert import_words.advice("history.conditions.1:literal_error", "csv").endswith("in conditions.")
     assert import_words.advice("person.external_id:string_type", "csv") == "Write text in person_id."
     assert import_words.advice("screening.cssrs.q6_recent:missing", "csv") == "Fill in cssrs_q6_recent."
     assert import_words.shown("person.Ada Lovelace:missing") == "person.*:missing"

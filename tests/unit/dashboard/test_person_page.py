@@ -78,6 +78,15 @@ def names(scene: Scene) -> set[str]:
     return {act.name for acts in offered(scene).values() for act in acts}
 
 
+@pytest.mark.parametrize("name", ["hold", "cancel-appointment", "close", "contract", "record-session"])
+def test_no_reason_is_chosen_for_anybody(name: str) -> None:
+    act, there = CATALOGUE[name], scene(course())
+    asked = [field for form in act.forms(there) for field in form.fields.values() if field.name == "reason"]
+    assert len(asked) == 1
+    assert "reason" not in act.initial(there)
+    assert asked[0].type == "radio" or asked[0].options[0] == ("", "Choose…")
+
+
 # Measures
 
 
@@ -519,7 +528,7 @@ def test_details_give_instants_by_the_clinics_clock_and_days_as_they_are() -> No
 @pytest.mark.parametrize(
     ("outcome", "reason", "told"),
     [
-        ("delivered", "delivered", "Reached: cln_r01, inbox here"),
+        ("delivered", "delivered", "In the inbox: cln_r01, inbox here"),
         ("failed", "timed_out", "Not reached: cln_r01, inbox here (no answer in time)"),
         ("skipped", "acknowledged", "Not sent: cln_r01, inbox here (somebody had taken it by then)"),
     ],

@@ -1,5 +1,6 @@
 """The commands that need no running stack."""
 
+import os
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from deploy.cli.main import application
 from deploy.embedded.clock import stands_at, stepped_clock
 from deploy.embedded.keys import ensure_keys
 from deploy.embedded.plan import Plan, Ports
-from deploy.embedded.state import locked
+from deploy.embedded.state import StackState, locked
 from shared.auth import Verifier, from_file
 
 
@@ -136,6 +137,45 @@ def test_up_refuses_options_that_cannot_be_meant(arguments: list[str], message: 
     refused = kith("up", "--data", tmp_path, *arguments)
     assert refused.exit_code == 2
     assert message in refused.stderr
+
+
+def a_state(data: Path, clock_file: Path | None) -> StackState:
+    return StackState(
+        pid=os.getpid(),
+        data=data,
+        started=datetime.now(UTC),
+        mongodb="",
+        kafka="",
+        clock_file=clock_file,
+        jwks=data,
+        signing_key=data,
+        services={},
+        servers={},
+    )
+
+
+def test_the_time_of_a_stack_is_shown_and_moved_where_it_is_stepped(tmp_path: Path) -> None:
+    start = datetime(2026, 1, 5, 14, tzinfo=UTC)
+    a_state(tmp_path, stepped_clock(tmp_path, start)).save()
+    with locked(tmp_path):
+        assert "Mon 05 Jan 2026 14:00:00 UTC, stepped" in kith("clock", "--data", tmp_path).stdout
+        moved = kith("clock", "advance", "6h", "--data", tmp_path)
+        assert moved.exit_code == 0, moved.output
+        assert stands_at(tmp_path) == start + timedelta(hours=6)
+        assert kith("clock", "--data", tmp_path, "advance", "1d").exit_code == 0
+        assert stands_at(tmp_path) == start + timedelta(hours=30)
+        for wrong in ("6", "h", "-1d", "0d", "1y", "99999d"):
+            assert kith("clock", "advance", "--data", tmp_path, "--", wrong).exit_code == 2
+        assert stands_at(tmp_path) == start + timedelta(hours=30)
+
+
+def test_the_systems_time_is_shown_and_never_moved(tmp_path: Path) -> None:
+    a_state(tmp_path, None).save()
+    with locked(tmp_path):
+        assert "the system's" in kith("clock", "--data", tmp_path).stdout
+        refused = kith("clock", "advance", "1d", "--data", tmp_path)
+    assert refused.exit_code == 1
+    assert "cannot be moved" in refused.stderr
 
 
 def test_stepped_time_never_goes_back(tmp_path: Path) -> None:

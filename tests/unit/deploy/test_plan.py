@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.embedded.plan import PAGE, SERVICES, Plan, Ports, UnknownSetting, chosen_settings
-from deploy.embedded.ports import PortTaken, free_ports
+from deploy.embedded.ports import PortTaken, PortTwice, free_ports
 from services.alerts.settings import AlertsSettings
 from services.dashboard.settings import DashboardSettings
 from shared.settings import Settings
@@ -30,6 +30,13 @@ def test_a_taken_port_is_named_with_the_option_that_changes_it() -> None:
             PortTaken, match=rf"port {first + 2} \(care_plan\).*--care-plan-port or --port-base"
         ):
             ports.require_free()
+
+
+def test_a_port_given_to_two_of_ours_is_named_with_both_options() -> None:
+    with pytest.raises(PortTwice, match=r"mongod and intake.*8201.*--mongod-port or --intake-port"):
+        Ports.above(8200, mongod=8201).require_free()
+    with pytest.raises(PortTwice, match=r"intake and alerts.*--intake-port.*or --alerts-port"):
+        Ports.above(8200, alerts=8201).require_free()
 
 
 def test_a_setting_may_be_for_one_service_or_for_all() -> None:

@@ -151,6 +151,20 @@ def test_a_note_of_several_lines_is_a_note() -> None:
     assert row.person.note == 'slept badly, eats little\nlives "alone", works'
 
 
+def test_a_wrong_answer_has_one_code_and_does_not_make_the_others_too_few() -> None:
+    row = one(["external_id,phq9_1,phq9_2,birth_date,phq9_difficulty", "A,7,x,23.5.1984,9"])
+    assert isinstance(row, RowError)
+    assert sorted(row.codes) == [
+        "person.birth_date:date_form",
+        "screening.phq9.difficulty:literal_error",
+        "screening.phq9.items.0:literal_error",
+        "screening.phq9.items.1:literal_error",
+    ]
+    few = read(['{"external_id": "A", "person": {}, "screening": {"phq9": {"items": [1, 2]}}}'], "ndjson")
+    assert isinstance(few[0], RowError)
+    assert few[0].codes == ("screening.phq9.items:too_short",)
+
+
 def test_a_byte_order_mark_and_spaces_in_the_header_do_no_harm() -> None:
     assert isinstance(one(["\ufeffexternal_id , age", "A,40"]), ImportRow)
 

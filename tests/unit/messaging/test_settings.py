@@ -35,6 +35,10 @@ def files(tmp_path: Path) -> dict[str, str]:
     return paths
 
 
+def test_a_problem_is_said_in_our_words_alone() -> None:
+    assert "Value error" not in refusal()
+
+
 def test_production_refuses_an_unencrypted_kafka_unless_it_is_allowed_by_name() -> None:
     assert "kafka_security must be SASL_SSL or SSL in production" in refusal()
     assert settings(kafka_plaintext_allowed=True).kafka_tls() is None

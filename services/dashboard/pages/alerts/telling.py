@@ -19,17 +19,11 @@ class Telling:
     channel: str
     at: datetime
     outcome: str
+    mark: str
+    came_of_it: str
     why: str
     attempts: int
     step: int
-
-    @property
-    def mark(self) -> str:
-        return words.MARKS.get(self.outcome, "review")
-
-    @property
-    def came_of_it(self) -> str:
-        return words.word(words.OUTCOMES, self.outcome)
 
 
 def told_by_row(alert: Alert, facts: Facts) -> list[Telling]:
@@ -61,6 +55,8 @@ def _telling(
         channel=words.word(words.CHANNELS, channel),
         at=at,
         outcome=outcome,
+        mark=words.mark_of(outcome, channel),
+        came_of_it=words.came_of(outcome, channel),
         why=f"to be tried again: {why}" if outcome == "pending" and why else why,
         attempts=counted.attempts,
         step=counted.step,

@@ -159,6 +159,9 @@ OUTCOMES: Words = {
     "pending": "On its way",
 }
 MARKS: Words = {"delivered": "done", "failed": "deteriorated", "skipped": "hold", "pending": "review"}
+IN_THE_INBOX, IN_THE_INBOX_MARK = "In the inbox", "information"
+"""A delivery to the inbox lies there: whether anybody has read it is not known."""
+
 WHY: Words = {
     "delivered": "",
     "acknowledged": "somebody had taken it by then",
@@ -210,6 +213,14 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
         "the disposition is not complete",
         "A crisis ends with its result, whether there is a safety plan, and the next contact.",
     ),
+    "next_contact_past": (
+        "the next contact is in the past",
+        "Enter when the person is seen next: a day and a time that are still to come.",
+    ),
+    "next_contact_too_far": (
+        "the next contact is more than a year away",
+        "Enter a day within a year.",
+    ),
     "not_a_crisis_result": ("this is no result of a crisis assessment", "Choose one of the six results."),
     "role_required": ("your role does not cover it", "Ask somebody who may."),
 }
@@ -218,6 +229,19 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
 
 def word(words: Words, code: str | None) -> str:
     return words.get(code, said(code)) if code else "–"
+
+
+def came_of(outcome: str, channel: str) -> str:
+    """What came of a delivery, by the channel's code."""
+    return IN_THE_INBOX if _lies_there(outcome, channel) else word(OUTCOMES, outcome)
+
+
+def mark_of(outcome: str, channel: str) -> str:
+    return IN_THE_INBOX_MARK if _lies_there(outcome, channel) else MARKS.get(outcome, "review")
+
+
+def _lies_there(outcome: str, channel: str) -> bool:
+    return (outcome, channel) == ("delivered", "inbox")
 
 
 def roles(joined: str) -> str:

@@ -5,6 +5,7 @@ import re
 from services.dashboard.pages.imports.rows import COLUMNS, CSSRS, GAD7, PERSON, PHQ9, Format
 
 WORD = re.compile(r"[a-z0-9_]+")
+LIST_PLACE = re.compile(r"\.\d+$")
 ADVICE = {
     "not_json": "The line is not JSON.",
     "not_an_object": "The line is JSON, but not an object.",
@@ -41,6 +42,10 @@ ADVICE = {
 }
 """By code, or by what stands after the field."""
 
+ANSWER = re.compile(r"screening\.(phq9|gad7)\.(items\.\d|difficulty)")
+OF_AN_ANSWER = "Write 0 to 3, refused or dont_know in {column}."
+VALUES = {"literal_error", "int_type", "greater_than_equal", "less_than_equal"}
+
 ITEMS = {
     f"screening.{instrument}.items.{place}": name
     for instrument, columns in (("phq9", PHQ9), ("gad7", GAD7))
@@ -69,10 +74,14 @@ def shown(code: str) -> str:
 def advice(code: str, format: Format) -> str:
     path, _, problem = shown(code).rpartition(":")
     told = ADVICE.get(problem, "Mend {column}." if path else "Refused: {problem}.")
+    if problem in VALUES and ANSWER.fullmatch(path):
+        told = OF_AN_ANSWER
     return told.format(column=_column(path, format), problem=problem.replace("_", " "))
 
 
 def _column(path: str, format: Format) -> str:
     if path in ("", "row"):
         return "the row"
-    return path if format == "ndjson" else NAMES.get(path) or path.removeprefix("history.")
+    if format == "ndjson":
+        return path
+    return NAMES.get(path) or LIST_PLACE.sub("", path).removeprefix("history.")

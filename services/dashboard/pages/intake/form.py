@@ -19,6 +19,7 @@ CSSRS = [f"screening.cssrs.{question}" for question in CSSRS_QUESTIONS]
 DIFFICULTY = "screening.phq9.difficulty"
 SCREENING = (*PHQ9, DIFFICULTY, *GAD7, *CSSRS)
 YES_NO = {"yes": True, "no": False}
+IDENTITY = ("external_id", "given_name", "family_name", "birth_date", "email", "phone")
 PERSON_TEXTS = ("external_id", "given_name", "family_name", "birth_date", "sex", "email", "phone", "note")
 
 
@@ -102,6 +103,12 @@ def is_alarming(form: Form) -> bool:
         or form.get(PHQ9[8], "") not in NO_SIGN
         or any(form.get(name, "") not in ("", "no") for name in CSSRS)
     )
+
+
+def is_about_nobody(form: Form) -> bool:
+    """No name, birth date, number or contact: nobody could find this person again."""
+    told = (*(f"person.{name}" for name in IDENTITY), "external_id")
+    return not any(form.get(name, "").strip() for name in told)
 
 
 def answers_of(referral: Mapping[str, Any]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from services.dashboard.pages.forms import is_ours, key_of, keyed, new_key
 from services.dashboard.pages.intake import words as intake_words
 from services.dashboard.pages.intake.answers import Said, said_no, unsent
 from services.dashboard.pages.intake.errors import LABELS
-from services.dashboard.pages.intake.form import SCREENING, is_alarming, referral_of
+from services.dashboard.pages.intake.form import SCREENING, is_about_nobody, is_alarming, referral_of
 from services.dashboard.pages.signing_in import FORM, form_of
 from services.dashboard.web.viewer import Viewer
 
@@ -23,15 +23,21 @@ FIELDS = [*SCREENING, *LABELS, "consent", "crisis"]
 
 def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
     async def drawn(
-        request: Request, viewer: Viewer, values: dict[str, str], said: Said | None = None
+        request: Request,
+        viewer: Viewer,
+        values: dict[str, str],
+        said: Said | None = None,
+        *,
+        nobody: bool = False,
     ) -> HTMLResponse:
         return await desk.page(
             request,
             viewer,
             "intake-new.html",
             title="Refer someone",
-            status=said.status if said else 200,
+            status=said.status if said else 422 if nobody else 200,
             said=said,
+            nobody=nobody,
             values=values,
             key=said.key if said else new_key(),
             words=intake_words,
@@ -46,11 +52,16 @@ def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
 
     @api.post("/intake/new", openapi_extra=FORM)
     async def refer(request: Request, viewer: Carer) -> Response:
-        """Hand a referral to intake; what was decided stands on the page that follows."""
+        """Hand a referral to intake; what was decided stands on the page that follows.
+
+        One about nobody is asked about once. A crisis in it is handed on whoever it is about.
+        """
         form = keyed(await form_of(request))
         alarming = is_alarming(form)
         if not is_ours(form.get("csrf", ""), viewer):
             return await drawn(request, viewer, form, unsent(is_alarming=alarming))
+        if is_about_nobody(form) and not (alarming or form.get("about_nobody")):
+            return await drawn(request, viewer, form, nobody=True)
         body, key = referral_of(form), key_of(form)
         answer = await desk.services.send(viewer, "intake", "POST", "/referrals", body, key=key)
         if not answer.ok:

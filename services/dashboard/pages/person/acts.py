@@ -164,5 +164,10 @@ def codes(*known: str) -> Options:
     return tuple((code, said(code)) for code in known)
 
 
+def one_of(*known: str) -> Options:
+    """For a select that stands at none of them: what was never chosen is not stored as if it had been."""
+    return (("", "Choose…"), *codes(*known))
+
+
 def in_phases(*phases: str) -> Callable[[Scene], bool]:
     return lambda scene: scene.phase in phases

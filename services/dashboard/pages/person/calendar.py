@@ -1,6 +1,6 @@
 """When it takes place: moving and cancelling appointments, putting a course on hold and going on."""
 
-from services.dashboard.pages.person.acts import Act, Ask, Scene, codes
+from services.dashboard.pages.person.acts import Act, Ask, Scene, codes, one_of
 from services.dashboard.pages.person.fields import Entered, Field, Form, local_time, plain, text
 
 HOLD_REASONS = ("illness", "travel", "inpatient_care", "clinician_absence", "patient_request", "other")
@@ -42,7 +42,7 @@ def _may_hold(scene: Scene) -> bool:
 
 def _hold_form(scene: Scene) -> tuple[Form, ...]:
     return plain(
-        Field("reason", "Reason", "select", codes(*HOLD_REASONS), required=True),
+        Field("reason", "Reason", "select", one_of(*HOLD_REASONS), required=True),
         Field(
             "review_on",
             "Look at it again on",
@@ -89,7 +89,7 @@ CALENDAR = (
         forms=_cancel_form,
         ask=_cancel,
         changes="schedule",
-        initial=lambda scene: _chosen(scene) | {"reason": "patient_asked"},
+        initial=lambda scene: {"appointment": _chosen(scene)["appointment"]},
         icon="close",
     ),
     Act(

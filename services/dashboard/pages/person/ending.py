@@ -1,7 +1,7 @@
 """The ending and after: relapse prevention, an alternative, maintenance, relapse, closing."""
 
 from services.dashboard.pages.forms import Unfit
-from services.dashboard.pages.person.acts import Act, Ask, Scene, codes, in_phases
+from services.dashboard.pages.person.acts import Act, Ask, Scene, codes, in_phases, one_of
 from services.dashboard.pages.person.fields import (
     Entered,
     Field,
@@ -98,8 +98,8 @@ def _relapse(scene: Scene, entered: Entered) -> Ask:
 
 def _close_form(_: Scene) -> tuple[Form, ...]:
     return plain(
-        Field("outcome", "Outcome", "select", codes(*OUTCOMES), required=True),
-        Field("reason", "Reason", "select", codes(*CLOSE_REASONS), required=True),
+        Field("outcome", "Outcome", "select", one_of(*OUTCOMES), required=True),
+        Field("reason", "Reason", "select", one_of(*CLOSE_REASONS), required=True),
         Field(
             "crisis_handed_over_to",
             "An open crisis is handed over to",

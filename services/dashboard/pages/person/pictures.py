@@ -74,11 +74,17 @@ def picture(course: Course, crises: Sequence[Span], now: datetime, zone: ZoneInf
     )
 
 
-def measured(course: Course, baseline: int | None, zone: ZoneInfo) -> Markup:
+def legend(crises: Sequence[Span]) -> Markup:
+    return course_chart.legend(crises=bool(crises))
+
+
+def measured(course: Course, baseline: int | None, zone: ZoneInfo) -> tuple[Markup, Markup]:
+    """The picture and its legend."""
     phq9, gad7 = (
         [Point(m.at.astimezone(zone), m.total) for m in course.scores(name)] for name in ("phq9", "gad7")
     )
-    return measures_chart.measures(phq9, gad7, baseline=baseline)
+    drawn = measures_chart.measures(phq9, gad7, baseline=baseline)
+    return drawn, measures_chart.legend(phq9, gad7, baseline)
 
 
 def measure_rows(course: Course) -> list[tuple[Measure, str | None]]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.dashboard.pages.forms import Unfit
-from services.dashboard.pages.person.acts import Act, Ask, Scene, codes
+from services.dashboard.pages.person.acts import Act, Ask, Scene, codes, one_of
 from services.dashboard.pages.person.fields import (
     Entered,
     Field,
@@ -31,8 +31,8 @@ def _session_forms(scene: Scene) -> tuple[Form, ...]:
         folded=True,
     )
     called_off = (
-        Field("by", "Called off by", "select", codes("patient", "clinician", "clinic"), required=True),
-        Field("reason", "Reason", "select", codes(*CANCEL_REASONS), required=True),
+        Field("by", "Called off by", "select", one_of("patient", "clinician", "clinic"), required=True),
+        Field("reason", "Reason", "select", one_of(*CANCEL_REASONS), required=True),
     )
     return (
         Form((which, *QUESTIONNAIRES, used), "Record the session", "attended", "The person came"),
@@ -102,7 +102,7 @@ def _flag(scene: Scene, entered: Entered) -> Ask:
 def _first_appointment(scene: Scene) -> dict[str, str]:
     """The one that the link came from; without a link, the first that waits."""
     chosen = scene.appointment_id or next((a.id for a in scene.recordable), "")
-    return {"appointment": chosen, "by": "patient", "reason": "illness"}
+    return {"appointment": chosen}
 
 
 RECORDING = (

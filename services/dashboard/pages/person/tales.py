@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from services.dashboard.pages.alerts.words import CHANNELS, OUTCOMES, WHY, word
+from services.dashboard.pages.alerts.words import CHANNELS, WHY, came_of, word
 from services.dashboard.web.words import local, moment, said
 
 Facts = Mapping[str, Any]
@@ -49,7 +49,8 @@ def _alert(what: str) -> Callable[[Facts], str]:
 def _notified(facts: Facts) -> str:
     """In the words of the alerts pages: whoever was not reached was not told."""
     why = word(WHY, facts["reason"]) if facts.get("reason") else ""
-    told = f"{word(OUTCOMES, facts['outcome'])}: {facts['contact_id']}, {word(CHANNELS, facts['channel'])}"
+    channel = facts["channel"]
+    told = f"{came_of(facts['outcome'], channel)}: {facts['contact_id']}, {word(CHANNELS, channel)}"
     return f"{told} ({why})" if why else told
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.dashboard.pages.forms import Unfit
-from services.dashboard.pages.person.acts import Act, Ask, Scene, codes, in_phases
+from services.dashboard.pages.person.acts import Act, Ask, Scene, codes, in_phases, one_of
 from services.dashboard.pages.person.fields import (
     Entered,
     Field,
@@ -72,7 +72,7 @@ def _entry(entered: Entered, place: int) -> dict[str, Any]:
 
 def _focus_form(_: Scene) -> tuple[Form, ...]:
     return plain(
-        Field("focus_1", "Focus", "select", (("", "Choose one"), *codes(*AREAS)), required=True),
+        Field("focus_1", "Focus", "select", one_of(*AREAS), required=True),
         Field("focus_2", "Second focus", "select", (("", "None"), *codes(*AREAS))),
         submit="Select the focus",
         beside=True,
@@ -96,7 +96,7 @@ def _focus_so_far(scene: Scene) -> dict[str, str]:
 def _contract_form(_: Scene) -> tuple[Form, ...]:
     return plain(
         Field("sessions", "Number of sessions", "number", required=True, min="1", max="100"),
-        Field("reason", "Reason", "select", codes(*REVISIONS), required=True),
+        Field("reason", "Reason", "select", one_of(*REVISIONS), required=True),
         submit="Revise the contract",
         beside=True,
     )

@@ -179,7 +179,7 @@ def _episode(
         "course": course,
         "phases": pictures.phases(course),
         "crises": crises,
-        "picture": pictures.picture(course, crises, end, zone),
+        "picture": (pictures.picture(course, crises, end, zone), pictures.legend(crises)),
         "measured": pictures.measured(course, known, zone),
         "measures": pictures.measure_rows(course),
         "planned": [a for a in pictures.sessions(course) if a.status == "planned"],
