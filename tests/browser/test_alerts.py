@@ -68,7 +68,7 @@ async def test_a_crisis_is_heard_taken_assessed_and_resolved_by_keyboard_alone(
     await tab_until(page, 'here.name === "safety_plan"')
     await page.keyboard.press("Space")
     await tab_until(page, 'here.name === "next_contact"')
-    await page.keyboard.type("01072027")
+    await page.keyboard.type("01072026")
     await page.keyboard.press("Tab")
     await page.keyboard.type("0930AM")
     await require_accessible(page)
@@ -78,7 +78,7 @@ async def test_a_crisis_is_heard_taken_assessed_and_resolved_by_keyboard_alone(
     ending = (await detail(kith, id))["ending"]
     assert ending["disposition"]["safety_plan"] is True
     contact = datetime.fromisoformat(ending["disposition"]["next_contact"]).astimezone(NEW_YORK)
-    assert contact.strftime("%Y-%m-%d %H:%M") == "2027-01-07 09:30"
+    assert contact.strftime("%Y-%m-%d %H:%M") == "2026-01-07 09:30"
     await expect(page.locator("#alert-standing")).to_contain_text("cln_r04 resolved it")
 
 

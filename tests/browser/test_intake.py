@@ -395,6 +395,8 @@ async def test_a_file_is_imported_in_parts_with_a_report_of_what_to_mend(
     await keep_picture(page, "intake-import")
     await page.get_by_role("button", name="Import").click()
     await expect(page.locator("[data-count=unchanged]")).to_have_text("419")
+    await expect(page.get_by_text("0 rows were imported")).to_be_visible()
+    await expect(page.get_by_text("419 rows were known already and changed nothing.")).to_be_visible()
     found = await kith.desks.all_pages("intake", "/referrals", state="incomplete")
     assert sum((item["external_id"] or "").startswith("parts-") for item in found) == 419
     await every_page_shows_others(page)

@@ -168,7 +168,7 @@ function finish() {
   const known = unchanged ? `${rows(unchanged)} known already and changed nothing.` : "";
   const wrong = refused ? `To be mended: ${refused.toLocaleString("en")}. The report says how.` : "";
   said(taken() ? "success" : "error", imported, [known, wrong].filter(Boolean).join(" "));
-  say([`${imported}.`, known, `${refused} to be mended.`].filter(Boolean).join(" "));
+  say(`Imported ${created + updated} rows, ${unchanged} unchanged, ${refused} to be mended.`);
   by("import-heading").focus();
 }
 
