@@ -1,4 +1,4 @@
-"""HTTP routes to read plans, record what happened and decide. Coordinators record; clinicians decide too."""
+"""HTTP routes to read plans, record what happened and decide. Coordinators only record, hold and resume."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -233,7 +233,7 @@ def recording(commands: PlanCommands) -> APIRouter:
 
     @api.post("/plans/{plan_id}/crisis-flag", response_model=PlanView | FlagView, tags=[CRISIS])
     async def raise_crisis_flag(plan_id: PlanId, call: Carer) -> Response:
-        """Report that someone is in danger. Needs no body and is never refused."""
+        """Report that someone is in danger. Needs no body; an invalid request raises the flag too."""
         key = call.idempotency_key and f"{call.idempotency_key} {call.digest.hex()}"
         return await commands.run(
             replace(call, idempotency_key=key),  # a key that was used elsewhere must not silence a flag

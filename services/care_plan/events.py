@@ -109,7 +109,7 @@ class MeasureRecorded(CarePlanEvent):
 
     instrument: Literal["phq9", "gad7"]
     total: int | None
-    """None when an item is missing: a partial sum is never a score."""
+    """`None` when an item is missing: a partial sum is never a score."""
     missing_items: tuple[int, ...]
     baseline: int | None
     change: int | None

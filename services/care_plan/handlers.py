@@ -160,7 +160,7 @@ def own_plan(work: CarePlanWork, call: Call, plan_id: str) -> Plan:
 
 
 def flag(work: CarePlanWork, plan: Flaggable, signs: Signs) -> tuple[Flaggable, list[Event]]:
-    """Raise a flag. The patient is in crisis from now on, before alerts answers."""
+    """Raise a flag. The patient is in crisis at once, before the alerts service answers."""
     region = no_crisis(plan.patient_id, plan.clinic_id)
     if work.is_region_readable:
         region = work.region(plan.patient_id, plan.clinic_id)

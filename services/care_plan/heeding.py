@@ -87,7 +87,7 @@ async def _flag(commands: Commands[CarePlanWork], call: Call, signs: Signs, requ
 
 
 def _with_notice(refusal: Exception, signs: Signs) -> Exception:
-    """Add the flag's outcome and the help contacts to a refusal that can carry them."""
+    """Add the crisis notice to a refusal by a rule or by a newer release; other refusals are unchanged."""
     support = notice(signs)
     if support is None:
         return refusal

@@ -180,7 +180,7 @@ class EntryForm(Strict):
 
 
 class InventoryForm(Strict):
-    """All entries; they replace those recorded before."""
+    """All entries; they replace those recorded earlier."""
 
     entries: Annotated[tuple[EntryForm, ...], Field(max_length=100)]
 
@@ -195,7 +195,7 @@ def _distinct(areas: tuple[ProblemArea, ...]) -> tuple[ProblemArea, ...]:
 
 
 class FocusForm(Strict):
-    """One, at most two problem areas."""
+    """One or two problem areas."""
 
     problem_areas: Annotated[
         tuple[ProblemArea, ...], Field(min_length=1, max_length=2), AfterValidator(_distinct)

@@ -182,6 +182,6 @@ class LookupForm(Strict):
 
 
 class SearchForm(Strict):
-    """The beginnings of a person's names in any order, birth dates beside them, or an external id."""
+    """The beginnings of a person's names in any order, with or without birth dates; or an external id."""
 
     text: Annotated[str, StringConstraints(min_length=2, max_length=100)]

@@ -65,7 +65,7 @@ def _referral_id(clinic_id: str, form: ReferralForm) -> str:
 def named_by(caller: Caller, said: object, clinic_id: str | None = None) -> Filing | None:
     """Who a refused form is about, whatever else is wrong with it; `None` if it does not say.
 
-    Every field of the person that validates is used. Cells not known to be one row's identify nobody.
+    Every field of the person that validates is used. A row with wrong `cells` identifies nobody.
     """
     told = said if isinstance(said, dict) else {}
     person = told.get("person")
@@ -124,7 +124,7 @@ def numbered(work: IntakeWork, filing: Filing) -> Person | None:
 
 
 def is_about_somebody_else(work: IntakeWork, known: Referral | InDanger, filing: Filing) -> bool:
-    """Whether the referral is somebody else's. Referral ids repeat: two files may both begin with 1."""
+    """Whether the form does not mean the referral's person: two files may both number referrals from 1."""
     person, told = work.people[known.patient_id], filing.form.person
     if (numbered(work, filing) or person).id != person.id:
         return True

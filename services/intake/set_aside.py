@@ -69,7 +69,7 @@ def followed_up_by(caller: Caller, clinics: Clinics, *named: object) -> str:
 def keep_aside(work: IntakeWork, desk: Desk, refused: RefusedForm, known: Referral | InDanger | None) -> bool:
     """Set the form aside and raise its flag, on the referral if that is `known`.
 
-    Returns whether a flag was raised: not without evidence, and not twice for the same form.
+    Returns whether a flag was raised: not without evidence, and not for a repeat of the same form.
     """
     if refused.evidence.severity is None:
         return False

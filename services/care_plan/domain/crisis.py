@@ -30,8 +30,8 @@ SEVERITY: Mapping[Evidence, Severity] = {
 PROGRESS: tuple[AlertState, ...] = ("open", "acknowledged", "assessed", "resolved")
 
 ANSWERED_WITHIN = timedelta(days=1)
-"""After this, `forget_flags` stops waiting for an answer. Alerts answers within seconds, but never answers a
-flag that it set aside and somebody discarded."""
+"""After this, `forget_flags` stops waiting for an answer. The alerts service answers within seconds, but
+never answers a flag that it set aside and somebody discarded."""
 
 
 class Cssrs(Frozen):
@@ -170,7 +170,7 @@ class CrisisRegion(Frozen):
     clinic_id: str
     alerts: tuple[CrisisAlert, ...] = ()
     unanswered: tuple[RaisedFlag, ...] = ()
-    """Flags raised here that no alert includes yet. They open the crisis before alerts answers."""
+    """Flags raised here that no alert includes yet. They open the crisis at once."""
 
     @property
     def state(self) -> RegionState:
@@ -215,8 +215,8 @@ def _changes(known: AlertState, told: AlertState, *, reopened: bool) -> bool:
 def answer_flag(region: CrisisRegion, evidence_id: str) -> CrisisRegion:
     """Remove the flag that an alert took as evidence, and any stored without an id, which may be the same.
 
-    An unreadable message answers no flag: a flag that has not reached alerts stays unanswered. An unreadable
-    one is replayed, or forgotten by `forget_flags`.
+    An unreadable message answers no flag. A flag that has not reached alerts stays unanswered. One that
+    alerts could not read is replayed, or forgotten by `forget_flags`.
     """
     return _waiting_for(region, (f for f in region.unanswered if f.flag_id not in (None, evidence_id)))
 

@@ -29,7 +29,7 @@ def note_ending_raised(plan: Plan, ending: EndingRaised) -> Plan:
 
 
 def record_relapse_prevention(plan: Plan, prevention: RelapsePrevention, moment: Moment) -> Decision:
-    """The plan for afterwards and its contingency signs; the last missing piece ends the treatment."""
+    """Record the plan for afterwards and its contingency signs. Treatment ends if nothing else is missing."""
     require_phase(plan, "initial", "middle", "termination", "ended", "maintenance")
     return advance(plan.changed(relapse_prevention=prevention), moment)
 
@@ -52,7 +52,7 @@ def contract_maintenance(
     """Ended → maintenance, under a contract of its own; monthly by default (Frank 2007).
 
     Refuses `wrong_phase`, `on_hold`, `first_session_past`, `review_date_past`, `review_date_too_far` and
-    `review_before_first_session`: in that case nothing would be booked, without notice.
+    `review_before_first_session`: otherwise nothing would be booked, without notice.
     """
     ended = require(plan, Ended)
     if plan.hold is not None:

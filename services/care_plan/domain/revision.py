@@ -18,7 +18,7 @@ LONGEST_HOLD = timedelta(days=366)
 
 
 def revise_contract(plan: Plan, sessions: int, reason: RevisionReason, moment: Moment) -> Decision:
-    """Change N, which is possible in no other way (clinical.md), and re-derive the phases' lengths.
+    """Change N, which is possible in no other way (clinical.md), and derive the phases' lengths again.
 
     Refuses `sessions_below_attended`, `sessions_out_of_bounds`, `contract_unchanged`, `wrong_phase`.
     """

@@ -71,7 +71,7 @@ def _require_undecided(referral: Referral) -> None:
 
 
 def _require_crisis_assessed(referral: Referral, rules: Rules, crisis_assessed: bool) -> None:
-    """While a crisis is unresolved it blocks closure and automatic change (clinical.md, parallel region)."""
+    """An unresolved crisis blocks closure and automatic change (clinical.md, parallel region)."""
     unassessable = triage(referral.screening.cssrs).status == "unassessable"
     if (unassessable or reaches(referral.crisis.worst, rules.crisis_review_from)) and not crisis_assessed:
         raise Refused("crisis_unassessed")

@@ -230,5 +230,5 @@ def _changes_consent(referral: Referral, submission: Submission) -> bool:
 
 
 def _stated(before: Statement, now: Statement) -> Statement:
-    """Keep a "yes"; anything else is replaced by a later statement."""
+    """Keep a "yes"; anything else is replaced by a later statement, if there is one."""
     return before if before == "yes" or now == "not_stated" else now

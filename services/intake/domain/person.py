@@ -66,7 +66,7 @@ class Person(Identity):
         return len(sexes) > 1 or (age is not None and told_age is not None and abs(age - told_age) > 1)
 
     def has_number_of_another(self, told: Identity) -> bool:
-        """Whether a new referral has the wrong number: birth date and both names are not this person's."""
+        """Whether a new referral has the wrong number: birth date and both names are somebody else's."""
         return (
             _compared(self.birth_date, told.birth_date) == "other" and self._compared_names(told) == "other"
         )
