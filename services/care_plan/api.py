@@ -1,4 +1,4 @@
-"""HTTP: read plans, record what happened, decide. Clinicians decide; coordinators keep attendance."""
+"""HTTP routes to read plans, record what happened and decide. Coordinators only record, hold and resume."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -78,7 +78,7 @@ def reading(commands: PlanCommands) -> APIRouter:
 
     @api.get("/plans/{plan_id}", response_model=PlanView)
     async def read_plan(plan_id: PlanId, call: Reader) -> Response:
-        """One plan with its ETag; what the clinician wrote is shown to clinicians only."""
+        """One plan with its ETag; the clinician's texts are shown to clinicians only."""
         return await commands.read(
             call,
             lambda work: work.load_plan(plan_id),
@@ -87,7 +87,7 @@ def reading(commands: PlanCommands) -> APIRouter:
 
     @api.get("/patients/{patient_id}/plans", response_model=PatientPlans)
     async def list_patient_plans(patient_id: PatientId, call: Reader) -> Response:
-        """A person's episodes, the first one first."""
+        """A person's episodes in order."""
 
         def listed(work: CarePlanWork) -> Reply:
             own = [plan for plan in work.plans_of(patient_id) if call.caller.sees(plan.clinic_id)]
@@ -118,7 +118,7 @@ def deciding(commands: PlanCommands) -> APIRouter:
 
     @api.post("/plans/{plan_id}/inventory/complete", response_model=PlanView)
     async def complete_inventory(plan_id: PlanId, call: Clinician) -> Response:
-        """Everything is recorded and ranked."""
+        """Mark the inventory as complete: all issues are recorded and ranked."""
         return await change(call, plan_id, inventory.complete_inventory)
 
     @api.put("/plans/{plan_id}/focus", response_model=PlanView)
@@ -135,12 +135,12 @@ def deciding(commands: PlanCommands) -> APIRouter:
 
     @api.post("/plans/{plan_id}/hold", response_model=PlanView)
     async def hold_plan(plan_id: PlanId, form: HoldForm, call: Carer) -> Response:
-        """Pause the course until further notice, with a day to look at it again."""
+        """Pause the course until further notice, with a review date."""
         return await change(call, plan_id, lambda p, m: revision.hold(p, form.reason, form.review_on, m))
 
     @api.post("/plans/{plan_id}/resume", response_model=PlanView)
     async def resume_plan(plan_id: PlanId, call: Carer) -> Response:
-        """Go on where the course stood."""
+        """Lift the hold; the course continues where it stopped."""
         return await change(call, plan_id, revision.resume)
 
     @api.put("/plans/{plan_id}/relapse-prevention", response_model=PlanView)
@@ -169,7 +169,7 @@ def deciding(commands: PlanCommands) -> APIRouter:
 
     @api.post("/plans/{plan_id}/maintenance/review", response_model=PlanView)
     async def review_maintenance(plan_id: PlanId, form: MaintenanceReviewForm, call: Clinician) -> Response:
-        """Maintenance was reviewed and goes on."""
+        """Record that maintenance was reviewed and continues."""
         return await change(
             call, plan_id, lambda p, m: maintenance.review_maintenance(p, form.frequency, form.review_on, m)
         )
@@ -207,12 +207,12 @@ def deciding(commands: PlanCommands) -> APIRouter:
 
 
 def recording(commands: PlanCommands) -> APIRouter:
-    """What may show that someone is in danger: heeded even where the request itself is refused."""
+    """Routes whose input may show danger; signs raise a flag even if the request itself is refused."""
     api = APIRouter(route_class=heeding_route(commands))
 
     @api.post("/plans/{plan_id}/sessions", response_model=PlanView, tags=["plans"])
     async def record_session(plan_id: PlanId, form: SessionForm, call: Carer) -> Response:
-        """Record what became of an appointment; the same once more changes nothing."""
+        """Record what became of an appointment; an identical repeat changes nothing."""
         return await commands.run(
             call,
             lambda work: work.load_plan(plan_id),
@@ -221,7 +221,7 @@ def recording(commands: PlanCommands) -> APIRouter:
 
     @api.post("/plans/{plan_id}/measures", response_model=PlanView, tags=["plans"])
     async def take_measures(plan_id: PlanId, form: MeasuresForm, call: Carer) -> Response:
-        """Record questionnaires filled in outside a session; kept whatever the phase."""
+        """Record questionnaires filled in outside a session, in any phase."""
         phq9, gad7 = form.phq9_answers(), form.gad7_answers()
         return await commands.run(
             call,
@@ -233,7 +233,7 @@ def recording(commands: PlanCommands) -> APIRouter:
 
     @api.post("/plans/{plan_id}/crisis-flag", response_model=PlanView | FlagView, tags=[CRISIS])
     async def raise_crisis_flag(plan_id: PlanId, call: Carer) -> Response:
-        """Someone is in danger. Nothing needs to be said with it, and it is never refused."""
+        """Report that someone is in danger. Needs no body; an invalid request raises the flag too."""
         key = call.idempotency_key and f"{call.idempotency_key} {call.digest.hex()}"
         return await commands.run(
             replace(call, idempotency_key=key),  # a key that was used elsewhere must not silence a flag

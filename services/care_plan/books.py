@@ -1,4 +1,4 @@
-"""What care_plan puts into the books: plans, and sessions whose outcome is known."""
+"""Entries of care_plan in the books: plans, sessions with a known outcome, and crisis flags."""
 
 from services.care_plan.events import CrisisFlagRaised
 from services.care_plan.store import PLANS
@@ -10,9 +10,10 @@ KNOWN = ["attended", "missed"]
 
 
 async def books(database: MongoDatabase) -> list[BookEntry]:
-    """Intake expects a plan per completed intake; one that a relapse opens is expected here.
+    """Count plans, sessions and flags. Intake expects a plan per completed intake; a relapse's plan is
+    expected here.
 
-    A session is done once it is known to be attended or missed; the scheduler counts what was expected,
+    A session is done once it is recorded as attended or missed. The scheduler counts sessions expected,
     cancelled or never recorded.
     """
     closed = {"$eq": ["$phase.name", "closed"]}

@@ -1,4 +1,4 @@
-"""What care_plan announces about the course of treatment."""
+"""Events that care_plan announces about the course of treatment."""
 
 from datetime import date, datetime
 from typing import ClassVar, Literal
@@ -11,7 +11,7 @@ Frequency = Literal["weekly", "twice_monthly", "monthly"]
 
 
 class CarePlanEvent(Event):
-    """Common ground: which plan, and who treats."""
+    """Fields common to all plan events: the plan and its clinician."""
 
     topic: ClassVar[str] = "care-plan.plans"
 
@@ -51,13 +51,13 @@ class PhaseOverdue(CarePlanEvent):
 
 
 class FocusSelected(CarePlanEvent):
-    """The problem areas that treatment works on were chosen, for the first time or others instead."""
+    """The problem areas that treatment works on were chosen or replaced."""
 
     problem_areas: tuple[ProblemArea, ...]
 
 
 class ContractRevised(CarePlanEvent):
-    """Another number of sessions was agreed, and the phases got their lengths from it."""
+    """Another number of sessions was agreed, and the phases' lengths were derived from it."""
 
     sessions: int
     previous_sessions: int
@@ -75,7 +75,7 @@ class SessionAttended(CarePlanEvent):
     attended: int
     """Sessions attended so far, this one included; in maintenance: of the maintenance contract."""
     sessions: int | None
-    """N; none in open-ended maintenance."""
+    """N; `None` in open-ended maintenance."""
     phase: PhaseName
     """The phase in which the session took place."""
     attended_at: datetime
@@ -90,7 +90,7 @@ class SessionMissed(CarePlanEvent):
     consecutive: int
     missed_at: datetime
     after_closure: bool = False
-    """Recorded when the plan was closed already."""
+    """The session was recorded after the plan was closed."""
 
 
 class SessionCancelled(CarePlanEvent):
@@ -109,7 +109,7 @@ class MeasureRecorded(CarePlanEvent):
 
     instrument: Literal["phq9", "gad7"]
     total: int | None
-    """None when an item is missing: a partial sum is never a score."""
+    """`None` when an item is missing: a partial sum is never a score."""
     missing_items: tuple[int, ...]
     baseline: int | None
     change: int | None
@@ -117,18 +117,18 @@ class MeasureRecorded(CarePlanEvent):
     attended: int
     recorded_at: datetime
     taken_at: datetime | None = None
-    """When the person answered, if that was said; a session may be recorded weeks after it."""
+    """When the person answered, if known; a session may be recorded weeks later."""
 
 
 class ResponseReached(CarePlanEvent):
-    """The person has responded to treatment: half or more of a PHQ-9 baseline of at least 10 is gone."""
+    """The person responded to treatment: PHQ-9 fell by half or more from a baseline of at least 10."""
 
     baseline: int
     total: int
 
 
 class RemissionReached(CarePlanEvent):
-    """The person came into remission: their PHQ-9 total is below 5."""
+    """The person reached remission: their PHQ-9 total is below 5."""
 
     baseline: int
     total: int
@@ -158,7 +158,7 @@ class RelapseSignalled(CarePlanEvent):
 
 
 class MaintenanceContracted(CarePlanEvent):
-    """Maintenance was agreed, or agreed anew at a review: how often, from when, until which review."""
+    """Maintenance was agreed, or renewed at a review: its frequency, start and next review."""
 
     frequency: Frequency
     first_on_or_after: date
@@ -166,14 +166,14 @@ class MaintenanceContracted(CarePlanEvent):
 
 
 class MaintenanceDiscussed(CarePlanEvent):
-    """Acute treatment ended, so maintenance is up for discussion, with what indicates it, if anything."""
+    """Acute treatment ended, so maintenance is up for discussion; any indications for it are listed."""
 
     indicated: bool
     indications: tuple[str, ...]
 
 
 class CarePlanHeld(CarePlanEvent):
-    """The course was put on hold, with a reason and a day to look at it again."""
+    """The course was put on hold, with a reason and a review date."""
 
     reason: str
     review_on: date
@@ -181,7 +181,7 @@ class CarePlanHeld(CarePlanEvent):
 
 
 class CarePlanResumed(CarePlanEvent):
-    """The hold was lifted and the course goes on where it stood."""
+    """The hold was lifted and the course continues where it stopped."""
 
     resumed_at: datetime
 
@@ -195,7 +195,7 @@ class CarePlanClosed(CarePlanEvent):
 
 
 class CrisisFlagRaised(Event):
-    """Answers given in treatment, or a carer outright, say that someone may be in danger."""
+    """Answers given in treatment, or a carer's explicit report, indicate that someone may be in danger."""
 
     topic: ClassVar[str] = "care-plan.crisis-flags"
 

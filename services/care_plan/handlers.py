@@ -1,4 +1,4 @@
-"""What care_plan does: reactions to what others announce, and commands of those who treat."""
+"""Reactions of care_plan to other services' events, and commands of clinicians and coordinators."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,7 +30,7 @@ from shared.messaging.event import Event
 
 
 def when_intake_completed_start_care_plan(fact: inbound.IntakeCompleted, work: CarePlanWork) -> None:
-    """One referral makes one plan: the plan's id is derived from the referral's."""
+    """Start one plan per referral: the plan's id is derived from the referral's."""
     known = work.plans.get(plan_id_of(fact.referral_id))
     if known is not None:
         if known.patient_id != fact.patient_id:
@@ -55,7 +55,7 @@ def when_intake_completed_start_care_plan(fact: inbound.IntakeCompleted, work: C
 def when_termination_phase_due_note_ending_raised(
     fact: inbound.TerminationPhaseDue, work: CarePlanWork
 ) -> None:
-    """Keep that the ending was raised, and for which N; the phase itself changes with a session."""
+    """Record that the ending was raised, and for which N; the phase itself changes with a session."""
     plan = work.plans[fact.plan_id]
     ending = EndingRaised(sessions=fact.sessions, attended=fact.attended, due_at=fact.due_at)
     noted = maintenance.note_ending_raised(plan, ending)
@@ -65,7 +65,7 @@ def when_termination_phase_due_note_ending_raised(
 
 
 def when_case_review_due_ask_whether_improving(fact: inbound.CaseReviewDue, work: CarePlanWork) -> None:
-    """Week 8 without a response: the person is not improving, and a case review is asked for."""
+    """Ask for a case review if the person has not responded by week 8 and so is not improving."""
     plan = work.plans[fact.plan_id]
     if isinstance(plan.phase, Maintenance | Closed):
         return work.note("case_not_reviewed", "acute_treatment_over")
@@ -76,27 +76,27 @@ def when_case_review_due_ask_whether_improving(fact: inbound.CaseReviewDue, work
 
 
 def when_alert_raised_open_crisis(fact: inbound.AlertRaised, work: CarePlanWork) -> None:
-    """A crisis is open from here on: no closure, no change of phase by itself."""
+    """Open the crisis: phases no longer change automatically, and closing a plan requires a handover."""
     _note_alert(fact, "open", work)
 
 
 def when_alert_joined_note_flag_answered(fact: inbound.AlertJoined, work: CarePlanWork) -> None:
-    """Another flag has become part of a crisis that goes on, and may have opened it again."""
+    """Record that another flag joined an unresolved crisis, and may have reopened it."""
     _note_alert(fact, "open", work, reopened=fact.reopened)
 
 
 def when_alert_acknowledged_note_crisis_taken(fact: inbound.AlertAcknowledged, work: CarePlanWork) -> None:
-    """Somebody has taken the crisis."""
+    """Record that the crisis was acknowledged."""
     _note_alert(fact, "acknowledged", work)
 
 
 def when_alert_assessed_note_crisis_assessed(fact: inbound.AlertAssessed, work: CarePlanWork) -> None:
-    """The crisis was assessed."""
+    """Record that the crisis was assessed."""
     _note_alert(fact, "assessed", work)
 
 
 def when_alert_resolved_let_plans_go_on(fact: inbound.AlertResolved, work: CarePlanWork) -> None:
-    """The crisis is over: what it held back happens now."""
+    """Record that the crisis was resolved, and make the phase changes it held back."""
     _note_alert(fact, "resolved", work)
 
 
@@ -134,10 +134,10 @@ def change_plan(
     command: Callable[[Plan, Moment], Decision],
     signs: Signs | None = None,
 ) -> Reply:
-    """Do one thing to a plan. Signs of danger that came with it are flagged first.
+    """Apply one command to a plan. Signs of danger that came with it are flagged first.
 
-    If only an unresolved crisis holds the plan back, the crisis region is written too. A resolution decided
-    without this change then conflicts and is decided again; otherwise nothing would ever advance the plan.
+    If only an unresolved crisis holds the plan back, the crisis region is saved too. A concurrent resolution
+    then conflicts and is decided again; otherwise nothing would ever advance the plan.
     Raises `NotFound`, `PreconditionFailed`, `Refused`.
     """
     plan = own_plan(work, call, plan_id)
@@ -153,14 +153,14 @@ def change_plan(
 
 
 def own_plan(work: CarePlanWork, call: Call, plan_id: str) -> Plan:
-    """The plan, if the caller's clinic has it. Raises `NotFound`."""
+    """The plan, if it belongs to the caller's clinic. Raises `NotFound`."""
     plan = work.plans[plan_id]
     call.caller.require_clinic(plan.clinic_id, PLANS, plan_id)
     return plan
 
 
 def flag(work: CarePlanWork, plan: Flaggable, signs: Signs) -> tuple[Flaggable, list[Event]]:
-    """From here on the patient is in crisis, before alerts have answered."""
+    """Raise a flag. The patient is in crisis at once, before the alerts service answers."""
     region = no_crisis(plan.patient_id, plan.clinic_id)
     if work.is_region_readable:
         region = work.region(plan.patient_id, plan.clinic_id)
@@ -187,9 +187,9 @@ def answer(
 
 
 def raise_crisis_flag(work: CarePlanWork, call: Call, plan_id: str, signs: Signs) -> Reply:
-    """Whatever the plan's phase or version, and whichever release wrote it: a flag is never refused.
+    """Raise a flag whatever the plan's phase, version or writing release: a flag is never refused.
 
-    Answers the plan; of one that cannot be read or shown here, the flag alone. Raises `NotFound`.
+    Replies with the plan, or with the flag alone if the plan cannot be read or shown. Raises `NotFound`.
     """
     plan = work.in_danger[plan_id]
     call.caller.require_clinic(plan.clinic_id, PLANS, plan_id)
@@ -198,7 +198,7 @@ def raise_crisis_flag(work: CarePlanWork, call: Call, plan_id: str, signs: Signs
     version = work.in_danger.version(plan_id)
     whole = work.plans.get(plan_id)
     if whole is not None and work.is_region_readable:
-        with suppress(Refused):  # its protocol is a newer release's
+        with suppress(Refused):  # the plan's protocol may come from a newer release
             return answer(work, call, whole, signs, version=version)
     return Reply(views.FlagView(id=plan_id, crisis_notice=views.CrisisNotice.of(signs)), version=version)
 
@@ -206,7 +206,7 @@ def raise_crisis_flag(work: CarePlanWork, call: Call, plan_id: str, signs: Signs
 def record_session(
     work: CarePlanWork, call: Call, plan_id: str, session: sessions.Happening, signs: Signs | None
 ) -> Reply:
-    """The same again is answered like the first time and changes nothing."""
+    """Record what became of an appointment; an identical repeat changes nothing and returns the plan."""
     plan = own_plan(work, call, plan_id)
     if sessions.is_recorded(plan, session):
         return answer(work, call, plan)
@@ -216,7 +216,7 @@ def record_session(
 
 
 def confirm_relapse(work: CarePlanWork, call: Call, plan_id: str, variant: str | None) -> Reply:
-    """Close the plan and begin the next episode's; answers the new plan."""
+    """Close the plan and begin the next episode's; reply with the new plan."""
     plan = own_plan(work, call, plan_id)
     if_match(call, work.plans.version(plan_id))
     episode = work.next_episode(plan.patient_id)
@@ -239,7 +239,7 @@ def close_plan(
     reason: closing.CloseReason,
     handover: Handover | None,
 ) -> Reply:
-    """The crisis region is written as well, so that a crisis that opens meanwhile is a conflict."""
+    """Close a plan; the crisis region is saved too, so that a crisis opened meanwhile is a conflict."""
     plan = own_plan(work, call, plan_id)
     work.crises.save(work.region(plan.patient_id, plan.clinic_id))
     return change_plan(

@@ -1,4 +1,4 @@
-"""Routes that heed signs of danger although the request is refused: keep them, alert, then refuse."""
+"""Routes that raise a crisis flag for signs of danger even in a request that is then refused."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -28,9 +28,9 @@ REFUSALS = (
     Problem,
     ValidationError,
 )
-"""The last: a newer release keeps more in the plan than we can read."""
+"""`ValidationError`: a newer release stored fields in the plan that this one cannot read."""
 UNKNOWN_OUTCOME = 503
-"""The flag may have been raised, and the sender is told to try again: it is not raised a second time here."""
+"""The flag may have been raised and the sender is told to retry, so it is not raised again here."""
 
 CARERS: frozenset[Role] = frozenset({"clinician", "coordinator"})
 
@@ -38,9 +38,9 @@ Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def heeding_route(commands: Commands[CarePlanWork]) -> type[HearingRoute]:
-    """A route class for one plan's routes; only callers with the routes' own roles are heeded.
+    """Build a route class for one plan's routes; only signs from callers with the routes' own roles count.
 
-    On a route that raises a crisis outright the request itself is the sign, whatever is wrong with it.
+    On a route that raises a crisis explicitly the request itself is the sign, whatever is wrong with it.
     """
 
     class HeedingRoute(HearingRoute):
@@ -67,7 +67,7 @@ def heeding_route(commands: Commands[CarePlanWork]) -> type[HearingRoute]:
 
 
 async def _call(request: Request, caller: Caller, *, once: bool) -> Call:
-    """The call, made without the request's headers, which may be the reason for the refusal.
+    """Build the call without the request's headers, which may be the reason for the refusal.
 
     `once`: the same form refused again is the same sign, so its digest serves as the Idempotency-Key.
     """
@@ -77,7 +77,7 @@ async def _call(request: Request, caller: Caller, *, once: bool) -> Call:
 
 
 async def _flag(commands: Commands[CarePlanWork], call: Call, signs: Signs, request: Request) -> None:
-    """Raises `NotFound` for another clinic's plan."""
+    """Raise the crisis flag. Raises `NotFound` for another clinic's plan."""
     plan_id = request.path_params["plan_id"]
     await commands.run(
         call,
@@ -87,7 +87,7 @@ async def _flag(commands: Commands[CarePlanWork], call: Call, signs: Signs, requ
 
 
 def _with_notice(refusal: Exception, signs: Signs) -> Exception:
-    """Where nothing says yet what became of the flag, it is said, and where help is."""
+    """Add the crisis notice to a refusal by a rule or by a newer release; other refusals are unchanged."""
     support = notice(signs)
     if support is None:
         return refusal

@@ -1,4 +1,4 @@
-"""What care_plan reads of others' events, in its own words."""
+"""Fields of other services' events that care_plan reads."""
 
 from typing import ClassVar
 
@@ -48,7 +48,7 @@ class AlertFact(Inbound):
 
 
 class AlertWithEvidence(AlertFact):
-    """`evidence_id`: the flag, or whatever else led to it; older releases leave it out."""
+    """`evidence_id`: the flag or other evidence behind the alert; older releases omit it."""
 
     evidence_id: str | None = None
 
@@ -59,7 +59,7 @@ class AlertRaised(AlertWithEvidence):
 
 class AlertJoined(AlertWithEvidence):
     reopened: bool = False
-    """It was in somebody's hands, and is in nobody's again; older releases leave it out."""
+    """The alert had been taken and is unassigned again; older releases omit this."""
 
 
 class AlertAcknowledged(AlertFact):

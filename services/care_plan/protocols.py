@@ -1,4 +1,4 @@
-"""The protocol file as it is shipped with the service."""
+"""The protocol file shipped with the service."""
 
 from functools import cache, lru_cache
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is handed in over HTTP: the shape of requests and their translation into facts."""
+"""HTTP requests: their shape and translation into facts."""
 
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -29,7 +29,7 @@ UNREADABLE = "unreadable"
 
 
 def _item9(value: Any) -> Any:
-    """An answer to item 9 that is none is kept as unreadable: it is looked at by a human."""
+    """Keep an invalid answer to item 9 as unreadable, so that a human looks at it."""
     if value in ("refused", "dont_know") or value is None:
         return value
     return value if type(value) is int and 0 <= value <= 3 else UNREADABLE
@@ -153,7 +153,7 @@ class MissedForm(Strict):
 
 
 class CancelledForm(Strict):
-    """It was called off."""
+    """The session was called off."""
 
     outcome: Literal["cancelled"]
     appointment_id: OpaqueId
@@ -180,7 +180,7 @@ class EntryForm(Strict):
 
 
 class InventoryForm(Strict):
-    """All entries; they replace those recorded before."""
+    """All entries; they replace those recorded earlier."""
 
     entries: Annotated[tuple[EntryForm, ...], Field(max_length=100)]
 
@@ -195,7 +195,7 @@ def _distinct(areas: tuple[ProblemArea, ...]) -> tuple[ProblemArea, ...]:
 
 
 class FocusForm(Strict):
-    """One, at most two problem areas."""
+    """One or two problem areas."""
 
     problem_areas: Annotated[
         tuple[ProblemArea, ...], Field(min_length=1, max_length=2), AfterValidator(_distinct)
@@ -203,7 +203,7 @@ class FocusForm(Strict):
 
 
 class ContractForm(Strict):
-    """Another N."""
+    """A new N, the number of sessions."""
 
     sessions: Annotated[int, Field(ge=1, le=100)]
     reason: RevisionReason
@@ -225,7 +225,7 @@ class RelapsePreventionForm(Strict):
 
 
 class MaintenanceForm(Strict):
-    """Its own contract; what is left out comes from the protocol."""
+    """A maintenance contract; omitted fields take the protocol's defaults."""
 
     frequency: Frequency | None = None
     first_on_or_after: date | None = None
@@ -233,7 +233,7 @@ class MaintenanceForm(Strict):
 
 
 class MaintenanceReviewForm(Strict):
-    """Maintenance goes on, perhaps at another pace."""
+    """Maintenance continues, perhaps at another frequency."""
 
     frequency: Frequency | None = None
     review_on: date | None = None
@@ -246,7 +246,7 @@ class RelapseForm(Strict):
 
 
 class CloseForm(Strict):
-    """`crisis_handed_over_to`: who takes over an unresolved crisis of somebody who leaves."""
+    """`crisis_handed_over_to`: who takes over the unresolved crisis of a person who leaves."""
 
     outcome: ChosenOutcome
     reason: CloseReason

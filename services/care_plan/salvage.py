@@ -1,4 +1,4 @@
-"""Signs of danger in a request that was refused: read leniently, so that no alarm is lost with it."""
+"""Lenient reading of signs of danger in a refused request, so that no alarm is lost with it."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _OF_ITEM9: dict[Item9, Signs | None] = {
 
 
 def signs_in_refused(raw: bytes) -> Signs | None:
-    """PHQ-9 item 9, C-SSRS answers and an outright `crisis` in a body that was not accepted."""
+    """Find PHQ-9 item 9, C-SSRS answers and an explicit `crisis` in a body that was not accepted."""
     try:
         document = parsed(raw)
     except (ValueError, RecursionError):
@@ -51,7 +51,7 @@ def _of_cssrs(value: Any) -> Signs | None:
 
 
 def _outright(said: Any) -> Signs | None:
-    """A `crisis` that is not plainly false; null and unknown values are unknown, never "no"."""
+    """Signs in a `crisis` value. Null and unknown values are unassessable, never "no"."""
     if said is False or said == "no":
         return None
     return EXPLICIT if said is True or said == "yes" else UNASSESSABLE

@@ -24,7 +24,7 @@ INDEXES = [
 ]
 
 ADVANCING = ["initial", "middle", "termination"]
-"""Phases that a resolved crisis may let go on."""
+"""Phases that may advance once a crisis is resolved."""
 
 
 FLAGGED = Excerpt[InDanger](
@@ -48,7 +48,7 @@ class CarePlanWork(Work):
         self._episodes: dict[str, int] = {}
 
     async def prefetch(self, facts: list[Any]) -> None:
-        """At most five queries for a batch, two for one of completed intakes."""
+        """Load a batch's documents in at most five queries, or two if it holds only completed intakes."""
         intakes = [fact for fact in facts if isinstance(fact, IntakeCompleted)]
         plan_ids = {plan_id_of(fact.referral_id) for fact in intakes}
         plan_ids |= {fact.plan_id for fact in facts if isinstance(fact, PlanDue)}
@@ -63,10 +63,10 @@ class CarePlanWork(Work):
         if resolved:
             await self.plans.find(_advancing(resolved))
         if others := {fact.patient_id for fact in crises} - resolved:
-            await self.plans.find_readable(_advancing(others))  # no plan keeps a crisis from opening
+            await self.plans.find_readable(_advancing(others))  # a crisis opens even if a plan is unreadable
 
     async def count_episodes(self, patient_ids: Iterable[str]) -> None:
-        """The patients' last episode numbers, out of the index alone."""
+        """Read the patients' last episode numbers from the index alone."""
         asked = {"patient_id": {"$in": sorted(patient_ids)}}
         fields = {"_id": 0, "patient_id": 1, "episode": 1}
         async for row in self.database[PLANS].find(asked, fields):
@@ -76,11 +76,11 @@ class CarePlanWork(Work):
         self._episodes[patient_id] = max(episode, self._episodes.get(patient_id, 0))
 
     def next_episode(self, patient_id: str) -> int:
-        """1 for a patient without a plan; asks what `count_episodes` has read."""
+        """Next episode number, 1 for a patient without a plan; requires `count_episodes` first."""
         return self._episodes.get(patient_id, 0) + 1
 
     async def load_plan(self, plan_id: str) -> None:
-        """A plan and its patient's crisis region."""
+        """Load a plan and its patient's crisis region."""
         await self.plans.load([plan_id])
         if (plan := self.plans.get(plan_id)) is not None:
             await self.crises.load([plan.patient_id])
@@ -102,11 +102,11 @@ class CarePlanWork(Work):
         await self.crises.load([patient_id])
 
     def region(self, patient_id: str, clinic_id: str) -> CrisisRegion:
-        """The patient's region. Raises `NotLoaded` if it was not looked for: that does not mean no crisis."""
+        """The patient's region. Raises `NotLoaded` if it was never loaded: that does not mean no crisis."""
         return self.crises.get_loaded(patient_id) or no_crisis(patient_id, clinic_id)
 
     def moment(self, plan: Plan) -> Moment:
-        """Now, under the protocol the plan is pinned to."""
+        """Context of a decision now, under the plan's pinned protocol."""
         return Moment(
             now=self.now,
             protocol=protocols().version(plan.contract.protocol_version),
@@ -114,20 +114,20 @@ class CarePlanWork(Work):
         )
 
     def plans_of(self, patient_id: str) -> list[Plan]:
-        """Those in hand, by episode."""
+        """The patient's loaded plans, in order of episode."""
         own = [plan for plan in self.plans if plan.patient_id == patient_id]
         return sorted(own, key=lambda plan: plan.episode)
 
 
 def _advancing(patient_ids: Iterable[str]) -> Document:
-    """Plans that may go on once their person's crisis is over."""
+    """Query for plans that may advance once their patient's crisis is over."""
     return {"patient_id": {"$in": sorted(patient_ids)}, "phase.name": {"$in": ADVANCING}}
 
 
 def page_query(
     clinic: str | None, after: str | None, phase: str | None, clinician: str | None, patient: str | None
 ) -> Document:
-    """Plans of a clinic (None: of all) in order of id, from a key on."""
+    """Query for plans of a clinic (`None`: of all) with ids after `after`."""
     asked = {
         "clinic_id": clinic,
         "_id": None if after is None else {"$gt": after},

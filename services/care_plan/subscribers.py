@@ -1,4 +1,4 @@
-"""What care_plan listens to, and what it does about it."""
+"""Events that care_plan consumes, and its reactions to them."""
 
 from services.care_plan import handlers, inbound
 from shared.messaging.reactions import Reactions

@@ -1,4 +1,4 @@
-"""What is answered over HTTP. The words of inventory and relapse prevention are for clinicians only."""
+"""HTTP responses. The texts of inventory and relapse prevention are shown to clinicians only."""
 
 from datetime import date, datetime
 from typing import Any, Literal, Self
@@ -24,7 +24,7 @@ CRISIS_TEXT = (
 
 
 class CrisisNotice(BaseModel):
-    """A crisis flag was raised with this very request."""
+    """This request raised a crisis flag."""
 
     severity: Literal["high", "moderate", "low"]
     evidence: tuple[str, ...]
@@ -36,7 +36,7 @@ class CrisisNotice(BaseModel):
 
 
 class FlagView(BaseModel):
-    """Of a plan that cannot be shown here: its crisis flag was raised."""
+    """A crisis flag was raised for a plan that cannot be shown here."""
 
     id: str
     crisis: Literal["open"] = "open"
@@ -103,7 +103,7 @@ class ClosedView(BaseModel):
 
 
 class PlanSummary(BaseModel):
-    """`version` is what If-Match asks for."""
+    """`version` is the value to send in If-Match."""
 
     id: str
     version: int
@@ -129,7 +129,7 @@ class PlanView(PlanSummary):
     crisis: RegionState
     crisis_notice: CrisisNotice | None = None
     missing: tuple[str, ...]
-    """What the next phase still waits for, sessions apart."""
+    """What the next phase still requires, besides sessions."""
     phases_overdue: tuple[PhaseName, ...]
     inventory: list[EntryView]
     inventory_completed_at: datetime | None
@@ -151,7 +151,7 @@ class PlanPage(Page[PlanSummary]):
 
 
 class PatientPlans(BaseModel):
-    """One person's episodes, the first one first."""
+    """One person's episodes in order."""
 
     patient_id: str
     crisis: RegionState
@@ -184,7 +184,7 @@ def _summary(plan: Plan, version: int) -> dict[str, Any]:
 def view(
     plan: Plan, version: int, moment: Moment, region: CrisisRegion, *, in_words: bool, signs: Signs | None
 ) -> PlanView:
-    """A plan as the caller may see it: `in_words` with what the clinician wrote."""
+    """A plan as the caller may see it; `in_words` includes the clinician's texts."""
     return PlanView(
         **_summary(plan, version),
         contract=plan.contract,

@@ -1,7 +1,7 @@
-"""Intake: the way in.
+"""Intake: referral, screening and enrolment.
 
 Owns: referrals, identity (names and contacts: only here), consent, screening answers, eligibility.
-Reacts to: nothing; it hears of people over HTTP.
+Reacts to: nothing; referrals arrive over HTTP.
 Announces: referrals received, incomplete, in review, completed, declined; crisis flags.
-Never: enrols or turns away anyone in silence, lets a name or free text out, or mutes a crisis.
+Never: enrols or turns away anyone silently, publishes a name or free text, or mutes a crisis.
 """

@@ -48,7 +48,7 @@ Carer = Annotated[Call, Depends(call_for("coordinator", "clinician"))]
 
 
 def router(commands: Commands[IntakeWork], desk: Desk) -> APIRouter:
-    """Every route of intake. Those that hand something in read refused requests for crisis evidence."""
+    """Every route of intake. Refused submissions are still read for crisis evidence."""
     api = APIRouter(tags=["intake"])
     _add_submissions(api, commands, desk)
     _add_decisions(api, commands, desk)
@@ -63,7 +63,7 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
 
     @heard.post("/referrals", response_model=ReferralView, responses=referred)
     async def refer(call: Referrer, form: ReferralForm) -> Response:
-        """Refer a person, with whatever is known already; the same external id again adds to the referral."""
+        """Refer a person, with whatever is known already; a repeated external id adds to that referral."""
         filed = filing(call.caller, form)
         return await commands.run(
             call,
@@ -83,7 +83,7 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
 
     @heard.put("/referrals/{referral_id}/screening", response_model=ReferralView)
     async def record_screening(call: Referrer, referral_id: OpaqueId, form: ScreeningForm) -> Response:
-        """Hand in answers, all or some; they are merged with earlier ones and scored here."""
+        """Submit answers, all or some; they are merged with earlier ones and scored here."""
         submission = form.submission()
         return await commands.run(
             call,
@@ -97,7 +97,7 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
     async def flag_crisis(
         call: Referrer, referral_id: OpaqueId, form: CrisisFlagForm | None = None
     ) -> Response:
-        """Raise a crisis outright: people are alerted at once."""
+        """Raise a crisis explicitly: people are alerted at once."""
         return await commands.run(
             call,
             lambda work: work.load_with_others(referral_id),
@@ -110,7 +110,7 @@ def _add_submissions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk)
 def _add_decisions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk) -> None:
     @api.put("/referrals/{referral_id}/consent", response_model=ReferralView)
     async def record_consent(call: Referrer, referral_id: OpaqueId, form: ConsentForm) -> Response:
-        """Record that the person consents, or does not."""
+        """Record whether the person consents."""
         submission = Submission(consent=form.given)
         return await commands.run(
             call,
@@ -120,7 +120,7 @@ def _add_decisions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk) -
 
     @api.put("/referrals/{referral_id}/age", response_model=ReferralView)
     async def record_age(call: Referrer, referral_id: OpaqueId, form: AgeForm) -> Response:
-        """Record the age of a person whose birth date nobody knows."""
+        """Record the age of a person whose birth date is unknown."""
         submission = Submission(age=form.age)
         return await commands.run(
             call,
@@ -130,7 +130,7 @@ def _add_decisions(api: APIRouter, commands: Commands[IntakeWork], desk: Desk) -
 
     @api.post("/referrals/{referral_id}/decision", response_model=ReferralView)
     async def decide(call: Clinician, referral_id: OpaqueId, form: Decision) -> Response:
-        """Enrol with a variant and its N, or decline with a reason; refusals name theirs."""
+        """Enrol with a variant and its N, or decline with a reason; a refusal names its own reason."""
         return await commands.run(
             call,
             lambda work: work.load_with_others(referral_id),
@@ -190,7 +190,7 @@ def _page(found: list[Referral], limit: int) -> Page[ReferralSummary]:
 def _add_people(api: APIRouter, commands: Commands[IntakeWork]) -> None:
     @api.get("/people/{patient_id}", response_model=PersonView)
     async def show_person(call: Carer, patient_id: OpaqueId) -> Response:
-        """Who a patient is: the only place where a name is answered."""
+        """Who a patient is, with names and contacts."""
         return await commands.read(
             call,
             lambda work: work.people.load([patient_id]),
@@ -199,7 +199,7 @@ def _add_people(api: APIRouter, commands: Commands[IntakeWork]) -> None:
 
     @api.get("/people/{patient_id}/set-aside", response_model=SetAsideForms)
     async def show_set_aside(call: Carer, patient_id: OpaqueId) -> Response:
-        """Refused forms that spoke of a crisis of somebody whom nobody knows yet, and who sent them."""
+        """Refused forms with crisis evidence about a person, identified or not, and who sent them."""
 
         async def load(work: IntakeWork) -> None:
             await work.set_aside_forms.find({"patient_id": patient_id}, limit=MOST_SET_ASIDE)
@@ -217,7 +217,7 @@ def _add_people(api: APIRouter, commands: Commands[IntakeWork]) -> None:
 
     @api.post("/people/search", response_model=FoundPeople)
     async def search_people(call: Carer, form: SearchForm) -> Response:
-        """Who is it? The clinic's people whose names begin with these words, or with this external id."""
+        """Find the clinic's people whose names begin with these words, or who have this external id."""
         clinic = None if call.caller.clinic == ALL_CLINICS else call.caller.clinic
         question = Question.of(form.text)
         return await commands.read(

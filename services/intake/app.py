@@ -1,4 +1,4 @@
-"""Intake, built: settings and wiring, nowhere else."""
+"""Settings and wiring of intake: the only place where things are built."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ ELIGIBILITY = Path(__file__).with_name("eligibility.json")
 
 
 def read_rules(path: Path = ELIGIBILITY) -> Rules:
-    """The eligibility file. Raises `ValidationError` when it says something the rules do not know."""
+    """Read the eligibility file. Raises `ValidationError` if it contains anything the rules do not define."""
     return Rules.model_validate_json(path.read_bytes())
 
 

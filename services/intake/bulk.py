@@ -31,28 +31,28 @@ PLACE = "bulk"
 
 
 class BulkForm(Strict):
-    """Rows as `services.intake.importing` makes them; each is checked alone."""
+    """Rows as `services.intake.importing` makes them; each is checked on its own."""
 
     clinic_id: OpaqueId | None = None
-    """For rows that name none."""
+    """Clinic of rows that name none."""
     rows: Annotated[tuple[Any, ...], Field(min_length=1, max_length=MAX_ROWS)]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row as it arrived: what is to be filed, or the codes that say why it cannot be."""
+    """One row as it arrived: its filing, or the codes for why it cannot be filed."""
 
     number: int
     filing: Filing | None
     codes: tuple[str, ...]
     about: Filing | None
-    """Whom it is about, also where it cannot be filed."""
+    """Who the row is about, even if it cannot be filed."""
     refused: RefusedForm
-    """What is kept of it should it be refused."""
+    """What is set aside if the row is refused."""
 
 
 async def entries(form: BulkForm, call: Call, clinics: Clinics) -> list[Entry]:
-    """The rows, checked."""
+    """Check the rows."""
     numbered = in_turns(enumerate(form.rows, start=1), ROWS_AT_A_TURN)
     return [_entry(position, row, form.clinic_id, call, clinics) async for position, row in numbered]
 
@@ -82,7 +82,7 @@ def _number(raw: Any, position: int) -> int:
 
 
 async def load_entries(work: IntakeWork, rows: Sequence[Entry]) -> None:
-    """All that the rows are about, in five queries."""
+    """Load all that the rows are about: five queries for one clinic if everything is readable."""
     await load_filings(work, [entry.about for entry in rows if entry.about is not None])
     await work.set_aside_forms.load(e.refused.id for e in rows if e.refused.evidence.severity is not None)
 
@@ -107,10 +107,10 @@ def _import(work: IntakeWork, desk: Desk, caller: Caller, entry: Entry) -> RowRe
 
 
 def _refused(work: IntakeWork, desk: Desk, entry: Entry, codes: tuple[str, ...]) -> RowResult:
-    """A row that is not filed; its crisis evidence is kept aside and a human alerted.
+    """The result for a row that is not filed; its crisis evidence is set aside and a human alerted.
 
-    If the row is about somebody else than its referral, nobody knows whom it means, so the flag is not put on
-    the referral: whoever sent the row is asked.
+    If the row does not fit its referral's person, nobody knows who it means. The flag then does not go to the
+    referral, and the row's sender has to be asked.
     """
     flagged = keep_aside(work, desk, entry.refused, named_in(work, entry.about))
     return RowResult(row=entry.number, outcome="error", codes=codes, flagged=flagged)

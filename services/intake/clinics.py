@@ -1,4 +1,4 @@
-"""The clinics file, as far as intake reads it: which clinicians a clinic has, and what day it is there."""
+"""The clinics file, as far as intake reads it: a clinic's clinicians and local date."""
 
 from datetime import UTC, date, datetime
 from hashlib import blake2b
@@ -32,7 +32,7 @@ class Clinics(BaseModel):
         return cls.model_validate_json(path.read_bytes())
 
     def clinicians(self, clinic_id: str) -> tuple[str, ...] | None:
-        """Ids of the clinic's clinicians; `None` for a clinic nobody knows."""
+        """Ids of the clinic's clinicians; `None` for an unknown clinic."""
         clinic = self._get(clinic_id)
         return None if clinic is None else tuple(clinician.id for clinician in clinic.clinicians)
 
@@ -45,6 +45,6 @@ class Clinics(BaseModel):
 
 
 def assigned(clinicians: tuple[str, ...], referral_id: str) -> str:
-    """Who takes a referral: spread evenly, and the same for the same referral wherever it is decided."""
+    """The clinician for a referral: spread evenly, and always the same for the same referral."""
     digest = blake2b(referral_id.encode(), digest_size=8).digest()
     return clinicians[int.from_bytes(digest) % len(clinicians)]

@@ -34,15 +34,15 @@ REFUSALS = (
     ChangedMeanwhile,
     ValidationError,
 )
-"""The last: a newer release keeps more in the referral than can be read here."""
+"""`ValidationError`: a newer release stored fields in the referral that cannot be read here."""
 UNHEARD = frozenset({401, 403, 408, 413, 415, 429, 503})
-"""Answers to callers who may not speak here, or whose request was not read at all."""
+"""Statuses for callers without access here, and for requests that were not read at all."""
 
 MAY_REFER: tuple[Role, ...] = ("coordinator", "clinician", "service")
 
 
 def crisis_aware(commands: Commands[IntakeWork], desk: Desk) -> type[HearingRoute]:
-    """A route class: what is refused with crisis evidence in it is kept aside, and a human alerted, first."""
+    """Build a route class that sets aside refused requests with crisis evidence and alerts a human first."""
 
     class CrisisAwareRoute(HearingRoute):
         def get_route_handler(self) -> Callable[[Request], Any]:
@@ -65,7 +65,7 @@ def crisis_aware(commands: Commands[IntakeWork], desk: Desk) -> type[HearingRout
 
 
 async def _evidence(request: Request, error: Exception, outright: bool) -> Assessment | None:
-    """What is to be kept; `None` if there is nothing, or the caller may not speak here."""
+    """The evidence to keep; `None` if there is none, or the caller has no access here."""
     caller = arrival_of(request.scope).caller
     unheard = isinstance(error, Problem) and error.status in UNHEARD and error.reason != KEPT
     if unheard or caller is None or not caller.roles & set(MAY_REFER):
@@ -79,9 +79,9 @@ async def _evidence(request: Request, error: Exception, outright: bool) -> Asses
 async def _keep(
     commands: Commands[IntakeWork], desk: Desk, request: Request, found: Assessment, *, outright: bool
 ) -> None:
-    """Once for the same form; what is raised outright is a new flag each time.
+    """Set the request aside, once for the same form; an explicit crisis is a new flag for each request.
 
-    On the referral that the address names or the form, as for a row of a bulk import.
+    The flag goes to the referral named by the path, or by the form as for a row of a bulk import.
     """
     arrival = arrival_of(request.scope)
     caller, body = arrival.caller, await request.body()
@@ -123,7 +123,7 @@ def _object_in(body: bytes) -> dict[str, Any]:
 
 
 async def _with_support(request: Request, error: Exception) -> Response:
-    """The usual answer to this error, with the crisis lines."""
+    """The usual response to this error, with the crisis lines added."""
     if isinstance(error, ValidationError):
         error = kept_by_newer_release()
     handlers = request.app.exception_handlers

@@ -1,4 +1,4 @@
-"""What intake announces. No name, no contact and no free text ever stands here."""
+"""Events that intake announces. They never contain a name, a contact or free text."""
 
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -24,7 +24,7 @@ DeclineReason = Literal[
 
 
 class ReferralReceived(Event):
-    """A clinic received a new referral of a person."""
+    """A clinic received a new referral for a person."""
 
     topic: ClassVar[str] = "intake.referrals"
 
@@ -43,7 +43,7 @@ class ScreeningIncomplete(Event):
 
 
 class IntakeReviewRequired(Event):
-    """The rules alone do not enrol the person: a clinician must decide, for the reasons given."""
+    """The rules cannot enrol the person: a clinician must decide, for the reasons given."""
 
     topic: ClassVar[str] = "intake.referrals"
 
@@ -82,7 +82,7 @@ class IntakeDeclined(Event):
 
 
 class CrisisFlagRaised(Event):
-    """An answer, a statement or a refused form at intake says that someone may be in danger."""
+    """An answer, a statement or a refused form at intake indicates that someone may be in danger."""
 
     topic: ClassVar[str] = "intake.crisis-flags"
 

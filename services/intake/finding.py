@@ -1,4 +1,4 @@
-"""People by name: along the index of their words, at once, also among those stored before they had any."""
+"""Search people by name through the index of their words, even people stored before words existed."""
 
 from services.intake.domain.names import Question, filed_as, words_of
 from services.intake.domain.person import Identity
@@ -7,22 +7,22 @@ from shared.migrations import Migration
 from shared.mongo import Document, MongoDatabase, UpdateOne
 
 MOST = 50
-"""People in one answer."""
+"""Most people in one response."""
 
 BATCH = 500
 LAST = "\U0010ffff"
-"""Behind every character."""
+"""Sorts after every other character."""
 
 
 async def find_people(work: IntakeWork, question: Question, clinic_id: str | None) -> None:
-    """Load whoever fits, in order of their names, one more than is answered; `None`: in every clinic."""
+    """Load matching people in order of name, one more than is shown. `clinic_id`: `None` for every clinic."""
     await give_words(work.database, clinic_id)
     wanted: Document = {"$or": matching(question, clinic_id)}
     await work.people.find(wanted, limit=MOST + 1, sort=[("filed_as", 1), ("_id", 1)])
 
 
 def matching(question: Question, clinic_id: str | None) -> list[Document]:
-    """The ways to fit, each a scan of the index by itself."""
+    """The alternative conditions, each a separate scan of the index."""
     within: Document = {} if clinic_id is None else {"clinic_id": clinic_id}
     besides: list[Document] = [{"words": day} for day in question.days]
     wanted = [[*besides, *map(_begins, reading)] for reading in question.readings]
@@ -34,7 +34,7 @@ def _begins(beginning: str) -> Document:
 
 
 def with_words(fields: Document) -> Document:
-    """A person stored before people had words, with them; nothing else changes."""
+    """Add words to a person stored before people had them; nothing else changes."""
     who = Identity.model_validate(fields)
     words = words_of(who.given_name, who.family_name, who.external_id, who.birth_date)
     return {**fields, "words": words, "filed_as": filed_as(who.given_name, who.family_name)}
@@ -44,9 +44,9 @@ MIGRATION = Migration("people-have-words", PEOPLE, {"words": None}, with_words)
 
 
 async def give_words(database: MongoDatabase, clinic_id: str | None) -> None:
-    """Whoever the migration has not come to yet is given words now: a search finds everybody or fails.
+    """Add words to people not yet migrated, so that a search finds everybody or fails.
 
-    Only for the version that was read: who was saved meanwhile has words.
+    Only the version that was read is updated: a person saved meanwhile has words already.
     """
     without = MIGRATION.old | ({} if clinic_id is None else {"clinic_id": clinic_id})
     while rows := await database[PEOPLE].find(without, limit=BATCH).to_list(None):

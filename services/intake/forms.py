@@ -1,4 +1,4 @@
-"""What is handed in, over HTTP and by import: the shape of requests and their translation to the domain."""
+"""Requests over HTTP and rows of imports: their shape and translation to the domain."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -77,7 +77,7 @@ class CssrsForm(Strict):
 
 
 class ScreeningForm(Strict):
-    """Whatever was answered; it is merged with earlier answers."""
+    """The answers given; they are merged with earlier ones."""
 
     phq9: Phq9Form | None = None
     gad7: Gad7Form | None = None
@@ -119,7 +119,7 @@ class ReferralForm(Strict):
     external_id: ExternalId | None = None
     person: PersonForm
     age: Years | None = None
-    """Where no birth date is known."""
+    """Used if no birth date is given."""
     consent: bool | None = None
     history: HistoryForm | None = None
     screening: ScreeningForm | None = None
@@ -138,7 +138,7 @@ class ReferralForm(Strict):
 
 
 class ImportRow(ReferralForm):
-    """A referral from a file: as the form, with its row number and the id it has where it comes from."""
+    """A referral from a file: the form with its row number and its id in the source system."""
 
     row: Annotated[int, Field(ge=1)]
     external_id: ExternalId
@@ -172,7 +172,7 @@ Decision = Annotated[EnrolForm | DeclineForm, Field(discriminator="decision")]
 
 
 class CrisisFlagForm(Strict):
-    """Somebody raises a crisis outright; nothing needs to be said with it."""
+    """A crisis is raised explicitly; every field is optional."""
 
     by: Literal["patient", "clinician", "coordinator", "relative", "other"] = "other"
 
@@ -182,6 +182,6 @@ class LookupForm(Strict):
 
 
 class SearchForm(Strict):
-    """The beginnings of a person's names in any order, birth dates beside them, or an external id."""
+    """The beginnings of a person's names in any order, with or without birth dates; or an external id."""
 
     text: Annotated[str, StringConstraints(min_length=2, max_length=100)]

@@ -39,17 +39,17 @@ from shared.http.commands import Reply
 from shared.http.guard import if_match
 
 PERSON_DIFFERS = "person_differs"
-"""Why a form is refused whose referral, or patient number, is known to be about somebody else."""
+"""Reason for refusing a form whose referral or patient number is known to be somebody else's."""
 
 UNKNOWN = "unknown"
-"""The clinic of a form that named none, sent by somebody of all clinics."""
+"""Clinic of a refused form when neither the form nor its caller names a configured one."""
 
 NOT_SHOWN = {"patient_id", "referral_id"}
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every command of intake needs besides its work."""
+    """Configuration that intake's commands need besides the work."""
 
     rules: Rules
     clinics: Clinics
@@ -68,12 +68,11 @@ def refer(work: IntakeWork, desk: Desk, call: Call, filing: Filing) -> Reply:
 
 
 def take(work: IntakeWork, desk: Desk, filing: Filing, *, by: str) -> Outcome:
-    """Take in a referral and its person; saves nothing if it raises or if nothing is new.
+    """Store a referral and its person; saves nothing if it raises or if nothing is new.
 
-    Raises `Problem` 422 for an unknown clinic or clinician and a birth date in the future, 503 when a newer
-    release keeps what it is about, `Refused` when
-    the referral or the number is known to be about somebody else, or is decided and consent or
-    clinician changes.
+    Raises `Problem` 422 for an unknown clinic or clinician or a birth date in the future, `Problem` 503 if a
+    newer release stored the referral or person, and `Refused` if the referral or number is somebody else's,
+    or if consent or clinician changes after the decision.
     """
     if is_kept_by_newer_release(work, filing):
         raise kept_by_newer_release()
@@ -93,7 +92,7 @@ def take(work: IntakeWork, desk: Desk, filing: Filing, *, by: str) -> Outcome:
 
 
 def _saved(work: IntakeWork, person: Person, known: Referral | None, change: Change) -> Outcome:
-    """Whoever refers somebody writes the person, too: of two referrals at once the second is decided anew."""
+    """Save what changed; a new referral saves its person too, so that a concurrent one conflicts."""
     after, events = change
     person_is_told = work.people.get(person.id) != person
     if person_is_told or known is None:
@@ -106,7 +105,7 @@ def _saved(work: IntakeWork, person: Person, known: Referral | None, change: Cha
 
 
 def _person(work: IntakeWork, known: Referral | None, filing: Filing) -> Person:
-    """The same person twice (same clinic, same number) is one patient; ids say nothing about anyone."""
+    """The form's person. Equal clinic and number mean one patient; ids reveal nothing about anyone."""
     told = filing.form.person.identity()
     if known is None:
         person = numbered(work, filing) or _new_person(filing.clinic_id)
@@ -155,7 +154,7 @@ def _age(form: ReferralForm, today: date) -> int | None:
 
 
 def record(work: IntakeWork, desk: Desk, call: Call, id: str, submission: Submission) -> Reply:
-    """Screening answers, consent or the age for a known referral."""
+    """Record screening answers, consent or the age for a known referral."""
     known = _seen(work, call, id)
     others = work.others_of(known)
     after, events = intake.record(known, submission, work.now, desk.rules, call.caller.subject, others)
@@ -165,7 +164,7 @@ def record(work: IntakeWork, desk: Desk, call: Call, id: str, submission: Submis
 
 
 def decide(work: IntakeWork, desk: Desk, call: Call, id: str, form: EnrolForm | DeclineForm) -> Reply:
-    """A clinician's decision. Raises `Refused` with a named reason."""
+    """Apply a clinician's decision. Raises `Refused` with a named reason."""
     known, by = _seen(work, call, id), call.caller.subject
     match form:
         case EnrolForm():
@@ -194,7 +193,7 @@ def decide(work: IntakeWork, desk: Desk, call: Call, id: str, form: EnrolForm | 
 
 
 def flag_crisis(work: IntakeWork, desk: Desk, call: Call, id: str) -> Reply:
-    """Somebody raises a crisis outright. No version is asked for: an alarm is never out of date."""
+    """Raise a crisis explicitly. No version is required: an alarm is never stale."""
     referral = work.referrals[id]
     call.caller.require_clinic(referral.clinic_id, REFERRALS, id)
     others = work.others_of(referral)
@@ -215,7 +214,7 @@ def show_person(work: IntakeWork, call: Call, id: str) -> Reply:
 
 
 def show_set_aside(work: IntakeWork, call: Call) -> Reply:
-    """Forms of the caller's clinic, and those of which no clinic is known; the latest first."""
+    """Forms of the caller's clinic, and those with no known clinic; the latest first."""
     seen = [
         form for form in work.set_aside_forms if form.clinic_id == UNKNOWN or call.caller.sees(form.clinic_id)
     ]
@@ -231,14 +230,14 @@ def look_up_names(work: IntakeWork, call: Call, ids: tuple[str, ...]) -> Reply:
 
 
 def found_people(work: IntakeWork, call: Call) -> Reply:
-    """Whoever was looked for, in order of their names; the first of them where there are many."""
+    """The people found, in order of name; only the first `MOST` if there are more."""
     people = [person for person in work.people if call.caller.sees(person.clinic_id)]
     shown = [FoundPerson.of(person) for person in people[:MOST]]
     return Reply(FoundPeople(items=shown, more=len(people) > MOST))
 
 
 def _seen(work: IntakeWork, call: Call, id: str) -> Referral:
-    """The referral, if it is the caller's to see and has not changed since they saw it."""
+    """The referral, if the caller may see it and their If-Match, if any, names its current version."""
     referral = work.referrals[id]
     call.caller.require_clinic(referral.clinic_id, REFERRALS, id)
     if_match(call, work.referrals.version(id))

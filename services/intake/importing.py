@@ -1,11 +1,11 @@
-"""From lines of a file to rows for `POST /referrals/bulk`. Pure: whoever reads the file sends the rows.
+"""Convert lines of a file to rows for `POST /referrals/bulk`. Pure: the caller does all I/O.
 
-Formats: `csv` (columns below, any order, all but `external_id` optional), `ndjson` (an `ImportRow` a
-line, without `row`) and `nhanes` (the survey's own columns; PHQ-9, age and sex only).
+Formats: `csv` (columns below, any order, all but `external_id` optional), `ndjson` (one `ImportRow`
+per line, without `row`) and `nhanes` (the survey's own columns; PHQ-9, age and sex only).
 
-A row that is wrong is still worth sending: the server refuses it with the same codes, and keeps what it
-says about a crisis from being lost. So a `RowError` has its document too; a line that holds none is the only
-field of one.
+An invalid row is still worth sending: the server refuses it with the same codes, but keeps its crisis
+evidence. A `RowError` therefore has a document too. A line without a readable one is sent as its only field
+besides the row number.
 """
 
 import csv
@@ -68,7 +68,7 @@ NHANES_SEX = {"1": "male", "2": "female"}
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """What is wrong with a row, as codes. `document`: what could be read of it, to be sent all the same."""
+    """What is wrong with a row, as codes. `document`: what could be read of it, to be sent anyway."""
 
     row: int
     codes: tuple[str, ...]
@@ -84,7 +84,7 @@ class WrongColumns(ValueError):
 
 
 class RepeatedField(ValueError):
-    """An object names a field twice: whoever reads it keeps one of the two, and loses what the other says."""
+    """An object names a field twice; parsing would keep one value and lose the other."""
 
 
 def rows(lines: Iterable[str], format: Format) -> Iterator[tuple[int, ImportRow | RowError]]:
@@ -95,15 +95,15 @@ def rows(lines: Iterable[str], format: Format) -> Iterator[tuple[int, ImportRow 
 
 
 def document(row: ImportRow) -> Document:
-    """The row as it goes into a request."""
+    """The row as JSON for a request."""
     return row.model_dump(mode="json", exclude_unset=True)
 
 
 def error_codes(error: ValidationError) -> tuple[str, ...]:
-    """`field:code` each, without what was written there (so an unknown field stays unnamed).
+    """`field:code` for each error, without the input itself (so an unknown field stays unnamed).
 
-    A field that may be one thing or another has one code, that of the last. A list one of whose members is
-    wrong is not said to be too short: the wrong one was not counted.
+    A field of a union type has one code, that of the last alternative. `too_short` is omitted for a list with
+    an invalid member, because that member was not counted.
     """
     found = error.errors(include_input=False, include_url=False, include_context=False)
     codes = {_place(problem["loc"], problem["type"]): problem["type"] for problem in found}
@@ -115,13 +115,13 @@ def error_codes(error: ValidationError) -> tuple[str, ...]:
 
 
 def _place(location: tuple[int | str, ...], kind: str) -> str:
-    """Without an unknown field's name, and without the alternative that was tried (`constrained-int`)."""
+    """The field's path, without an unknown field's name or the alternative tried (`constrained-int`)."""
     nameless = kind == "extra_forbidden" or not (location and NAME.fullmatch(str(location[-1])))
     return ".".join(str(part) for part in (location[:-1] if nameless else location)) or "row"
 
 
 def unreadable(row: object) -> str | None:
-    """The code of a row that may hold others, or only a line in which no document could be read."""
+    """The code of a row that may contain other rows, or that is a line without a readable document."""
     if not isinstance(row, dict):
         return None
     if row.get("cells") == ROWS_IN_A_CELL:
@@ -149,7 +149,7 @@ def _ndjson(lines: Iterable[str]) -> Iterator[Document]:
 
 
 def _parsed(line: object) -> Document | str:
-    """The document of a line, or the code of why there is none."""
+    """The document of a line, or the code for why there is none."""
     try:
         found = json.loads(str(line), object_pairs_hook=_object)
     except RepeatedField:
@@ -192,13 +192,13 @@ def _table(
 
 
 def _without_mark(lines: Iterable[str]) -> Iterator[str]:
-    """Spreadsheets begin UTF-8 files with a byte order mark."""
+    """Remove the byte order mark with which spreadsheets begin UTF-8 files."""
     for number, line in enumerate(lines):
         yield line.removeprefix("\ufeff") if number == 0 else line
 
 
 def _generic(cells: dict[str, str]) -> Document:
-    """A row of the generic columns. An empty cell is absent; an unreadable one stays as it is."""
+    """A row of the generic columns. An empty cell is absent; an unreadable one is passed on unchanged."""
     filled = {name: cell for name, cell in cells.items() if cell}
     row: Document = {name: filled[name] for name in PLAIN_COLUMNS if name in filled}
     row["person"] = {field: filled[name] for name, field in PERSON_COLUMNS.items() if name in filled}
@@ -250,7 +250,7 @@ def _truth(cell: str) -> bool | str:
 
 
 def _respondent(cells: dict[str, str]) -> Document:
-    """A respondent: no C-SSRS and no consent were asked, so those stay missing."""
+    """A respondent's row. The survey asks for no C-SSRS and no consent, so those stay missing."""
     phq9: Document = {"items": [nhanes_answer(cells[name]) for name in NHANES_ITEMS]}
     if cells["DPQ100"]:
         phq9["difficulty"] = nhanes_answer(cells["DPQ100"])

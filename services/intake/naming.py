@@ -1,4 +1,4 @@
-"""Whom a form is about: its clinic, the referral that it names, and the person as far as they are known."""
+"""Who a form is about: its clinic, the referral that it names, and the person as far as known."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from shared.messaging.work import NotFound
 NAMESPACE = UUID("b1d0a4b2-6d0c-4b0e-9f0e-3a7c5d1f2e60")
 
 NAMING = {"clinic_id", "source_system", "external_id"}
-"""The fields of a form that say which referral it is."""
+"""Form fields that identify the referral."""
 
 KEPT = "kept_by_newer_release"
 
 
 @dataclass(frozen=True, slots=True)
 class Filing:
-    """A form with the clinic it goes to and the referral it is about."""
+    """A form with its clinic and the referral it is about."""
 
     clinic_id: str
     referral_id: str
@@ -41,7 +41,7 @@ def filing(caller: Caller, form: ReferralForm, clinic_id: str | None = None) -> 
 
 
 def field_problem(field: str, code: str) -> Problem:
-    """A 422 for what only this service can find wrong with a field."""
+    """A 422 for a field error that only this service can detect."""
     found = FieldProblem(field=field, problem=code).model_dump()
     return Problem(422, "invalid", f"Mend the field {field}.", errors=[found])
 
@@ -56,16 +56,16 @@ def clinic_of(caller: Caller, asked: str | None) -> str:
 
 
 def _referral_id(clinic_id: str, form: ReferralForm) -> str:
-    """Derived from where the referral comes from, so that the same referral twice is one referral."""
+    """Derive the id from the referral's source and external id, so that a repeat is the same referral."""
     if form.external_id is None:
         return f"ref_{uuid4().hex}"
     return f"ref_{uuid5(NAMESPACE, chr(0).join((clinic_id, form.source_system, form.external_id))).hex}"
 
 
 def named_by(caller: Caller, said: object, clinic_id: str | None = None) -> Filing | None:
-    """Whom a refused form is about, whatever else is wrong with it; `None` if it does not say so.
+    """Who a refused form is about, whatever else is wrong with it; `None` if it does not say.
 
-    Of the person whatever validates. Cells that are not those of one row say nothing of anybody.
+    Every field of the person that validates is used. A row with wrong `cells` identifies nobody.
     """
     told = said if isinstance(said, dict) else {}
     person = told.get("person")
@@ -90,7 +90,9 @@ def _validates(name: str, value: Any) -> bool:
 
 
 async def load_filings(work: IntakeWork, filings: Sequence[Filing]) -> None:
-    """All that the forms are about, in four queries; one person who cannot be read keeps back no other."""
+    """Load all that the forms are about: four queries for one clinic if everything is readable.
+
+    An unreadable person does not block the others."""
     numbers: defaultdict[str, set[str]] = defaultdict(set)
     for filed in filings:
         if (number := filed.form.person.external_id) is not None:
@@ -102,7 +104,7 @@ async def load_filings(work: IntakeWork, filings: Sequence[Filing]) -> None:
 
 
 def is_kept_by_newer_release(work: IntakeWork, filing: Filing) -> bool:
-    """Whether the referral, its person, or who has the person's number, cannot be read here."""
+    """Whether the referral, its person or the person with this number cannot be read here."""
     known = work.referrals.get(filing.referral_id)
     return work.is_unread(filing.referral_id if known is None else known.patient_id) or work.is_number_unread(
         filing.clinic_id, filing.form.person.external_id
@@ -122,7 +124,7 @@ def numbered(work: IntakeWork, filing: Filing) -> Person | None:
 
 
 def is_about_somebody_else(work: IntakeWork, known: Referral | InDanger, filing: Filing) -> bool:
-    """Numbers of referrals repeat: two files may both begin with 1."""
+    """Whether the form does not mean the referral's person: two files may both number referrals from 1."""
     person, told = work.people[known.patient_id], filing.form.person
     if (numbered(work, filing) or person).id != person.id:
         return True
@@ -137,7 +139,7 @@ def _years(birth_date: date | None, age: int | None, today: date) -> int | None:
 
 
 def named_in(work: IntakeWork, filing: Filing | None) -> Referral | InDanger | None:
-    """The referral that a form names; `None` if nobody knows it, or if it is, or may be, of somebody else."""
+    """The referral that a form names; `None` if it is unknown, or is or may be somebody else's."""
     if filing is None:
         return None
     known = work.referrals.get(filing.referral_id) or work.in_danger.get(filing.referral_id)

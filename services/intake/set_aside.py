@@ -1,6 +1,6 @@
-"""Forms that could not be accepted and speak of a crisis: kept aside, and a human is alerted.
+"""Set aside refused forms that contain crisis evidence, and alert a human.
 
-What is kept: clinic, caller, instant, and the evidence as codes. No answer, nothing that was written.
+Only ids, clinic, caller, time and the evidence as codes are stored: no answers and no text.
 """
 
 import re
@@ -20,20 +20,20 @@ from shared.http.caller import Caller
 from shared.messaging.event import Event
 
 NOBODY = "unknown-"
-"""Begins the id of a person whom nobody knows yet."""
+"""Prefix of the id of a person not yet identified."""
 
 TELLING = re.compile(
     rb'"(?:external_id|given_name|family_name|email|phone)\\?"\s*+:\s*+(?:\\?"(?!\\?")|[0-9])'
 )
-"""A number, a name or a contact that is not empty; also in a line of a file that stands in a text."""
+"""Matches a non-empty number, name or contact, even within a file's line that is sent as a string."""
 
 SAME_FOR = timedelta(days=7)
-"""The same form again is the same form for so long; after it somebody may be in danger anew."""
+"""How long a repeat counts as the same form. After that, it may mean a new danger."""
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedForm:
-    """What is known of a form that was not accepted. `id`: the same for the same form sent again."""
+    """A form that was not accepted. `id` is the same if the same form is sent again."""
 
     id: str
     caller: Caller
@@ -50,9 +50,9 @@ class RefusedForm:
 
 
 def tells_who(content: bytes) -> bool:
-    """Whether a form holds something by which one person is told from another.
+    """Whether a form contains anything that identifies a person.
 
-    Where it does not, two that are equal may be about two people: only the same sending is the same form.
+    Without it, two equal forms may be about two people, so only a retry of the same request is a repeat.
     """
     return TELLING.search(content) is not None
 
@@ -60,16 +60,16 @@ def tells_who(content: bytes) -> bool:
 def followed_up_by(caller: Caller, clinics: Clinics, *named: object) -> str:
     """The first configured clinic that the form names and the caller may see, else the caller's own.
 
-    If that is not configured either, `UNKNOWN`, of which everybody is alerted: else nobody would be.
+    If that is not configured either, `UNKNOWN`: then everybody is alerted, since otherwise nobody would be.
     """
     theirs = (asked for asked in (*named, caller.clinic) if isinstance(asked, str) and caller.sees(asked))
     return next((asked for asked in theirs if clinics.clinicians(asked) is not None), UNKNOWN)
 
 
 def keep_aside(work: IntakeWork, desk: Desk, refused: RefusedForm, known: Referral | InDanger | None) -> bool:
-    """Keep the form aside and raise the flag it asks for: on the referral if that is `known`.
+    """Set the form aside and raise its flag, on the referral if that is `known`.
 
-    Returns whether a flag was raised: not without evidence, and not twice for the same form.
+    Returns whether a flag was raised: not without evidence, and not for a repeat of the same form.
     """
     if refused.evidence.severity is None:
         return False
@@ -99,7 +99,7 @@ def keep_aside(work: IntakeWork, desk: Desk, refused: RefusedForm, known: Referr
 
 
 def _flag(form: SetAsideForm) -> Event:
-    """Nobody knows who it is about yet: the human who follows it up has the caller to ask."""
+    """The flag for a form about an unidentified person: whoever follows it up can ask the caller."""
     return CrisisFlagRaised(
         patient_id=form.patient_id,
         clinic_id=form.clinic_id,

@@ -37,11 +37,11 @@ FLAGGED = Excerpt[InDanger](
     ),
 )
 TELLING = dict.fromkeys(["patient_id", "clinic_id", "external_id"], 1)
-"""What is read of a referral or person that a newer release keeps."""
+"""Fields read from a referral or person that a newer release stored."""
 
 
 class SetAsideForm(BaseModel):
-    """A form that could not be accepted and spoke of a crisis: only what a human needs to follow it up."""
+    """A refused form with crisis evidence: only what a human needs to follow it up."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,7 +54,7 @@ class SetAsideForm(BaseModel):
     severity: Severity
     evidence: tuple[Evidence, ...]
     times: int = 1
-    """How often a human was alerted of it: again when it comes after `set_aside.SAME_FOR`."""
+    """How often a human was alerted to it; a repeat after `set_aside.SAME_FOR` alerts again."""
 
 
 class IntakeWork(Work):
@@ -62,7 +62,7 @@ class IntakeWork(Work):
         super().__init__(database, service="intake", now=now)
         self.referrals = self.documents(REFERRALS, Referral)
         self.in_danger = self.documents(REFERRALS, InDanger, excerpt=FLAGGED)
-        """Of the referrals that cannot be read those that can be flagged."""
+        """Unreadable referrals that can still be flagged."""
         self.people = self.documents(PEOPLE, Person)
         self.set_aside_forms = self.documents(SET_ASIDE, SetAsideForm)
         self._by_number: dict[tuple[str, str], str] = {}
@@ -70,7 +70,7 @@ class IntakeWork(Work):
         self._unread_people: dict[str, Document] = {}
 
     async def load_readable(self, referral_ids: Set[str]) -> None:
-        """Load these, whatever a newer release keeps of the others: see `in_danger` and `is_unread`."""
+        """Load those that can be read; see `in_danger` and `is_unread` for those of a newer release."""
         query = {"_id": {"$in": sorted(referral_ids)}}
         await self._read(self.referrals, REFERRALS, query, self._unread_referrals)
         if unread := referral_ids & self._unread_referrals.keys():
@@ -88,9 +88,9 @@ class IntakeWork(Work):
             self._number(person)
 
     async def load_with_others(self, id: str) -> None:
-        """A referral and the others of its person: the rules decide on all of them.
+        """Load a referral and its person's other referrals, all of which the rules use.
 
-        Raises `ValidationError` where a newer release keeps more in it than can be read here.
+        Raises `ValidationError` if a newer release stored fields in it that cannot be read here.
         """
         await self.referrals.load([id])
         if (referral := self.referrals.get(id)) is not None:
@@ -112,24 +112,24 @@ class IntakeWork(Work):
             unread |= {row["_id"]: row for row in rows if documents.get(row["_id"]) is None}
 
     def is_unread(self, id: str) -> bool:
-        """Whether there is such a referral or person, and a newer release keeps it."""
+        """Whether this referral or person exists but is unreadable, stored by a newer release."""
         return id in self._unread_referrals or id in self._unread_people
 
     def is_number_unread(self, clinic_id: str, external_id: str | None) -> bool:
-        """Whether a newer release keeps the person with this number."""
+        """Whether the person with this number is unreadable, stored by a newer release."""
         return external_id is not None and (clinic_id, external_id) in (
             (row.get("clinic_id"), row.get("external_id")) for row in self._unread_people.values()
         )
 
     def others_of(self, referral: Referral) -> list[Referral]:
-        """The other referrals of its person, among those in hand; for what cannot be read a stand-in."""
+        """The person's other loaded referrals, with a stand-in for each unreadable one."""
         patient_id = referral.patient_id
         read = [r for r in self.referrals if r.patient_id == patient_id and r.id != referral.id]
         unread = [id for id, row in self._unread_referrals.items() if row.get("patient_id") == patient_id]
         return read + [unreadable(id, patient_id) for id in unread]
 
     def person_by_number(self, clinic_id: str, external_id: str | None) -> Person | None:
-        """Among those loaded by number or saved in this work; only somebody with this very number."""
+        """The person with exactly this number, among those loaded by number or saved in this work."""
         id = None if external_id is None else self._by_number.get((clinic_id, external_id))
         return None if id is None else self.people[id]
 
@@ -149,11 +149,11 @@ OUTCOMES: dict[str, Column] = {
     "completed": "done",
     "declined": "cancelled",
 }
-"""Which column of the books a stage counts in."""
+"""The column of the books that each stage counts in."""
 
 
 async def books(database: MongoDatabase) -> list[BookEntry]:
-    """What was announced (from the outbox) against what became of it (from the referrals)."""
+    """Count what was announced (from the outbox) and what became of it (from the referrals)."""
     announced = await outbox.announced(database, ReferralReceived, CrisisFlagRaised, IntakeCompleted)
     entries = [
         BookEntry("referral", "expected", announced[ReferralReceived.__name__]),

@@ -1,4 +1,4 @@
-"""What intake listens to: nothing. It is where stories begin."""
+"""Intake consumes no events."""
 
 from shared.messaging.reactions import Reactions
 

@@ -1,4 +1,4 @@
-"""What intake answers. Everything said about someone with crisis evidence carries the crisis lines."""
+"""HTTP responses of intake. Referrals and import results with a crisis flag carry the crisis lines."""
 
 from datetime import date, datetime
 from typing import Literal
@@ -102,7 +102,7 @@ class ReferralView(BaseModel):
 
 
 class ReferralSummary(BaseModel):
-    """A line of the list: what waits, for what, and how urgent it is."""
+    """A row of the list: what the referral waits for and how urgent it is."""
 
     id: str
     patient_id: str
@@ -161,7 +161,7 @@ class Name(BaseModel):
 
 
 class Names(BaseModel):
-    """Ids that nobody here has, or that belong to another clinic, are simply not there."""
+    """Ids that are unknown, or belong to another clinic, are left out."""
 
     items: list[Name]
 
@@ -175,7 +175,7 @@ class FoundPerson(Name):
 
 
 class FoundPeople(BaseModel):
-    """By name. `more`: others fit as well, so more of the name is needed."""
+    """People in order of name. `more`: others match too, so more of the name is needed."""
 
     items: list[FoundPerson]
     more: bool
@@ -219,7 +219,7 @@ def support(referral: Referral) -> str | None:
 
 
 class SetAside(BaseModel):
-    """A form that could not be accepted and spoke of a crisis: its caller knows whom it is about."""
+    """A refused form with crisis evidence; its caller knows who it is about."""
 
     id: str
     caller: str

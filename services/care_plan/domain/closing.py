@@ -1,4 +1,4 @@
-"""How a plan is closed, and what must be so first."""
+"""Closing a plan, and the conditions for it."""
 
 from typing import Literal
 
@@ -10,7 +10,7 @@ from services.care_plan.domain.transitions import enter
 from services.care_plan.events import CarePlanClosed
 
 ChosenOutcome = Literal["completed", "withdrawn", "transferred", "not_started"]
-"""`relapsed` is no choice: it follows from confirming a relapse."""
+"""`relapsed` cannot be chosen: it follows from confirming a relapse."""
 
 CloseReason = Literal[
     "treatment_finished",
@@ -33,7 +33,7 @@ def close(
 
     Refuses `plan_closed`; `crisis_unresolved` unless the crisis is handed over with the person who
     withdraws or is transferred; `treatment_not_ended`; `alternative_not_offered` to a non-responder;
-    `sessions_attended` for a course said never to have started.
+    `sessions_attended` if the outcome is `not_started` but sessions were attended.
     """
     if isinstance(plan.phase, Closed):
         refuse("plan_closed")
@@ -55,7 +55,7 @@ def _require_completion(plan: Plan, moment: Moment) -> None:
 
 
 def closed(plan: Plan, outcome: Outcome, reason: str, handover: Handover | None, moment: Moment) -> Decision:
-    """Enter the closed phase and say with what outcome."""
+    """Enter the closed phase and announce the outcome."""
     phase = Closed(
         entered_at=moment.now,
         previous=plan.phase.name,

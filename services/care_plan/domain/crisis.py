@@ -25,18 +25,19 @@ SEVERITY: Mapping[Evidence, Severity] = {
     "cssrs_low": "low",
     "unassessable": "moderate",
 }
-"""Of a C-SSRS (clinical.md, crisis table)."""
+"""Severity of each C-SSRS finding (clinical.md, crisis table)."""
 
 PROGRESS: tuple[AlertState, ...] = ("open", "acknowledged", "assessed", "resolved")
 
 ANSWERED_WITHIN = timedelta(days=1)
-"""Alerts answer within seconds, but never for a flag that they set aside and somebody discarded."""
+"""After this, `forget_flags` stops waiting for an answer. The alerts service answers within seconds, but
+never answers a flag that it set aside and somebody discarded."""
 
 
 class Cssrs(Frozen):
     """The C-SSRS screener; `q6_recent`: behaviour within the last three months.
 
-    None: not asked or not answered. `unreadable`: something was answered that is neither yes nor no.
+    `None`: not asked or not answered. `unreadable`: an answer was neither yes nor no.
     """
 
     q1: bool | None = None
@@ -59,7 +60,7 @@ class Cssrs(Frozen):
 
     @property
     def _asked(self) -> list[bool | None]:
-        """Questions 1 and 2; if 2 is no, on to 6; else 3, 4, 5, 6 (Columbia)."""
+        """Answers to questions 1 and 2, then only 6 if 2 is no, else 3, 4, 5 and 6 (Columbia)."""
         asked = [self.q1, self.q2, self.q6]
         if self.q2 is not False:
             asked += [self.q3, self.q4, self.q5]
@@ -75,7 +76,7 @@ class Cssrs(Frozen):
 
 
 def triage(cssrs: Cssrs) -> tuple[Evidence, ...]:
-    """Columbia triage, never summed; a screener that cannot be assessed says so as well.
+    """Columbia triage, never summed; adds `unassessable` if the screener cannot be fully assessed.
 
     Low: only 1 and/or 2. Moderate: 3, or 6 longer than three months ago. High: 4 or 5, or 6 within
     three months.
@@ -93,23 +94,23 @@ def triage(cssrs: Cssrs) -> tuple[Evidence, ...]:
 
 
 class Signs(Frozen):
-    """What was found, and how grave it is: the gravest sign decides."""
+    """Evidence of danger, and the severity of its gravest sign."""
 
     severity: Severity
     evidence: tuple[Evidence, ...]
 
 
 EXPLICIT = Signs(severity="high", evidence=("explicit",))
-"""A clinician says so."""
+"""A carer reports danger explicitly."""
 
 UNASSESSABLE = Signs(severity="moderate", evidence=("unassessable",))
 
 
 def signs_in(phq9: Phq9 | None, cssrs: Cssrs | None) -> Signs | None:
-    """PHQ-9 item 9 ≥ 1 is positive whatever the total; a 0 says nothing and clears nothing.
+    """Find signs of danger. PHQ-9 item 9 ≥ 1 is positive whatever the total; a 0 clears nothing.
 
-    VA Risk ID: item 9 → C-SSRS → full evaluation. Item 9 is moderate by itself; beside a complete C-SSRS,
-    that one decides how grave it is.
+    VA Risk ID: item 9 → C-SSRS → full evaluation. Item 9 alone is moderate; a complete C-SSRS decides the
+    severity instead.
     """
     screened = None if cssrs is None or cssrs.is_empty else cssrs
     evidence: list[Evidence] = []
@@ -145,7 +146,7 @@ class RaisedFlag(Frozen):
 
 
 def with_unanswered_flags(fields: dict[str, Any]) -> dict[str, Any]:
-    """A region stored when only the instants of the last flag and the last resolution were kept."""
+    """Upgrade a region stored when only the times of the last flag and the last resolution were kept."""
     if "unanswered" in fields:
         return fields
     fields = dict(fields)
@@ -158,7 +159,7 @@ def with_unanswered_flags(fields: dict[str, Any]) -> dict[str, Any]:
 class CrisisRegion(Frozen):
     """One patient's crisis: none → open → acknowledged → assessed → resolved.
 
-    It is kept apart from plans, since alerts may speak before there is a plan.
+    Kept apart from plans because an alert may be announced before there is a plan.
     """
 
     _lift = model_validator(mode="before")(with_unanswered_flags)
@@ -169,11 +170,11 @@ class CrisisRegion(Frozen):
     clinic_id: str
     alerts: tuple[CrisisAlert, ...] = ()
     unanswered: tuple[RaisedFlag, ...] = ()
-    """Flags raised here that no alert has taken in yet: the crisis is open before alerts have answered."""
+    """Flags raised here that no alert includes yet. They open the crisis at once."""
 
     @property
     def state(self) -> RegionState:
-        """As far as the least advanced alert has come."""
+        """State of the least advanced unresolved alert; `open` while a flag is unanswered."""
         going_on = [PROGRESS.index(a.state) for a in self.alerts if a.state != "resolved"]
         if self.unanswered:
             return "open"
@@ -193,9 +194,9 @@ def no_crisis(patient_id: str, clinic_id: str) -> CrisisRegion:
 def note_alert(
     region: CrisisRegion, alert_id: str, state: AlertState, *, reopened: bool = False
 ) -> CrisisRegion:
-    """How far an alert has come; late or repeated news change nothing.
+    """Record the state of an alert; late or repeated events change nothing.
 
-    It goes back only where new evidence has `reopened` it, and what is resolved stays so.
+    An alert goes back only if new evidence has `reopened` it. A resolved alert stays resolved.
     """
     others = tuple(a for a in region.alerts if a.alert_id != alert_id)
     known = next((a for a in region.alerts if a.alert_id == alert_id), None)
@@ -212,26 +213,26 @@ def _changes(known: AlertState, told: AlertState, *, reopened: bool) -> bool:
 
 
 def answer_flag(region: CrisisRegion, evidence_id: str) -> CrisisRegion:
-    """An alert has taken evidence in: this flag, or one stored without its id, which it may be.
+    """Remove the flag that an alert took as evidence, and any stored without an id, which may be the same.
 
-    A message that nobody could read answers no flag: those that have not reached alerts are waited for, and
-    what could not be read is replayed, or forgotten as below.
+    An unreadable message answers no flag. A flag that has not reached alerts stays unanswered. One that
+    alerts could not read is replayed, or forgotten by `forget_flags`.
     """
     return _waiting_for(region, (f for f in region.unanswered if f.flag_id not in (None, evidence_id)))
 
 
 def answer_every_flag(region: CrisisRegion) -> CrisisRegion:
-    """An alert of a release that does not say what led to it: it may be any of them."""
+    """Remove all flags: an alert from a release that names no evidence may include any of them."""
     return _waiting_for(region, ())
 
 
 def forget_flags(region: CrisisRegion, resolved_at: datetime) -> CrisisRegion:
-    """A crisis was resolved: a flag that nobody had answered for a day is not waited for any longer."""
+    """Remove flags that had been unanswered for a day when the crisis was resolved."""
     return _waiting_for(region, (f for f in region.unanswered if resolved_at - f.raised_at < ANSWERED_WITHIN))
 
 
 def _waiting_for(region: CrisisRegion, flags: Iterable[RaisedFlag]) -> CrisisRegion:
-    """The region itself if it waited for the same before."""
+    """Return the same region object if the flags are unchanged."""
     left = tuple(flags)
     return region if left == region.unanswered else region.model_copy(update={"unanswered": left})
 
@@ -239,7 +240,7 @@ def _waiting_for(region: CrisisRegion, flags: Iterable[RaisedFlag]) -> CrisisReg
 def raise_flag(
     plan: Flaggable, region: CrisisRegion, signs: Signs, now: datetime
 ) -> tuple[Flaggable, CrisisRegion, CrisisFlagRaised]:
-    """Raise a flag, whatever the plan's phase, on hold or closed."""
+    """Raise a flag in any phase of the plan, even on hold or closed."""
     number = plan.crisis_flags + 1
     flag = CrisisFlagRaised(
         patient_id=plan.patient_id,

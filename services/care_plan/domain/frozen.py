@@ -1,4 +1,4 @@
-"""The base of every state and fact here."""
+"""Base class of every state and fact."""
 
 from pydantic import BaseModel, ConfigDict
 

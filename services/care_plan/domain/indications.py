@@ -6,7 +6,7 @@ from services.care_plan.events import MaintenanceDiscussed
 
 
 def indications(plan: Plan, protocol: Protocol) -> tuple[str, ...]:
-    """History from intake, the number of episodes, residual symptoms at the end."""
+    """Codes for history from intake, the number of episodes and residual symptoms at the end."""
     defaults = protocol.maintenance
     found = list(plan.history_indications)
     if plan.episode >= defaults.episodes_that_indicate.value and "three_or_more_episodes" not in found:

@@ -20,7 +20,7 @@ def record_inventory(plan: Plan, entries: Sequence[InventoryEntry], moment: Mome
 
 
 def complete_inventory(plan: Plan, moment: Moment) -> Decision:
-    """All interpersonal issues are recorded and ranked (clinical.md, initial sessions)."""
+    """Mark the inventory as complete: all issues are recorded and ranked (clinical.md, initial sessions)."""
     require_phase(plan, "initial", "middle")
     _require_ranked(plan.inventory)
     if plan.inventory_completed_at is not None:
@@ -38,7 +38,7 @@ def _require_ranked(entries: Sequence[InventoryEntry]) -> None:
 
 
 def select_focus(plan: Plan, problem_areas: Sequence[ProblemArea], moment: Moment) -> Decision:
-    """One, at most two of the four problem areas become the focus (clinical.md, the course of care)."""
+    """Choose one or two of the four problem areas as the focus (clinical.md, the course of care)."""
     require_phase(plan, "initial", "middle")
     focus = tuple(problem_areas)
     if focus == plan.focus:

@@ -1,4 +1,4 @@
-"""From the ending to maintenance, and its reviews."""
+"""The end of treatment, maintenance and its reviews."""
 
 from datetime import date, timedelta
 
@@ -17,11 +17,11 @@ from services.care_plan.domain.transitions import advance, enter
 from services.care_plan.events import Frequency, MaintenanceContracted
 
 LONGEST_CONTRACT = timedelta(days=2 * 366)
-"""[proposed] Until a review: a day farther away is a slip of the pen, and would fill a diary for decades."""
+"""[proposed] Longest time until a review: a later date is a typing error, and would fill decades of diary."""
 
 
 def note_ending_raised(plan: Plan, ending: EndingRaised) -> Plan:
-    """The termination phase was announced one session ahead; kept for the N it was announced for."""
+    """Keep the latest announcement, made one session ahead, of the termination phase, with its N."""
     known = plan.ending_raised
     if known is not None and known.due_at >= ending.due_at:
         return plan
@@ -29,13 +29,13 @@ def note_ending_raised(plan: Plan, ending: EndingRaised) -> Plan:
 
 
 def record_relapse_prevention(plan: Plan, prevention: RelapsePrevention, moment: Moment) -> Decision:
-    """The plan for afterwards and its contingency signs; the last missing piece ends the treatment."""
+    """Record the plan for afterwards and its contingency signs. Treatment ends if nothing else is missing."""
     require_phase(plan, "initial", "middle", "termination", "ended", "maintenance")
     return advance(plan.changed(relapse_prevention=prevention), moment)
 
 
 def offer_alternative(plan: Plan, moment: Moment) -> Decision:
-    """A non-responder is offered something else before the plan is closed (clinical.md, phase table)."""
+    """Record that a non-responder was offered another treatment before closing (clinical.md, phase table)."""
     require_phase(plan, "termination", "ended", "maintenance")
     if plan.alternative_offered_at is not None:
         return plan, []
@@ -52,7 +52,7 @@ def contract_maintenance(
     """Ended → maintenance, under a contract of its own; monthly by default (Frank 2007).
 
     Refuses `wrong_phase`, `on_hold`, `first_session_past`, `review_date_past`, `review_date_too_far` and
-    `review_before_first_session`: nothing would be booked, and nobody would say so.
+    `review_before_first_session`: otherwise nothing would be booked, without notice.
     """
     ended = require(plan, Ended)
     if plan.hold is not None:
@@ -75,7 +75,7 @@ def contract_maintenance(
 def review_maintenance(
     plan: Plan, frequency: Frequency | None, review_on: date | None, moment: Moment
 ) -> Decision:
-    """A review took place: maintenance goes on, perhaps at another pace, with a new review date.
+    """Continue maintenance after a review, perhaps at another frequency, with a new review date.
 
     Refuses as `contract_maintenance` does.
     """

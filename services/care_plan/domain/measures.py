@@ -1,4 +1,4 @@
-"""PHQ-9 and GAD-7: totals from items, and what a PHQ-9 total says about the course."""
+"""PHQ-9 and GAD-7: totals from items, and what a PHQ-9 total means for the course."""
 
 from datetime import datetime
 from typing import Literal, assert_never
@@ -26,20 +26,20 @@ BANDS: dict[Instrument, tuple[tuple[int, Band], ...]] = {
     "phq9": ((20, "severe"), (15, "moderately_severe"), (10, "moderate"), (5, "mild"), (0, "minimal")),
     "gad7": ((15, "severe"), (10, "moderate"), (5, "mild"), (0, "minimal")),
 }
-"""From which total on (PHQ-9: Kroenke 2001; GAD-7: cuts 5 / 10 / 15)."""
+"""Lowest total of each band (PHQ-9: Kroenke 2001; GAD-7: cuts 5 / 10 / 15)."""
 
 
 class Phq9(Frozen):
-    """Nine items 0–3; none is missing or refused. The tenth, difficulty, is recorded and never summed."""
+    """Nine items 0–3; `None` is missing or refused. The tenth, difficulty, is recorded and never summed."""
 
     items: Items
     difficulty: int | None = None
     item9_unreadable: bool = False
-    """Something was answered to item 9 that is no answer."""
+    """Item 9 has an answer that is not a valid one."""
 
 
 class Gad7(Frozen):
-    """Seven items 0–3; none is missing or refused."""
+    """Seven items 0–3; `None` is missing or refused."""
 
     items: Items
 
@@ -76,7 +76,7 @@ def reliably_changed(instrument: Instrument, baseline: int, total: int, threshol
 
 
 def responds(baseline: int | None, total: int, thresholds: Thresholds) -> bool:
-    """Response: at least half of the baseline gone, judged from a baseline of 10."""
+    """Response: a drop of at least half the baseline, judged only if the baseline is at least 10."""
     if baseline is None or baseline < thresholds.response_baseline.value:
         return False
     return (baseline - total) * 100 >= baseline * thresholds.response_percent.value
@@ -100,9 +100,9 @@ def signals_relapse(end_of_acute: int | None, total: int, thresholds: Thresholds
 
 
 def has_answered(plan: Plan, thresholds: Thresholds) -> bool:
-    """Whether the last complete PHQ-9 shows that treatment works; unmeasured counts as not.
+    """Whether the last complete PHQ-9 shows that treatment works; false without one.
 
-    Where no response can be judged (baseline below 10) a reliable drop is taken for one [proposed].
+    If the baseline is below 10, response cannot be judged and a reliable drop counts instead [proposed].
     """
     total, baseline = plan.last_total(), plan.baseline_phq9
     if total is None:
@@ -115,7 +115,7 @@ def has_answered(plan: Plan, thresholds: Thresholds) -> bool:
 
 
 def take_measures(plan: Plan, phq9: Phq9 | None, gad7: Gad7 | None, moment: Moment) -> Decision:
-    """Record answers outside a session; kept whatever the phase, on hold and after closure as well."""
+    """Record answers given outside a session, in any phase, even on hold or after closure."""
     plan, events = record_measures(plan, phq9, gad7, moment.now, moment)
     plan, entered = advance(plan, moment)
     return plan, events + entered
@@ -168,7 +168,7 @@ def _record(plan: Plan, answers: Phq9 | Gad7, taken_at: datetime, moment: Moment
 
 
 def _with_baseline(plan: Plan, measure: Measure) -> Plan:
-    """A plan that started without a total takes its first one as baseline."""
+    """If the plan has no baseline yet, use this total."""
     if measure.total is None:
         return plan
     if measure.instrument == "phq9":
@@ -177,9 +177,9 @@ def _with_baseline(plan: Plan, measure: Measure) -> Plan:
 
 
 def _judge(plan: Plan, measure: Measure, moment: Moment) -> Decision:
-    """Announce what the person newly entered; what they left may be announced again another time.
+    """Announce each standing newly entered; one that was left is announced again if it is re-entered.
 
-    Only the PHQ-9 that was taken last is judged: an older one that is recorded late is history [proposed].
+    Only the PHQ-9 taken last is judged: an older one that is recorded late is history [proposed].
     """
     if measure.total is None or measure is not plan.last_measure():
         return plan, []
@@ -226,7 +226,7 @@ def _announcement(plan: Plan, standing: Standing, total: int) -> Event:
 
 
 def review_case(plan: Plan, week: int, moment: Moment) -> Decision:
-    """Week 8 without an answer to treatment: a case review is asked for (Bao et al., ps.201400577)."""
+    """Ask for a case review in week 8 if there is no response to treatment (Bao et al., ps.201400577)."""
     if plan.not_improving_since is not None or has_answered(plan, moment.protocol.thresholds):
         return plan, []
     not_improving = NotImproving(

@@ -1,6 +1,6 @@
 """The phases of a care plan, each its own type (clinical.md, phase state machine).
 
-On hold is no phase: a plan on hold keeps the phase it is in.
+A hold is not a phase: a plan on hold keeps its phase.
 """
 
 from datetime import date, datetime
@@ -59,7 +59,7 @@ class Maintenance(Frozen):
 
 
 class Closed(Frozen):
-    """Over, with an outcome and a reason."""
+    """The plan is over, with an outcome and a reason."""
 
     name: Literal["closed"] = "closed"
     entered_at: datetime
@@ -76,7 +76,7 @@ ORDER: tuple[PhaseName, ...] = ("initial", "middle", "termination", "ended", "ma
 
 
 class Hold(Frozen):
-    """On hold: why, since when, and the day on which somebody looks at it again."""
+    """A hold: its reason, its start and the date of its review."""
 
     reason: str
     held_at: datetime

@@ -17,10 +17,10 @@ from services.care_plan.events import CarePlanStarted, PhaseName, ProblemArea
 from shared.messaging.event import Event
 
 WESTERNMOST = timedelta(hours=-12)
-"""The offset of the place on Earth where a day ends last."""
+"""UTC offset of the zone where each day ends last."""
 
 Standing = Literal["response", "remission", "deterioration", "relapse_signal"]
-"""Where the last complete PHQ-9 puts the person; each is announced when entered."""
+"""State that the last complete PHQ-9 puts the person in; announced when entered."""
 
 
 class InventoryEntry(Frozen):
@@ -39,16 +39,16 @@ class RecordedSession(Frozen):
     at: datetime
     phase: PhaseName
     number: int | None = None
-    """Which attended session it was; in maintenance, of the maintenance contract."""
+    """Number among the attended sessions; in maintenance, among those of the maintenance contract."""
     techniques: tuple[Technique, ...] = ()
     cancelled_by: Literal["patient", "clinician", "clinic"] | None = None
     reason: str | None = None
     content: str
-    """Digest of what was recorded: the same again is the same, anything else is a contradiction."""
+    """Digest of what was recorded. An equal digest is a repeat; a different one is a contradiction."""
 
 
 class Measure(Frozen):
-    """Answers to one instrument. `total` is none when an item is missing."""
+    """Answers to one instrument. `total` is `None` when an item is missing."""
 
     instrument: Instrument
     items: tuple[int | None, ...]
@@ -102,7 +102,7 @@ class Plan(Frozen):
     measures: tuple[Measure, ...] = ()
     standing: tuple[Standing, ...] = ()
     overdue: tuple[PhaseName, ...] = ()
-    """Phases whose being overdue was announced."""
+    """Phases already announced as overdue."""
     not_improving_since: datetime | None = None
     ending_raised: EndingRaised | None = None
     relapse_prevention: RelapsePrevention | None = None
@@ -115,16 +115,16 @@ class Plan(Frozen):
 
     @property
     def attended_here(self) -> int:
-        """Attended sessions of what is going on: acute treatment, or the maintenance contract."""
+        """Attended sessions of the current contract: acute treatment or maintenance."""
         return self.phase.attended if isinstance(self.phase, Maintenance) else self.attended
 
     def last_measure(self, instrument: Instrument = "phq9") -> Measure | None:
-        """The complete one that was taken last, whenever it was recorded; the baseline is none of them."""
+        """The complete measure taken last, whenever it was recorded; the intake baseline is not included."""
         complete = [m for m in self.measures if m.instrument == instrument and m.total is not None]
         return max(reversed(complete), key=lambda measure: measure.taken_at, default=None)
 
     def last_total(self, instrument: Instrument = "phq9") -> int | None:
-        """Of the complete measure that was taken last."""
+        """Total of the complete measure taken last."""
         last = self.last_measure(instrument)
         return None if last is None else last.total
 
@@ -133,7 +133,7 @@ class Plan(Frozen):
 
     @property
     def identity(self) -> dict[str, str]:
-        """What every event about this plan carries."""
+        """Fields that every event about this plan carries."""
         return {
             "patient_id": self.patient_id,
             "clinic_id": self.clinic_id,
@@ -143,7 +143,7 @@ class Plan(Frozen):
 
 
 class InDanger(BaseModel):
-    """All of a plan that a crisis flag needs, whatever else a newer release keeps in it."""
+    """The part of a plan that a crisis flag needs; fields added by a newer release are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -159,7 +159,7 @@ class InDanger(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What a decision is made in: the instant, the plan's protocol, whether a crisis is unresolved."""
+    """Context of a decision: the current time, the plan's protocol, whether a crisis is unresolved."""
 
     now: datetime
     protocol: Protocol
@@ -167,7 +167,7 @@ class Moment:
 
     @property
     def earliest_today(self) -> date:
-        """The day before which all lies in the past, whatever zone a clinic is in: plans know none."""
+        """Today in the westernmost zone: earlier days are past in every zone. Plans have no zone."""
         return (self.now + WESTERNMOST).date()
 
 
@@ -175,14 +175,14 @@ Decision = tuple[Plan, list[Event]]
 
 
 def derived_id(kind: str, *about: str | int) -> str:
-    """An opaque id that is the same whenever it is derived from the same."""
+    """Derive an opaque id; the same parts always give the same id."""
     source = "/".join(str(part) for part in (kind, *about))
     return f"{kind}_{blake2b(source.encode(), digest_size=16, person=b'care_plan').hexdigest()}"
 
 
 @lru_cache(maxsize=2048)
 def plan_id_of(referral_id: str) -> str:
-    """One referral, one plan, however often it is announced."""
+    """Id of the one plan of a referral, however often the referral is announced."""
     return derived_id("pln", referral_id)
 
 
@@ -202,7 +202,7 @@ def started(plan: Plan) -> CarePlanStarted:
 
 @lru_cache(maxsize=64)
 def _unstarted(contract: Contract) -> Plan:
-    """What new plans under one contract share, validated once: thousands may start in a second."""
+    """Template for new plans under a contract, validated once: thousands may start in a second."""
     never = datetime.min.replace(tzinfo=UTC)
     return Plan(
         id="",
@@ -233,9 +233,9 @@ def start(
     baseline_gad7: int | None,
     history_indications: Iterable[str],
 ) -> Decision:
-    """Referred → initial: intake saw to complete measures, risk and variant (clinical.md, phase table).
+    """Referred → initial: intake ensured complete measures, risk and variant (clinical.md, phase table).
 
-    The course counts from the completed intake, so that the 48 hours to the first appointment do too.
+    The course starts with the completed intake, as do the 48 hours to the first appointment.
     """
     plan = _unstarted(contract).changed(
         id=plan_id_of(referral_id),
@@ -257,7 +257,7 @@ Required = TypeVar("Required", Ended, Maintenance)
 
 
 def require(plan: Plan, phase: type[Required]) -> Required:
-    """The plan's phase, which must be this one. Refuses `plan_closed` or `wrong_phase`."""
+    """Return the plan's phase, which must be of this type. Refuses `plan_closed` or `wrong_phase`."""
     if isinstance(plan.phase, phase):
         return plan.phase
     name: PhaseName = phase.model_fields["name"].default

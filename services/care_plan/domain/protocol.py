@@ -20,7 +20,7 @@ Instrument = Literal["phq9", "gad7"]
 
 
 class Sourced(Frozen):
-    """Where a number comes from; our own proposals wait for a clinician's signature."""
+    """Source of a number. `sign_off` marks a proposal that awaits a clinician's sign-off."""
 
     source: str
     sign_off: Literal["required"] | None = None
@@ -31,7 +31,7 @@ class Figure(Sourced):
 
 
 class Bounds(Sourced):
-    """Within which a clinician may revise N."""
+    """Limits within which a clinician may revise N."""
 
     minimum: int
     maximum: int
@@ -95,7 +95,7 @@ class MaintenanceDefaults(Frozen):
 
 
 class Thresholds(Frozen):
-    """Points of PHQ-9 unless the name says otherwise."""
+    """PHQ-9 points unless the name says otherwise."""
 
     response_percent: Figure
     response_baseline: Figure
@@ -110,7 +110,7 @@ class Thresholds(Frozen):
 
 
 class Protocol(Frozen):
-    """One version of the file; a plan keeps to the one it was started with."""
+    """One version of the protocol. A plan keeps the version it was started with."""
 
     version: str
     variants: dict[str, Variant]
@@ -142,7 +142,7 @@ class Protocol(Frozen):
 
 
 class ProtocolFile(Frozen):
-    """All versions that plans may be pinned to, and the one new plans take."""
+    """All versions that plans may be pinned to, and the current one for new plans."""
 
     current: str
     protocols: tuple[Protocol, ...]
@@ -155,7 +155,7 @@ class ProtocolFile(Frozen):
 
 
 class Contract(Frozen):
-    """What was agreed at the outset, pinned on the plan: N and the phases' lengths in sessions."""
+    """The agreed N and the phases' lengths in sessions, pinned on the plan."""
 
     protocol_version: str
     variant: str
@@ -169,7 +169,8 @@ class Contract(Frozen):
 def contract(protocol: Protocol, name: str, sessions: int) -> Contract:
     """Resolve a variant and N into a contract (clinical.md, the course of care).
 
-    Another N than the variant's own must lie within its bounds; the phases are then derived anew.
+    An N other than the variant's own must lie within its bounds. Phase lengths are then re-derived if the
+    variant says so, and otherwise unchanged.
     Refuses `unknown_variant`, `sessions_out_of_bounds`.
     """
     variant = protocol.variant(name)

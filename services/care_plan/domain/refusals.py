@@ -1,4 +1,4 @@
-"""Why a rule says no: the closed list of reasons."""
+"""Reasons for refusals: a closed list."""
 
 from typing import Any, Literal, NoReturn
 
@@ -33,5 +33,5 @@ Reason = Literal[
 
 
 def refuse(reason: Reason, **facts: Any) -> NoReturn:
-    """Raises `Refused`; `facts` are numbers and codes."""
+    """Raise `Refused`; `facts` are numbers and codes."""
     raise Refused(reason, **facts)

@@ -8,7 +8,7 @@ from services.care_plan.domain.refusals import refuse
 
 
 def relapse_plan_id(plan_id: str) -> str:
-    """The plan of the episode that follows a relapse."""
+    """Id of the plan for the episode that follows a relapse."""
     return derived_id("pln", "relapse", plan_id)
 
 
@@ -17,7 +17,7 @@ def confirm_relapse(
 ) -> tuple[Decision, Decision]:
     """Maintenance → a new episode's initial phase: a clinician confirms, never a rule alone (clinical.md).
 
-    Returns what becomes of the plan that ends and of the one that begins under the `current` protocol.
+    Returns the decisions for the plan that ends and for the one that begins under the `current` protocol.
     Refuses `wrong_phase`, `plan_closed`, `crisis_unresolved`, `unknown_variant`.
     """
     require(plan, Maintenance)
@@ -28,10 +28,10 @@ def confirm_relapse(
 
 
 def _begin_again(plan: Plan, episode: int, variant: str, current: Protocol, moment: Moment) -> Decision:
-    """Scores that signalled the relapse become the new baseline.
+    """Begin the next episode; scores that signalled the relapse become its baseline.
 
-    Without a signal it stays empty, and the new episode's first scores set it: measured against a well
-    person's scores, every later one would be a deterioration.
+    Without a signal the baseline stays empty until the new episode's first scores set it. Against the scores
+    of a well person, every later one would count as a deterioration.
     """
     fell_ill = "relapse_signal" in plan.standing
     following = Plan(

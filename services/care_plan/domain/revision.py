@@ -14,11 +14,11 @@ RevisionReason = Literal["extra_sessions_needed", "goals_reached_early", "patien
 HoldReason = Literal["illness", "travel", "inpatient_care", "clinician_absence", "patient_request", "other"]
 
 LONGEST_HOLD = timedelta(days=366)
-"""[proposed] Until a hold is looked at again: a day farther away is a slip of the pen."""
+"""[proposed] Longest time until a hold is reviewed: a later date is a typing error."""
 
 
 def revise_contract(plan: Plan, sessions: int, reason: RevisionReason, moment: Moment) -> Decision:
-    """Another N: the only way it ever changes (clinical.md). The phases' lengths are derived anew.
+    """Change N, which is possible in no other way (clinical.md), and derive the phases' lengths again.
 
     Refuses `sessions_below_attended`, `sessions_out_of_bounds`, `contract_unchanged`, `wrong_phase`.
     """
@@ -38,14 +38,14 @@ def revise_contract(plan: Plan, sessions: int, reason: RevisionReason, moment: M
         reason=reason,
     )
     plan = plan.changed(contract=revised)
-    if not missing(plan, moment):  # with more sessions to come the phase may become overdue anew
+    if not missing(plan, moment):  # with more sessions to come the phase may become overdue again
         plan = plan.changed(overdue=tuple(name for name in plan.overdue if name != plan.phase.name))
     plan, events = advance(plan, moment)
     return plan, [announced, *events]
 
 
 def hold(plan: Plan, reason: HoldReason, review_on: date, moment: Moment) -> Decision:
-    """Put on hold, with a reason and a day to look again. It shifts the calendar and mutes no crisis.
+    """Put the plan on hold, with a review date. A hold shifts the calendar and never mutes a crisis.
 
     Refuses `plan_closed`, `on_hold`, `review_date_past`, `review_date_too_far`.
     """
@@ -62,7 +62,7 @@ def hold(plan: Plan, reason: HoldReason, review_on: date, moment: Moment) -> Dec
 
 
 def resume(plan: Plan, moment: Moment) -> Decision:
-    """Go on where the course stood; what became possible meanwhile happens now."""
+    """Lift the hold, and make the phase changes that became possible meanwhile."""
     if isinstance(plan.phase, Closed):
         refuse("plan_closed")
     if plan.hold is None:

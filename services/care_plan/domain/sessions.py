@@ -19,8 +19,8 @@ CancelReason = Literal["illness", "travel", "scheduling", "clinician_leave", "ho
 
 
 ONE_DAY = timedelta(days=1)
-"""[proposed] A plan begins with the completed intake; a session may have been earlier on that day, wherever
-the clinic is: plans know no zone."""
+"""[proposed] How long before the plan's start a session may lie. The plan starts with the completed intake,
+and a session may have been earlier that day in any time zone: plans do not know the clinic's."""
 
 
 class Attended(Frozen):
@@ -42,7 +42,7 @@ class Missed(Frozen):
 
 
 class Cancelled(Frozen):
-    """It was called off, by somebody and for a reason."""
+    """The session was called off."""
 
     appointment_id: str
     at: datetime | None = None
@@ -60,9 +60,9 @@ def content_of(session: Happening) -> str:
 
 
 def is_recorded(plan: Plan, session: Happening) -> bool:
-    """Whether this very thing was recorded before.
+    """Whether exactly this record exists already.
 
-    Refuses `appointment_recorded_otherwise`: what happened once cannot have happened differently.
+    Refuses `appointment_recorded_otherwise` if the appointment has a different record.
     """
     for known in plan.sessions:
         if known.appointment_id == session.appointment_id:
@@ -73,12 +73,11 @@ def is_recorded(plan: Plan, session: Happening) -> bool:
 
 
 def record_session(plan: Plan, session: Happening, moment: Moment) -> Decision:
-    """What became of an appointment; only attended sessions ever advance a phase.
+    """Record what became of an appointment; only attended sessions advance a phase.
 
-    What took place before treatment ended, or before the plan was closed, is recorded afterwards as well and
-    changes no phase any more. Refuses `wrong_phase` and `plan_closed` for what lies after that, `on_hold` for
-    what lies after the hold began, `session_in_the_future`, `session_before_plan`, `contract_fulfilled` after
-    the N-th.
+    A session before the end of treatment or the plan's closure may be recorded afterwards, and then changes
+    no phase. Refuses `wrong_phase` and `plan_closed` for a later session, `on_hold` for one after the hold
+    began, `session_in_the_future`, `session_before_plan`, and `contract_fulfilled` after the N-th.
     """
     if is_recorded(plan, session):
         return plan, []
@@ -100,7 +99,7 @@ def record_session(plan: Plan, session: Happening, moment: Moment) -> Decision:
 
 
 def _phase_at(plan: Plan, at: datetime) -> PhaseName:
-    """The phase in which a session took place. Refuses `wrong_phase` and `plan_closed`: there are none."""
+    """The phase in which a session took place. Refuses `wrong_phase` or `plan_closed` if there is none."""
     match plan.phase:
         case Ended(entered_at=over) | Maintenance(entered_at=over) if at < over:
             return "termination"
@@ -111,7 +110,7 @@ def _phase_at(plan: Plan, at: datetime) -> PhaseName:
 
 
 def _counted(plan: Plan, at: datetime, phase: PhaseName) -> tuple[Plan, int]:
-    """With one more attended session of the acute treatment, or of maintenance; and which one it is."""
+    """Count one more attended session of acute treatment or maintenance; return the plan and its number."""
     if phase != "maintenance":
         if phase == plan.phase.name and plan.remaining <= 0 and at >= _last_attended(plan):
             refuse("contract_fulfilled", sessions=plan.contract.sessions)
@@ -123,7 +122,7 @@ def _counted(plan: Plan, at: datetime, phase: PhaseName) -> tuple[Plan, int]:
 
 
 def _last_attended(plan: Plan) -> datetime:
-    """Raises `ValueError` if none was."""
+    """When the latest attended session took place. Raises `ValueError` if there is none."""
     return max(known.at for known in plan.sessions if known.outcome == "attended")
 
 
@@ -153,9 +152,9 @@ def _attend(plan: Plan, session: Attended, at: datetime, phase: PhaseName, momen
 
 
 def _miss(plan: Plan, session: Missed, at: datetime, phase: PhaseName) -> Decision:
-    """A no-show; two in a row ask for a coordinator's review [proposed], so they are counted.
+    """Record a no-show, with the length of the run: two in a row call for a coordinator's review [proposed].
 
-    In the order in which they took place: what is recorded late counts where it belongs.
+    Sessions are counted in the order in which they took place, even if recorded late.
     """
     record = RecordedSession(
         appointment_id=session.appointment_id,
@@ -183,7 +182,7 @@ def _with(plan: Plan, record: RecordedSession) -> Plan:
 
 
 def _missed_in_a_row(plan: Plan, *, until: datetime | None = None) -> int:
-    """How many sessions the person missed, until a moment if one is given, since the last they attended."""
+    """Sessions missed since the last attended one; those after `until`, if given, are ignored."""
     took_place = [s for s in plan.sessions if s.outcome != "cancelled" and (until is None or s.at <= until)]
     in_order = sorted(took_place, key=lambda session: session.at)
     return sum(1 for _ in takewhile(lambda session: session.outcome == "missed", in_order[::-1]))

@@ -1,4 +1,4 @@
-"""Automatic changes of phase, and what is overdue (clinical.md, phase state machine)."""
+"""Automatic phase changes, and overdue phases (clinical.md, phase state machine)."""
 
 from datetime import datetime
 from typing import assert_never
@@ -13,7 +13,7 @@ from shared.messaging.event import Event
 def advance(plan: Plan, moment: Moment) -> Decision:
     """Enter every phase whose guard holds; announce once per phase what keeps it from ending.
 
-    A hold and an unresolved crisis keep a plan where it is; resuming and resolving ask again.
+    A hold or an unresolved crisis prevents phase changes; resuming or resolving calls this again.
     """
     events: list[Event] = []
     if plan.hold is None and not moment.in_crisis:
@@ -30,7 +30,7 @@ def held_back_by_crisis(plan: Plan, moment: Moment) -> bool:
 
 
 def enter(plan: Plan, following: Phase, moment: Moment) -> Decision:
-    """Change the phase and say so."""
+    """Change the phase and announce it."""
     entered = PhaseEntered(
         **plan.identity,
         phase=following.name,
@@ -74,7 +74,7 @@ def missing_for_middle(plan: Plan) -> tuple[str, ...]:
 def missing_for_end(plan: Plan, moment: Moment) -> tuple[str, ...]:
     """Guard of termination → ended: final measures, relapse-prevention plan and contingency signs.
 
-    A final measure is a complete one taken with the N-th session, in the order of their days, or after it.
+    A final measure is a complete one taken at or after the N-th session, in order of the sessions' times.
     """
     since = _n_th_session_at(plan)
     last = {name: plan.last_measure(name) for name in moment.protocol.final_measures.codes}
@@ -88,13 +88,13 @@ def missing_for_end(plan: Plan, moment: Moment) -> tuple[str, ...]:
 
 
 def _n_th_session_at(plan: Plan) -> datetime | None:
-    """When the N-th session of acute treatment took place; none if it has not been attended yet."""
+    """When the N-th session of acute treatment took place; `None` if it has not been attended yet."""
     attended = sorted(s.at for s in plan.sessions if s.outcome == "attended" and s.phase != "maintenance")
     return attended[plan.contract.sessions - 1] if len(attended) >= plan.contract.sessions else None
 
 
 def missing(plan: Plan, moment: Moment) -> tuple[str, ...]:
-    """What keeps a phase from ending whose last session was attended."""
+    """What keeps a phase from ending after its last session was attended."""
     match plan.phase:
         case Initial():
             return missing_for_middle(plan) if plan.attended >= plan.contract.initial_sessions else ()
@@ -107,7 +107,7 @@ def missing(plan: Plan, moment: Moment) -> tuple[str, ...]:
 
 
 def _overdue(plan: Plan, moment: Moment) -> Decision:
-    """A phase overdue obligation, once per plan and phase; nothing advances by itself."""
+    """Announce an overdue phase, once per plan and phase; nothing advances by itself."""
     left = missing(plan, moment)
     if not left or plan.phase.name in plan.overdue:
         return plan, []

@@ -1,4 +1,4 @@
-"""From answers to a crisis flag. Fails towards alarm: unknown, unreadable, contradictory is never "no"."""
+"""From answers to a crisis flag. Fails towards alarm: unknown, unreadable or contradictory is never "no"."""
 
 from collections.abc import Collection
 from typing import Literal, get_args
@@ -15,10 +15,10 @@ Evidence = Literal["phq9_item9", "cssrs_high", "cssrs_moderate", "cssrs_low", "e
 _CODES: dict[Risk, Evidence] = {"low": "cssrs_low", "moderate": "cssrs_moderate", "high": "cssrs_high"}
 
 Statement = Literal["not_stated", "no", "yes", "unknown"]
-"""What a form says outright about a crisis. `unknown`: null, or a value that is neither yes nor no."""
+"""What a form explicitly states about a crisis. `unknown`: null, or a value that is neither yes nor no."""
 
 ACUTELY_SUICIDAL = "acutely_suicidal"
-"""The condition of a person's history that is a crisis by itself (`history.Condition`)."""
+"""The condition in a person's history that is itself a crisis (`history.Condition`)."""
 
 CRISIS_SUPPORT = (
     "If you or someone else may be in danger, call or text 988 (Suicide & Crisis Lifeline) or text HOME to "
@@ -45,7 +45,7 @@ class Assessment(BaseModel):
         )
 
     def adds_to(self, before: "Assessment") -> bool:
-        """Whether there is something here that was not known: a repeat of the same answers adds nothing."""
+        """Whether anything here is new or graver; repeating the same answers adds nothing."""
         return bool(self.signs - before.signs) or worse(self.severity, before.severity) != before.severity
 
 
@@ -68,7 +68,7 @@ def assess(screening: Screening, statement: Statement, conditions: Collection[st
 
 
 def assess_conditions(conditions: Collection[str]) -> Assessment:
-    """Acute suicidality that is reported with the history is said outright."""
+    """Acute suicidality reported with the history counts as explicit."""
     if ACUTELY_SUICIDAL not in conditions:
         return CLEAR
     signs = frozenset({f"history={ACUTELY_SUICIDAL}"})
@@ -86,7 +86,7 @@ def assess_statement(statement: Statement) -> Assessment:
 
 
 def _of_cssrs(screening: Screening) -> Assessment:
-    """C-SSRS low / moderate / high; one that cannot be assessed says so in a code of its own."""
+    """C-SSRS low / moderate / high; `unassessable` is added unless the screener was assessed."""
     result = triage(screening.cssrs)
     if result.risk == "none":
         return CLEAR
@@ -104,7 +104,7 @@ def _signs(answers: Cssrs) -> frozenset[str]:
 
 
 def _of_item9(screening: Screening) -> Assessment:
-    """Item 9 ≥ 1 is positive whatever the total; once the C-SSRS is complete, that decides the severity.
+    """Item 9 ≥ 1 is positive whatever the total; a complete C-SSRS decides the severity instead.
 
     VA Risk ID: item 9 → C-SSRS → full evaluation. Without a complete C-SSRS: moderate.
     """

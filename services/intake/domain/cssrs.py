@@ -5,7 +5,7 @@ from typing import Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict
 
 YesNo = Literal["yes", "no", "unreadable"] | None
-"""`None`: not answered (yet). `unreadable`: something was answered, and it is neither yes nor no."""
+"""`None`: not answered (yet). `unreadable`: the answer is neither yes nor no."""
 
 Question = Literal["q1", "q2", "q3", "q4", "q5", "q6", "q6_recent"]
 QUESTIONS: tuple[Question, ...] = get_args(Question)
@@ -36,12 +36,12 @@ class Cssrs(BaseModel):
         return answer
 
     def merged(self, given: Self) -> Self:
-        """Answers given now replace earlier ones; what was not answered now stays as it was."""
+        """New answers replace earlier ones; questions not answered now keep their earlier answers."""
         return self.model_copy(update=given.model_dump(exclude_none=True))
 
 
 class Triage(BaseModel):
-    """What the screener says: `answered` by its yeses alone, `risk` as it is to be taken."""
+    """Result of the screener: `answered` is the risk from the yeses alone, `risk` is the one to act on."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -58,7 +58,7 @@ def asked(answers: Cssrs) -> tuple[Question, ...]:
 
 
 def triage(answers: Cssrs) -> Triage:
-    """Columbia triage; unreadable, contradictory, or half-answered with a yes: moderate at least."""
+    """Columbia triage. Unreadable, contradictory, or half-answered with a yes: at least moderate."""
     answered, status = _risk_of_the_yeses(answers), _status(answers)
     alarming = status == "unassessable" or (status == "unfinished" and answered != "none")
     return Triage(
@@ -86,9 +86,9 @@ def _risk_of_the_yeses(answers: Cssrs) -> Risk:
 
 
 def doubts(answers: Cssrs) -> frozenset[str]:
-    """Why nobody can assess them: each question that cannot be read, each contradiction.
+    """Why the answers cannot be assessed: each unreadable question and each contradiction.
 
-    No thoughts of suicide and yet a method, an intent or a plan; no behaviour and yet a recent one.
+    Contradictions: no thoughts of suicide, yet a method, intent or plan; no behaviour ever, yet recently.
     """
     found = {f"{question}_unreadable" for question in QUESTIONS if answers.answer(question) == "unreadable"}
     if answers.q2 == "no" and "yes" in (answers.q3, answers.q4, answers.q5):

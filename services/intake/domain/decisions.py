@@ -1,4 +1,4 @@
-"""What a clinician decides about a referral: enrol, or decline with a reason."""
+"""A clinician's decision about a referral: enrol, or decline with a reason."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -23,9 +23,9 @@ def enrol(
     crisis_assessed: bool,
     others: Sequence[Referral] = (),
 ) -> Change:
-    """A clinician enrols. `crisis_assessed`: they state that the crisis evidence was assessed.
+    """Enrol by a clinician's decision. `crisis_assessed`: they state that the crisis evidence was assessed.
 
-    Evidence of the person's other referrals counts (`others`) until those are decided, as for the rules.
+    Evidence in the person's other undecided referrals (`others`) counts too, as it does for the rules.
 
     Raises `Refused` with the first guard that does not hold (clinical.md, referred → initial: measures
     complete, no unassessed crisis, variant confirmed).
@@ -51,7 +51,7 @@ def decline(
     alternative_offered: bool,
     crisis_assessed: bool,
 ) -> Change:
-    """A clinician declines, at any stage before a decision; an unassessed crisis is seen to first."""
+    """Decline by a clinician's decision, at any undecided stage; a crisis must be assessed first."""
     _require_undecided(referral)
     _require_crisis_assessed(referral, rules, crisis_assessed)
     stage = Declined(reason=reason, alternative_offered=alternative_offered, decider=by, declined_at=now)
@@ -71,7 +71,7 @@ def _require_undecided(referral: Referral) -> None:
 
 
 def _require_crisis_assessed(referral: Referral, rules: Rules, crisis_assessed: bool) -> None:
-    """While a crisis is unresolved it blocks closure and automatic change (clinical.md, parallel region)."""
+    """An unresolved crisis blocks closure and automatic change (clinical.md, parallel region)."""
     unassessable = triage(referral.screening.cssrs).status == "unassessable"
     if (unassessable or reaches(referral.crisis.worst, rules.crisis_review_from)) and not crisis_assessed:
         raise Refused("crisis_unassessed")

@@ -1,4 +1,4 @@
-"""Whom the rules may enrol, in which variant; everyone else is for a clinician to decide, with reasons."""
+"""Who the rules may enrol, in which variant; for everyone else a clinician decides, with reasons given."""
 
 from typing import Self
 
@@ -13,7 +13,7 @@ from services.intake.events import Instrument, ReviewReason
 
 
 class Variant(BaseModel):
-    """A form of IPT: its contracted N, the ages it is for (years, inclusive) and whom it is not for."""
+    """A form of IPT: its contracted N, the ages it suits (years, inclusive) and its excluded conditions."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -28,7 +28,7 @@ class Variant(BaseModel):
 
 
 class Choice(BaseModel):
-    """When the rules choose a variant; the first choice that fits is taken."""
+    """Conditions for choosing a variant; the first choice that fits is taken."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +61,7 @@ class Rules(BaseModel):
 
 
 class Candidate(BaseModel):
-    """What eligibility looks at. `consented`: `None` until it is recorded."""
+    """Input of the eligibility rules. `consented`: `None` until it is recorded."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,9 +71,9 @@ class Candidate(BaseModel):
     screening: Screening
     crisis: Severity | None
     crisis_unknown: bool = False
-    """The form was asked outright about a crisis and the answer could not be read."""
+    """An explicit crisis statement was null or unreadable."""
     referred_already: bool = False
-    """There is another referral of the person that was not declined: two plans are for nobody."""
+    """Another referral of the person was not declined; nobody gets two plans."""
 
 
 class Missing(BaseModel):
@@ -93,7 +93,7 @@ Verdict = Missing | Review | Enrol
 
 
 def decide(candidate: Candidate, rules: Rules) -> Verdict:
-    """Missing answers wait; mild to moderate enrols; all else asks a clinician (clinical.md, Measures)."""
+    """Wait for missing answers; enrol mild to moderate; else ask a clinician (clinical.md, Measures)."""
     if missing := missing_instruments(candidate, rules):
         return Missing(instruments=missing)
     variant = chosen_variant(candidate, rules)

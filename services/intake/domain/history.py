@@ -1,4 +1,4 @@
-"""What a person's history says about variant and maintenance."""
+"""A person's history, as far as it bears on variant and maintenance."""
 
 from typing import Literal
 
@@ -30,7 +30,7 @@ class History(BaseModel):
     conditions: tuple[Condition, ...] = ()
 
     def merged(self, later: "History | None") -> "History":
-        """With what is reported later: what is absent changes nothing, and no condition is taken back."""
+        """Merge a later report: absent or false fields change nothing, and conditions are never removed."""
         if later is None:
             return self
         told = {name: value for name, value in later if value not in (None, False, ())}

@@ -1,4 +1,4 @@
-"""How a referral moves: what is handed in, how it is settled, what is announced."""
+"""How a referral moves: recording submissions, applying the rules, and announcing the result."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -41,7 +41,7 @@ def receive(
     by: str,
     others: Sequence[Referral] = (),
 ) -> Change:
-    """A new referral, with whatever came along with it. `others`: the same person's."""
+    """Receive a new referral and what was submitted with it. `others`: the person's other referrals."""
     received = ReferralReceived(
         patient_id=referral.patient_id,
         clinic_id=referral.clinic_id,
@@ -61,10 +61,10 @@ def record(
     by: str,
     others: Sequence[Referral] = (),
 ) -> Change:
-    """Merge what was handed in, flag what is new about a crisis, and settle the referral anew.
+    """Merge a submission, flag new crisis evidence, and apply the rules again.
 
-    The flag goes out whatever the rest looks like. After a decision answers are still kept and flagged,
-    and the decision stands; consent is then care's to end, and the clinician the plan's: raises
+    The flag does not depend on the rules' outcome. After a decision, answers are still kept and flagged, and
+    the decision is unchanged. Consent and clinician then belong to care_plan: changing them raises
     `Refused("already_<stage>")`.
     """
     changes_clinician = submission.clinician_id not in (None, referral.clinician_id)
@@ -84,14 +84,14 @@ def record(
 def raise_flag(
     referral: Referral, found: Assessment, now: datetime, rules: Rules, others: Sequence[Referral] = ()
 ) -> Change:
-    """Somebody raises a crisis outright: always a new flag, at every stage."""
+    """Raise a crisis explicitly: always a new flag, at every stage."""
     after, flags = flagged(referral, found, now)
     after, events = settled(after, now, rules, others)
     return after, [*flags, *events]
 
 
 def flagged(referral: R, found: Assessment, now: datetime) -> tuple[R, list[Event]]:
-    """One flag with the highest severity and all evidence (clinical.md, Crisis)."""
+    """Raise one flag with the highest severity and all evidence (clinical.md, Crisis)."""
     if found.severity is None:
         return referral, []
     number = referral.crisis.flags + 1
@@ -120,7 +120,7 @@ def codes(evidence: "set[Evidence] | frozenset[Evidence]") -> tuple[Evidence, ..
 
 
 def settled(referral: Referral, now: datetime, rules: Rules, others: Sequence[Referral] = ()) -> Change:
-    """Let the rules decide once more; a decided referral stays as it was decided."""
+    """Apply the rules again; a decided referral is left unchanged."""
     if referral.is_decided:
         return referral, []
     match eligibility.decide(referral.candidate(others), rules):
@@ -135,7 +135,7 @@ def settled(referral: Referral, now: datetime, rules: Rules, others: Sequence[Re
 def enrolled(
     referral: Referral, variant: str, sessions: int, now: datetime, rules: Rules, *, decider: str | None
 ) -> Change:
-    """The referral completed and announced. `decider`: the clinician, `None` for the rules.
+    """Complete the referral and announce it. `decider`: the clinician, `None` for the rules.
 
     Raises `Refused("screening_incomplete")` without a PHQ-9 total: a plan needs its baseline.
     """
@@ -230,5 +230,5 @@ def _changes_consent(referral: Referral, submission: Submission) -> bool:
 
 
 def _stated(before: Statement, now: Statement) -> Statement:
-    """A "yes" stands; anything else gives way to what is stated later."""
+    """Keep a "yes"; anything else is replaced by a later statement, if there is one."""
     return before if before == "yes" or now == "not_stated" else now

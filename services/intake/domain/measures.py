@@ -1,4 +1,4 @@
-"""PHQ-9 and GAD-7: answers item by item, scored here and nowhere else."""
+"""PHQ-9 and GAD-7: item answers, and intake's only scoring of them."""
 
 from typing import Annotated, Literal
 
@@ -69,7 +69,7 @@ class Score(BaseModel):
     missing_items: tuple[int, ...]
     """Item numbers, from 1."""
     started: bool
-    """Something was answered, be it with a refusal."""
+    """At least one item has an answer, even a refusal."""
 
 
 def unanswered(instrument: Instrument) -> Answers:
@@ -97,12 +97,12 @@ def band(instrument: Instrument, total: int) -> Band:
 
 
 def merged(before: Answers, given: Answers) -> Answers:
-    """Answers given now replace earlier ones; what was not answered now stays as it was."""
+    """New answers replace earlier ones; items not answered now keep their earlier answers."""
     return tuple(earlier if now is None else now for earlier, now in zip(before, given, strict=True))
 
 
 def nhanes_answer(code: str) -> Answer | str:
-    """An answer from an NHANES cell; a cell that is no known code is returned as it is, to be refused."""
+    """Convert an NHANES cell to an answer; an unknown code is returned unchanged, to be refused later."""
     cell = code.strip()
     if cell in NHANES_CODES:
         return NHANES_CODES[cell]

@@ -1,4 +1,4 @@
-"""Names as they are looked for: word by word, without case, accents and punctuation."""
+"""Names as they are searched: word by word, ignoring case, accents and punctuation."""
 
 import re
 import unicodedata
@@ -9,18 +9,18 @@ from datetime import date
 PLAIN = str.maketrans(
     {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"}
 )
-"""Letters that are no plain letter with a mark, and are typed as one all the same."""
+"""Letters that do not decompose into a plain letter and a mark, but are often typed as plain letters."""
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 NUMBER, BORN = "=", "*"
-"""Begin what is no word of a name: an external id, a birth date. No word holds such a character."""
+"""Prefixes of words that are not from a name: an external id, a birth date. No name word contains them."""
 
 NOTHING = ""
-"""The one word of somebody of whom nothing is known: an empty list stands in the index like a missing one."""
+"""The only word of a person without any: the index treats an empty list like a missing field."""
 
 
 def folded(text: str) -> str:
-    """Without case, accents and invisible characters; folding twice changes nothing."""
+    """Remove case, accents and invisible characters; folding twice changes nothing."""
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     shown = (char for char in plain if not unicodedata.combining(char) and unicodedata.category(char) != "Cf")
     return "".join(shown).translate(PLAIN)
@@ -35,14 +35,14 @@ def split(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def _belongs(char: str) -> bool:
-    """To a word: letters, digits, and the vowel signs that many scripts write as marks."""
+    """Whether `char` is part of a word: a letter, digit or vowel sign (a mark in many scripts)."""
     return char.isalnum() or unicodedata.category(char).startswith("M")
 
 
 def words_of(
     given_name: str | None, family_name: str | None, external_id: str | None, birth_date: date | None
 ) -> tuple[str, ...]:
-    """All that a person is found by, sorted; never empty."""
+    """All words by which a person is found, sorted; never empty."""
     found = name_words(given_name or "", family_name or "")
     if external_id is not None:
         found.add(NUMBER + external_id.strip())
@@ -52,9 +52,9 @@ def words_of(
 
 
 def name_words(given_name: str, family_name: str) -> set[str]:
-    """`O'Brien` is found as o, brien and obrien; a name also as a whole, by any beginning of it.
+    """`O'Brien` is found as o, brien and obrien; a whole name is also found by any beginning of it.
 
-    Scripts without case are written without spaces between the names, so there both orders count.
+    Scripts without case write no spaces between names, so for them both orders are included.
     """
     given, family = list(split(given_name)), list(split(family_name))
     whole_given, whole_family = _joined(given), _joined(family)
@@ -74,19 +74,19 @@ def _has_no_case(char: str) -> bool:
 
 
 def filed_as(given_name: str | None, family_name: str | None) -> str:
-    """What a list by name is ordered by."""
+    """Sort key of a list by name."""
     return " ".join("".join(parts) for parts in [*split(family_name or ""), *split(given_name or "")])
 
 
 @dataclass(frozen=True)
 class Question:
-    """Who is looked for: somebody with the number, or with the days and a word for each beginning."""
+    """A search for anybody with the number, or with all the days and a word for each beginning."""
 
     number: str
     days: tuple[str, ...]
-    """Words that must be there besides: birth dates."""
+    """Words that must also be present: birth dates."""
     readings: tuple[tuple[str, ...], ...]
-    """Beginnings of words; two readings where punctuation may part words or not."""
+    """Beginnings of words. There are two readings if punctuation may or may not separate words."""
 
     @classmethod
     def of(cls, text: str) -> "Question":
@@ -106,7 +106,7 @@ def _is_day(word: str) -> bool:
 
 
 def _longest(words: Iterable[str]) -> tuple[str, ...]:
-    """Without those that others begin with: whoever has the longer one has them. The longest first."""
+    """Remove words that a longer one begins with, as it implies them; the longest first."""
     kept: list[str] = []
     for word in sorted(words, key=lambda word: (-len(word), word)):
         if not any(longer.startswith(word) for longer in kept):

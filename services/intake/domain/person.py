@@ -12,7 +12,7 @@ Compared = Literal["same", "other", "unknown"]
 
 
 class Identity(BaseModel):
-    """What a referrer tells of a person; what is absent changes nothing."""
+    """What a referrer reports about a person; absent fields change nothing."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,23 +37,23 @@ class Person(Identity):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def words(self) -> tuple[str, ...]:
-        """What this person is found by (`services.intake.domain.names`), stored with them.
+        """Search words for this person (`services.intake.domain.names`), stored with them.
 
-        Another rule needs another name of this field: people stored without it are given it.
+        If the rule changes, rename this field: the migration only adds a field that is missing.
         """
         return words_of(self.given_name, self.family_name, self.external_id, self.birth_date)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def filed_as(self) -> str:
-        """Where they stand in a list by name."""
+        """Sort key in a list by name."""
         return filed_as(self.given_name, self.family_name)
 
     def is_somebody_else(self, told: Identity, age: int | None = None, told_age: int | None = None) -> bool:
-        """Whether this is about another person: by the number, else by the birth date or both names.
+        """Whether `told` describes another person: by the number, else by the birth date or both names.
 
-        Whoever gives the number that is known here means this person, and corrects the rest. Where neither
-        a birth date nor both names say that it is the same person, sex and age tell people apart as well.
+        An equal number means this person, and corrects the other fields. If neither the birth date nor both
+        names are equal, differing sex or age also means another person.
         """
         if self.external_id is not None and told.external_id is not None:
             return self.external_id != told.external_id
@@ -66,7 +66,7 @@ class Person(Identity):
         return len(sexes) > 1 or (age is not None and told_age is not None and abs(age - told_age) > 1)
 
     def has_number_of_another(self, told: Identity) -> bool:
-        """Whether a new referral mistook the number: nothing of what it tells is this person's."""
+        """Whether a new referral has the wrong number: birth date and both names are somebody else's."""
         return (
             _compared(self.birth_date, told.birth_date) == "other" and self._compared_names(told) == "other"
         )

@@ -20,7 +20,7 @@ class Frozen(BaseModel):
 
 
 class Received(Frozen):
-    """Nothing was answered yet."""
+    """Nothing has been answered yet."""
 
     status: Literal["received"] = "received"
 
@@ -33,7 +33,7 @@ class Incomplete(Frozen):
 
 
 class InReview(Frozen):
-    """A clinician has to decide, for these reasons."""
+    """A clinician must decide, for these reasons."""
 
     status: Literal["in_review"] = "in_review"
     reasons: tuple[ReviewReason, ...]
@@ -41,7 +41,7 @@ class InReview(Frozen):
 
 
 class Completed(Frozen):
-    """Enrolled; what it was decided on is pinned, whatever is answered later."""
+    """Enrolled; the basis of the decision is pinned and does not change with later answers."""
 
     status: Literal["completed"] = "completed"
     variant: str
@@ -81,7 +81,7 @@ class CrisisRecord(Frozen):
 
 
 class FlagsSoFar(Frozen):
-    """A crisis record whose evidence may have codes that nobody here knows."""
+    """A crisis record whose evidence may include codes unknown to this release."""
 
     flags: int = 0
     worst: Severity | None = None
@@ -89,7 +89,7 @@ class FlagsSoFar(Frozen):
 
 
 class InDanger(Frozen):
-    """All of a referral that a crisis flag needs, whatever else a newer release keeps in it."""
+    """The part of a referral that a crisis flag needs; fields added by a newer release are ignored."""
 
     id: str
     patient_id: str
@@ -99,7 +99,7 @@ class InDanger(Frozen):
 
 
 class Submission(Frozen):
-    """What somebody hands in about a referral; what is absent changes nothing."""
+    """What is submitted about a referral; absent fields change nothing."""
 
     consent: bool | None = None
     age: int | None = None
@@ -110,7 +110,7 @@ class Submission(Frozen):
 
 
 class Referral(Frozen):
-    """One person's way in. No name and no free text: those are the `Person`'s."""
+    """One person's referral. It has no name and no free text: those belong to `Person`."""
 
     id: str
     patient_id: str
@@ -137,7 +137,7 @@ class Referral(Frozen):
         return crisis.assess(self.screening, self.statement, conditions)
 
     def candidate(self, others: Sequence["Referral"] = ()) -> Candidate:
-        """What the rules look at. `others`: of the same person; what is undecided in them counts as well."""
+        """Input of the rules. `others`: the person's other referrals; undecided ones add their evidence."""
         open_ones = [self, *(other for other in others if not other.is_decided)]
         return Candidate(
             age=self.age,
@@ -154,7 +154,7 @@ class Referral(Frozen):
 
 
 def unreadable(id: str, patient_id: str) -> Referral:
-    """Stands for another referral of a person that cannot be read: not declined, its crisis not assessed."""
+    """Stand-in for a person's other referral that cannot be read: not declined, its crisis not assessed."""
     return Referral(
         id=id,
         patient_id=patient_id,

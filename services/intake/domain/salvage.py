@@ -1,6 +1,6 @@
-"""Crisis evidence in a form that cannot be accepted: read leniently, so that no alarm is lost with it.
+"""Lenient reading of crisis evidence in a refused form, so that no alarm is lost with it.
 
-Only codes come out of here, never an answer.
+Returns only codes, never an answer.
 """
 
 from services.intake.domain.crisis import (
@@ -33,7 +33,7 @@ UNASSESSABLE = Assessment(
 EXPLICIT = assess_statement("yes")
 
 UNREADABLE_LINE = "unreadable_line"
-"""The field in which importers send a line of a file that is no document."""
+"""The field in which importers send a file's line that contains no readable document."""
 
 _OF_ITEM9: dict[Item9, Assessment] = {
     "negative": CLEAR,
@@ -43,7 +43,7 @@ _OF_ITEM9: dict[Item9, Assessment] = {
 
 
 def yes_or_no(value: object) -> YesNo:
-    """An answer as it was sent. Neither yes nor no nor null: unreadable, never "no"."""
+    """Interpret an answer as sent. Anything but yes, no or null is unreadable, never "no"."""
     if value is None:
         return None
     if value is True or value == "yes":
@@ -52,7 +52,7 @@ def yes_or_no(value: object) -> YesNo:
 
 
 def stated(value: object) -> Statement:
-    """What a `crisis` field says; null and unknown values are unknown, never "no" (reliability.md, 21)."""
+    """Interpret a `crisis` field; null and unknown values are unknown, never "no" (reliability.md, 21)."""
     answer = yes_or_no(value)
     return answer if answer in ("yes", "no") else "unknown"
 
@@ -60,7 +60,7 @@ def stated(value: object) -> Statement:
 def evidence_in(raw: bytes) -> Assessment:
     """All crisis evidence in a request body that was refused: explicit flags, item 9, C-SSRS answers.
 
-    A body that is no JSON is searched as text.
+    A body that is not JSON is searched as text.
     """
     try:
         document = parsed(raw)
@@ -70,7 +70,7 @@ def evidence_in(raw: bytes) -> Assessment:
 
 
 def evidence_in_document(document: object) -> Assessment:
-    """The same for a parsed document, at whatever depth its fields stand."""
+    """The same for a parsed document, with fields at any depth."""
     found = CLEAR
     for name, value in fields(document):
         found = found.joined(_evidence_of(name, value))
@@ -96,7 +96,7 @@ def _evidence_of(name: str, value: object) -> Assessment:
 
 
 def _of_conditions(value: object) -> Assessment:
-    """Acute suicidality however it is written: among others in one text, as a label, as a name with a yes."""
+    """Find acute suicidality in any form: within a longer text, as a label, or as a name with a yes."""
     given = value if isinstance(value, list) and not is_object(value) else [value]
     named = [name for item in given for name, answer in pairs(item) if yes_or_no(answer) not in (None, "no")]
     said = [item for item in (*given, *named) if isinstance(item, str) and SUICIDALITY in item.casefold()]

@@ -1,4 +1,4 @@
-"""All that was answered for one referral, merged as it comes in."""
+"""All answers for one referral, merged as they arrive."""
 
 from typing import Self
 
