@@ -77,5 +77,5 @@ def build(settings: DashboardSettings) -> Service:
 
 
 async def _books() -> list[BookEntry]:
-    """No books to balance: a read model only has to catch up."""
+    """Always empty: a read model owes nothing except to catch up."""
     return []
