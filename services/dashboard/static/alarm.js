@@ -1,6 +1,6 @@
 // The server renders the crises nobody holds at the top of every page. This module announces new ones to screen readers
-// and, if sound is on, plays a tone: once per tab, and again when a crisis becomes more severe or escalates. A dismissed
-// one stays hidden until then, for the sign-in that dismissed it only.
+// and, if sound is on, plays a tone: once per tab, and again when a crisis becomes more severe or escalates. One that
+// was dismissed stays hidden until then, but only for the sign-in that dismissed it.
 
 import { preferences } from "./preferences.js";
 import { chime } from "./sound.js";

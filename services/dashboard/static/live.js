@@ -1,5 +1,5 @@
-// Follows /live (server-sent events) and shows how fresh the page is. All tabs of a browser share one connection: the tab
-// with the lock listens and tells the others, as a browser opens at most six connections to a server (HTTP/1.1).
+// Follows /live (server-sent events) and shows how fresh the page is. All tabs of a browser share one connection: the
+// tab with the lock listens and tells the others, as a browser opens at most six connections to a server (HTTP/1.1).
 //
 // Events: `change` {"people": [ids], "alerts": [ids]} ("*": anything may have changed); `goodbye`: the server ends the
 // stream, reconnect at once; `beat` {"as_of": ISO, "now": ISO}: its absence means that the connection is dead, and an
