@@ -1,4 +1,4 @@
-"""The dashboard, built: settings and wiring, nowhere else."""
+"""Builds the dashboard: the only place that reads settings and wires the parts together."""
 
 import zlib
 from functools import partial
@@ -77,5 +77,5 @@ def build(settings: DashboardSettings) -> Service:
 
 
 async def _books() -> list[BookEntry]:
-    """Nothing is expected of a read model but to catch up."""
+    """Always empty: a read model owes nothing except to catch up."""
     return []

@@ -1,7 +1,7 @@
-"""Which alerts a viewer may see, which of them nobody has, and the crises among those.
+"""Which alerts a viewer may see, which of them nobody holds, and the crises among those.
 
-`known`: the ids of the clinics that are configured. Of any other clinic everybody on call is paged, so what
-comes from there concerns everybody who cares.
+`known`: the ids of the configured clinics. For any other clinic everybody on call is paged, so its alerts
+concern every carer.
 """
 
 from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ from services.dashboard.web.viewer import Viewer
 from shared.mongo import Document, MongoDatabase
 
 MOST = 100
-"""Crises told by name; more are only counted."""
+"""Crises listed individually; further ones are only counted."""
 
 COUNTED = 1_000
 HEARD_WITHIN = timedelta(seconds=10)
@@ -23,7 +23,7 @@ HEARD_WITHIN = timedelta(seconds=10)
 
 FLAGGED = {Risk.CRISIS_HIGH: "high", Risk.CRISIS_MODERATE: "moderate", Risk.CRISIS_LOW: "low"}
 SEVERITIES = {"high": 0, "moderate": 1, "low": 2, "routine": 3}
-"""The most urgent first; what has no name here stands with the moderate ones."""
+"""The most urgent first; an unknown severity ranks as moderate."""
 
 URGENCY: Document = {
     "$switch": {
@@ -33,11 +33,12 @@ URGENCY: Document = {
         "default": SEVERITIES["moderate"],
     }
 }
-"""The same where MongoDB chooses those that are told."""
+"""The same ranking as a MongoDB expression, to select the crises that are listed."""
 
 
 def visible(viewer: Viewer, known: Collection[str]) -> Document:
-    """As the alerts service has it: engineers see dead letters alone, carers the rest that concerns them."""
+    """Query for the same rule as the alerts service: engineers see dead letters only, carers the other
+    alerts that concern them."""
     groups: list[Document] = []
     if "engineer" in viewer.roles:
         groups.append({"kind": "dead_letter"})
@@ -47,26 +48,26 @@ def visible(viewer: Viewer, known: Collection[str]) -> Document:
 
 
 def sees(viewer: Viewer, alert: Alert, known: Collection[str]) -> bool:
-    """The same of one alert."""
+    """Apply the rule of `visible` to one alert."""
     if alert.kind == "dead_letter":
         return "engineer" in viewer.roles
     return viewer.cares and concerns(viewer, alert.clinic_id, known)
 
 
 def concerns(viewer: Viewer, clinic_id: str, known: Collection[str]) -> bool:
-    """Carers are concerned with their own clinic, and with what came from one that is not known."""
+    """True for the carer's own clinic and for any clinic that is not configured."""
     return viewer.sees(clinic_id) or clinic_id not in known
 
 
 def _concerning(viewer: Viewer, known: Collection[str]) -> Document:
-    """The same as a query."""
+    """The rule of `concerns` as a query."""
     if viewer.only_clinic is None:
         return {}
     return {"clinic_id": {"$nin": sorted({*known} - {viewer.only_clinic})}}
 
 
 def open_at(now: datetime) -> Document:
-    """Nobody has it: never taken, or the lease ran out and nobody said so yet."""
+    """Query for alerts nobody holds: never taken, or with an expired lease that is not announced yet."""
     return {"$or": [{"state": "open"}, {"state": "acknowledged", "lease_until": {"$lte": now}}]}
 
 
@@ -77,13 +78,13 @@ def taken_at(now: datetime) -> Document:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A crisis that nobody has: an alert, or a flag that no alert is known of.
+    """A crisis that nobody holds: an alert, or a flag without a known alert.
 
-    `key` changes when it climbs or becomes more severe: it is heard anew.
+    `key` changes when it escalates or its severity changes, so that the alarm sounds again.
     """
 
     address: str
-    """The page where it is taken."""
+    """The page where it can be acknowledged."""
     what: str
     severity: str
     raised_at: datetime
@@ -92,7 +93,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Crises:
-    """Those in nobody's hands, the most severe first; `count` may be more than are told."""
+    """Crises nobody holds, the most severe first; `count` may exceed the number listed."""
 
     alarms: Sequence[Alarm] = ()
     count: int = 0
@@ -100,13 +101,13 @@ class Crises:
 
 
 NOT_KNOWN = Crises(are_known=False)
-"""While the read model cannot be read."""
+"""Used while the read model cannot be read."""
 
 
 async def crises(
     database: MongoDatabase, viewer: Viewer, now: datetime, known: Collection[str]
 ) -> Crises | None:
-    """What a carer is alarmed of; `None` for roles without patients."""
+    """The crises that alarm this carer; `None` for roles without patients."""
     if not viewer.cares:
         return None
     alerts: Document = {"kind": "crisis", "$and": [visible(viewer, known), open_at(now)]}
@@ -131,13 +132,13 @@ async def crises(
 
 
 def unheard_at(now: datetime) -> Document:
-    """People with a crisis flag of which no alert is known, although there was time for one."""
+    """Query for people whose crisis flag still has no known alert after `HEARD_WITHIN`."""
     risks = [int(risk) for risk in FLAGGED]
     return {"risk": {"$in": risks}, "action": "answer_flag", "since": {"$lte": now - HEARD_WITHIN}}
 
 
 def lapsed_at(now: datetime) -> Document:
-    """Crises whose lease ran out, and nobody said so yet."""
+    """Query for crises with an expired lease that is not announced yet."""
     return {"kind": "crisis", "state": "acknowledged", "lease_until": {"$lte": now}}
 
 

@@ -1,4 +1,4 @@
-"""The caseload as a question: filters, order, a page of rows, all in the address."""
+"""The caseload as a query: filters, order and page position are all held in the address."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,15 +14,15 @@ from shared.mongo import Document, MongoDatabase
 
 PAGE = 50
 COUNTED = 500
-"""Further than this nobody counts for one page."""
+"""Upper limit of counting for one page."""
 
 EXPORTED = 200
-"""Rows read at once for an export."""
+"""Rows per read of an export."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """Stored fields, each ascending; an index of `store.py` begins with them."""
+    """Stored fields, each ascending; an index in `store.py` starts with them."""
 
     fields: tuple[str, ...]
     caption: str
@@ -51,7 +51,7 @@ SHOWN: Document = {"referrals": 0, "flags": 0, "alarmed_for": 0}
 
 @dataclass(frozen=True)
 class Query(Question):
-    """What is asked for; empty texts ask for everything. `after` is a cursor."""
+    """The caseload's filters and order; an empty filter matches everything. `after` is a cursor."""
 
     PATH: ClassVar[str] = "/"
 
@@ -82,11 +82,11 @@ class CaseloadPage:
     next: str
     """The cursor after the last row; empty at the end."""
     total: int
-    """Not counted further than one more than `COUNTED`."""
+    """Counted up to `COUNTED` + 1 at most."""
 
 
 def matching(query: Query, viewer: Viewer) -> Document:
-    """Raises `BadQuery` for a flag or an order that there is none of."""
+    """Translate to a MongoDB filter. Raises `BadQuery` for an unknown flag or order."""
     if query.sort not in ORDERS or (query.flag and query.flag not in FLAGS):
         raise BadQuery
     found: Document = {}
@@ -105,7 +105,7 @@ def matching(query: Query, viewer: Viewer) -> Document:
 
 
 async def page(database: MongoDatabase, query: Query, viewer: Viewer) -> CaseloadPage:
-    """One page, the riskiest first or in the order asked for. Raises `BadQuery`."""
+    """One page in the requested order, by default the riskiest first. Raises `BadQuery`."""
     wanted = matching(query, viewer)
     rows, total = await asyncio.gather(
         _rows(database, wanted, query, PAGE + 1),
@@ -116,9 +116,10 @@ async def page(database: MongoDatabase, query: Query, viewer: Viewer) -> Caseloa
 
 
 async def all_rows(database: MongoDatabase, query: Query, viewer: Viewer) -> AsyncIterator[Row]:
-    """Everybody who matches, a part at a time. Raises `BadQuery`.
+    """Yield every matching row, reading in batches. Raises `BadQuery`.
 
-    By id, whatever order is asked for: risk changes meanwhile, and nobody may be missed or told twice.
+    Ordered by id whatever order was requested: risk may change during the export, and nobody may be missed
+    or listed twice.
     """
     wanted, last = matching(query, viewer), ""
     while True:
@@ -147,7 +148,7 @@ def _place_of(row: Row, query: Query) -> str:
 
 
 def _after(query: Query) -> Document:
-    """Rows behind the cursor: later in the first field, or equal there and later in the next, and so on."""
+    """Match rows after the cursor: greater in the first field, or equal there and greater in the next."""
     values = _values(query)
     choices: list[Document] = []
     for number, field in enumerate(query.fields):
@@ -167,9 +168,9 @@ def _values(query: Query) -> list[Any]:
 
 
 async def groups(database: MongoDatabase, query: Query, viewer: Viewer) -> dict[str, int]:
-    """How many people are in each group, with the other filters in force. Raises `BadQuery`.
+    """Count the people in each group, with the other filters applied. Raises `BadQuery`.
 
-    Along the index, and not further than one more than `COUNTED`.
+    Counts along the index, up to `COUNTED` + 1 at most.
     """
     wanted = [matching(replace(query, flag=flag), viewer) for flag in FLAGS]
     counts = await asyncio.gather(

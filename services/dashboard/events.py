@@ -1,1 +1,1 @@
-"""What the dashboard announces: nothing."""
+"""The dashboard's own events: none."""

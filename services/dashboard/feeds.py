@@ -1,6 +1,6 @@
-"""Secret addresses of calendars: one for a clinician, kept as a hash, so that nobody can read it here.
+"""Secret addresses of calendar feeds: one per clinician, stored as a hash so that it cannot be read back.
 
-Not part of the read model: nothing that is announced says who made one.
+Not part of the read model: no event announces a feed, so a rebuild could not restore it.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from services.dashboard.web.viewer import Viewer
 from shared.mongo import Document, MongoDatabase
 
 CHANGES = ("SessionScheduled", "SessionMoved", "AppointmentCancelled", "SessionCancelled")
-"""What makes a calendar show an appointment anew."""
+"""Events that count as a revision of an appointment in the calendar."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +28,26 @@ class Feed:
 
 
 def may_keep(viewer: Viewer, clinician_id: str, clinic_id: str) -> bool:
-    """Clinicians their own, coordinators everybody's of their clinic."""
+    """Clinicians may manage their own feed, coordinators every feed of their clinic."""
     if not viewer.sees(clinic_id):
         return False
     return "coordinator" in viewer.roles or (viewer.treats and viewer.subject == clinician_id)
 
 
 def secret_for(viewer: Viewer, clinician_id: str, key: str) -> str:
-    """256 bits made from this viewer's token and this form's key: a form sent twice makes one address."""
+    """Derive 256 bits from the viewer's token and the form's key, so a form sent twice makes one address."""
     made = hmac.new(viewer.token.encode(), f"kith feed\n{clinician_id}\n{key}".encode(), hashlib.sha256)
     return urlsafe_b64encode(made.digest()).decode().rstrip("=")
 
 
 async def make(database: MongoDatabase, feed: Feed, secret: str) -> None:
-    """From now on this is the clinician's address; one made before leads nowhere."""
+    """Make this the clinician's address; an earlier one stops working."""
     known = {"clinic_id": feed.clinic_id, "made_at": feed.made_at, "hash": _hash(secret)}
     await database[FEEDS].replace_one({"_id": feed.clinician_id}, known, upsert=True)
 
 
 async def withdraw(database: MongoDatabase, clinician_id: str) -> bool:
-    """Whether there was one."""
+    """Delete the clinician's feed; returns whether there was one."""
     found = await database[FEEDS].delete_one({"_id": clinician_id})
     return bool(found.deleted_count)
 
@@ -57,12 +57,12 @@ async def of(database: MongoDatabase, clinician_id: str) -> Feed | None:
 
 
 async def behind(database: MongoDatabase, secret: str) -> Feed | None:
-    """Whose calendar a secret opens."""
+    """The feed that a secret opens."""
     return _feed(await database[FEEDS].find_one({"hash": _hash(secret)}))
 
 
 async def revisions(database: MongoDatabase, entries: Iterable[Entry]) -> dict[str, Revision]:
-    """How often each appointment was announced anew, by its id."""
+    """The latest revision of each appointment that was announced, by appointment id."""
     patients = sorted({entry.patient_id for entry in entries})
     changed: Document = {"patient_id": {"$in": patients}, "type": {"$in": list(CHANGES)}}
     counted = {"_id": "$said.appointment_id", "times": {"$sum": 1}, "at": {"$max": "$at"}}

@@ -1,4 +1,4 @@
-"""What the read model does about each fact: the person, or the alert, as they are after it."""
+"""Reactions of the read model: each stores the person, or the alert, as they are after the fact."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +16,7 @@ Fold = Callable[[Person, Any], Person]
 
 
 def _at(work: ReadWork) -> datetime:
-    """When the fact was announced, for facts that do not say when it was so."""
+    """When the fact was announced, for facts that carry no time of their own."""
     return work.message.time if work.message else work.now
 
 
@@ -32,7 +32,7 @@ def shows(fold: Fold) -> Reaction:
 
 
 def shows_in_its_place(fold: Callable[[Person, Any, int], Person]) -> Reaction:
-    """As `shows`, where it matters which message came before the other."""
+    """As `shows`, but the fold also gets the message's sequence, because the order of messages matters."""
 
     def show(fact: Inbound, work: ReadWork) -> None:
         """The person is shown as they are after this fact."""
@@ -43,7 +43,7 @@ def shows_in_its_place(fold: Callable[[Person, Any, int], Person]) -> Reaction:
 
 
 def _named(reaction: Reaction, name: str) -> Reaction:
-    """Reactions are published by name: one that is made for several facts says what it does about each."""
+    """Name a generated reaction: reactions are published by name, so each has to tell what it does."""
     reaction.__name__ = name
     return reaction
 
@@ -54,19 +54,19 @@ def _when(fold: Callable[..., Person]) -> str:
 
 
 def _keep(work: ReadWork, fact: Inbound, person: Person) -> None:
-    """Where the person is treated, by the last fact that knew."""
+    """Store the person with the clinic of the last fact that named one."""
     if fact.clinic_id != UNKNOWN:
         person = person.but(clinic_id=fact.clinic_id)
     work.keep(person)
 
 
 def when_announced_tell_in_the_story(fact: Inbound, work: ReadWork) -> None:
-    """It changes nothing that the caseload shows, and stands in the person's story."""
+    """The fact is added to the person's story; it changes nothing in the caseload."""
     work.tell(fact)
 
 
 def when_crisis_flagged_show_it(fact: inbound.CrisisFlag, work: ReadWork) -> None:
-    """Who is flagged stands first until a crisis was opened for the flag."""
+    """A flagged person comes first in the caseload until a crisis alert is known for the flag."""
     work.tell(fact)
     message_id = work.message.id if work.message else ""
     _keep(work, fact, referrals.flagged(work.person(fact.patient_id), fact, message_id))
@@ -78,10 +78,10 @@ def when_intake_declined_show_it(fact: inbound.IntakeDeclined, work: ReadWork) -
 
 
 def finds(kind: str, *inputs: str) -> Reaction:
-    """A reaction to a finding of care_plan's rules, kept with the numbers that explain it."""
+    """A reaction to a finding of care_plan's rules that stores it with the numbers that explain it."""
 
     def mark(fact: inbound.PlanFact, work: ReadWork) -> None:
-        """The course carries the finding until a later one takes its place."""
+        """The course keeps the finding until a later one of the same kind replaces it."""
         work.tell(fact)
         known = {name: getattr(fact, name) for name in inputs}
         _keep(work, fact, courses.found(work.person(fact.patient_id), fact, kind, _at(work), **known))
@@ -100,7 +100,7 @@ def when_alert_raised_show_it(fact: inbound.AlertRaised, work: ReadWork) -> None
 
 
 def when_alert_changed_show_it(fact: inbound.AlertFact, work: ReadWork) -> None:
-    """Whoever looks at the alert sees who was told, who has it, and what came of it."""
+    """The alert shows who was notified, who holds it, and how it ended."""
     _show(fact, alerting.changed(work.alerts[fact.alert_id], fact), work)
 
 

@@ -1,4 +1,4 @@
-"""What the dashboard reads of others' events, in its own words: all of them, with the fields it shows."""
+"""The dashboard's own models of other services' events: all of them, with the fields it shows."""
 
 from datetime import date, datetime
 from typing import ClassVar
@@ -49,7 +49,7 @@ class CrisisFlag(Inbound):
 
 
 def _crisis_flag_of(owner: str) -> type[CrisisFlag]:
-    """The owner's `CrisisFlagRaised`: two services announce one under the same name."""
+    """The owner's `CrisisFlagRaised`: two services announce an event of that name."""
 
     class CrisisFlagRaised(CrisisFlag):
         topic: ClassVar[str] = f"{owner}.crisis-flags"
@@ -129,7 +129,7 @@ class MeasureRecorded(PlanFact):
     attended: int
     recorded_at: datetime
     taken_at: datetime | None = None
-    """Releases before this one leave it out."""
+    """Older releases omit it."""
 
 
 class ResponseReached(PlanFact):
@@ -291,7 +291,7 @@ class AlertJoined(AlertFact):
     joined_at: datetime
     acknowledge_by: datetime | None = None
     reopened: bool = False
-    """Nobody has the alert from then on."""
+    """True if nobody holds the alert from then on."""
 
 
 class AlertNotified(AlertFact):

@@ -1,4 +1,4 @@
-"""What engineers ask of the dashboard besides what they ask of every service."""
+"""Endpoints for engineers beyond those that every service has."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ def router(rebuilding: Rebuild) -> APIRouter:
 
     @api.post("/rebuild", status_code=202)
     async def start_rebuild(call: Engineer, response: Response) -> Progress:
-        """Build the read model anew from the log; 200 with the run under way if there is one already."""
+        """Rebuild the read model from the log; 200 with the current run if one is already under way."""
         progress, begun = await rebuilding.start()
         if not begun:
             response.status_code = 200
@@ -24,7 +24,7 @@ def router(rebuilding: Rebuild) -> APIRouter:
 
     @api.get("/rebuild")
     async def show_rebuild(call: Engineer) -> Progress:
-        """How far the latest run has come, and the checksums of the old and the new read model."""
+        """Progress of the latest run, and the checksums of the old and the new read model."""
         return await rebuilding.runs.show()
 
     return api

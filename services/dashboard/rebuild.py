@@ -1,12 +1,12 @@
-"""Dropping the read model and building it anew from the log, while the old one serves.
+"""Rebuilds the read model from the log while the old one keeps serving, then replaces it.
 
-A second set of collections is filled from the beginning of the log. When it has come as far as the first set,
-nobody writes for a moment (`gates`): the rest is read, so that the new set is nowhere behind, and takes the
-place of the old one. Checksums are compared person by person where both are at the same place; what the new
-set was further with is left out, and comes to the replicas as duplicates.
+A second set of collections is filled from the beginning of the log. Once it has caught up with the first set,
+writing pauses for a moment (`gates`): the rest is read, so that the new set is nowhere behind, and the new
+set replaces the old one. Checksums are compared person by person where both sets have read equally far.
+People for whom the new set had read further are not compared; the replicas get those messages as duplicates.
 
 Once replacing has begun it must be finished, by another process if need be, before anybody writes again: in
-a mixture of two read models, what the new half already holds would be counted a second time.
+a mixture of two read models, facts that the new half already holds would be counted twice.
 """
 
 import asyncio
@@ -38,15 +38,15 @@ REPLACED = [*READ_MODEL, INBOX, HELD]
 LEFTOVERS = "rebuilt_"
 BATCH = 500
 PASSES = 20
-"""Readings to the end before the gates are closed, for traffic that does not let up."""
+"""Maximum passes to the end of the log before the gates are closed, in case traffic does not let up."""
 
 LOOK_SECONDS = 2.0
-"""How often a replica looks for a replacement that somebody left."""
+"""Interval at which a replica looks for an abandoned replacement."""
 
 
 @dataclass
 class Rebuild:
-    """One at a time, whichever replica is asked. `open_second` builds the second set's database."""
+    """One rebuild at a time across all replicas. `open_second` opens the second set's database."""
 
     settings: DashboardSettings
     database: MongoDatabase
@@ -56,7 +56,7 @@ class Rebuild:
     _tasks: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     async def start(self) -> tuple[Progress, bool]:
-        """The run under way, and whether it was begun by this."""
+        """Start a run unless one is under way; returns the current run and whether this call started it."""
         progress = await self.runs.begin()
         if progress is None:
             return await self.runs.show(), False
@@ -79,7 +79,10 @@ class Rebuild:
             await second.close()
 
     async def _end(self, progress: Progress) -> None:
-        """Put it in place if it came so far, and end the run: others may take over what is left half done."""
+        """Put the new set in place if the run got that far, and end the run.
+
+        Other replicas may take over an unfinished replacement.
+        """
         try:
             if progress.stage == REPLACING:
                 await self._put_in_place(progress)
@@ -89,22 +92,23 @@ class Rebuild:
             await self.runs.end(progress)
 
     async def _put_in_place(self, progress: Progress) -> None:
-        """If the gates cannot be bolted, nothing was replaced, and somebody may have written: failed."""
+        """Replace the old set. Fails, with nothing replaced, if the gates cannot be bolted: somebody may
+        have written."""
         if await gates.bolt(self.database, progress.run):
             await self.database.replace_collections(REPLACED, progress.prefix)
             ended, problem = "done", None
         else:
             ended, problem = "failed", "somebody may have written meanwhile: rebuild again"
         await self.database.drop_collections(progress.prefix)
-        await gates.open_again(self.database, progress.run)  # last: whoever has to do this again bolts them
+        await gates.open_again(self.database, progress.run)  # last: a process that repeats this bolts them
         progress.stage, progress.problem = ended, problem
         log.info(
             "rebuild is over", stage=ended, problem=problem, people=progress.people, equal=progress.equal
         )
 
     async def finish_what_was_left(self, stopping: asyncio.Event) -> None:
-        """Finish replacements that others began and did not finish. Runs until `stopping`."""
-        predecessor = True  # the process that had our name before is gone
+        """Finish replacements that other processes abandoned. Runs until `stopping`."""
+        predecessor = True  # an earlier process of the same name is gone
         while not stopping.is_set():
             try:
                 left = await self.runs.take_over(ours=predecessor and not self._tasks)
@@ -117,7 +121,7 @@ class Rebuild:
 
 
 class _Run:
-    """One rebuild. Everything it says to the engineer stands in its progress."""
+    """One rebuild. It reports to the engineer through its progress only."""
 
     def __init__(self, rebuild: Rebuild, progress: Progress, second: MongoDatabase) -> None:
         self._settings, self._runs = rebuild.settings, rebuild.runs
@@ -135,7 +139,7 @@ class _Run:
         self._closed = self._lost = False
 
     async def whole(self) -> None:
-        """Until it may be put in place, with the gates closed."""
+        """Run every stage up to `REPLACING`; the gates are closed at the end."""
         await self._first.drop_collections(LEFTOVERS)
         try:
             async with beating(self._beat):
@@ -155,13 +159,13 @@ class _Run:
         self._lost |= not kept
 
     async def _say(self, stage: str) -> None:
-        """Raises `Failed` when this run is not ours any more."""
+        """Enter a stage. Raises `Failed` if this run has been lost to another one."""
         self._progress.stage = stage
         if self._lost or not await self._runs.keep(self._progress):
             raise Failed("another rebuild was begun, or this one stood still for too long: rebuild again")
 
     async def _fill(self, source: Log) -> None:
-        """Read nearly everything while others still write, so that what is left takes only a moment."""
+        """Read nearly everything while others still write, so that the rest takes only a moment."""
         await self._catch_up(source)
         self._refuse_letters(await letters_lacking(self._first, self._second))
         await self._say("comparing")
@@ -176,7 +180,7 @@ class _Run:
                 return
 
     async def _read(self, source: Log) -> int:
-        """As far as the log reaches now; returns how many messages that were."""
+        """Read to the current end of the log; returns the number of messages read."""
         ends, count = await source.ends(), 0
         while not await source.has_reached(ends):
             records = await source.some()
@@ -212,7 +216,10 @@ class _Run:
         self._progress.people = int(await self._second[store.PEOPLE].count_documents({}))
 
     def _refuse_letters(self, lacking: Mapping[str, str]) -> None:
-        """Letters only the second set has would be dropped with it, and what they should change lost."""
+        """Raises `Failed` for dead letters that only the second set has.
+
+        Replacing would drop them, and the changes they should make would be lost.
+        """
         if lacking:
             reasons = ", ".join(f"{count} × {why}" for why, count in Counter(lacking.values()).most_common())
             raise Failed(
@@ -236,7 +243,7 @@ def _refuse_behind(ours: Places, theirs: Places) -> None:
 
 
 async def letters_lacking(first: MongoDatabase, second: MongoDatabase) -> dict[str, str]:
-    """Messages set aside in the second set and not in the first, with the reasons; by where they stand."""
+    """Open dead letters of the second set that the first lacks: position to reason."""
     known = {_place(row) async for row in first[dead_letters.COLLECTION].find({"state": "open"})}
     found = {
         _place(row): row["reason"] async for row in second[dead_letters.COLLECTION].find({"state": "open"})
@@ -245,7 +252,7 @@ async def letters_lacking(first: MongoDatabase, second: MongoDatabase) -> dict[s
 
 
 def _place(letter: Document) -> str:
-    """By subject, or for what could not be read by its offset."""
+    """Identify a letter by subject and sequence, or by its offset if it could not be read."""
     about = letter["about"]
     if about:
         return f"{letter['topic']}|{about['subject']}|{about['sequence']}"

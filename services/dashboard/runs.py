@@ -1,4 +1,4 @@
-"""The one rebuild there is at a time, whichever replica does it: a leased document says how far it is."""
+"""Progress of the single rebuild across all replicas, kept in one leased document."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,7 +18,7 @@ LEASE_MS = 30_000
 BEAT_SECONDS = 1.0
 ENDED = ("idle", "done", "failed")
 REPLACING = "replacing"
-"""The stage that is finished by others when whoever began it is gone."""
+"""The stage that another replica finishes if the run's owner is gone."""
 
 OVER = datetime(1970, 1, 1, tzinfo=UTC)
 LEFT: Document = {"$expr": {"$lt": ["$until", "$$NOW"]}}
@@ -29,11 +29,11 @@ class Failed(Exception):
 
 
 class Progress(BaseModel):
-    """`stage` is `idle` before the first; `equal`: whether both checksums were the same."""
+    """`stage` is `idle` before the first run; `equal`: whether both checksums matched."""
 
     run: str = ""
     owner: str = ""
-    """The replica that does it."""
+    """The replica that runs it."""
     stage: str = "idle"
     read: int = 0
     total: int = 0
@@ -41,36 +41,36 @@ class Progress(BaseModel):
     checksum_after: str | None = None
     equal: bool | None = None
     newer: int = 0
-    """People of whom more was read by then than the old read model showed: they are not compared."""
+    """Number of people for whom the new read model had read further than the old one: not compared."""
     people: int = 0
     seconds: float = 0.0
     problem: str | None = None
 
     @property
     def prefix(self) -> str:
-        """Begins the names of this run's collections."""
+        """Name prefix of this run's collections."""
         return f"rebuilt_{self.run}_"
 
 
 class Runs:
-    """`owner`: this replica. Time is the database server's."""
+    """`owner`: this replica. Times are the database server's."""
 
     def __init__(self, database: MongoDatabase, owner: str) -> None:
         self._database, self._owner = database, owner
 
     async def begin(self) -> Progress | None:
-        """A run of our own; `None` while another one is under way."""
+        """Start a run owned by this replica; `None` while another one is under way."""
         progress = Progress(run=uuid4().hex[:12], owner=self._owner, stage="reading")
-        with suppress(DuplicateKeyError):  # it is there, as it is but the first time
+        with suppress(DuplicateKeyError):  # exists already, except the first time
             await self._database[RUNS].insert_one({"_id": ONE, **Progress().model_dump(), "until": OVER})
         free = {"_id": ONE, "stage": {"$ne": REPLACING}, **LEFT}
         taken = await self._database[RUNS].update_one(free, _leased(progress))
         return progress if taken.matched_count else None
 
     async def take_over(self, *, ours: bool) -> Progress | None:
-        """A run that was left while it replaced, ours from now on.
+        """Take ownership of a run that was abandoned while replacing; `None` if there is none.
 
-        `ours`: also one of this replica's name, of a process that is gone.
+        `ours`: also take one that an earlier process of this replica's name left behind.
         """
         row = await self._database[RUNS].find_one({"_id": ONE, "stage": REPLACING})
         if row is None:
@@ -82,9 +82,9 @@ class Runs:
         return progress if taken.matched_count else None
 
     async def show(self) -> Progress:
-        """The latest run, also of another replica.
+        """The latest run of any replica.
 
-        One whose replica went away has failed, unless it was replacing: others finish that.
+        A run whose replica went away counts as failed, unless it was replacing: others finish that.
         """
         alive = {"$set": {"alive": {"$gt": ["$until", "$$NOW"]}}}
         rows = await self._database.aggregate(RUNS, [{"$match": {"_id": ONE}}, alive])
@@ -97,7 +97,7 @@ class Runs:
         return progress
 
     async def keep(self, progress: Progress) -> bool:
-        """Say how far it is and go on having it; `False` when somebody else began another one."""
+        """Store the progress and renew the lease; `False` if another run has been started."""
         ours = {"_id": ONE, "run": progress.run}
         found = await self._database[RUNS].update_one(ours, _leased(progress))
         return bool(found.matched_count)
@@ -115,9 +115,9 @@ def _leased(progress: Progress) -> list[Document]:
 
 @asynccontextmanager
 async def beating(beat: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Call `beat` every `BEAT_SECONDS` until the block ends, and not once after that.
+    """Call `beat` every `BEAT_SECONDS` until the block ends, and never after that.
 
-    A beat under way at the end is waited for, not cancelled: the driver would go on with it.
+    A beat in progress at the end is awaited, not cancelled: the driver would carry on with it.
     """
     stop = asyncio.Event()
 

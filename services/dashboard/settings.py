@@ -1,4 +1,4 @@
-"""What the dashboard needs besides every service's settings."""
+"""Settings of the dashboard, in addition to every service's."""
 
 from pathlib import Path
 from typing import Self
@@ -15,7 +15,7 @@ class DashboardSettings(Settings):
     alerts_url: str = "http://alerts:8000"
 
     idle_minutes: int = Field(default=15, ge=1, le=480)
-    """Automatic sign-out (45 CFR 164.312): after so long without a request or a key."""
+    """Automatic sign-out (45 CFR 164.312) after this long without a request or a key press."""
 
     development_key: Path | None = None
     """Development only: the key that signs the tokens of the development sign-in."""
@@ -28,7 +28,7 @@ class DashboardSettings(Settings):
 
     @property
     def urls(self) -> dict[str, str]:
-        """Where the other services answer."""
+        """Base URLs of the other services."""
         return {
             "intake": self.intake_url,
             "care_plan": self.care_plan_url,

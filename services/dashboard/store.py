@@ -1,4 +1,4 @@
-"""The read model's documents: people, alerts, and everybody's story as it was announced."""
+"""The read model's documents: people, alerts, and each person's story as it was announced."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +16,10 @@ from shared.mongo import Document, Index, MongoDatabase, Txn
 
 PEOPLE, ALERTS, STORY = "people", "alerts", "story"
 READ_MODEL = [PEOPLE, ALERTS, STORY]
-"""What a rebuild makes anew."""
+"""Collections that a rebuild replaces."""
 
 FEEDS = "feeds"
-"""Secret addresses of calendars: no rebuild touches them."""
+"""Secret addresses of calendars; a rebuild leaves them alone."""
 
 COLLECTIONS = [*READ_MODEL, gates.GATES, runs.RUNS, FEEDS]
 INDEXES = [
@@ -52,15 +52,15 @@ NEVER, NEVER_YET = datetime(9999, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo
 
 
 def place_in_story(stream: str, sequence: int) -> str:
-    """The id of what was told by a message: its topic, subject and sequence, which no other message has."""
+    """The id of a message's story entry: its topic, subject and sequence, which together are unique."""
     return f"{stream.replace('|', '/', 1)}/{sequence}"
 
 
 class Row(Person):
-    """A person as stored: with what the caseload is filtered and sorted by.
+    """A person as stored, with the derived fields that the caseload is filtered and sorted by.
 
-    A new field needs a default, because rows stored before do not have it; an index, if the caseload is
-    sorted by it; and `kith dashboard rebuild` after the release, which gives it to them.
+    A new field needs a default, because rows stored earlier lack it, and an index if the caseload is sorted
+    by it. Run `kith dashboard rebuild` after the release to fill it in.
     """
 
     risk: int
@@ -68,7 +68,7 @@ class Row(Person):
     alert_id: str | None
     """The alert that the next action is about."""
     since: datetime
-    """What the same risk is sorted by: since when it is so, or the next appointment."""
+    """Sorts rows of equal risk: the start of the current standing, or the next appointment."""
     phase: str
     clinician_id: str
     next_at: datetime
@@ -78,7 +78,7 @@ class Row(Person):
 
     @classmethod
     def of(cls, person: Person) -> "Row":
-        """Worked out from the person alone, so that a rebuild ends in the same row."""
+        """Derive the row from the person alone, so that a rebuild produces the same row."""
         stands, course = standing(person), person.course
         upcoming = course.next_appointment if course else None
         next_at = (upcoming.starts_at if upcoming else None) or NEVER
@@ -97,7 +97,7 @@ class Row(Person):
 
 
 class ReadWork(Work):
-    """`gate`: which of the gates this process passes when it writes."""
+    """`gate`: the gate that this process passes when it writes."""
 
     def __init__(self, database: MongoDatabase, *, now: datetime, gate: int = 0) -> None:
         super().__init__(database, service="dashboard", now=now)
@@ -111,14 +111,14 @@ class ReadWork(Work):
         await self.alerts.load({fact.alert_id for fact in facts if hasattr(fact, "alert_id")})
 
     def person(self, id: str) -> Person:
-        """The person in hand; who is heard of for the first time begins empty."""
+        """The loaded person, or an empty one if they are new."""
         return self.people.get(id) or Person(id=id)
 
     def keep(self, person: Person) -> None:
         self.people.save(Row.of(person))
 
     def tell(self, fact: Inbound) -> None:
-        """Let the message stand in the person's story."""
+        """Add the message to the person's story."""
         message = self.message
         if message is None or fact.patient_id == UNKNOWN:
             return
@@ -139,7 +139,7 @@ class ReadWork(Work):
         )
 
     async def commit(self) -> None:
-        """Raises `Conflict` while a rebuilt read model is put in place."""
+        """Raises `Conflict` while a rebuild is replacing the read model."""
         if self._story or not self.is_empty:
             self.also(self._write)
         await super().commit()

@@ -1,4 +1,4 @@
-"""What the dashboard listens to: everything."""
+"""The dashboard's subscriptions: every event of the other services."""
 
 from services.dashboard import inbound
 from services.dashboard.domain import appointments, courses, referrals

@@ -1,6 +1,6 @@
-"""Checksums of a read model, person by person, so that after a change only those are looked at again.
+"""Checksums of a read model, kept per person so that only people with changes are read again.
 
-The sum over all documents of their SHA-256, in no order: the same content, the same checksum.
+The checksum is the sum of all documents' SHA-256, so it does not depend on their order.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,16 +14,16 @@ from shared.messaging.inbox import COLLECTION as INBOX
 from shared.mongo import Document, MongoDatabase
 
 NOT_COMPARED = {"version", "announced", "trail"}
-"""How often a document was written depends on the batches it came in."""
+"""Fields that depend on how often a document was written, and so on the batches of messages."""
 
 SIZE = 2**256
 AT_ONCE = 1_000
 Places = Mapping[str, int]
-"""How far each subject's messages were read, by topic and subject."""
+"""The last sequence read of each stream, by topic and subject."""
 
 
 class Tally:
-    """`count` once, which takes long and may be overtaken by traffic; then `catch_up` at a known place."""
+    """Call `count` once, which is slow and may be overtaken by traffic, then `catch_up` at known places."""
 
     def __init__(self, database: MongoDatabase) -> None:
         self._database = database
@@ -35,7 +35,7 @@ class Tally:
         self._sums = await self._added({})
 
     async def catch_up(self, now: Places) -> None:
-        """Count those anew whose messages were read since; `now`: the places, with nobody writing."""
+        """Recount the people with messages read since. `now`: the current places; nobody may be writing."""
         changed = await concerned(self._database, self._places, now)
         for some in _parts(sorted(changed)):
             for patient_id in some:
@@ -49,7 +49,7 @@ class Tally:
         return f"{total % SIZE:064x}"
 
     async def _added(self, patients: Document) -> dict[str, int]:
-        """Sums by patient: of everybody, or of those that match."""
+        """Sums by patient, of everybody or of the matching patients."""
         sums: dict[str, int] = {}
         for name in READ_MODEL:
             key = "_id" if name == PEOPLE else "patient_id"
@@ -69,7 +69,7 @@ def _parts(of: Sequence[str]) -> Iterable[list[str]]:
 
 
 async def checksum(database: MongoDatabase) -> str:
-    """Of everything the read model shows."""
+    """The checksum of the whole read model."""
     tally = Tally(database)
     await tally.count()
     return tally.checksum()
@@ -81,9 +81,9 @@ async def places(database: MongoDatabase) -> dict[str, int]:
 
 
 async def concerned(database: MongoDatabase, before: Places, after: Places) -> set[str]:
-    """Whom the messages between two places are about, by the story.
+    """Patients of the messages between two places, looked up in the story.
 
-    What is about nobody has no story: `UNKNOWN` is among them whenever there was any.
+    Messages about nobody have no story entry, so `UNKNOWN` is included whenever any message was read.
     """
     read = [
         place_in_story(stream, number)

@@ -1,4 +1,4 @@
-"""Appointments of a span of time, as the read model knows them."""
+"""Reads the appointments of a time span from the read model."""
 
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ async def appointments(
     *,
     clinician_id: str | None = None,
 ) -> list[Entry]:
-    """Those of a clinic that start from `since` to before `until`, cancelled ones included, in order."""
+    """A clinic's appointments from `since` to before `until`, cancelled ones included, ordered by start."""
     wanted: Document = {"starts_at": {"$gte": since} | ({"$lt": until} if until else {})}
     if clinician_id is not None:
         wanted["clinician_id"] = clinician_id
@@ -29,7 +29,7 @@ async def appointments(
 
 
 def with_appointment(wanted: Document) -> Document:
-    """People with such an appointment: in this form both ends of a span bound the index."""
+    """Match people with such an appointment, in the form that lets both ends of a span bound the index."""
     return {"courses": {"$elemMatch": {"appointments": {"$elemMatch": wanted}}}}
 
 

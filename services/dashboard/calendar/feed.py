@@ -1,4 +1,4 @@
-"""A clinician's sessions as an iCalendar file (RFC 5545): times and numbers, nobody's name."""
+"""A clinician's sessions as an iCalendar file (RFC 5545): times and numbers, but no names."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ ASK_AGAIN = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """`number`: 0 as it was first announced. `at`: of its last change."""
+    """`number`: 0 as first announced, plus 1 for each change. `at`: when it last changed."""
 
     number: int
     at: datetime
@@ -30,7 +30,7 @@ def calendar(
     page: str,
     now: datetime,
 ) -> bytes:
-    """The file. `page`: where the dashboard is, without a slash at its end."""
+    """Build the file. `page`: the dashboard's base URL, without a trailing slash."""
     file = Calendar()
     file.add("prodid", "-//Kith//Calendar//EN")
     file.add("version", "2.0")

@@ -1,4 +1,4 @@
-"""The clinics file, as far as the calendar reads it: when a clinic is open, who works there, who is away."""
+"""The calendar's view of the clinics file: when a clinic is open, who works there, who is away."""
 
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
@@ -16,7 +16,7 @@ class Part(BaseModel):
 
 
 class Away(Part):
-    """From the first to the last local day, both included. `leave_id` only where it can be withdrawn."""
+    """From the first to the last local day, inclusive. `leave_id` is set only if it can be withdrawn."""
 
     first: date = Field(alias="from")
     last: date = Field(alias="to")
@@ -59,18 +59,18 @@ class ClinicHours(Part):
 
     @property
     def slot_times(self) -> list[time]:
-        """Wall times at which a session may start: back to back from the opening on."""
+        """Wall times at which a session may start, back to back from opening time."""
         start = datetime.combine(date.min, self.hours.opens)
         end = datetime.combine(date.min, self.hours.closes)
         count = (end - start) // timedelta(minutes=self.slot_minutes)
         return [(start + number * timedelta(minutes=self.slot_minutes)).time() for number in range(count)]
 
     def local(self, instant: datetime) -> datetime:
-        """The clinic's wall time at an instant, naive."""
+        """The clinic's wall time at an instant, as a naive datetime."""
         return instant.astimezone(ZoneInfo(self.zone)).replace(tzinfo=None)
 
     def instant(self, day: date) -> datetime:
-        """Local midnight at the beginning of a day, aware."""
+        """Local midnight at the start of a day, as an aware datetime."""
         return datetime.combine(day, time(), ZoneInfo(self.zone))
 
     def works_on(self, day: date) -> bool:
@@ -83,7 +83,7 @@ class ClinicHours(Part):
         return _holidays(self.holidays.country, self.holidays.subdivision).get(day)
 
     def away(self, clinician_id: str) -> tuple[Away, ...]:
-        """Leave known from the configuration."""
+        """The clinician's leave as configured."""
         return next((c.leave for c in self.clinicians if c.id == clinician_id), ())
 
     @property

@@ -1,4 +1,4 @@
-"""A week of a clinic as it is drawn: who sees whom when, which hours are free, and why some are not. Pure."""
+"""A clinic's week as it is drawn: who sees whom when, which slots are free, why a day is closed. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,18 +35,18 @@ class Entry:
 
     @property
     def ends(self) -> datetime:
-        """The wall time of its end."""
+        """The wall time at which it ends."""
         return self.local + timedelta(minutes=self.minutes)
 
     @property
     def title(self) -> str:
-        """`Session 5 of 16`: what it is, of nobody in particular."""
+        """`Session 5 of 16`: names no person."""
         if self.kind == "maintenance":
             return f"Maintenance session {self.number}"
         return f"Session {self.number} of {self.sessions}" if self.sessions else f"Session {self.number}"
 
     def state(self, now: datetime) -> State:
-        """`unrecorded`: its time is past and nobody said what happened."""
+        """`unrecorded`: its time is past and nobody recorded what happened."""
         match self.status:
             case "attended" | "missed" | "cancelled":
                 return self.status
@@ -56,7 +56,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One clinician's day. `free`: slots still to come that nothing stands in."""
+    """One clinician's day. `free`: future slots without a session."""
 
     clinician_id: str
     day: date
@@ -69,7 +69,7 @@ class Lane:
 
     @property
     def kept(self) -> int:
-        """How many sessions stand in it, whatever came of them, without cancelled ones."""
+        """Number of sessions, whatever their outcome, without cancelled ones."""
         return sum(count for state, count in self.counts.items() if state != "cancelled")
 
 
@@ -88,7 +88,7 @@ def lane(
     leave: Sequence[Away],
     now: datetime,
 ) -> Lane:
-    """`entries` and `leave` are that clinician's; those of other days are left out."""
+    """`entries` and `leave` must be that clinician's; those of other days are ignored."""
     mine = tuple(sorted((e for e in entries if e.local.date() == day), key=lambda e: (e.local, e.id)))
     closed, note = _closed(clinic, day, leave)
     states = [entry.state(now) for entry in mine]
@@ -110,7 +110,7 @@ def _closed(
 
 
 def _free(clinic: ClinicHours, day: date, entries: Sequence[Entry], now: datetime) -> tuple[time, ...]:
-    """Slots to come that no session touches; a cancelled one gave its slot back."""
+    """Future slots that no session overlaps; a cancelled session frees its slot."""
     standing = [entry for entry in entries if entry.status != "cancelled"]
     slot = timedelta(minutes=clinic.slot_minutes)
     starts = (datetime.combine(day, at) for at in clinic.slot_times)
@@ -122,7 +122,7 @@ def _free(clinic: ClinicHours, day: date, entries: Sequence[Entry], now: datetim
 
 
 def grid(clinic: ClinicHours, lanes: Sequence[Lane]) -> list[tuple[time, list[Cell]]]:
-    """Rows by the clinic's hours, with rows of their own for sessions outside of them."""
+    """Rows by the clinic's slots, with extra rows for sessions outside its hours."""
     times = sorted({*clinic.slot_times, *_outside(clinic, lanes)})
     rows = []
     for place, start in enumerate(times):
@@ -132,7 +132,7 @@ def grid(clinic: ClinicHours, lanes: Sequence[Lane]) -> list[tuple[time, list[Ce
 
 
 def _outside(clinic: ClinicHours, lanes: Sequence[Lane]) -> set[time]:
-    """Full hours at which sessions start before the opening or after the last slot."""
+    """The full hours of sessions that start before opening time, or at or after closing time."""
     starts = {entry.local.time() for one in lanes for entry in one.entries}
     return {
         at.replace(minute=0, second=0, microsecond=0)
@@ -154,7 +154,7 @@ def week_of(day: date) -> str:
 
 
 def monday_of(week: str) -> date:
-    """Raises `ValueError` for what is no ISO week."""
+    """Monday of an ISO week. Raises `ValueError` if `week` is not one."""
     year, separator, number = week.partition("-W")
     if not separator or len(number) != 2:
         raise ValueError(week)
@@ -162,7 +162,7 @@ def monday_of(week: str) -> date:
 
 
 def days_shown(clinic: ClinicHours, monday: date, entries: Iterable[Entry]) -> list[date]:
-    """The clinic's weekdays, and any other day on which something stands all the same."""
+    """The clinic's working days, and any other day that has a session."""
     busy = {entry.local.date() for entry in entries if entry.status != "cancelled"}
     days = [monday + number * ONE_DAY for number in range(7)]
     return [day for day in days if clinic.works_on(day) or day in busy]

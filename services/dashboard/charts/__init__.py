@@ -1,5 +1,5 @@
-"""Pictures as SVG markup: pure functions, classes instead of colours, words in `<title>` and `<desc>`.
+"""Charts as SVG markup: pure functions, CSS classes instead of colours, text in `<title>` and `<desc>`.
 
-Instants are written in the zone they carry: hand in the clinic's. A chart never replaces the numbers; the
-caller gives them as text or in a visually hidden table.
+Instants are written in the zone they carry, so pass them in the clinic's zone. A chart never replaces the
+numbers: the caller shows them as text or in a visually hidden table.
 """

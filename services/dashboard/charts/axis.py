@@ -7,7 +7,7 @@ from services.dashboard.charts.svg import day, rule, words
 
 
 def time_axis(scale: TimeScale, y: float, ceiling: float) -> list[Markup]:
-    """A line at `y`, faint uprights to `ceiling`, and dates; the year where it is new."""
+    """A line at `y`, faint grid lines up to `ceiling`, and dates, with the year where it changes."""
     drawn, year = [rule(scale.left, y, scale.right, y, "axis")], None
     for mark in scale.marks():
         x = scale.x(mark)

@@ -13,7 +13,7 @@ WIDTH, LEFT, RIGHT, TALL = 540, 176, 128, 34
 
 
 def bars(rows: Sequence[Row], unit: str, title: str = "Comparison") -> Markup:
-    """One bar a row on a scale from 0; percentages go to 100. A goal is an upright mark and a number."""
+    """One bar per row on a scale from 0; percentages go to 100. A goal is a vertical mark and a number."""
     top = max([value for _, value, _ in rows] + [goal for _, _, goal in rows if goal is not None] + [0.0])
     top = 100.0 if unit == "%" else top or 1.0
     drawn = [_row(row, n * TALL, top, unit) for n, row in enumerate(rows)]

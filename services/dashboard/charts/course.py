@@ -30,7 +30,7 @@ def course(
 ) -> Markup:
     """Phases as bars, sessions as shapes (see `session_mark`), crises as spans.
 
-    Session status is `attended`, `missed` or `cancelled`. What has no end reaches to now.
+    Session status is `attended`, `missed` or `cancelled`. Phases and crises without an end extend to now.
     """
     x = _scale(phases, sessions, crises, now, planned)
     body = [
@@ -96,7 +96,7 @@ def _lane_names(crises: bool) -> list[Markup]:
 
 
 def legend(*, crises: bool) -> Markup:
-    """What the shapes mean."""
+    """Explains the shapes."""
     shapes = [(session_mark(kind, 13, 12, text), text) for kind, text in WORDS.items()]
     return legend_of([*shapes, *([(crisis_mark(13, 12), "crisis")] if crises else [])])
 

@@ -1,4 +1,4 @@
-"""Shapes that mean something by themselves, whatever the colour."""
+"""Shapes that can be told apart without colour."""
 
 from markupsafe import Markup
 
@@ -6,7 +6,7 @@ from services.dashboard.charts.svg import element
 
 
 def session_mark(status: str, x: float, y: float, said: str) -> Markup:
-    """● attended, ✕ missed, ○ cancelled, dashed ○ planned (and all else). `said` is the tooltip."""
+    """● attended, ✕ missed, ○ cancelled, dashed ○ planned (and any other status). `said` is the tooltip."""
     told = element("title", said)
     if status == "attended":
         return element("circle", told, cx=x, cy=y, r=6, class_="session-attended")

@@ -1,4 +1,4 @@
-"""How often something took how long: waiting times against their limit."""
+"""Histogram of durations: waiting times against their limit."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from markupsafe import Markup
 from services.dashboard.charts.svg import element, group, picture, plural, rule, words
 
 Bin = tuple[float, float | None, int]
-"""(from, to or open end, how many)"""
+"""(from, to or `None` for an open end, count)"""
 
 WIDTH, HEIGHT, LEFT, RIGHT, FOOT, HEAD = 540, 230, 16, 16, 40, 34
 

@@ -19,7 +19,7 @@ BANDS = (
     (15, 20, "mod. severe"),
     (20, 27, "severe"),
 )
-"""PHQ-9 severity: 0–4, 5–9, 10–14, 15–19, 20–27 (Kroenke 2001). A band is drawn up to the next."""
+"""PHQ-9 severity: 0–4, 5–9, 10–14, 15–19, 20–27 (Kroenke 2001). Each band is drawn up to the next one."""
 TITLE = "PHQ-9 and GAD-7 over time"
 
 
@@ -91,7 +91,7 @@ def _absent(x: float, y: float, point: Point) -> Markup:
 
 
 def _last_values(phq9: Sequence[Point], gad7: Sequence[Point], x: TimeScale, y: ValueScale) -> list[Markup]:
-    """The last totals beside their dots, moved apart where both would stand on one line."""
+    """The last totals beside their dots, moved apart where the labels would overlap."""
     ends = [(name, have[-1]) for name, have in (("phq9", known(phq9)), ("gad7", known(gad7))) if have]
     heights = [y.y(end.total) + 4 for _, end in ends]
     if len(ends) == 2 and abs(heights[0] - heights[1]) < 14:
@@ -104,7 +104,7 @@ def _last_values(phq9: Sequence[Point], gad7: Sequence[Point], x: TimeScale, y: 
 
 
 def legend(phq9: Sequence[Point], gad7: Sequence[Point], baseline: int | None = None) -> Markup:
-    """What the lines and marks of the same measures mean."""
+    """Explains the lines and marks of the chart of these measures."""
     start = _start(phq9, baseline)
     entries = [
         (group(name, rule(0, 12, 26, 12, "line"), _dot(name, 13, 12, text)), text)

@@ -1,4 +1,4 @@
-"""Measures over time, missing ones kept missing."""
+"""Measures over time; a missing total stays missing."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -27,6 +27,6 @@ def known(points: Sequence[Point]) -> list[Known]:
 
 
 def runs(points: Sequence[Point]) -> list[list[Known]]:
-    """Stretches without a missing total: each is one line, and between them is a gap."""
+    """Stretches without a missing total: each is drawn as one line, with gaps in between."""
     grouped = groupby(ordered(points), key=lambda point: point.total is None)
     return [known(list(stretch)) for missing, stretch in grouped if not missing]

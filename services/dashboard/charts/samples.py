@@ -1,4 +1,4 @@
-"""One invented course of care, for the gallery of components."""
+"""One made-up course of care, for the gallery of components."""
 
 from datetime import datetime, timedelta
 

@@ -1,14 +1,14 @@
-"""From instants and values to places in a picture."""
+"""Maps instants and values to coordinates of a picture."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 STEPS = (1, 7, 14, 28, 56, 91, 182, 364, 728)
-"""Days between two marks of a time axis: weeks first, because sessions are weekly."""
+"""Days between two marks of a time axis: mostly whole weeks, because sessions are weekly."""
 
 
 class TimeScale(NamedTuple):
-    """Maps `start`…`end` to `left`…`right`; a span of no length lands in the middle."""
+    """Maps `start`…`end` to `left`…`right`; a span of zero length maps to the middle."""
 
     start: datetime
     end: datetime
@@ -21,7 +21,7 @@ class TimeScale(NamedTuple):
         return self.left + max(0.0, min(1.0, share)) * (self.right - self.left)
 
     def marks(self, room: float = 90) -> list[datetime]:
-        """Midnights at a regular distance, each with at least `room` units for its label."""
+        """Midnights at regular intervals, each with at least `room` units for its label."""
         days = max(1.0, (self.end - self.start) / timedelta(days=1))
         most = max(1.0, (self.right - self.left) / room)
         step = timedelta(days=next((step for step in STEPS if days / step <= most), STEPS[-1]))

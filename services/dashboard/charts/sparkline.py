@@ -1,4 +1,4 @@
-"""PHQ-9 in the size of a word."""
+"""PHQ-9 as a chart the size of a word."""
 
 from collections.abc import Sequence
 
@@ -11,11 +11,11 @@ from services.dashboard.charts.svg import element, path, picture, plural, rule, 
 __all__ = ["Point", "sparkline"]
 
 WIDTH, HEIGHT, INSET = 96, 24, 4
-"""INSET is what the last dot needs at either side."""
+"""INSET is the room that the last dot needs on either side."""
 
 
 def sparkline(points: Sequence[Point], baseline: int | None = None) -> Markup:
-    """PHQ-9 totals (0–27) as 96×24: gaps where a total is missing, the last one marked, the baseline dashed.
+    """PHQ-9 totals (0–27) in 96×24: a missing total is a gap, the last is marked, the baseline is dashed.
 
     `baseline` is the first known total unless given.
     """

@@ -1,4 +1,4 @@
-"""SVG by hand: elements with escaped attributes and text. No `style`, so a strict policy lets it through."""
+"""Builds SVG with escaped attributes and text. Uses no `style`, so a strict content policy allows it."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -9,7 +9,7 @@ Number = float | int
 
 
 def element(name: str, *children: str, **attributes: str | Number) -> Markup:
-    """`element("rect", x=1, class_="bar")`: a last `_` is dropped, others become `-`. Escapes all."""
+    """`element("rect", x=1, class_="bar")`: a trailing `_` is dropped, others become `-`. Escapes values."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"' for key, value in attributes.items()
     )
@@ -35,7 +35,7 @@ def picture(
 
 
 def legend(entries: Iterable[tuple[Markup, str]]) -> Markup:
-    """What marks mean, as text that wraps beside a picture that scrolls. A mark stands in 26 by 24."""
+    """A legend as text that wraps beside a scrolling picture. Each mark is drawn in 26 by 24."""
     return element("p", *(_entry(mark, text) for mark, text in entries), class_="chart-legend")
 
 
@@ -64,7 +64,7 @@ def path(points: Iterable[tuple[Number, Number]], class_: str) -> Markup:
 
 
 def day(at: datetime, year: bool = True) -> str:
-    """`3 Mar 2026`, without the month's zero; in the zone the instant carries."""
+    """`3 Mar 2026`, without a leading zero, in the zone the instant carries."""
     return f"{at.day} {at:%b}" + (f" {at.year}" if year else "")
 
 

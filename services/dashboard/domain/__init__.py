@@ -1,1 +1,1 @@
-"""What a coordinator sees of one person, folded from what the services announced. Pure."""
+"""A coordinator's view of one person, folded from the services' events. Pure."""

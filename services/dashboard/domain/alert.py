@@ -1,4 +1,4 @@
-"""An alert as it is shown: who was told by which channel, when, and why not; who has it, until when."""
+"""An alert as it is shown: who was notified how and when, or why not, and who holds it until when."""
 
 from datetime import datetime
 from typing import Literal
@@ -51,7 +51,7 @@ class OpenAlert(BaseModel):
 
 
 class Alert(BaseModel):
-    """Everything announced about one alert. All its facts come in order: they have one subject."""
+    """Everything announced about one alert. Its facts arrive in order because they share one subject."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -64,19 +64,19 @@ class Alert(BaseModel):
     reason: str = ""
     """Why it was raised."""
     joined_for: str | None = None
-    """The reason of what joined it last."""
+    """The reason of the evidence that joined it last."""
     raised_at: datetime
     acknowledge_by: datetime | None = None
-    """Until when an answer is owed: a severity that rose or a lease that ran out sets it anew."""
+    """When an acknowledgement is due; a raised severity or an expired lease resets it."""
     joined: int = 0
     told: tuple[Told, ...] = ()
     climbed: tuple[Climbed, ...] = ()
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
-    """The last time: somebody may take it over."""
+    """The latest acknowledgement: somebody else may take the alert over."""
     first_acknowledged_at: datetime | None = None
     first_severity: str | None = None
-    """In force when it was first taken, and so was `first_limit`."""
+    """The severity when it was first acknowledged; `first_limit` is the `acknowledge_by` of that moment."""
     first_limit: datetime | None = None
     in_time: bool | None = None
     lease_until: datetime | None = None

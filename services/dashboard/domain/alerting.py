@@ -1,4 +1,4 @@
-"""An alert's story: raised, told, climbed, taken, resolved."""
+"""Folds an alert's facts: raised, notified, escalated, acknowledged, resolved."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ Update = dict[str, object]
 SEVERITIES = ("routine", "low", "moderate", "high")
 IN_NOBODYS_HANDS: Update = {"state": "open", "lease_until": None, "handed_to": None, "answer_by": None}
 WHILE_IN_HAND = ("contact_overdue", "assessment_overdue")
-"""Reasons to climb that leave an alert with whoever has it; for every other reason nobody has."""
+"""Reasons to escalate that leave an alert with its holder; any other reason means that nobody holds it."""
 
 
 def raised(fact: inbound.AlertRaised) -> Alert:
@@ -29,7 +29,7 @@ def raised(fact: inbound.AlertRaised) -> Alert:
 
 
 def changed(alert: Alert, fact: inbound.AlertFact) -> Alert:
-    """What a fact makes of an alert. A later fact carries the severity in force, and may know the clinic."""
+    """Apply a fact to an alert. Every fact carries the severity in force, and may know the clinic."""
     before = alert
     alert = alert.model_copy(update=_in_force(fact))
     match fact:
@@ -62,9 +62,9 @@ def _in_force(fact: inbound.AlertFact) -> Update:
 
 
 def _joined(before: Alert, fact: inbound.AlertJoined) -> Update:
-    """Evidence that joins an assessed crisis, or raises the severity, puts it into nobody's hands again.
+    """Reopen the alert when evidence joins an assessed crisis or raises the severity (clinical.md, Crisis).
 
-    clinical.md, Crisis. Worked out here too, because facts of an older version do not say `reopened`.
+    Derived here as well, because facts of an older version lack `reopened`.
     """
     update: Update = {"joined": before.joined + 1, "joined_for": fact.reason, **_limit(before, fact)}
     evidence = before.kind == "crisis" and before.state == "assessed"
@@ -73,17 +73,17 @@ def _joined(before: Alert, fact: inbound.AlertJoined) -> Update:
 
 
 def _rank(severity: str) -> int:
-    """What has no name here is as severe as can be: fail towards alarm."""
+    """An unknown severity ranks above all others: fail towards alarm."""
     return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
 
 
 def _limit(alert: Alert, fact: inbound.AlertJoined | inbound.AlertEscalated) -> Update:
-    """Facts of an older version do not say until when an answer is owed."""
+    """Keep the known limit if the fact has none: facts of an older version lack `acknowledge_by`."""
     return {"acknowledge_by": fact.acknowledge_by or alert.acknowledge_by}
 
 
 def _told(alert: Alert, fact: inbound.AlertNotified) -> Update:
-    """A notification after the lease ran out may be the only announced sign that it did."""
+    """A notification after the lease expired may be the only announced sign that it did."""
     told = Told.model_validate(fact.model_dump(include=set(Told.model_fields)))
     update: Update = {"told": (*alert.told, told)}
     lapsed = alert.state == "acknowledged" and _is_before(alert.lease_until, fact.at)
@@ -95,20 +95,20 @@ def _is_before(moment: datetime | None, other: datetime) -> bool:
 
 
 def _climbed(alert: Alert, fact: inbound.AlertEscalated) -> Update:
-    """Nobody holds an alert that climbs, except for `WHILE_IN_HAND`; its lease may have ended long before."""
+    """Nobody holds an escalated alert, except for `WHILE_IN_HAND`; its lease may have expired long before."""
     climbed = Climbed(step=fact.step, role=fact.role, reason=fact.reason, at=fact.escalated_at)
     update: Update = {"climbed": (*alert.climbed, climbed), **_limit(alert, fact)}
     return update if fact.reason in WHILE_IN_HAND else {**update, **IN_NOBODYS_HANDS}
 
 
 def _handed_over(alert: Alert, fact: inbound.AlertHandedOver) -> Update:
-    """Whoever asks keeps it until the answer is due."""
+    """The person handing over keeps the alert until the answer is due."""
     update: Update = {"handed_to": fact.contact_id, "answer_by": fact.answer_by}
     return {**update, "lease_until": fact.answer_by} if alert.state == "acknowledged" else update
 
 
 def _taken(alert: Alert, fact: inbound.AlertAcknowledged) -> Update:
-    """An alert that was assessed already stays so when somebody takes it over."""
+    """An assessed alert stays assessed when somebody takes it over."""
     update: Update = {
         "state": "assessed" if alert.state == "assessed" else "acknowledged",
         "acknowledged_by": fact.by,
@@ -122,7 +122,7 @@ def _taken(alert: Alert, fact: inbound.AlertAcknowledged) -> Update:
 
 
 def _first_taken(alert: Alert, fact: inbound.AlertAcknowledged) -> Update:
-    """Keep severity and limit as they were when first taken; alerts stored before that know only the time."""
+    """Keep severity and limit of the first acknowledgement. Alerts stored earlier know only its time."""
     if alert.first_acknowledged_at is not None:
         return {}
     if alert.acknowledged_at is not None:
@@ -141,7 +141,7 @@ def shown_with(person: Person, alert: Alert) -> Person:
 
 
 def heard(person: Person, fact: inbound.AlertFact, cause: str | None) -> Person:
-    """Note when a crisis was last raised or joined, and by which message (see `Person.unheard_flags`)."""
+    """Record when a crisis was last raised or joined, and by which messages (see `Person.unheard_flags`)."""
     match fact:
         case inbound.AlertRaised():
             at = fact.raised_at
@@ -157,5 +157,5 @@ def heard(person: Person, fact: inbound.AlertFact, cause: str | None) -> Person:
 
 
 def is_about_a_person(fact: inbound.AlertFact) -> bool:
-    """Dead letters concern engineers, whatever they carried."""
+    """Dead letters are for engineers, even if the message was about a person."""
     return fact.kind != "dead_letter" and fact.patient_id != UNKNOWN

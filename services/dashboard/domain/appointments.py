@@ -1,4 +1,4 @@
-"""Appointments as the scheduler keeps them, and what became due."""
+"""Folds the scheduler's facts: appointments, and sessions that became overdue."""
 
 from services.dashboard import inbound
 from services.dashboard.domain.parts import on_appointment

@@ -1,4 +1,4 @@
-"""The course of care: phases, sessions as they happened, measures, findings."""
+"""Folds care_plan's facts: phases, sessions as they happened, measures, findings."""
 
 from datetime import datetime
 from typing import Any
@@ -19,7 +19,7 @@ def started(person: Person, fact: inbound.CarePlanStarted) -> Person:
 
 
 def entered(person: Person, fact: inbound.PhaseEntered) -> Person:
-    """The findings of the phase before are settled by its end."""
+    """Entering a phase settles the `phase_overdue` finding of the phase before."""
     phase = Entered(phase=fact.phase, at=fact.entered_at)
 
     def change(course: Course) -> Course:
@@ -42,7 +42,7 @@ def revised(person: Person, fact: inbound.ContractRevised) -> Person:
 def attended(person: Person, fact: inbound.SessionAttended) -> Person:
     """In maintenance `attended` counts the maintenance contract's sessions, so the acute count stays.
 
-    A session may be recorded after later ones were missed: those stay missed in a row.
+    A session may be recorded after later ones were missed: those still count as missed in a row.
     """
 
     def change(course: Course) -> Course:
@@ -57,7 +57,7 @@ def attended(person: Person, fact: inbound.SessionAttended) -> Person:
 
 
 def missed(person: Person, fact: inbound.SessionMissed) -> Person:
-    """One that is recorded after the person came again changes nothing in the row since."""
+    """A missed session recorded after a later attended one leaves the count in a row unchanged."""
 
     def change(course: Course) -> Course:
         came_since = course.last_contact is not None and course.last_contact > fact.missed_at
@@ -84,7 +84,7 @@ def _ended(
 
 
 def measured(person: Person, fact: inbound.MeasureRecorded) -> Person:
-    """Measures stand in the order in which they were taken: one may be recorded weeks later."""
+    """Measures are ordered by when they were taken, because one may be recorded weeks later."""
     measure = Measure(
         at=fact.taken_at or fact.recorded_at,
         instrument=fact.instrument,
@@ -102,7 +102,7 @@ def measured(person: Person, fact: inbound.MeasureRecorded) -> Person:
 
 
 def found(person: Person, fact: inbound.PlanFact, kind: str, at: datetime, **inputs: Any) -> Person:
-    """A finding of a rule, with the numbers it was found from; of each kind the latest."""
+    """Keep the latest finding of each kind, with the numbers it is based on."""
     mark = Mark.model_validate({"kind": kind, "at": at, "inputs": inputs})
 
     def change(course: Course) -> Course:
@@ -113,9 +113,9 @@ def found(person: Person, fact: inbound.PlanFact, kind: str, at: datetime, **inp
 
 
 def held(person: Person, fact: inbound.CarePlanHeld, place: int) -> Person:
-    """One that comes after its own end, or after the closure, holds nothing.
+    """Ignore a hold that arrives after its own end or after the closure.
 
-    `place`: the sequence of the message that says so.
+    `place`: the sequence of the message.
     """
     hold = Hold(reason=fact.reason, review_on=fact.review_on, since=fact.held_at, place=place)
 
@@ -128,7 +128,7 @@ def held(person: Person, fact: inbound.CarePlanHeld, place: int) -> Person:
 
 
 def resumed(person: Person, fact: inbound.CarePlanResumed, place: int) -> Person:
-    """A hold that began later goes on."""
+    """End the hold, unless it began after this message; `place`: the sequence of the message."""
 
     def change(course: Course) -> Course:
         goes_on = course.hold is not None and place < course.hold.place

@@ -1,4 +1,4 @@
-"""Changing one part of a person. Parts stand in the order of their ids, whichever came first."""
+"""Changing one part of a person. Parts are ordered by id, whichever arrived first."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
@@ -15,7 +15,7 @@ P = TypeVar("P", bound=Part)
 
 
 def put(parts: Sequence[P], part: P) -> tuple[P, ...]:
-    """The parts with this one, in place of the one of the same id."""
+    """Add a part, replacing the one with the same id."""
     return tuple(sorted([*(p for p in parts if p.id != part.id), part], key=lambda p: p.id))
 
 
@@ -24,7 +24,7 @@ def without(parts: Sequence[P], id: str) -> tuple[P, ...]:
 
 
 def on_referral(person: Person, id: str, change: Callable[[Referral], Referral]) -> Person:
-    """Change a referral; what is heard of for the first time begins empty."""
+    """Change a referral; a new one starts empty."""
     known = next((r for r in person.referrals if r.id == id), Referral(id=id))
     changed: Person = person.but(referrals=put(person.referrals, change(known)))
     return changed

@@ -1,7 +1,7 @@
 """One person as the caseload shows them: referrals, courses of care, open alerts.
 
-Facts of different topics come in any order, so each topic has fields of its own: whatever the order, the
-same facts end in the same person.
+Facts of different topics arrive in any order, so each topic has its own fields: the same facts give the same
+person whatever their order.
 """
 
 from datetime import date, datetime
@@ -32,7 +32,7 @@ class Referral(Frozen):
     decided_at: datetime | None = None
     clinician_id: str | None = None
     codes: tuple[str, ...] = ()
-    """What is missing, or why a human has to decide."""
+    """Codes of what is missing, or of why a human has to decide."""
 
     @property
     def is_undecided(self) -> bool:
@@ -53,7 +53,7 @@ class Measure(Frozen):
 
 
 class Appointment(Frozen):
-    """Where and when by the scheduler, how it ended by care_plan. `starts_at` is `None` until it is known."""
+    """The scheduler tells where and when, care_plan how it ended. `starts_at` is `None` until it is known."""
 
     id: str
     number: int = 0
@@ -64,13 +64,13 @@ class Appointment(Frozen):
     minutes: int = 0
     clinician_id: str = ""
     moved: str | None = None
-    """Why it does not stand where it stood, a code."""
+    """Why it was moved, a code."""
     withdrawn: str | None = None
-    """Why the scheduler took it off, a code."""
+    """Why the scheduler cancelled it, a code."""
     outcome: Literal["attended", "missed", "cancelled"] | None = None
     ended_at: datetime | None = None
     overdue: bool = False
-    """Its time is past and nobody said what happened."""
+    """Its time is past and nobody recorded what happened."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -81,7 +81,7 @@ class Appointment(Frozen):
 
 
 class Mark(Frozen):
-    """A finding of care_plan's rules that explains itself: what was found, when, from which numbers."""
+    """A finding of care_plan's rules: its kind, when it was found, and from which numbers."""
 
     kind: Literal["response", "remission", "not_improving", "deterioration", "relapse", "phase_overdue"]
     at: datetime
@@ -102,7 +102,7 @@ class Entered(Frozen):
 
 
 class Course(Frozen):
-    """One episode of care: the plan by care_plan, its appointments by the scheduler."""
+    """One episode of care: care_plan's plan with the scheduler's appointments."""
 
     id: str
     referral_id: str | None = None
@@ -122,7 +122,7 @@ class Course(Frozen):
     resumed: int = 0
     """The sequence of the latest message that ended a hold."""
     maintenance: str | None = None
-    """Its frequency, once contracted."""
+    """The frequency of maintenance sessions, once contracted."""
     review_on: date | None = None
     measures: tuple[Measure, ...] = ()
     marks: tuple[Mark, ...] = ()
@@ -143,7 +143,7 @@ class Course(Frozen):
 
     @property
     def baseline(self) -> int | None:
-        """The PHQ-9 that care_plan compares with; without one, the first complete PHQ-9."""
+        """The PHQ-9 total that care_plan compares with; without one, the first complete PHQ-9."""
         known = [m.baseline for m in self.scores() if m.baseline is not None]
         totals = [m.total for m in self.scores() if m.total is not None]
         return next(iter([*known, *totals]), None)
@@ -155,25 +155,25 @@ class Course(Frozen):
 
     @property
     def change(self) -> int | None:
-        """Last against baseline; negative is better."""
+        """Last total minus baseline; negative is better."""
         if self.baseline is None or self.last is None or self.last.total is None:
             return None
         return self.last.total - self.baseline
 
     @property
     def next_appointment(self) -> Appointment | None:
-        """The earliest of which nobody has said how it ended."""
+        """The earliest appointment without a recorded outcome."""
         planned = [a for a in self.appointments if a.status == "planned" and a.starts_at is not None]
         return min(planned, key=lambda a: (a.starts_at, a.id), default=None)
 
     @property
     def last_contact(self) -> datetime | None:
-        """The last session the person came to."""
+        """When the last attended session ended."""
         return max(self._ended("attended"), default=None)
 
     @property
     def missed_since_last_contact(self) -> int:
-        """By when sessions took place, whenever they were recorded."""
+        """Sessions missed since the last attended one, by session time rather than by time of recording."""
         seen = self.last_contact
         return sum(seen is None or at > seen for at in self._ended("missed"))
 
@@ -182,14 +182,14 @@ class Course(Frozen):
 
 
 class Flag(Frozen):
-    """Crisis evidence as it was announced: which rule's codes, when, how severe."""
+    """Crisis evidence as it was announced: the rule's codes, when, and how severe."""
 
     id: str
     severity: str
     evidence: tuple[str, ...]
     at: datetime
     message_id: str = ""
-    """The message that announced it; empty for flags stored before that was kept."""
+    """The message that announced it; empty for flags stored by older releases."""
 
 
 class Person(Frozen):
@@ -198,21 +198,21 @@ class Person(Frozen):
     referrals: tuple[Referral, ...] = ()
     courses: tuple[Course, ...] = ()
     alerts: tuple[OpenAlert, ...] = ()
-    """The live ones, in order of their ids."""
+    """The unresolved ones, in order of their ids."""
     flags: tuple[Flag, ...] = ()
     alarmed_at: datetime | None = None
     """When evidence last opened or joined a crisis."""
     alarmed_for: tuple[str, ...] = ()
-    """The messages that did, in order of their ids."""
+    """The messages whose evidence opened or joined a crisis, in order of their ids."""
 
     @property
     def course(self) -> Course | None:
-        """The latest episode of those that run, else of those that are closed."""
+        """The latest open episode, else the latest closed one."""
         return max(self.courses, key=lambda c: (c.closed is None, c.episode, c.id), default=None)
 
     @property
     def referral(self) -> Referral | None:
-        """The latest one that waits for somebody, else the latest."""
+        """The latest undecided referral, else the latest."""
         return max(
             self.referrals,
             key=lambda r: (r.is_undecided, r.received_at is not None, r.received_at, r.id),
@@ -221,10 +221,10 @@ class Person(Frozen):
 
     @property
     def unheard_flags(self) -> tuple[Flag, ...]:
-        """Crisis flags that are not heard yet, as far as was announced.
+        """Crisis flags without a known alert, as far as was announced.
 
-        A flag is heard once its own message led to a crisis alert, or a crisis alert was raised or joined at
-        or after it. Flags stored without a message id count as heard.
+        A flag is heard once its own message led to a crisis alert, or once a crisis alert was raised or
+        joined at or after the flag's time. Flags stored without a message id count as heard.
         """
         return tuple(flag for flag in self.flags if flag.message_id and not self._is_heard(flag))
 
@@ -234,7 +234,7 @@ class Person(Frozen):
 
     @property
     def clinician(self) -> str | None:
-        """The id of who treats, or will."""
+        """The id of the treating clinician, or of the one assigned at referral."""
         course, referral = self.course, self.referral
         if course is not None and course.clinician_id:
             return course.clinician_id

@@ -1,4 +1,4 @@
-"""From referral to decision."""
+"""Folds intake's facts, from referral to decision, and crisis flags."""
 
 from datetime import datetime
 

@@ -1,6 +1,6 @@
-"""Who comes first in the caseload, and what is to be done next about each person.
+"""Who comes first in the caseload, and the next action for each person.
 
-Both come from what was announced alone, so the order changes only when something happens.
+Both are derived from announced facts alone, so the order changes only when something happens.
 """
 
 from collections.abc import Sequence
@@ -44,17 +44,17 @@ class Risk(IntEnum):
     CRISIS_MODERATE = 1
     CRISIS_LOW = 2
     CRISIS_TAKEN = 3
-    """Acknowledged or assessed, not resolved."""
+    """Acknowledged or assessed, but not resolved."""
     RELAPSE = 4
     DETERIORATION = 5
     NOT_IMPROVING = 6
     MISSED = 7
     OVERDUE = 8
-    """A session nobody recorded, a phase whose work is not done, a review that is due."""
+    """An unrecorded session, a phase with work left undone, or a review that is due."""
     REVIEW = 9
     """A referral that waits for a human."""
     WAITING = 10
-    """Enrolled, and no care plan was heard of."""
+    """Intake is completed, but no care plan is known yet."""
     ON_HOLD = 11
     ON_COURSE = 12
     DONE = 13
@@ -74,20 +74,20 @@ KINDS: dict[str, tuple[Risk, Action]] = {
     "maintenance_review": (Risk.OVERDUE, "review_maintenance"),
     "intake_review": (Risk.REVIEW, "decide_referral"),
 }
-"""What a live alert of a kind means for the person it is about."""
+"""What an unresolved alert of each kind means for its person."""
 
 UNKNOWN_KIND: tuple[Risk, Action] = (Risk.OVERDUE, "look_at_alert")
-"""Of a kind this release does not know: fail towards alarm."""
+"""For a kind this release does not know: fail towards alarm."""
 
 INFORMING = frozenset({"termination_phase", "maintenance", "dead_letter"})
-"""Kinds that ask nothing of whoever looks after the person."""
+"""Kinds that require no action from the person's carers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a person stands and what is to be done. `alert_id`: the alert to open, if one asks for it.
+    """A person's risk and next action. `alert_id`: the alert that requires the action, if any.
 
-    `since`: since when it is so, where that is known.
+    `since`: when this standing began, if known.
     """
 
     risk: Risk
@@ -100,7 +100,7 @@ NOTHING = Standing(Risk.DONE, "none")
 
 
 def standing(person: Person) -> Standing:
-    """The worst of everything known; of what is equally bad an alert, then the referral and course shown."""
+    """The worst standing known. Ties go to an alert first, then to the referral or course that is shown."""
     found = [_of_alert(alert) for alert in person.alerts]
     found += [_of_flag(flag) for flag in person.unheard_flags]
     found += [_of_referral(referral, person) for referral in _first(person.referral, person.referrals)]
@@ -142,7 +142,7 @@ def _crisis(severity: str) -> Risk:
 
 
 def _of_flag(flag: Flag) -> Standing:
-    """Somebody may be in danger and nobody was told: as an open crisis, whose alert is not known yet."""
+    """Treat an unheard flag as an open crisis whose alert is not known yet: somebody may be in danger."""
     return Standing(_crisis(flag.severity), "answer_flag", None, flag.at)
 
 
@@ -172,7 +172,7 @@ def _of_course(course: Course) -> Standing:
 
 
 def _next_step(course: Course) -> Action:
-    """Nothing is wrong: what the course itself asks for."""
+    """The next action of a course that is running as planned."""
     if course.phase == "ended":
         return "discuss_maintenance"
     if course.next_appointment is None:

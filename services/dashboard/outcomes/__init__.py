@@ -1,4 +1,4 @@
-"""How a clinic is doing in a span of time: counted by MongoDB along its index, kept for a minute."""
+"""Outcome figures of a clinic for a time window: counted by MongoDB along an index, cached for a minute."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,7 +21,7 @@ MOST_KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A clinic from `since` to before `until`, instants."""
+    """A clinic, and the instants from `since` to before `until`."""
 
     clinic: str
     since: datetime
@@ -29,7 +29,7 @@ class Window:
 
     @property
     def within(self) -> Document:
-        """The condition on an instant."""
+        """The MongoDB condition that an instant is in the window."""
         return {"$gte": self.since, "$lt": self.until}
 
     @property
@@ -43,15 +43,15 @@ class Outcomes:
     waited: Waited
     attendance: Attendance
     phases: dict[str, Counted]
-    """Days in each phase that was left in the window."""
+    """Days spent in each phase, for phases left in the window."""
     crises: list[Crisis]
     """By severity, the highest first."""
     escalated: dict[str, int]
-    """Steps climbed, by reason."""
+    """Number of escalation steps, by reason."""
     resolved: list[tuple[str, str, int]]
-    """By humans: (kind, disposition, how many), the most frequent first."""
+    """Resolved by humans: (kind, disposition, count), the most frequent first."""
     by_rule: int
-    """Resolved because the fact behind them was settled."""
+    """Number resolved by rule, because the fact behind them was settled."""
     alerts: int
     at: datetime
 
@@ -62,7 +62,7 @@ class Outcomes:
 
 
 async def count(database: MongoDatabase, window: Window, now: datetime) -> Outcomes:
-    """One query after the other: a page may wait, the others go on."""
+    """Count everything, one query after another: this page can wait, and other pages are not slowed down."""
     here, within = window.here, window.within
     resolved, by_rule = await outcomes_alerts.resolved(database, here, within)
     return Outcomes(
@@ -80,7 +80,7 @@ async def count(database: MongoDatabase, window: Window, now: datetime) -> Outco
 
 
 class Kept:
-    """Answers for a minute what was counted for the same question, and counts it once for all who wait."""
+    """Caches the figures of a window for a minute, and counts once for all concurrent requests."""
 
     def __init__(self, counting: Callable[[Window], Awaitable[Outcomes]]) -> None:
         self._count = counting

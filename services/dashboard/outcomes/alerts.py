@@ -1,4 +1,4 @@
-"""Figures from the alerts of the read model: how soon crises were paged and taken, what came of alerts."""
+"""Figures on alerts: how soon crises were paged and acknowledged, and how alerts were resolved."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +9,10 @@ from shared.mongo import Document, MongoDatabase
 
 SEVERITIES = ("high", "moderate", "low")
 LIMITS = {"high": "5 minutes", "moderate": "30 minutes", "low": "the next working day"}
-"""Acknowledged within, in words (deploy/config/on_call.json owns them: tests/unit/dashboard/test_limits.py).
+"""Time limits for acknowledgement in words, owned by deploy/config/on_call.json (see
+tests/unit/dashboard/test_limits.py).
 
-Each alert carries its own instant, which counts.
+Display only: the figures use the limit stored with each alert.
 """
 
 MINUTE_MS = 60_000
@@ -19,20 +20,20 @@ MINUTE_MS = 60_000
 
 @dataclass(frozen=True, slots=True)
 class Crisis:
-    """Crisis alerts that had one severity when they were first taken, or have it.
+    """Crisis alerts of one severity: that of the first acknowledgement, else the current one.
 
-    Minutes are begun minutes since the alert was raised.
+    Minutes count from when the alert was raised, rounded up.
     """
 
     severity: str
     raised: int
     paged: Counted
-    """Until the first message reached somebody outside of the inbox."""
+    """Minutes until the first message was delivered by a channel other than the inbox."""
     unpaged: int
     acknowledged: Counted
     in_time: int
     late: int
-    """Taken after the limit, or not taken yet and past it."""
+    """Acknowledged after the limit, or not acknowledged although it has passed."""
 
     @property
     def limit(self) -> str:
@@ -44,16 +45,19 @@ class Crisis:
 
 
 FIRST_TAKEN: Document = {"$ifNull": ["$first_acknowledged_at", "$acknowledged_at", None]}
-"""Alerts stored before the first time was kept know the last."""
+"""Alerts stored by older releases have only the latest acknowledgement, not the first."""
 
 
 def severest_first(severity: str) -> tuple[int, str]:
-    """The key of an order; what has no place here comes last."""
+    """A sort key; unknown severities come last."""
     return (SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES), severity)
 
 
 async def crises(database: MongoDatabase, here: Document, within: Document, now: datetime) -> list[Crisis]:
-    """Of crisis alerts raised in the window. One whose limit is still to come is neither in time nor late."""
+    """Figures by severity on crisis alerts raised in the window.
+
+    An unacknowledged alert whose limit has not passed yet is neither in time nor late.
+    """
     reached = {
         "$filter": {
             "input": "$told",
@@ -80,13 +84,13 @@ async def crises(database: MongoDatabase, here: Document, within: Document, now:
 
 
 def _minutes(at: str | Document) -> Document:
-    """Begun minutes since it was raised; nothing without an instant."""
+    """Minutes since the alert was raised, rounded up; null without an instant."""
     passed = {"$ceil": {"$divide": [{"$subtract": [at, "$raised_at"]}, MINUTE_MS]}}
     return {"$cond": [{"$eq": [{"$ifNull": [at, None]}, None]}, None, {"$max": [0, passed]}]}
 
 
 def _kept(now: datetime) -> Document:
-    """`in_time`, `late`, or `open` while the limit is still to come; taken, by the first time's limit."""
+    """`in_time`, `late`, or `open` if it is not decided yet, by the limit at the first acknowledgement."""
     limit: Document = {"$ifNull": ["$first_limit", "$acknowledge_by", None]}
     return {
         "$switch": {
@@ -122,7 +126,7 @@ def _crisis(severity: str, rows: list[Document]) -> Crisis:
 
 
 async def escalated(database: MongoDatabase, here: Document, within: Document) -> dict[str, int]:
-    """Steps climbed by alerts raised in the window, by reason, the most frequent first."""
+    """Escalation steps of alerts raised in the window, by reason, the most frequent first."""
     pipeline: list[Document] = [
         {"$match": {**here, "raised_at": within, "climbed.0": {"$exists": True}}},
         {"$unwind": "$climbed"},
@@ -135,7 +139,7 @@ async def escalated(database: MongoDatabase, here: Document, within: Document) -
 async def resolved(
     database: MongoDatabase, here: Document, within: Document
 ) -> tuple[list[tuple[str, str, int]], int]:
-    """Alerts raised in the window and resolved: by humans with their disposition, and how many by rule."""
+    """Resolved alerts that were raised in the window: by humans with disposition, and the count by rule."""
     by_rule = {"$eq": ["$resolved_by", "rule"]}
     pipeline: list[Document] = [
         {"$match": {**here, "raised_at": within, "state": "resolved"}},

@@ -1,6 +1,6 @@
-"""Figures from courses of care: treatment answered, and time in phases.
+"""Figures on courses of care: response to treatment, and time in phases.
 
-services/care_plan/protocol.json owns the numbers (tests/unit/dashboard/test_limits.py).
+The limits are owned by services/care_plan/protocol.json (see tests/unit/dashboard/test_limits.py).
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from services.dashboard.store import PEOPLE
 from shared.mongo import Document, MongoDatabase
 
 JUDGED_AFTER = timedelta(weeks=12)
-"""As long as twelve weekly sessions take."""
+"""The duration of twelve weekly sessions."""
 
 JUDGED_BY = ("started_at", "closed_at", "phases", "measures")
 RESPONSE_FROM, REMISSION_BELOW, DETERIORATION_FROM = 10, 5, 5
@@ -28,14 +28,14 @@ RESPONSE_FROM, REMISSION_BELOW, DETERIORATION_FROM = 10, 5, 5
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Courses that ended, or reached week 12 and still run."""
+    """Courses that ended in the window, or reached week 12 in it without having ended."""
 
     courses: int = 0
     running: int = 0
     measured: int = 0
-    """Of them, with a baseline and a later complete PHQ-9."""
+    """Courses with a baseline and a complete PHQ-9."""
     judged: int = 0
-    """Of those, with a baseline of 10 or more."""
+    """Measured courses with a baseline of 10 or more."""
     responded: int = 0
     remitted: int = 0
     deteriorated: int = 0
@@ -73,7 +73,7 @@ async def answered(database: MongoDatabase, here: Document, within: Document, no
 
 
 def _ended() -> Document:
-    """When acute treatment ended: its N-th session, or an earlier closure."""
+    """When acute treatment ended: at its N-th session, or an earlier closure."""
     ending = filtered("$courses.phases", {"$in": ["$$one.phase", ["ended", "closed"]]})
     return {
         "$ifNull": [
@@ -97,7 +97,7 @@ def _totals_until(at: Document) -> Document:
 
 
 def _baseline() -> Document:
-    """What care_plan compares with, where it says so; else the first total."""
+    """The baseline that care_plan compares with, if announced, else the first total."""
     says = [{"$eq": ["$$one.instrument", "phq9"]}, {"$ne": [{"$ifNull": ["$$one.baseline", None]}, None]}]
     saying: Document = {"$first": filtered("$courses.measures", {"$and": says})}
     known = {"$let": {"vars": {"one": saying}, "in": "$$one.baseline"}}
@@ -121,7 +121,7 @@ def _answers() -> Document:
 
 
 async def phases(database: MongoDatabase, here: Document, within: Document) -> dict[str, Counted]:
-    """Whole days from entering a phase to entering the next, of phases left in the window."""
+    """Days from entering a phase to entering the next, rounded, for phases left in the window."""
     entered = {
         "$concatArrays": [
             {"$cond": [{"$eq": [{"$first": "$courses.phases.phase"}, "initial"]}, [],

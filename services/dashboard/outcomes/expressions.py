@@ -1,4 +1,4 @@
-"""Expressions of MongoDB that several figures are made of."""
+"""MongoDB expressions shared by several figures."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ from shared.mongo import Document
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 RUNS_LATE = timedelta(days=366)
-"""A course that ends in a window has a session planned in it, or at most so long before."""
+"""A course that ends in a window has a session planned in the window, or at most this long before it."""
 
 
 def filtered(of: str | Document, kept: Document) -> Document:
@@ -22,7 +22,7 @@ def if_set(value: str, otherwise: Document) -> Document:
 
 
 def rounded_up(span: Document, unit: int) -> Document:
-    """Begun units, at least 0; nothing where an instant is missing."""
+    """The span in units, rounded up and at least 0; null if an instant is missing."""
     known = {"$ne": [{"$ifNull": [span, None]}, None]}
     return {"$cond": [known, {"$max": [0, {"$ceil": {"$divide": [span, unit]}}]}, None]}
 

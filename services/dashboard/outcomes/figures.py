@@ -1,10 +1,10 @@
-"""Rates, medians and columns, and when there are too few to say much. Pure."""
+"""Rates, medians and histogram columns, and whether there are too few cases to say much. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 FEW = 5
-"""Fewer than so many are shown, and marked: one more person would change the picture."""
+"""Figures on fewer cases than this are shown but marked: one more person would change them."""
 
 Bin = tuple[float, float | None, int]
 
@@ -16,7 +16,7 @@ class Rate:
 
     @property
     def percent(self) -> float | None:
-        """`None` of nothing."""
+        """`None` if `whole` is 0."""
         return 100 * self.part / self.whole if self.whole else None
 
     @property
@@ -30,7 +30,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How often each whole number of units (hours, days, minutes) was counted."""
+    """How often each whole number of units (hours, days or minutes) occurred."""
 
     times: Mapping[int, int]
 
@@ -44,7 +44,7 @@ class Counted:
 
     @property
     def median(self) -> float | None:
-        """The middle one, or the mean of the two in the middle."""
+        """The middle value, or the mean of the two middle ones."""
         if not self.total:
             return None
         return (self._at((self.total - 1) // 2) + self._at(self.total // 2)) / 2
@@ -54,11 +54,11 @@ class Counted:
         return max(self.times, default=None)
 
     def share_within(self, limit: int) -> Rate:
-        """Those of at most `limit` units; units were rounded up when they were counted."""
+        """The share of cases with at most `limit` units; units were rounded up when counted."""
         return Rate(sum(count for unit, count in self.times.items() if unit <= limit), self.total)
 
     def columns(self, edges: Sequence[int]) -> list[Bin]:
-        """Columns that begin at each edge, the last without an end. A unit on an edge closes the column."""
+        """Columns between the edges, the last one open-ended. A unit equal to an edge counts below it."""
         bins: list[Bin] = []
         for place, low in enumerate(edges):
             high = edges[place + 1] if place + 1 < len(edges) else None

@@ -1,6 +1,6 @@
-"""Figures from referrals and appointments: how long people wait, and which sessions they keep.
+"""Figures on referrals and appointments: waiting times and attendance.
 
-Numbers: clinical.md, The course of care.
+Definitions: clinical.md, The course of care.
 """
 
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ from services.dashboard.store import PEOPLE
 from shared.mongo import Document, MongoDatabase
 
 FIRST_WITHIN_HOURS = 48
-"""services/scheduler/course.json owns it: tests/unit/dashboard/test_limits.py."""
+"""Owned by services/scheduler/course.json (see tests/unit/dashboard/test_limits.py)."""
 
 APPOINTMENTS = "courses.appointments"
 
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """Referrals received: how many hours until their first appointment, for those that have one."""
+    """Referrals received: hours until the first appointment, and counts of those without one."""
 
     hours: Counted
     undecided: int = 0
     declined: int = 0
     unbooked: int = 0
-    """Completed, and no appointment stands."""
+    """Completed, but without an appointment."""
 
     @property
     def referrals(self) -> int:
@@ -39,7 +39,7 @@ class Waited:
 
 @dataclass(frozen=True, slots=True)
 class Attendance:
-    """Sessions whose time has come."""
+    """Sessions whose time is past, by outcome."""
 
     attended: int = 0
     missed: int = 0
@@ -56,7 +56,10 @@ class Attendance:
 
 
 async def waited(database: MongoDatabase, here: Document, within: Document) -> Waited:
-    """Of referrals received in the window. A relapse's plan has the same referral: the first one counts."""
+    """Waiting times of referrals received in the window.
+
+    A relapse's plan has the same referral, so only the first plan counts.
+    """
     of_it = {"$sortArray": {
         "input": filtered("$courses", {"$eq": ["$$one.referral_id", "$referrals.id"]}),
         "sortBy": {"episode": 1},
@@ -85,7 +88,7 @@ def _fields(*names: str) -> Document:
 
 
 def _first_appointment() -> Document:
-    """The earliest acute one that the scheduler did not take off, whatever came of it."""
+    """The start of the earliest acute appointment that the scheduler did not cancel, whatever its outcome."""
     standing = {
         "$and": [
             {"$eq": ["$$one.kind", "acute"]},
@@ -113,7 +116,10 @@ def _waits(rows: list[Document]) -> Waited:
 
 
 async def attendance(database: MongoDatabase, here: Document, within: Document, now: datetime) -> Attendance:
-    """Of sessions that stood in the window, up to now. Those the scheduler took off are not counted."""
+    """Attendance of sessions planned in the window up to now.
+
+    Appointments that the scheduler cancelled count only if an outcome was recorded.
+    """
     come: Document = {"$gte": within["$gte"], "$lt": min(within["$lt"], now)}
     pipeline: list[Document] = [
         {"$match": {**here, **with_appointment({"starts_at": come})}},

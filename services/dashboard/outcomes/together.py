@@ -1,4 +1,4 @@
-"""Figures of several clinics as one: counts are added, whatever is derived follows from them. Pure."""
+"""Combines the figures of several clinics: counts are added, and derived figures follow from them. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from services.dashboard.outcomes.sessions import Attendance, Waited
 
 
 def together(all: Sequence[Outcomes]) -> Outcomes:
-    """`all`: one at least. As old as the oldest of them."""
+    """`all` must not be empty. The result is as old as the oldest of them."""
     return reduce(_added, all)
 
 

@@ -1,1 +1,1 @@
-"""The pages: each module reads what its page shows and draws it."""
+"""The pages: each module reads the data of its page and renders it."""

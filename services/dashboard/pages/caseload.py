@@ -1,4 +1,4 @@
-"""The caseload: riskiest first, with the next action named; as a page, a part of it, and a CSV file."""
+"""The caseload, riskiest first, with each person's next action: as a page, a page part and a CSV file."""
 
 import asyncio
 import csv
@@ -49,7 +49,7 @@ COLUMNS: Mapping[str, Callable[[Row], Any]] = {
     "phq9_at": _of_last(lambda measure: measure.at.isoformat()),
     "flags": lambda row: " ".join(sorted({alert.kind for alert in row.alerts})),
 }
-"""Of the file: name and what stands there."""
+"""Columns of the CSV file: name, and how the value is read from a row."""
 
 
 async def asked(
@@ -61,7 +61,7 @@ async def asked(
     sort: Code = "risk",
     after: Cursor = "",
 ) -> caseload.Query:
-    """The caseload's question as it stands in the address."""
+    """A dependency: the caseload's query, read from the address."""
     return caseload.Query(clinic, clinician, phase, flag, text, sort, after)
 
 
@@ -73,19 +73,19 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get("/", response_class=HTMLResponse)
     async def show_caseload(request: Request, viewer: Carer, query: Asked) -> HTMLResponse:
-        """Everybody the viewer may see, riskiest first, filtered as the address says."""
+        """Everybody the viewer may see, riskiest first, filtered and ordered as the address says."""
         known = await _content(desk, query, viewer)
         return await desk.page(request, viewer, "caseload.html", title="Caseload", **known)
 
     @api.get("/parts/caseload", response_class=HTMLResponse)
     async def show_part(request: Request, viewer: Carer, query: Asked) -> HTMLResponse:
-        """Groups and table alone, drawn once for everybody of a clinic who looks at the same."""
+        """Only the groups and the table, rendered once for all viewers of a clinic with the same query."""
         draw = partial(_table, desk, viewer, query, request.url.path)
         return HTMLResponse(await desk.parts.text((viewer.clinic, query), draw), headers=HEADERS)
 
     @api.get("/caseload.csv")
     async def export_caseload(viewer: Carer, query: Asked) -> Response:
-        """The same rows as a file, by ids: names are not kept here."""
+        """The same rows as a file with ids only: names are not stored here."""
         _check(query, viewer)
         headers = {"Content-Disposition": 'attachment; filename="caseload.csv"'}
         return StreamingResponse(_csv(desk, query, viewer), media_type="text/csv", headers=headers)
@@ -129,7 +129,7 @@ async def _content(desk: Desk, query: caseload.Query, viewer: Viewer) -> dict[st
 
 
 def _line(row: Row) -> dict[str, Any]:
-    """What the table shows of one person."""
+    """One person as shown in the table."""
     course = row.course
     upcoming = course.next_appointment if course else None
     points = [Point(m.at, m.total) for m in course.scores()] if course else []
@@ -156,7 +156,7 @@ async def _csv(desk: Desk, query: caseload.Query, viewer: Viewer) -> AsyncIterat
 
 
 def _taken(text: StringIO) -> str:
-    """What was written since."""
+    """Take what was written since the last call, and empty the buffer."""
     written = text.getvalue()
     text.seek(0)
     text.truncate()

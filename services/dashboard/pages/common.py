@@ -1,4 +1,4 @@
-"""Static files, names, and the stream of what is new."""
+"""Static files, name lookup, and the stream of changes."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -38,7 +38,7 @@ def router(desk: Desk) -> APIRouter:
 
     @api.post("/names")
     async def look_up_names(viewer: Carer, asked: Annotated[Asked, Body()]) -> Response:
-        """Names for a page of ids: intake's, by the viewer's own token, kept nowhere."""
+        """Look up a page of ids in intake with the viewer's own token; names are stored nowhere."""
         answer = await desk.services.send(
             viewer, "intake", "POST", "/people/lookup", {"ids": asked.patient_ids}
         )
@@ -56,7 +56,7 @@ def router(desk: Desk) -> APIRouter:
 def _add_live(api: APIRouter, desk: Desk) -> None:
     @api.get("/live", include_in_schema=False)
     async def live(viewer: Anybody) -> EventSourceResponse:
-        """Which people and alerts changed, by id, for as long as the sign-in is good."""
+        """Stream the ids of people and alerts that change, until the sign-in expires."""
 
         async def stream() -> AsyncIterator[ServerSentEvent]:
             left = (viewer.expires_at - datetime.now(UTC)).total_seconds()
@@ -67,17 +67,17 @@ def _add_live(api: APIRouter, desk: Desk) -> None:
 
     @api.get("/parts/crises", response_class=HTMLResponse, include_in_schema=False)
     async def show_crises(viewer: Anybody) -> HTMLResponse:
-        """The count in the head of every page."""
+        """The count of crises in the header of every page."""
         return await _crises(desk, viewer, "parts/crises.html")
 
     @api.get("/parts/alarms", response_class=HTMLResponse, include_in_schema=False)
     async def show_alarms(viewer: Anybody) -> HTMLResponse:
-        """The crises in nobody's hands, above every page."""
+        """The crises nobody holds, shown at the top of every page."""
         return await _crises(desk, viewer, "parts/alarms.html")
 
     @api.get("/touch", status_code=204, include_in_schema=False)
     async def touch(viewer: Anybody) -> None:
-        """Somebody is here: see `Gate`."""
+        """Prolong the sign-in while somebody works on a page: see `Gate`."""
 
 
 async def _crises(desk: Desk, viewer: Viewer, template: str) -> HTMLResponse:
@@ -92,7 +92,7 @@ async def _crises(desk: Desk, viewer: Viewer, template: str) -> HTMLResponse:
 def _add_gallery(api: APIRouter, desk: Desk) -> None:
     @api.get("/gallery", response_class=HTMLResponse, include_in_schema=False)
     async def show_gallery(request: Request, viewer: Anybody) -> HTMLResponse:
-        """Everything pages are made of, with samples: on development stacks only."""
+        """All page components with samples; on development stacks only."""
         now = desk.drawing.now
         later = now + timedelta(minutes=5)
         return await desk.page(

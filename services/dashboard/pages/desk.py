@@ -1,4 +1,4 @@
-"""What every page is built with."""
+"""The dependencies shared by all pages."""
 
 import asyncio
 from collections.abc import Callable
@@ -29,10 +29,10 @@ Carer = Annotated[Viewer, Depends(carer_of)]
 Anybody = Annotated[Viewer, Depends(viewer_of)]
 
 Code = Annotated[str, Query(max_length=100, pattern=r"^[A-Za-z0-9_\-.:@|]*$")]
-"""An id or a code in an address; empty: any."""
+"""An id or a code in an address; empty means any."""
 
 MaybeCode = Annotated[str | None, Query(max_length=100, pattern=r"^[A-Za-z0-9_\-.:@|]*$")]
-"""The same, where not given and empty differ."""
+"""The same, where absent and empty have different meanings."""
 
 Cursor = Annotated[str, Query(max_length=400, pattern=r"^[A-Za-z0-9_\-]*$")]
 
@@ -59,13 +59,13 @@ class Desk:
         status: int = 200,
         **context: Any,
     ) -> HTMLResponse:
-        """A whole page for this viewer."""
+        """Render a whole page for this viewer."""
         crises = await self._crises(viewer)
         path = request.url.path
         return self.drawing.page(template, path, viewer, title=title, status=status, crises=crises, **context)
 
     async def _crises(self, viewer: Viewer) -> attention.Crises | None:
-        """No page is lost for want of what stands in its head."""
+        """The crises for the page header; `NOT_KNOWN` if they cannot be read in time, so no page is lost."""
         try:
             async with asyncio.timeout(CRISES_SECONDS):
                 return await attention.crises(self.database, viewer, self.clock.now(), self.clinics.ids)
@@ -73,6 +73,6 @@ class Desk:
             return attention.NOT_KNOWN
 
     def part(self, request: Request, viewer: Viewer, template: str, **context: Any) -> HTMLResponse:
-        """A part of a page, fetched again when something changed."""
+        """Render a part of a page, which is fetched again when something changes."""
         text = self.drawing.text(template, path=request.url.path, viewer=viewer, **context)
         return HTMLResponse(text, headers=HEADERS)

@@ -1,4 +1,4 @@
-"""Finding a person by name: intake says who it may be, the read model where they stand; nothing is kept."""
+"""Finding a person by name: intake finds candidates, the read model adds their risk; nothing is stored."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,15 +20,15 @@ from shared.http.problems import Problem
 from shared.mongo import Document, MongoDatabase
 
 SHORTEST, LONGEST = 2, 100
-"""Of a text; intake's limits."""
+"""Limits on the length of a search text, the same as intake's."""
 
 SHOWN = 80
-"""Letters of a name, as where names are filled in by script."""
+"""Maximum length of a displayed name, the same as in `static/names.js`."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """Somebody who may be meant. `row` is `None` as long as the read model has not heard of them."""
+    """A candidate. `row` is `None` as long as the read model does not know them."""
 
     patient_id: str
     name: str
@@ -37,7 +37,7 @@ class Line:
 
     @property
     def href(self) -> str | None:
-        """The person; before there is a course, the referral."""
+        """The person's page, or the referral's before there is a course."""
         if self.row is None:
             return None
         if self.row.course is None and self.row.referral is not None:
@@ -71,12 +71,12 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get("/find", response_class=HTMLResponse)
     async def show_find(request: Request, viewer: Carer) -> HTMLResponse:
-        """How to find somebody; the field is in the head of every page."""
+        """How to find somebody; the search field is in the header of every page."""
         return await page(request, viewer)
 
     @api.post("/find", response_class=HTMLResponse, openapi_extra=FORM)
     async def find(request: Request, viewer: Carer) -> HTMLResponse:
-        """The viewer's people whose names begin like that, the most urgent first, then by name."""
+        """The viewer's people whose names begin with the text, the most urgent first, then by name."""
         text = (await posted(request, viewer)).get("text", "").replace("\0", "").strip()
         if wrong := _wrong(text):
             return await page(request, viewer, 422, find_text=text[:LONGEST], wrong=wrong)
@@ -101,7 +101,7 @@ def _wrong(text: str) -> str:
 
 
 async def _rows(database: MongoDatabase, viewer: Viewer, ids: list[str]) -> dict[str, Row]:
-    """Those of them whom the read model knows among this viewer's people."""
+    """The rows of these ids that the read model has and this viewer may see."""
     wanted: Document = {"_id": {"$in": ids}}
     if viewer.only_clinic is not None:
         wanted["clinic_id"] = viewer.only_clinic
@@ -110,7 +110,7 @@ async def _rows(database: MongoDatabase, viewer: Viewer, ids: list[str]) -> dict
 
 
 def lines_of(hits: Sequence[Mapping[str, Any]], rows: Mapping[str, Row]) -> list[Line]:
-    """The most urgent first, then by name as intake has them; last who is not in the read model yet."""
+    """The most urgent first, then in intake's order by name; people not in the read model yet come last."""
     lines = [_line(hit, rows.get(hit["patient_id"])) for hit in hits]
     return sorted(lines, key=lambda line: line.row.risk if line.row else len(Risk))
 

@@ -1,4 +1,4 @@
-"""Forms that people send: ours alone, and each once."""
+"""Posted forms: only those rendered here are accepted, and each takes effect once."""
 
 import hmac
 import re
@@ -17,7 +17,7 @@ KEY = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 
 class Unfit(Exception):
-    """An entry that cannot be sent on: `errors` are pairs of a field's name and a sentence."""
+    """An entry that cannot be passed to a service. `errors` are pairs of a field's name and a sentence."""
 
     def __init__(self, *errors: tuple[str, str]) -> None:
         super().__init__(*(name for name, _ in errors))
@@ -25,7 +25,7 @@ class Unfit(Exception):
 
 
 async def posted(request: Request, viewer: Viewer) -> dict[str, str]:
-    """What was sent; of a field given twice, the first. Raises `Problem` 403 unless it was drawn for them."""
+    """The posted form, first values only. Raises `Problem` 403 unless it was rendered for this viewer."""
     form = await form_of(request)
     if not is_ours(form.get("csrf", ""), viewer):
         raise not_ours()
@@ -33,7 +33,7 @@ async def posted(request: Request, viewer: Viewer) -> dict[str, str]:
 
 
 def is_ours(token: str, viewer: Viewer) -> bool:
-    """Whether a form with this proof was drawn for this sign-in."""
+    """True if the form with this proof was rendered for this sign-in."""
     return hmac.compare_digest(token.encode(), viewer.csrf.encode())
 
 
@@ -42,23 +42,25 @@ def not_ours() -> Problem:
 
 
 def new_key() -> str:
-    """An Idempotency-Key for a form that is drawn now."""
+    """An Idempotency-Key for a form that is rendered now."""
     return uuid4().hex
 
 
 def key_of(form: Mapping[str, str]) -> str:
-    """The Idempotency-Key that a form was drawn with; a new one if it has none that a service would take."""
+    """The form's Idempotency-Key; a new one if it has none that every service accepts."""
     given = form.get("idempotency_key", "")
     return given if KEY.fullmatch(given) else new_key()
 
 
 def keyed(form: Mapping[str, str]) -> dict[str, str]:
-    """The form under the key that it is sent with: shown again and sent again, it happens once."""
+    """The form with a valid key, so that it takes effect once even if it is shown and sent again."""
     return {**form, "idempotency_key": key_of(form)}
 
 
 def version_seen(form: Mapping[str, str], field: str = "if_match") -> int:
-    """The version of what a form changes, for If-Match. A form without one has seen none, which is 0: no
-    document has it, so nothing is changed without a look."""
+    """The version of the document that a form was rendered for, for If-Match.
+
+    It is 0 for a form without one. No document has version 0, so such a form changes nothing.
+    """
     given = form.get(field, "")
     return int(given) if given.isascii() and given.isdecimal() and len(given) < 18 else 0

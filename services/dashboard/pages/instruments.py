@@ -1,9 +1,9 @@
-"""The instruments in the words they were published in: in intake and in sessions alike."""
+"""The instruments in their published wording, used for intake and for sessions."""
 
 from collections.abc import Mapping
 
 Choice = tuple[str, str]
-"""What a form sends, and what stands beside it. An empty value: nobody answered, which is never a zero."""
+"""A form value and its label. An empty value means not answered, which is never a zero."""
 
 REFUSED: Choice = ("refused", "Refused")
 DOES_NOT_KNOW: Choice = ("dont_know", "Does not know")
@@ -60,7 +60,7 @@ HOW_DIFFICULT: tuple[Choice, ...] = (
 )
 
 CSSRS_ASKS: Mapping[str, str] = {"q1": "In the past month …", "q6": "Ever in your life …"}
-"""What stands above a question, and holds for those after it."""
+"""Text above a question; it applies to the following questions as well."""
 
 CSSRS_QUESTIONS: Mapping[str, str] = {
     "q1": "Have you wished you were dead or wished you could go to sleep and not wake up?",
@@ -79,4 +79,4 @@ CSSRS_RULE = "Ask 1 and 2. If 2 is no, go on to 6; otherwise ask 3, 4, 5 and 6. 
 YES_NO: tuple[Choice, ...] = (("no", "No"), ("yes", "Yes"), NOT_ANSWERED)
 
 NO_SIGN = frozenset({"", "0", REFUSED[0], DOES_NOT_KNOW[0]})
-"""Answers to item 9 of the PHQ-9 that are no sign of danger; what cannot be read is one."""
+"""Answers to item 9 of the PHQ-9 that are no sign of danger; an unreadable answer is one."""

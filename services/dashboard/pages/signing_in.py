@@ -1,4 +1,4 @@
-"""Signing in with a token, out again, and, on a development stack, as one of its people."""
+"""Signing in with a token, or on a development stack as one of its users, and signing out."""
 
 import json
 from pathlib import Path
@@ -25,7 +25,7 @@ DEVELOPERS: dict[str, Role] = {
     "dev-engineer": "engineer",
 }
 LONGEST = 4_000
-"""Longer is no address of ours."""
+"""Maximum length of an address of this service."""
 
 REASONS = {
     "ended": "Your sign-in has ended. Sign in again to go on where you were.",
@@ -43,12 +43,12 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get("/sign-in", response_class=HTMLResponse, openapi_extra=OPEN)
     async def show_sign_in(next: str = "/", reason: str = "") -> HTMLResponse:
-        """Where a token is shown; on a development stack, whom to be."""
+        """The form for a token, and on a development stack the choice of a user."""
         return _page(desk, next, REASONS.get(reason, ""))
 
     @api.post("/sign-in", openapi_extra=OPEN | FORM)
     async def sign_in(request: Request) -> Response:
-        """Put a token that is good into its cookie."""
+        """Verify a token and store it in its cookie."""
         form = await form_of(request)
         following = _own(form.get("next", "/"))
         token = form.get("token", "").strip()
@@ -68,7 +68,7 @@ def router(desk: Desk) -> APIRouter:
 
     @api.post(SIGN_OUT, openapi_extra=FORM)
     async def sign_out(viewer: Anybody) -> Response:
-        """Forget the token here; it ends by itself elsewhere."""
+        """Delete the token's cookie; the token itself stays valid until it expires."""
         answer = RedirectResponse("/sign-in?reason=out", 303)
         forget(answer)
         return answer
@@ -87,7 +87,7 @@ def _page(desk: Desk, following: str, said: str, *, status: int = 200) -> HTMLRe
 
 
 def _own(following: str) -> str:
-    """An address of this page, never of another site, nor one that none of its links can have."""
+    """The address if it is on this site and not too long, else `/`."""
     parts = parts_of(following)
     if parts is None or parts.scheme or parts.netloc or len(following) > LONGEST:
         return "/"
@@ -95,7 +95,7 @@ def _own(following: str) -> str:
 
 
 def _developer(key: Path, form: dict[str, str]) -> str:
-    """A token for one of the development stack's people; none for anybody else."""
+    """A token for one of the development stack's users; empty for anybody else."""
     subject = form.get("subject", "")
     role: Any = DEVELOPERS.get(form.get("as", ""))
     if role is None:
@@ -105,6 +105,6 @@ def _developer(key: Path, form: dict[str, str]) -> str:
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """A posted form; of a field given twice, the first."""
+    """The posted form; the first value of a repeated field."""
     body = (await request.body()).decode("utf-8", "replace")
     return {name: values[0] for name, values in parse_qs(body, keep_blank_values=True).items()}

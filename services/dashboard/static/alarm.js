@@ -1,6 +1,6 @@
-// Crises in nobody's hands stand above every page; the server draws them. Here new ones are said aloud and, if chosen,
-// heard: once in each tab, and again when one becomes more severe or climbs. What was dismissed stays hidden till then,
-// for whoever dismissed it: the next to sign in here has seen none of it.
+// The server renders the crises nobody holds at the top of every page. This module announces new ones to screen readers
+// and, if sound is on, plays a tone: once per tab, and again when a crisis becomes more severe or escalates. One that
+// was dismissed stays hidden until then, but only for the sign-in that dismissed it.
 
 import { preferences } from "./preferences.js";
 import { chime } from "./sound.js";
@@ -22,11 +22,11 @@ function remember(name, keys) {
   try {
     sessionStorage.setItem(`kith.${name}.${SIGN_IN}`, JSON.stringify([...keys].slice(-500)));
   } catch {
-    // Storage is closed: it holds for this page.
+    // Storage is unavailable: kept for this page only.
   }
 }
 
-/** Looks at the alarms as they are drawn now. */
+/** Shows, hides and announces the alarms as currently rendered. */
 export function heed() {
   const drawn = [...document.querySelectorAll("[data-alarm]")];
   const shown = drawn.filter((alarm) => !dismissed.has(alarm.dataset.alarm)).slice(0, SHOWN);

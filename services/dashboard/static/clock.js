@@ -1,5 +1,5 @@
-// Times as people read them. Instants come as UTC ISO; `data-now` on <body> is the server's idea of now, so a
-// development stack whose clock was moved still says "3 minutes ago".
+// Human-readable times. Instants come as UTC ISO; `data-now` on <body> is the server's current time, so that a
+// development stack whose clock was moved still shows "3 minutes ago".
 
 let ahead = Date.parse(document.body.dataset.now ?? "") - Date.now() || 0;
 export const now = () => Date.now() + ahead;
@@ -8,7 +8,7 @@ export const setNow = (iso) => (ahead = Date.parse(iso) - Date.now() || 0);
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
 const UNITS = [["year", 31_557_600], ["month", 2_629_800], ["week", 604_800], ["day", 86_400], ["hour", 3_600], ["minute", 60]];
 
-/** `data-ago`: relative text; `data-until`: a bar that runs down; `data-left`: what is left of it. */
+/** `data-ago`: relative text; `data-until`: a bar that runs down; `data-left`: the remaining time. */
 export function tick(root) {
   const within = root?.querySelectorAll ? root : document;
   for (const element of within.querySelectorAll("time[data-ago]")) write(element, ago(element.dateTime));
@@ -37,7 +37,7 @@ function drain(element) {
   element.classList.toggle("soon", until - now() < 300_000);
 }
 
-/** Text that changes each second: the caller marks it aria-hidden and says the end time in words. */
+/** Text that changes each second: the caller marks it aria-hidden and gives the end time as text. */
 function left(iso) {
   const seconds = Math.round((Date.parse(iso) - now()) / 1000);
   if (Number.isNaN(seconds)) return "";

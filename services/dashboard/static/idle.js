@@ -1,6 +1,6 @@
 // Automatic sign-out (45 CFR 164.312(a)(2)(iii)): after `data-idle-seconds` without a touch, and when the token ends
-// (`data-expires`). Both are announced two minutes before. All tabs of this browser count as one person. The server counts,
-// too: it is told of a touch now and then.
+// (`data-expires`). Both are announced two minutes before. All tabs of this browser count as one person. The server has
+// its own idle limit, so it is told of a touch now and then.
 
 const WARNING = 120_000;
 const RENEWAL = 20_000;
@@ -33,7 +33,7 @@ export function watchIdle() {
   setInterval(check, 1000);
 }
 
-/** Somebody signed in again in another tab: the cookie is the same here, so this tab goes on, too. */
+/** After a new sign-in in another tab this tab continues too, because both share the cookie. */
 function noteExpiry(end) {
   if (end <= expiry) return;
   expiry = end;
@@ -41,7 +41,7 @@ function noteExpiry(end) {
   if (dialog.open) dialog.close();
 }
 
-/** Whoever signs out is not kept signed in by the press: its answer might come after that of the sign-out. */
+/** A press on sign-out must not prolong the session: its response might arrive after that of the sign-out. */
 function leaves(target) {
   return Boolean(target.closest?.("#sign-out"));
 }
@@ -66,7 +66,7 @@ function share(key, value) {
   try {
     localStorage.setItem(key, String(value));
   } catch {
-    // Storage is closed: each tab counts alone.
+    // Storage is unavailable: each tab counts alone.
   }
 }
 
@@ -85,7 +85,7 @@ function warn(end) {
   at.textContent = new Date(end).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
   document.getElementById("stay").hidden = final;
   document.getElementById("sign-in-again").hidden = !final;
-  // A token that ends cannot be prolonged from here: say it once and let the person finish.
+  // An expiring token cannot be prolonged from here: warn once and let the person finish.
   if (final) dialog.dataset.seen = "yes";
   dialog.showModal();
 }

@@ -1,5 +1,5 @@
-// Reads a file of referrals here, sends it in parts one after the other, and counts what became of the rows.
-// Nothing is sent before the whole file could be read; the error report is made here and holds no names.
+// Reads a file of referrals in the browser, sends it in parts one after another, and counts the rows' outcomes.
+// Nothing is sent before the whole file was read. The error report is made here and contains no names.
 
 const ROWS = 200;
 const CHARACTERS = 300_000;
@@ -25,10 +25,10 @@ async function readText(file) {
   return text;
 }
 
-/** As intake's readers count: a table's line with nothing at all, and an object's with nothing to see, is none. */
+/** Counts like intake's readers: an empty table line is no row, and neither is a blank line between objects. */
 const isRow = (record, isTable) => (isTable ? record.replace(/[\r\n]+/g, "") : record.trim()) !== "";
 
-/** Lines, joined while a quote is open: where a table's row ends. */
+/** Splits text into records: lines, joined while a quote of a table's cell is open. */
 function* records(text, isTable) {
   let record = "", open = false, row = 0;
   for (const [line] of text.matchAll(/[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+/g)) {
@@ -79,7 +79,7 @@ async function send(body, renewed = false) {
 
 const proof = () => document.querySelector("meta[name=csrf-token]");
 
-/** Whoever signed in again in another tab has another proof: this page as it is drawn now holds it. */
+/** Fetches the new form proof after a sign-in in another tab, from this page as currently rendered. */
 async function renewProof() {
   const page = new DOMParser().parseFromString(await (await fetch(location.pathname, { headers: { Accept: "text/html" } })).text(), "text/html");
   const fresh = page.querySelector("meta[name=csrf-token]")?.content;
@@ -99,7 +99,7 @@ class Run {
     return this.at === this.parts.length;
   }
 
-  /** One part; the same key however often it is sent, so that it happens once. */
+  /** Sends one part; its key never changes, so a part sent again takes effect once. */
   async sendNext() {
     const body = { format: this.format, header: this.header, text: this.parts[this.at], first: this.first, clinic_id: this.clinic, key: `${this.key}-${this.at}` };
     const told = await send(JSON.stringify(body));
@@ -140,7 +140,7 @@ async function sendAll() {
   else say(`Paused after ${run.done} rows.`);
 }
 
-/** No answer at all, or one that asks to come again. */
+/** True if a retry may succeed: no answer at all, or one that asks to retry. */
 const mayPass = (error) => !error.status || error.status === 429 || error.status === 409 || error.status >= 500;
 
 function stop(error) {
@@ -203,7 +203,7 @@ function rowOf({ row, code, advice }) {
 const quoted = (text) => `"${String(text).replaceAll('"', '""')}"`;
 const table = () => ["row,code,what to mend", ...run.errors.map((e) => [e.row, quoted(e.code), quoted(e.advice)].join(","))].join("\r\n") + "\r\n";
 
-/** A notice above the form; texts are ours or counts, and written as text all the same. */
+/** A notice above the form. Its texts are fixed or counts, but still inserted as plain text. */
 function said(kind, title, text) {
   const notice = Object.assign(document.createElement("div"), { className: `notice notice-${kind}` });
   notice.append(icon(kind === "error" ? "error" : "done"));
@@ -224,7 +224,7 @@ function icon(name) {
 const say = (text) => (by("import-status").textContent = text);
 
 form.addEventListener("submit", async (event) => {
-  if (!by("import-status")) return; // The page shows a result that was made without script: a fresh one is drawn.
+  if (!by("import-status")) return; // The page shows a result of an upload without script: submit normally.
   event.preventDefault();
   if (run && !run.isOver && !run.paused) return;
   try {
@@ -249,5 +249,5 @@ by("import-pause")?.addEventListener("click", () => {
   by("import-pause").textContent = "Resume";
 });
 
-// Leaving in the middle leaves the rest unsent: the browser asks.
+// Leaving during an import leaves the rest unsent, so the browser asks first.
 window.addEventListener("beforeunload", (event) => run && !run.isOver && run.done && event.preventDefault());

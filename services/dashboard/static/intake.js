@@ -1,5 +1,5 @@
-// Questionnaires: the C-SSRS screener asks only what its rule asks, and each instrument says how much is answered.
-// Without this file all questions stand there, with the rule beside them.
+// Questionnaires: shows only the C-SSRS questions that its rule requires, and how many items of each instrument are
+// answered. Without this file all questions are shown, with the rule beside them.
 
 const value = (scope, name) => scope.querySelector(`input[name="screening.cssrs.${name}"]:checked`)?.value ?? "";
 

@@ -42,7 +42,7 @@ function focus(element) {
   return Boolean(element);
 }
 
-/** What is focused is the link that names a row (`row-link`), so Enter opens it. */
+/** Moves the focus to a row's `row-link`, so that Enter opens it. */
 function step(by) {
   const links = [...document.querySelectorAll(".row-link")];
   const row = document.activeElement?.closest?.("tr, li, article, [data-row]");

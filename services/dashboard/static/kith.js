@@ -1,4 +1,4 @@
-// The page keeps itself up to date. Without this file every link and form still works.
+// Keeps the page up to date. Without this file every link and form still works.
 
 import { heed } from "./alarm.js";
 import { followFolding, showNow } from "./charts.js";
@@ -11,8 +11,8 @@ import { bindToggles } from "./preferences.js";
 
 const SENDING = 10_000;
 
-/** A form that was sent is not sent again while it is on its way: the second press would be a second request. A sending
- *  that was stopped says nothing to anybody, so after a while the form is there again: its key makes two sendings one. */
+/** Blocks a form while its request is under way, so that a second press is not a second request. A cancelled request
+ *  fires no event, so the form is released after a while; its key makes a repeated request take effect once. */
 function guardForms() {
   document.addEventListener("submit", (event) => {
     const form = event.target;
@@ -20,11 +20,11 @@ function guardForms() {
     if (form.dataset.sent) return event.preventDefault();
     if (form.method !== "post") return;
     form.dataset.sent = "yes";
-    // After this turn, so that the pressed button's own name and value are still sent.
+    // After this event, so that the pressed button's own name and value are still sent.
     setTimeout(() => setButtons(form, true));
     setTimeout(() => release(form), SENDING);
   });
-  // Coming back with the browser's Back button shows the page as it was left: give the buttons back.
+  // The browser's Back button restores the page as it was left: enable the buttons again.
   window.addEventListener("pageshow", (event) => event.persisted && document.querySelectorAll("form[data-sent]").forEach(release));
 }
 
@@ -37,14 +37,14 @@ function release(form) {
   setButtons(form, false);
 }
 
-/** Selects and boxes marked `data-submit` send their form when they change; the button stays for everybody else. */
+/** Selects and boxes marked `data-submit` submit their form on change; the button stays for use without script. */
 function bindFilters() {
   document.addEventListener("change", (event) => {
     if (event.target.matches("form[method=get] [data-submit]")) event.target.form.requestSubmit();
   });
 }
 
-/** Called once, and for every region that was swapped in. */
+/** Prepares new content: called for the whole page, and for every region that was swapped in. */
 function dress(root) {
   for (const element of root.querySelectorAll("[data-needs-script]")) element.hidden = false;
   fillNames(root);

@@ -1,9 +1,9 @@
-// Follows /live (server-sent events) and says how fresh the page is. One line for all tabs of a browser: whoever has the
-// lock listens and tells the others, for a browser opens no more than six connections to a server at once (HTTP/1.1).
+// Follows /live (server-sent events) and shows how fresh the page is. All tabs of a browser share one connection: the
+// tab with the lock listens and tells the others, as a browser opens at most six connections to a server (HTTP/1.1).
 //
-// Events: `change` {"people": [ids], "alerts": [ids]} ("*": anything may have changed); `goodbye`: the server lets go,
-// come again at once; `beat` {"as_of": ISO, "now": ISO}: its absence means that the line is dead, and an old `as_of`
-// that the read model is behind.
+// Events: `change` {"people": [ids], "alerts": [ids]} ("*": anything may have changed); `goodbye`: the server ends the
+// stream, reconnect at once; `beat` {"as_of": ISO, "now": ISO}: its absence means that the connection is dead, and an
+// old `as_of` that the read model is behind.
 
 import { now, setNow } from "./clock.js";
 import { markAll, markFor } from "./regions.js";
@@ -31,7 +31,7 @@ function join() {
   navigator.locks.request(NAME, lead);
 }
 
-/** Until the page goes away: then the next tab's turn has come. */
+/** Holds the lock until the page is left; then the next tab takes over. */
 function lead() {
   attempts = 0;
   connect();
@@ -57,7 +57,7 @@ function hear(name, ...told) {
   const [state, text, anew] = told;
   if (state === "signed-out") saySignedOut();
   else say(state, text);
-  // Whatever changed between the drawing of the page and this moment was told to nobody here.
+  // Changes between the rendering of the page and this moment were not received here.
   if (anew) markAll(dress);
 }
 
@@ -98,7 +98,7 @@ function opened() {
   tell("said", ...said);
 }
 
-/** Connects anew: at once after a goodbye, otherwise after 1, 2, 4 … 15 seconds, never all pages together. */
+/** Reconnects: at once after a goodbye, otherwise after 1, 2, 4 … 15 seconds, with jitter. */
 function again(wait, quietly = false) {
   source.close();
   clearTimeout(retry);
@@ -108,13 +108,13 @@ function again(wait, quietly = false) {
   retry = setTimeout(retried, wait ?? Math.min(15_000, 500 * 2 ** attempts) * (0.75 + Math.random() / 2));
 }
 
-/** A stream that is refused does not say why: ask for something small first. */
+/** A refused stream gives no reason, so request something small first. */
 async function retried() {
   try {
     const answer = await fetch("/parts/crises", { headers: { "X-Fragment": "1" }, redirect: "error" });
     if (answer.status === 401) return state("signed-out", "");
   } catch {
-    // Nobody answers: the stream will say so, too.
+    // No answer: the stream will fail as well.
   }
   if (source) connect();
 }

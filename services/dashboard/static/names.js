@@ -1,4 +1,4 @@
-// Names live in intake: they are asked for with the viewer's own rights, kept in memory only, and written as text.
+// Names are stored in intake: fetched with the viewer's own rights, kept in memory only, and inserted as plain text.
 
 const MOST = 200;
 const LONGEST = 80;
@@ -11,7 +11,7 @@ export async function fillNames(root) {
   for (let at = 0; at < missing.length; at += MOST) await ask(missing.slice(at, at + MOST), places);
 }
 
-/** On a failure the short id that the page came with stays; the next change asks again. */
+/** On a failure the short id from the server stays; the next change asks again. */
 async function ask(ids, places) {
   try {
     const answer = await fetch("/names", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ patient_ids: ids }) });
@@ -19,7 +19,7 @@ async function ask(ids, places) {
     for (const [id, name] of Object.entries((await answer.json()).names ?? {})) known.set(id, full(name));
     places.filter((place) => ids.includes(place.dataset.patient) && known.has(place.dataset.patient)).forEach(write);
   } catch {
-    // Intake is away: ids are enough to work with.
+    // Intake does not answer: ids are enough to work with.
   }
 }
 

@@ -14,7 +14,7 @@ function keep(name, value) {
   try {
     localStorage.setItem(`kith.${name}`, value);
   } catch {
-    // Storage is closed: it holds for this page.
+    // Storage is unavailable: kept for this page only.
   }
 }
 

@@ -1,7 +1,7 @@
 // Regions: `<section id data-live-src="/parts/…">` is fetched again when something changed, at most once a second,
-// and swapped in place. `data-live-for="id id"` narrows what concerns it, `data-live-on="alerts"` to alerts. Focus, scroll
-// and what was unfolded stay; while somebody types in a region it waits. `data-live-always`: also while nobody looks.
-// An answer to an earlier request never takes the place of what a later one showed.
+// and swapped in place. `data-live-for="id id"` limits it to changes of these ids, `data-live-on="alerts"` to alerts.
+// Focus, scroll position and opened details are kept; while somebody types in a region it waits.
+// `data-live-always`: also while the page is hidden. A response to an earlier request never replaces a later one's.
 
 import { saySignedOut } from "./status.js";
 
@@ -62,7 +62,7 @@ async function refresh(region, dress) {
   }
 }
 
-/** A form with something in it, or being sent, is never pulled away from under a person's hands. */
+/** True while somebody types in the region, or it has a form that was changed or is being sent: do not replace it. */
 function typing(region) {
   const here = document.activeElement;
   const field = region.contains(here) && here.matches("input:not([type=checkbox], [type=radio]), textarea, select");
@@ -97,7 +97,7 @@ function focusIn(region) {
   return here !== region && region.contains(here) ? signature(here) : null;
 }
 
-/** What names an element across two renderings: its id or key, else where it leads or what it says, within its row. */
+/** Identifies an element across two renderings: its id or key, else its link or text, within its row. */
 function signature(element) {
   if (element.id) return `#${element.id}`;
   const row = element.closest("[data-row], [data-key], tr:has(.row-link)");

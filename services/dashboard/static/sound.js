@@ -1,8 +1,8 @@
-// Two tones, made here: no file to load, and silent until chosen.
+// Two synthesised tones: no file to load, and silent until switched on.
 
 let sound;
 
-/** Browsers hold sound back until the page was touched once; the first touch after a reload frees it. */
+/** Browsers block sound until the user has interacted with the page; the first touch after a reload enables it. */
 export function readySound() {
   sound ??= new AudioContext();
   if (sound.state === "suspended") sound.resume();

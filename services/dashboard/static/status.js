@@ -1,8 +1,8 @@
-// What the page says about itself: live, behind, reconnecting, signed out.
+// The page's own status: live, behind, reconnecting, signed out.
 
 let over = false;
 
-/** Only a change is written: a status said again is read out again. Once signed out, nothing else is true. */
+/** Writes only changes, because screen readers read every write aloud. Signed out is final. */
 export function say(state, text) {
   if (over) return;
   const live = document.getElementById("live");

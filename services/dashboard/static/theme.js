@@ -3,5 +3,5 @@ try {
   const theme = localStorage.getItem("kith.theme");
   if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 } catch {
-  // Storage is closed: the system's scheme stays.
+  // Storage is unavailable: the system's scheme is used.
 }

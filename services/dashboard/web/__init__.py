@@ -1,1 +1,1 @@
-"""What every page needs: who looks, how it is drawn, what it asks of other services, what is new."""
+"""Shared by all pages: the viewer, rendering, requests to other services, and live updates."""

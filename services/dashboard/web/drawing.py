@@ -1,4 +1,4 @@
-"""Templates and static files: everything comes from here, nothing from outside."""
+"""Templates and static files: pages load everything from this service, nothing from outside."""
 
 import hashlib
 import mimetypes
@@ -29,7 +29,7 @@ HEADERS = {
 
 
 class Drawing:
-    """`crises` in nobody's hands stand in every page's head; whoever knows them says so."""
+    """Renders pages. The header of every page shows `crises` nobody holds, if the caller passes them."""
 
     def __init__(self, clock: Clock, *, idle_minutes: int) -> None:
         self._clock, self._idle_seconds = clock, idle_minutes * 60
@@ -58,7 +58,7 @@ class Drawing:
         status: int = 200,
         **context: Any,
     ) -> HTMLResponse:
-        """A whole page; `path` says which entry of the navigation it is."""
+        """Render a whole page; `path` selects the entry of the navigation."""
         return HTMLResponse(
             self.text(template, path=path, viewer=viewer, title=title, **context), status, HEADERS
         )
@@ -80,7 +80,7 @@ class Drawing:
     def problem(
         self, problem: Mapping[str, object], scope: Scope, *, unconfirmed: bool = False
     ) -> HTMLResponse:
-        """A refusal as a page; what was sent is never repeated. `unconfirmed`: something was sent."""
+        """Render a refusal as a page, without echoing the input. `unconfirmed`: the request sent a form."""
         status = int(str(problem["status"]))
         return self.page(
             "problem.html",
@@ -94,7 +94,7 @@ class Drawing:
 
 
 class StaticFile:
-    """Read once; whoever has it already is told so."""
+    """A file read once at start; answers 304 if the browser already has this version."""
 
     def __init__(self, path: Path) -> None:
         self._body = path.read_bytes()

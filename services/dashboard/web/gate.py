@@ -1,4 +1,4 @@
-"""Around all other middleware: cookies become tokens, and refusals become pages."""
+"""The outermost middleware: turns cookies into tokens, and refusals into pages."""
 
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import SplitResult, quote, urlsplit
@@ -13,14 +13,14 @@ from services.dashboard.web.viewer import COOKIE
 from shared.http.problems import MEDIA_TYPE, Problem
 
 TOUCH = "/touch"
-"""Asked by pages while somebody works on them without going anywhere."""
+"""Requested by pages while somebody works on them without navigating."""
 
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class Gate:
-    """`idle_minutes`: every request by cookie lets it live so much longer."""
+    """`idle_minutes`: every request prolongs the cookie's life by this long."""
 
     def __init__(self, app: ASGIApp, *, drawing: Drawing, idle_minutes: int, secure: bool) -> None:
         self.app = app
@@ -59,7 +59,7 @@ class Gate:
         return self._drawing.problem(problem, scope, unconfirmed=scope["method"] in UNSAFE)
 
     def prolong(self, headers: MutableHeaders, token: str) -> None:
-        """The idle limit begins anew. Not where the answer sets the cookie itself."""
+        """Restart the idle limit, unless the response sets the cookie itself."""
         if any(value.startswith(f"{COOKIE}=") for value in headers.getlist("set-cookie")):
             return
         secure = "; Secure" if self._secure else ""
@@ -70,7 +70,7 @@ class Gate:
 
 
 class _Answer:
-    """Lets everything through but problems, which are kept to be drawn where a page was asked for."""
+    """Passes responses through, but holds back problems so that they can be rendered as pages."""
 
     def __init__(self, gate: Gate, scope: Scope, send: Send, token: str | None, draws: bool) -> None:
         self._draws = draws
@@ -97,7 +97,7 @@ class _Answer:
 
 
 def _place(scope: Scope) -> str:
-    """The page to come back to: what was asked for, or for a form the page it stood on."""
+    """The page to return to: the requested one, or for a form the page that contained it."""
     if scope["method"] == "GET":
         query = scope["query_string"].decode("latin-1")
         return str(scope["path"]) + (f"?{query}" if query else "")
@@ -108,7 +108,7 @@ def _place(scope: Scope) -> str:
 
 
 def _came_from_us(headers: Headers) -> bool:
-    """By a link on one of our pages: whoever stood there had signed in, though the cookie is gone by now."""
+    """True if a link on our own pages led here: the user had signed in there, even if the cookie is gone."""
     parts = parts_of(headers.get("referer", ""))
     return parts is not None and parts.netloc == headers.get("host", "") and parts.path != SIGN_IN
 
@@ -123,9 +123,10 @@ def _cookie(headers: Headers) -> str | None:
 
 
 def _is_foreign(headers: Headers) -> bool:
-    """Browsers say where a request comes from; SameSite keeps the cookie from those that do not.
+    """True if the browser says that another site sent this request.
 
-    Also without a cookie: another site could sign its own user in here, in place of whoever works.
+    SameSite keeps the cookie out of requests from browsers that do not say. Requests without a cookie are
+    checked too: another site could otherwise sign its own user in here.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:
@@ -138,7 +139,7 @@ def _is_foreign(headers: Headers) -> bool:
 
 
 def parts_of(address: str) -> SplitResult | None:
-    """`None` for what is no address, such as `http://[`."""
+    """Parse an address; `None` if it is not one, such as `http://[`."""
     try:
         return urlsplit(address)
     except ValueError:

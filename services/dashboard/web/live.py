@@ -1,4 +1,4 @@
-"""Open pages learn of changes within a moment: one change stream for all of them, one small message each."""
+"""Pushes changes to open pages within a moment: shared change streams, and one small message per page."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
@@ -22,13 +22,13 @@ from shared.mongo import Document, MongoDatabase, PyMongoError
 log = structlog.get_logger()
 
 GATHER_SECONDS = 0.15
-"""Changes within so long travel together."""
+"""Changes within this time are sent together."""
 
 SPACING_SECONDS = 0.5
-"""As long as only people change, pages are told no oftener: they look once a second at most."""
+"""Minimum interval between messages while only people change: pages reload once a second at most."""
 
 AT_MOST = 500
-"""Ids in one message; with more, pages are told to look at everything again."""
+"""Maximum number of ids in one message; beyond it, pages are told to reload everything."""
 
 BEAT_SECONDS = 5.0
 QUEUED = 100
@@ -38,9 +38,9 @@ EVERYBODY, ENGINEERS = "", "-"
 
 
 def audiences_of(viewer: Viewer) -> frozenset[str]:
-    """Whose news a viewer is told, as on the page of alerts.
+    """The audiences a viewer belongs to, by the same rule as the alerts page.
 
-    Carers: their clinic's, and what came from a clinic nobody knows. Engineers: dead letters.
+    Carers: their own clinic and unknown clinics. Engineers: dead letters.
     """
     told = {EVERYBODY}
     if viewer.cares:
@@ -52,7 +52,7 @@ def audiences_of(viewer: Viewer) -> frozenset[str]:
 
 @dataclass
 class _News:
-    """What changed since pages were last told, for one audience."""
+    """Changes for one audience since pages were last told."""
 
     people: set[str] = field(default_factory=set)
     alerts: set[str] = field(default_factory=set)
@@ -77,10 +77,10 @@ class Listener:
 
 
 class Live:
-    """Runs until cancelled. `changes` counts what was seen, `told` how often pages heard of it."""
+    """Runs until cancelled. `changes` counts the changes seen, `told` the rounds of messages to pages."""
 
     def __init__(self, database: MongoDatabase, clock: Clock, known: Collection[str]) -> None:
-        """`known`: the ids of the clinics that are configured; of any other everybody who cares is told."""
+        """`known`: the ids of the configured clinics; changes of any other clinic go to every carer."""
         self._database, self._clock, self._known = database, clock, known
         self._listeners: set[Listener] = set()
         self._news: dict[str, _News] = {}
@@ -90,7 +90,7 @@ class Live:
         self.changes = self.told = 0
 
     def follow(self, traffic: Messaging) -> None:
-        """Whose reading says how fresh the read model is."""
+        """Use the state of this messaging to tell how fresh the read model is."""
         self._traffic = traffic
 
     @property
@@ -107,7 +107,7 @@ class Live:
             self._say_goodbye()
 
     def _say_goodbye(self) -> None:
-        """Open pages come back at once, to another replica or to this one when it is up again."""
+        """Make open pages reconnect at once, to another replica or to this one after its restart."""
         for listener in self._listeners:
             listener.overrun = True
             _put(listener, ("goodbye", b"{}"))
@@ -128,7 +128,7 @@ class Live:
         self._listeners.discard(listener)
 
     async def _watch(self, collection: str, fields: list[str]) -> None:
-        """A stream that breaks is taken up anew, and everybody looks at everything again."""
+        """Reopen a stream that breaks, and tell all pages to reload everything."""
         while True:
             try:
                 async with self._database.watch(collection, *OPERATIONS, fields=fields) as stream:
@@ -167,7 +167,7 @@ class Live:
         return self._news.setdefault(audience, _News())
 
     async def _beat(self) -> None:
-        """So that a page knows that its line is not dead, and how old is what it shows."""
+        """Tell pages regularly that their connection is alive, and how fresh the read model is."""
         while True:
             await asyncio.sleep(BEAT_SECONDS)
             now = self._clock.now()
@@ -177,7 +177,7 @@ class Live:
             await self._look(now)
 
     async def _look(self, now: datetime) -> None:
-        """What becomes alarming by the clock alone, with nothing announced: pages are to look at it again."""
+        """Tell pages about alarms that arise by the passing of time alone, without an event."""
         quiet = ((PEOPLE, unheard_at(now)), (ALERTS, lapsed_at(now)))
         with suppress(PyMongoError):
             for collection, wanted in quiet:
@@ -215,7 +215,7 @@ def _for(listener: Listener, told: dict[str, _News]) -> tuple[str, bytes] | None
 
 
 def _put(listener: Listener, message: tuple[str, bytes]) -> None:
-    """A page that does not read is told to begin again rather than kept waiting for."""
+    """Queue a message; a page that does not read is disconnected, so that it starts over."""
     try:
         listener.waiting.put_nowait(message)
     except asyncio.QueueFull:
@@ -230,7 +230,7 @@ async def _next(listener: Listener, until: float) -> tuple[str, bytes]:
 async def messages(
     live: Live, audiences: frozenset[str], *, seconds: float
 ) -> AsyncIterator[tuple[str, bytes]]:
-    """What one page is told, until it leaves, or the `seconds` are over for which it may be told anything."""
+    """Messages for one page, until it disconnects or `seconds` have passed: the rest of its sign-in."""
     listener, until = live.listen(audiences), monotonic() + seconds
     try:
         yield "hello", b"{}"

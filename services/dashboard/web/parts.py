@@ -1,6 +1,6 @@
-"""Parts of pages that many people look at: drawn once for all who see the same, until they hear of a change.
+"""A cache of page parts that many people look at: rendered once per variant, until the next change.
 
-Open pages fetch them when they are told (`Live`), and not before: what changed since is told within a moment.
+Open pages fetch a part only when `Live` tells them of a change, and further changes follow within a moment.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from services.dashboard.web.live import Live
 
 KEPT = 500
 SECONDS = 10.0
-"""Nothing is kept for longer: ages grow without anything being announced."""
+"""Lifetime of a cached part: displayed ages grow even if nothing is announced."""
 
 
 async def _drawn(draw: Callable[[], Awaitable[str]]) -> str:
@@ -28,14 +28,14 @@ class _Part:
 
 
 class Parts:
-    """The key holds everything that the text depends on besides the read model: the clinic above all."""
+    """The key must cover everything the text depends on besides the read model, above all the clinic."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
         self._parts: OrderedDict[Hashable, _Part] = OrderedDict()
 
     async def text(self, key: Hashable, draw: Callable[[], Awaitable[str]]) -> str:
-        """Draw, or take what was drawn since pages last heard of a change; others wait for the same."""
+        """Render the part, or reuse the cached text; concurrent requests share one rendering."""
         part = self._parts.get(key)
         if part is None or not self._is_good(part):
             task: asyncio.Task[str] = asyncio.create_task(_drawn(draw))

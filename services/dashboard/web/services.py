@@ -1,4 +1,4 @@
-"""What pages ask of the other services, always with the viewer's own token."""
+"""Requests from pages to the other services, always with the viewer's own token."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ TIMEOUT_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Answer:
-    """`problem`: the refusal as problem details; also when no answer came in time (status 0)."""
+    """A service's response. `problem`: the refusal as problem details, also for no response (status 0)."""
 
     status: int
     body: Any
@@ -27,8 +27,8 @@ class Answer:
 
     @property
     def is_certain(self) -> bool:
-        """Whether it is known what became of a command: without an answer it may have been done all the same,
-        and so it may when a service gave up on it."""
+        """True if the outcome of a command is known: without a response, or after a server error, it may
+        have been carried out."""
         return 0 < self.status < 500
 
     @property
@@ -37,7 +37,7 @@ class Answer:
 
 
 class Services:
-    """Where the others answer. Opened at the first request; one client for all."""
+    """Client for the other services. One HTTP client is shared and opened at the first request."""
 
     def __init__(self, urls: Mapping[str, str]) -> None:
         self._urls = {name: url.rstrip("/") for name, url in urls.items()}
@@ -58,7 +58,7 @@ class Services:
         key: str | None = None,
         version: int | None = None,
     ) -> Answer:
-        """`key`: Idempotency-Key, so that what is sent twice happens once; `version`: If-Match."""
+        """`key`: Idempotency-Key, so that a command sent twice takes effect once; `version`: If-Match."""
         headers = {"Idempotency-Key": key} if key else {}
         if version is not None:
             headers["If-Match"] = f'"{version}"'
@@ -83,7 +83,7 @@ class Services:
 
 
 def _away(service: str, method: str) -> dict[str, Any]:
-    """Services work on for longer than this page waits: of a command nobody knows whether it was done."""
+    """The problem for a service that does not respond; it may still carry out a command after the timeout."""
     name = service.replace("_", " ")
     otherwise = "Try again." if method == "GET" else "It may or may not have been done."
     return {

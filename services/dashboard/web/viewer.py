@@ -1,4 +1,4 @@
-"""Who looks at a page: the token of A in a cookie that no script can read."""
+"""The viewer of a page, identified by a token in a cookie that no script can read."""
 
 import base64
 import hashlib
@@ -22,7 +22,7 @@ CARING: frozenset[Role] = frozenset({"clinician", "coordinator"})
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """`token` goes to the other services with everything this viewer asks for."""
+    """`token` is passed to the other services with every request of this viewer."""
 
     subject: str
     roles: frozenset[Role]
@@ -32,7 +32,7 @@ class Viewer:
 
     @property
     def only_clinic(self) -> str | None:
-        """The one clinic they may see; `None`: all of them."""
+        """The only clinic they may see; `None` means all clinics."""
         return None if self.clinic == ALL_CLINICS else self.clinic
 
     @property
@@ -45,7 +45,7 @@ class Viewer:
 
     @property
     def csrf(self) -> str:
-        """Proof that a form was made here, for this token."""
+        """Proof that a form was rendered here, for this token."""
         return hmac.new(self.token.encode(), b"kith form", hashlib.sha256).hexdigest()
 
     def sees(self, clinic_id: str) -> bool:
@@ -53,7 +53,7 @@ class Viewer:
 
 
 async def viewer_of(request: Request) -> Viewer:
-    """A dependency: whoever looks. Raises `Problem` 401 for nobody."""
+    """A dependency: the signed-in viewer. Raises `Problem` 401 if there is none."""
     viewer = viewer_in(request.scope)
     if viewer is None:
         raise Problem(401, "token_required", "Sign in.")
@@ -61,7 +61,7 @@ async def viewer_of(request: Request) -> Viewer:
 
 
 def viewer_in(scope: Scope) -> Viewer | None:
-    """Whoever was let in with this request, if anybody was."""
+    """The caller authenticated for this request, if any."""
     arrival: Arrival | None = scope.get(ARRIVAL)
     if arrival is None or arrival.caller is None:
         return None
@@ -71,7 +71,7 @@ def viewer_in(scope: Scope) -> Viewer | None:
 
 
 async def carer_of(request: Request) -> Viewer:
-    """A dependency: somebody who may see people. Raises `Problem` 403."""
+    """A dependency: a viewer who may see patients. Raises `Problem` 401 or 403."""
     viewer = await viewer_of(request)
     if not viewer.cares:
         raise Problem(403, "role_required", "This page is for coordinators and clinicians.")
@@ -79,7 +79,7 @@ async def carer_of(request: Request) -> Viewer:
 
 
 def expiry(token: str) -> datetime:
-    """Of a token that was verified, or is about to be. The epoch for what is no token."""
+    """When a token expires; the epoch if it is not a token. Does not verify it: the caller does."""
     try:
         body = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
@@ -89,9 +89,9 @@ def expiry(token: str) -> datetime:
 
 
 def keep(response: Response, token: str, *, idle_minutes: int, secure: bool) -> None:
-    """Put the token into its cookie, for as long as the idle limit allows.
+    """Store the token in its cookie for the length of the idle limit.
 
-    It comes along when a link of ours is followed from a mail (lax); what changes anything has its own proof.
+    SameSite is lax so that links in mails work; requests that change anything carry their own proof (`csrf`).
     """
     response.set_cookie(
         COOKIE, token, max_age=idle_minutes * 60, httponly=True, samesite="lax", secure=secure, path="/"

@@ -1,4 +1,4 @@
-"""Codes in the words people use. Whatever has no word here is shown as its code, never hidden."""
+"""Display texts for codes. A code without a text is shown as it is, never hidden."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from services.dashboard.domain.risk import Risk
 
 UTC = "UTC"
-"""The zone of nobody's clinic: what stands in it says so."""
+"""The zone used where the clinic's is unknown; times in it are marked as UTC."""
 
 RISKS: dict[int, tuple[str, str]] = {
     Risk.CRISIS_HIGH: ("crisis-high", "Crisis, high"),
@@ -26,7 +26,7 @@ RISKS: dict[int, tuple[str, str]] = {
     Risk.ON_COURSE: ("on-course", "On course"),
     Risk.DONE: ("done", "No open work"),
 }
-"""Badge and word of each place in the caseload's order."""
+"""Badge and label of each risk, in the caseload's order."""
 
 ACTIONS = {
     "take_crisis": "Take the crisis now",
@@ -82,12 +82,12 @@ def said(code: str | None) -> str:
 
 
 def day(at: datetime | None, zone: str = UTC) -> str:
-    """By the clinic's calendar; where its zone is not known, UTC is said."""
+    """The date in the clinic's zone; in UTC, marked as such, if the zone is unknown."""
     return _in_zone(at, zone, "%a %d %b %Y")
 
 
 def moment(at: datetime | None, zone: str = UTC) -> str:
-    """By the clinic's clock; where its zone is not known, UTC is said."""
+    """Date and time in the clinic's zone; in UTC, marked as such, if the zone is unknown."""
     return _in_zone(at, zone, "%a %d %b %Y %H:%M")
 
 
@@ -103,7 +103,7 @@ def local(text: str) -> str:
 
 
 def short_id(id: str) -> str:
-    """Enough of an opaque id to tell two apart on a page."""
+    """Shorten an opaque id to what tells two apart on a page."""
     kind, _, rest = id.partition("_")
     return f"{kind} {rest[:6]}" if rest else id[:10]
 

@@ -1,4 +1,4 @@
-"""Alerts: crises nobody has first, then the rest; everybody's, one's own, and a person's notices."""
+"""Alerts: crises nobody holds first, then the rest; all alerts, the viewer's own, and their notices."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -31,7 +31,7 @@ async def asked(
     state: Code = "", kind: Code = "", severity: Code = "", mine: Code = "", clinic: Code = "",
     after: Cursor = "",
 ) -> alerts_query.Query:  # fmt: skip
-    """The list's question as it stands in the address."""
+    """A dependency: the list's query, read from the address."""
     return alerts_query.Query(state, kind, severity, mine, clinic, after)
 
 
@@ -56,19 +56,19 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get("/parts/alerts", response_class=HTMLResponse)
     async def show_part(request: Request, viewer: Watcher, query: Asked) -> HTMLResponse:
-        """The list alone."""
+        """Only the list."""
         known = await _content(desk, neighbours, query, viewer)
         return desk.part(request, viewer, "parts/alerts.html", **known)
 
     @api.get("/alerts/notices", response_class=HTMLResponse)
     async def show_notices(request: Request, viewer: Watcher, cursor: Cursor = "") -> HTMLResponse:
-        """What the viewer was told, the latest first."""
+        """The viewer's notices, the latest first."""
         known = await _notices(desk, neighbours, viewer, cursor)
         return await desk.page(request, viewer, "alert-notices.html", title="My notices", **known)
 
     @api.get("/parts/notices", response_class=HTMLResponse)
     async def show_notices_part(request: Request, viewer: Watcher, cursor: Cursor = "") -> HTMLResponse:
-        """The notices alone."""
+        """Only the notices."""
         known = await _notices(desk, neighbours, viewer, cursor)
         return desk.part(request, viewer, "parts/alert_notices.html", **known)
 
@@ -108,14 +108,14 @@ def _count(count: int) -> str:
 
 
 def kinds_for(viewer: Viewer) -> list[tuple[str, str]]:
-    """What the viewer may filter by."""
+    """The kinds the viewer may filter by."""
     carers = [pair for pair in alerts_words.KINDS.items() if pair[0] != "dead_letter" and viewer.cares]
     engineers = [("dead_letter", alerts_words.KINDS["dead_letter"])] if "engineer" in viewer.roles else []
     return [*carers, *engineers]
 
 
 def _line(alert: Alert, facts: Facts, asker: Asker) -> dict[str, Any]:
-    """What the list shows of one alert."""
+    """One alert as shown in the list."""
     standing: Standing = of_row(alert, facts).seen(asker.now)
     told = told_by_row(alert, facts)
     return {
@@ -129,7 +129,7 @@ def _line(alert: Alert, facts: Facts, asker: Asker) -> dict[str, Any]:
 
 
 def _climbed(alert: Alert) -> str:
-    """The last step of its climb; empty while it is at its first."""
+    """The last escalation step in words; empty if the alert was never escalated."""
     if not alert.climbed:
         return ""
     last = alert.climbed[-1]
@@ -138,7 +138,7 @@ def _climbed(alert: Alert) -> str:
 
 
 async def _notices(desk: Desk, neighbours: Neighbours, viewer: Viewer, cursor: str) -> dict[str, Any]:
-    """Live from the alerts service, with what is known here of the alerts they name."""
+    """Notices live from the alerts service, with the read model's data on the alerts they name."""
     facts = await neighbours.facts(viewer)
     answer = await desk.services.get(viewer, "alerts", "/inbox", cursor=cursor or None)
     if answer.status in (400, 422):

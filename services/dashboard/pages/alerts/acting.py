@@ -1,4 +1,4 @@
-"""What people do with an alert from a page: take it, assess it, hand it over, resolve it."""
+"""Actions on an alert from a page: acknowledge, assess, hand over, resolve."""
 
 import asyncio
 from collections.abc import Mapping
@@ -34,19 +34,19 @@ Form = Mapping[str, str]
 CHANGED = ("version_changed", "changed_meanwhile")
 TRIES = 3
 CATCH_UP_SECONDS, LOOK_AGAIN_SECONDS = 1.0, 0.03
-"""So long an answer waits for the read model, so that the next page shows what was done."""
+"""How long, and how often, to wait for the read model so that the next page shows the change."""
 
 DONE: dict[str, str] = {"assess": "assessed", "hand-over": "handed_over", "resolve": "resolved"}
 
 
 class NotOurs(Exception):
-    """A form that was drawn for another sign-in."""
+    """The form was rendered for another sign-in."""
 
 
 def add(api: APIRouter, desk: Desk, neighbours: Neighbours) -> None:
     @api.post("/alerts/{alert_id}/{action}", openapi_extra=FORM, tags=[CRISIS])
     async def act(request: Request, viewer: Watcher, alert_id: AlertId, action: Action) -> Response:
-        """Ask the alerts service to do it; what it refuses is shown with its reason, the entry kept."""
+        """Send the action to the alerts service; a refusal is shown with its reason and the entry kept."""
         form = keyed(await form_of(request))
         try:
             answer = await send(desk, viewer, alert_id, action, form)
@@ -65,7 +65,7 @@ def add(api: APIRouter, desk: Desk, neighbours: Neighbours) -> None:
 
 
 def body_of(action: Action, form: Form) -> dict[str, Any] | None:
-    """What the alerts service is sent. Raises `Unfit`; what a rule asks for is left to that rule."""
+    """The body for the alerts service. Raises `Unfit`; the service's own rules are left to the service."""
     match action:
         case "acknowledge":
             return None
@@ -92,7 +92,7 @@ def _chosen(form: Form, name: str, sentence: str) -> str:
 
 
 def _instant(form: Form) -> str:
-    """The wall-clock time that was entered, in the zone the form named."""
+    """The wall-clock time as entered, as an instant in the form's zone. Raises `Unfit`."""
     zone = form.get("zone", "")
     try:
         local = datetime.fromisoformat(form["next_contact"].strip()).replace(tzinfo=None)
@@ -103,11 +103,12 @@ def _instant(form: Form) -> str:
 
 
 async def send(desk: Desk, viewer: Viewer, id: str, action: Action, form: Form) -> Answer:
-    """Once, however often the form is sent. A change that the form's reader would not have seen, such as a
-    delivery that ended, is no conflict: it is sent again with the new version. Raises `NotOurs`, `Unfit`.
+    """Send the action; it takes effect once, however often the form is sent. Raises `NotOurs`, `Unfit`.
 
-    An acknowledgement names no version: the alerts service keeps the first one, and taking a crisis is never
-    out of date. Everything else goes by what its sender has seen, so a form without a version is a conflict.
+    A change that the form does not show, such as a delivery that ended, is no conflict: the action is sent
+    again with the new version. An acknowledgement names no version: the alerts service keeps the first one,
+    and taking a crisis is never out of date. Any other action needs the version its sender has seen, so a
+    form without one is a conflict.
     """
     if not is_ours(form.get("csrf", ""), viewer):
         raise NotOurs
@@ -129,7 +130,7 @@ async def send(desk: Desk, viewer: Viewer, id: str, action: Action, form: Form) 
 
 
 def refused(action: str, form: Form, answer: Answer) -> tuple[Held, int]:
-    """The entry with the reason. Raises `Problem` for somebody who may not, or for nothing there."""
+    """The entry with the reason for its refusal. Raises `Problem` 401 without a sign-in, 404 if not found."""
     if answer.status == 401:
         raise Problem(401, "token_required", "Sign in.")
     if answer.status == 404:
@@ -147,7 +148,7 @@ def reason_of(answer: Answer) -> str:
 
 
 async def caught_up(desk: Desk, viewer: Viewer, detail: Detail) -> None:
-    """Wait a moment for the read model to have heard of it; it is done, whether or not that can be read."""
+    """Wait a moment for the read model to show the change; the action is done whether or not it does."""
     state = of_detail(detail).state
     with suppress(PyMongoError, TimeoutError):
         async with asyncio.timeout(CATCH_UP_SECONDS):
@@ -159,7 +160,7 @@ async def caught_up(desk: Desk, viewer: Viewer, detail: Detail) -> None:
 
 
 def following(detail: Detail, action: Action, viewer: Viewer, form: Form) -> str:
-    """Where the browser goes next: a taken crisis is to be assessed, other work goes on in the list."""
+    """The next page: a crisis stays on its own page for the assessment, other alerts return to the list."""
     done = DONE.get(action) or taking(detail, viewer.subject)
     back = form.get("back", "")
     if back.partition("?")[0] == "/alerts" and detail.kind != "crisis":
@@ -168,7 +169,7 @@ def following(detail: Detail, action: Action, viewer: Viewer, form: Form) -> str
 
 
 def taking(detail: Detail, subject: str) -> str:
-    """What came of an acknowledgement: the first one is kept, whoever was second hears so."""
+    """The outcome of an acknowledgement: the first one is kept, and a later sender is told so."""
     if detail.state == "informed":
         return "noted"
     by = detail.acknowledgement.by if detail.acknowledgement else None

@@ -1,4 +1,4 @@
-"""The course of an alert: raised, climbed, taken, assessed, ended, each with its reason."""
+"""The course of an alert: raised, escalated, acknowledged, assessed, resolved, each with its reason."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,18 +22,18 @@ class Entry:
     what: str
     why: str = ""
     dot: str = ""
-    """A class of the timeline's mark: `dot-crisis`, `dot-done` or none."""
+    """CSS class of the timeline's mark: `dot-crisis`, `dot-done` or none."""
 
 
 async def announced(database: MongoDatabase, alert: Alert) -> list[tuple[str, Said]]:
-    """Everything announced about an alert, in order; of one about nobody, what its state still says."""
+    """Every event about an alert, in order; derived from its state if no story has any."""
     wanted: Document = {"patient_id": alert.patient_id, "said.alert_id": alert.id}
     rows = await database[STORY].find(wanted, sort=[("at", 1), ("sequence", 1)]).to_list(None)
     return [(row["type"], row["said"]) for row in rows] or list(remembered(alert))
 
 
 def remembered(alert: Alert) -> Iterable[tuple[str, Said]]:
-    """What an alert's own state says of its course."""
+    """The events that can be derived from an alert's own state."""
     common = {"kind": alert.kind, "severity": alert.severity}
     yield "AlertRaised", {**common, "reason": alert.reason, "raised_at": alert.raised_at}
     for step in alert.climbed:
@@ -49,7 +49,7 @@ def remembered(alert: Alert) -> Iterable[tuple[str, Said]]:
 
 
 def course(events: Iterable[tuple[str, Said]], facts: Facts, times: Times) -> list[Entry]:
-    """In words. Single notifications are told elsewhere."""
+    """The events in words. Individual notifications are shown elsewhere."""
     return [entry for type, said in events if (entry := _entry(type, said, facts, times)) is not None]
 
 

@@ -1,4 +1,4 @@
-"""One alert as the alerts service answers it, with the fields that are shown."""
+"""The alerts service's answer about one alert, with the fields that are shown."""
 
 from datetime import datetime
 
@@ -30,7 +30,7 @@ class Obligation(Part):
 
 
 class Decision(Part):
-    """`times`: made so often in a row, the last time at `last_at`."""
+    """`times`: how often it was made in a row, the last time at `last_at`."""
 
     at: datetime
     what: str
@@ -104,13 +104,13 @@ class Detail(Part):
 
     @property
     def acknowledge_by(self) -> datetime | None:
-        """When the latest answer is or was due."""
+        """When the latest acknowledgement is or was due."""
         owed = [o.due_at for o in self.obligations if o.kind == "acknowledge" and o.state != "cancelled"]
         return owed[-1] if owed else None
 
     @property
     def seen(self) -> str:
-        """What somebody who acts on it has gone by. A delivery that ends changes the version, not this."""
+        """A digest of what an action is based on. A delivery that ends changes the version, but not this."""
         taken, assessed, ended = self.acknowledgement, self.assessment, self.ending
         parts = [
             self.state,

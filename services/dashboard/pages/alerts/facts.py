@@ -1,4 +1,4 @@
-"""What the alerts pages ask around for: who is on the on-call rosters, and in which zone a clinic lives."""
+"""Data the alerts pages fetch from other services: the on-call rosters and the clinics' time zones."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ from services.dashboard.web.viewer import Viewer
 
 KEPT_SECONDS = 5.0
 PATIENCE_SECONDS = 1.5
-"""A list is not held up by a service that hangs."""
+"""Timeout of a request, so that a service that hangs does not hold up a list."""
 
 UTC_ZONE = "UTC"
 
@@ -29,12 +29,12 @@ class Contact:
 
 @dataclass(frozen=True)
 class Facts:
-    """As far as they are known: without an answer pages show ids, and times in UTC."""
+    """Rosters and zones as far as known; where they are not, pages show ids, and times in UTC."""
 
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     zones: Mapping[str, str] = field(default_factory=dict)
     reachable: bool = True
-    """Whether the alerts service answers."""
+    """True if the alerts service answers."""
 
     def who(self, contact_id: str) -> str:
         contact = self.contacts.get(contact_id)
@@ -45,14 +45,17 @@ class Facts:
         return contact.roles if contact else ()
 
     def of_subject(self, subject: str) -> list[str]:
-        """The ids under which somebody is told."""
+        """The contact ids of a member of staff."""
         return [contact.id for contact in self.contacts.values() if contact.subject == subject]
 
     def zone(self, clinic_id: str) -> str:
         return self.zones.get(clinic_id, UTC_ZONE)
 
     def roster(self, clinic_id: str, kind: str) -> list[Contact]:
-        """Whom an alert can be handed to: its clinic's people, of an unknown clinic everybody's."""
+        """Contacts an alert can be handed to: the clinic's, or all clinics' if its own has none.
+
+        A dead letter can be handed to engineers only.
+        """
         if kind == "dead_letter":
             return [contact for contact in self.contacts.values() if not contact.clinic]
         people = [contact for contact in self.contacts.values() if contact.clinic]
@@ -60,7 +63,7 @@ class Facts:
 
 
 class Neighbours:
-    """Asks with the viewer's token and keeps the answer for those who may see the same, for a moment."""
+    """Asks with the viewer's token, and caches the answer briefly for viewers with the same rights."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -87,7 +90,7 @@ class Neighbours:
 
 
 def facts_of(policy: Answer, clinics: Answer, known: Facts) -> Facts:
-    """What was answered; of a service that does not answer, what was known before."""
+    """The facts from both answers; for a service that does not answer, those known before."""
     contacts = contacts_of(policy.body) if policy.ok else known.contacts
     zones = {c["id"]: c["zone"] for c in clinics.body["items"]} if clinics.ok else known.zones
     return Facts(contacts, zones, policy.status != 0)

@@ -1,4 +1,4 @@
-"""One alert: where it stands by the alerts service, what was announced about it by the read model."""
+"""One alert: its current state from the alerts service, its history from the read model."""
 
 import asyncio
 from contextlib import suppress
@@ -29,15 +29,15 @@ from shared.mongo import PyMongoError
 
 READ_SECONDS = 3.0
 NOBODY = "unknown-"
-"""Begins intake's id for a person of whom nothing is known but a form that was refused."""
+"""Prefix of intake's id for a person known only from a refused form."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A form that was not accepted, with what was entered; `problem` or `errors` say why.
+    """A form that was not accepted, with its input; `problem` or `errors` say why.
 
-    `unsure`: no answer came, so it may have been done; the same form sent again happens once. `unsent`: it
-    was drawn for another sign-in, and never went to the alerts service.
+    `unsure`: the outcome is unknown, so it may have been done; sending the same form again takes effect once.
+    `unsent`: it was rendered for another sign-in, and never went to the alerts service.
     """
 
     action: str = ""
@@ -51,15 +51,18 @@ class Held:
 
 @dataclass(frozen=True)
 class Known:
-    """One alert as far as the services tell. `detail` is missing while the alerts service is away, `row`
-    before the read model has heard of it."""
+    """One alert as far as it is known.
+
+    `detail` is missing while the alerts service does not answer. `row` is missing while the read model does
+    not know the alert or cannot be read.
+    """
 
     detail: Detail | None
     row: Alert | None
     facts: Facts
 
     def drawn_from(self, held: Held) -> dict[str, str]:
-        """What a form goes by: the version, and what its reader has seen."""
+        """The version, and the digest of what is shown, to render a form with."""
         if self.detail is not None:
             return {"tag": str(self.detail.version), "seen": self.detail.seen}
         return {"tag": held.entered.get("if_match", ""), "seen": held.entered.get("seen", "")}
@@ -77,30 +80,34 @@ def add(api: APIRouter, desk: Desk, neighbours: Neighbours) -> None:
     async def show_alert(
         request: Request, viewer: Watcher, alert_id: AlertId, done: str = ""
     ) -> HTMLResponse:
-        """One alert with its whole story, and what can be done about it."""
+        """One alert with its whole story, and the possible actions."""
         known = await look(desk, neighbours, viewer, alert_id)
         return await draw(desk, request, viewer, known, done=done)
 
     @api.get("/alerts/{alert_id}/{action}", include_in_schema=False)
     async def show_alert_again(viewer: Watcher, alert_id: AlertId, action: str) -> RedirectResponse:
-        """A form that was refused is shown at its own address: loading that begins again at the alert."""
+        """Redirect to the alert: the address of a refused form was loaded again."""
         return RedirectResponse(f"/alerts/{alert_id}", 303)
 
     @api.get("/parts/alerts/{alert_id}/standing", response_class=HTMLResponse)
     async def show_standing(request: Request, viewer: Watcher, alert_id: AlertId) -> HTMLResponse:
-        """Where it stands and its story."""
+        """Only the alert's state and its story."""
         known = await look(desk, neighbours, viewer, alert_id)
         return desk.part(request, viewer, "parts/alert_standing.html", **await content(desk, viewer, known))
 
     @api.get("/parts/alerts/{alert_id}/actions", response_class=HTMLResponse)
     async def show_actions(request: Request, viewer: Watcher, alert_id: AlertId) -> HTMLResponse:
-        """What can be done about it."""
+        """Only the possible actions."""
         known = await look(desk, neighbours, viewer, alert_id)
         return desk.part(request, viewer, "parts/alert_actions.html", **await content(desk, viewer, known))
 
 
 async def look(desk: Desk, neighbours: Neighbours, viewer: Viewer, id: str) -> Known:
-    """Raises `Problem` 404 for an alert that is not there or not the viewer's, 503 if nobody can say."""
+    """Look up an alert in the read model and the alerts service.
+
+    Raises `Problem` 401 without a sign-in, 404 if the alert does not exist or is not the viewer's, and 503 if
+    neither can tell.
+    """
     facts = await neighbours.facts(viewer)
     row = await _row(desk, viewer, id)
     answer = await desk.services.get(viewer, "alerts", f"/alerts/{id}")
@@ -114,7 +121,7 @@ async def look(desk: Desk, neighbours: Neighbours, viewer: Viewer, id: str) -> K
 
 
 async def _row(desk: Desk, viewer: Viewer, id: str) -> Alert | None:
-    """`None` also while the read model cannot be read: what the alerts service says is enough."""
+    """The read model's alert; `None` also if it cannot be read, as the alerts service's answer is enough."""
     with suppress(PyMongoError, TimeoutError):
         async with asyncio.timeout(READ_SECONDS):
             return await alerts_query.one(desk.database, viewer, id, desk.clinics.ids)
@@ -131,7 +138,7 @@ async def draw(
     held: Held | None = None,
     status: int = 200,
 ) -> HTMLResponse:
-    """The whole page; `held`: with the form that was not accepted."""
+    """Render the whole page; `held`: a form that was not accepted, to be shown again."""
     shown = await content(desk, viewer, known, held)
     standing = known.standing.seen(desk.clock.now())
     after = notice(done, standing, viewer.subject) if held is None else None
@@ -141,9 +148,9 @@ async def draw(
 
 
 async def forms_set_aside(desk: Desk, viewer: Viewer, standing: Standing) -> list[dict[str, Any]] | None:
-    """Refused forms that spoke of a crisis of somebody nobody knows yet; who sent them can be asked.
+    """Refused forms behind a crisis of a person not known yet, so that their senders can be asked.
 
-    `None`: intake does not say so at present.
+    `None` if intake cannot tell at present.
     """
     if not (standing.patient_id or "").startswith(NOBODY):
         return []

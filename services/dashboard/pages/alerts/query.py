@@ -1,4 +1,4 @@
-"""The list of alerts as a question: filters in the address, crises first, pages by key."""
+"""The list of alerts as a query: filters in the address, crises first, keyset pagination."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.mongo import Document, MongoDatabase
 
 PAGE = 50
 COUNTED = 1_000
-"""Further than this nobody counts for one page."""
+"""Upper limit of counting for one page."""
 
 STATES = ("open", "taken", "resolved")
 UNRESOLVED: Document = {"state": {"$in": ["open", "acknowledged", "assessed"]}}
@@ -23,7 +23,7 @@ UNRESOLVED: Document = {"state": {"$in": ["open", "acknowledged", "assessed"]}}
 
 @dataclass(frozen=True)
 class Query(Question):
-    """Empty texts ask for everything; without a state, for all that is not resolved."""
+    """An empty filter matches everything, except that an empty state matches unresolved alerts only."""
 
     PATH: ClassVar[str] = "/alerts"
 
@@ -39,7 +39,7 @@ class Query(Question):
         return bool(self.kind or self.severity or self.mine or self.clinic)
 
     def check(self) -> None:
-        """Raises `BadQuery` for a filter there is none of."""
+        """Raises `BadQuery` for an unknown filter value."""
         known = (self.state in ("", *STATES), self.kind in ("", *KINDS), self.severity in ("", *SEVERITIES))
         if not all(known) or self.mine not in ("", "yes"):
             raise BadQuery
@@ -47,7 +47,7 @@ class Query(Question):
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks, when, which clinics are known, and the contacts under which they are told."""
+    """The viewer, the time, the ids of the configured clinics, and the viewer's contact ids."""
 
     viewer: Viewer
     now: datetime
@@ -59,13 +59,14 @@ class Asker:
 class AlertPage:
     alerts: list[Alert]
     next: str
-    """The cursor after the last one; empty at the end."""
+    """The cursor after the last alert; empty at the end."""
 
 
 def bands(query: Query, now: datetime) -> list[Document]:
-    """What is shown after one another, each by age: crises nobody has, crises in hand, the rest by severity.
+    """Filters in the order of display: crises nobody holds, crises somebody holds, the rest by severity.
 
-    A severity without a name here stands with the moderate crises, or last: nothing falls between.
+    Each band is ordered by age. An unknown severity goes with the moderate crises, or last among the others,
+    so that no alert is left out.
     """
     if query.state == "resolved":
         plain = {"kind": query.kind, "severity": query.severity}
@@ -99,7 +100,7 @@ def _others(query: Query, now: datetime) -> list[Document]:
 
 
 def within(query: Query, asker: Asker) -> Document:
-    """What the viewer may see and asks for, whatever its state."""
+    """The viewer's visibility, clinic and own-alerts filters, independent of state, kind and severity."""
     conditions: list[Document] = [visible(asker.viewer, asker.known)]
     if query.clinic:
         conditions.append({"clinic_id": query.clinic})
@@ -112,7 +113,7 @@ def within(query: Query, asker: Asker) -> Document:
 
 
 async def page(database: MongoDatabase, query: Query, asker: Asker) -> AlertPage:
-    """One page, the most urgent first; resolved ones the latest first. Raises `BadQuery`."""
+    """One page, the most urgent first; resolved alerts latest first. Raises `BadQuery`."""
     query.check()
     begin = _place(query)
     order = -1 if query.state == "resolved" else 1
@@ -132,7 +133,7 @@ async def page(database: MongoDatabase, query: Query, asker: Asker) -> AlertPage
 
 
 async def counts(database: MongoDatabase, query: Query, asker: Asker) -> dict[str, int]:
-    """How many there are in each state, with the other filters in force."""
+    """Count the alerts in each state, with the other filters applied, up to `COUNTED` + 1 at most."""
     states = {"": UNRESOLVED, "open": open_at(asker.now), "taken": taken_at(asker.now)}
     counted: dict[str, int] = {}
     for name, state in {**states, "resolved": {"state": "resolved"}}.items():
@@ -143,7 +144,7 @@ async def counts(database: MongoDatabase, query: Query, asker: Asker) -> dict[st
 
 
 async def one(database: MongoDatabase, viewer: Viewer, id: str, known: Collection[str]) -> Alert | None:
-    """An alert, if it is known here and the viewer may see it."""
+    """The alert, if the read model has it and the viewer may see it."""
     row = await database[ALERTS].find_one({"_id": id})
     alert = _alert(row) if row else None
     return alert if alert is not None and sees(viewer, alert, known) else None
@@ -175,7 +176,7 @@ def _place(query: Query) -> tuple[int, datetime, str] | None:
 
 
 def _behind(begin: tuple[int, datetime, str], order: int) -> Document:
-    """Rows behind the last one of the page before, within its band."""
+    """Match rows after the last one of the previous page, within its band."""
     _, raised_at, id = begin
     later = "$gt" if order == 1 else "$lt"
     return {"$or": [{"raised_at": {later: raised_at}}, {"raised_at": raised_at, "_id": {later: id}}]}

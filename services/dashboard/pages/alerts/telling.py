@@ -1,4 +1,4 @@
-"""Who was told of an alert, by which channel, when, and why not."""
+"""Who was notified of an alert, by which channel and when, or why not."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from services.dashboard.pages.alerts.facts import Facts
 
 @dataclass(frozen=True)
 class Telling:
-    """One notification: whom, how, when, what came of it and why."""
+    """One notification: to whom, how, when, its outcome and why."""
 
     contact: str
     roles: tuple[str, ...]
@@ -27,12 +27,12 @@ class Telling:
 
 
 def told_by_row(alert: Alert, facts: Facts) -> list[Telling]:
-    """By the read model: what ended, as it was announced."""
+    """From the read model: deliveries that have ended, as they were announced."""
     return [_telling(facts, t.contact_id, t.channel, t.outcome, t.reason, t, t.at) for t in alert.told]
 
 
 def told_by_detail(detail: Detail, facts: Facts) -> list[Telling]:
-    """By the alerts service, with those still on their way, which nothing was announced about."""
+    """From the alerts service: includes pending deliveries, which are not announced."""
     return [
         _telling(facts, d.contact_id, d.channel, d.state, d.reason, d, d.ended_at or d.created_at)
         for d in detail.deliveries
@@ -64,12 +64,12 @@ def _telling(
 
 
 def reached(told: Iterable[Telling]) -> list[str]:
-    """Everybody a message reached, once, in that order."""
+    """Everybody who was reached, once each, in order of the deliveries."""
     return list(dict.fromkeys(telling.contact for telling in told if telling.outcome == "delivered"))
 
 
 def missed(told: Iterable[Telling]) -> list[str]:
-    """Those whom no channel reached."""
+    """Everybody with a failed delivery whom no channel reached."""
     found = list(told)
     those = set(reached(found))
     return list(dict.fromkeys(t.contact for t in found if t.outcome == "failed" and t.contact not in those))

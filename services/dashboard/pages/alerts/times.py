@@ -11,19 +11,19 @@ SOON = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Times:
-    """Instants in a clinic's zone, spans in words. Where the zone is not known, UTC is said."""
+    """Instants in a clinic's zone, spans in words. Times in UTC, for an unknown zone, are marked as such."""
 
     now: datetime
     zone: str = UTC_ZONE
 
     def at(self, instant: datetime) -> str:
-        """`Mon 25 May 12:00`; the year where it is another."""
+        """`Mon 25 May 12:00`; with the year if it is not the current one."""
         local = instant.astimezone(ZoneInfo(self.zone))
         year = "" if local.year == self.now.year else f" {local.year}"
         return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M}{self._utc}"
 
     def hour(self, instant: datetime) -> str:
-        """The time alone where it is within a day of now."""
+        """The time alone if it is within a day of now."""
         if abs(instant - self.now) > SOON:
             return self.at(instant)
         return f"{instant.astimezone(ZoneInfo(self.zone)):%H:%M}{self._utc}"
@@ -32,7 +32,7 @@ class Times:
         return span(self.now - instant)
 
     def local(self, instant: datetime) -> str:
-        """As a browser's field of day and time wants it."""
+        """The value for a `datetime-local` input."""
         return f"{instant.astimezone(ZoneInfo(self.zone)):%Y-%m-%dT%H:%M}"
 
     def is_past(self, instant: datetime | None) -> bool:

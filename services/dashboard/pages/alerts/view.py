@@ -1,4 +1,4 @@
-"""Where an alert stands, and how that is said."""
+"""An alert's current state, and its texts."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,14 +12,14 @@ from services.dashboard.pages.alerts.facts import Facts
 
 @dataclass(frozen=True)
 class Standing:
-    """Where an alert stands, by the alerts service or, while it is away, by what was announced.
+    """An alert's current state, from the alerts service or, while that does not answer, from its events.
 
-    People are named by their subjects. `state`: open, acknowledged, assessed or resolved.
+    Staff are named by their subjects. `state`: open, acknowledged, assessed or resolved.
     """
 
     id: str
     patient_id: str | None
-    """`None` where there is no person, or nobody knows whom it is about."""
+    """`None` if the alert is not about a person, or it is unknown about whom."""
     clinic_id: str
     kind: str
     severity: str
@@ -44,7 +44,7 @@ class Standing:
     next_contact: datetime | None = None
     informational: bool = False
     lapsed: bool = False
-    """Acknowledged by somebody whose lease ran out, as seen at a moment (`seen`)."""
+    """Acknowledged, but the lease has expired as of the moment passed to `seen`."""
 
     @property
     def is_crisis(self) -> bool:
@@ -74,11 +74,11 @@ class Standing:
         return f"{kind}, {words.word(words.SEVERITIES, self.severity).lower()}" if self.is_crisis else kind
 
     def is_nobodys(self, now: datetime) -> bool:
-        """Not resolved and in nobody's hands: a lease that ran out holds nothing."""
+        """True if nobody holds it: it is open, or its lease has expired."""
         return self.state == "open" or self.seen(now).lapsed
 
     def seen(self, now: datetime) -> "Standing":
-        """The same as it is to be shown at that moment."""
+        """The standing with `lapsed` set as of that moment."""
         over = self.lease_until is not None and self.lease_until <= now
         return replace(self, lapsed=over and self.state == "acknowledged")
 
@@ -95,7 +95,7 @@ def _person(patient_id: str, kind: str) -> str | None:
 
 
 def of_row(alert: Alert, facts: Facts) -> Standing:
-    """By the read model."""
+    """Build from the read model."""
     return Standing(
         id=alert.id,
         patient_id=_person(alert.patient_id, alert.kind),
@@ -121,7 +121,7 @@ def of_row(alert: Alert, facts: Facts) -> Standing:
 
 
 def of_detail(detail: Detail) -> Standing:
-    """By the alerts service. Handed over, the lease lasts until the answer is due."""
+    """Build from the alerts service's answer. After a handover the lease lasts until the answer is due."""
     taken, assessed, ended = detail.acknowledgement, detail.assessment, detail.ending
     disposition = ended.disposition if ended else None
     lease = taken.lease_until if taken else None
@@ -155,7 +155,7 @@ def of_detail(detail: Detail) -> Standing:
 
 
 def notice(done: str, standing: Standing, subject: str) -> tuple[str, str, str] | None:
-    """Kind, title and text of what is said to `subject` after an action; `None` for what is not so now."""
+    """Kind, title and text of the notice to `subject` after an action; `None` if it no longer applies."""
     title = standing.title
     if done == "taken" and (standing.state != "acknowledged" or standing.lapsed or standing.by != subject):
         return None

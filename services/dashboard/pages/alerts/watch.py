@@ -1,4 +1,4 @@
-"""Who may look at alerts, and what every alerts page needs at hand."""
+"""Who may look at alerts, and the types shared by the alerts pages."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ AlertId = Annotated[str, InPath(pattern=r"^[A-Za-z0-9_\-]{1,100}$")]
 
 
 async def watcher_of(request: Request) -> Viewer:
-    """A dependency: carers, and engineers for dead letters. Raises `Problem` 403."""
+    """A dependency: carers, and engineers for dead letters. Raises `Problem` 401 or 403."""
     viewer = await viewer_of(request)
     if not viewer.cares and "engineer" not in viewer.roles:
         raise Problem(403, "role_required", "Alerts are for coordinators, clinicians and engineers.")

@@ -1,6 +1,6 @@
-"""Alerts in words: what they are about, why somebody was told or not, what came of them.
+"""Display texts for alerts: what they are about, why somebody was notified or not, how they ended.
 
-Codes are those of the alerts service; whatever has no word here is shown as its code, never hidden.
+Codes are those of the alerts service. A code without a text is shown as it is, never hidden.
 """
 
 from collections.abc import Mapping
@@ -36,7 +36,7 @@ BADGES: Words = {
     "termination_phase": "on-course",
     "maintenance": "on-course",
 }
-"""How a kind looks, where it does not ask for a review; crises look as severe as they are."""
+"""Badges by kind; any other kind gets `review`, and a crisis the badge of its severity."""
 
 SEVERITIES: Words = {"high": "High", "moderate": "Moderate", "low": "Low", "routine": "Routine"}
 
@@ -102,7 +102,7 @@ TOLD: Words = {
     "known_evidence": "this evidence was known already",
     "nobody_to_tell": "there is nobody to tell",
 }
-"""Why it climbed, or why somebody was told or not; follows “because”."""
+"""Why it was escalated, or why somebody was notified or not; follows “because”."""
 
 ENDED: Words = {
     "resolved": "Resolved by a person",
@@ -160,7 +160,7 @@ OUTCOMES: Words = {
 }
 MARKS: Words = {"delivered": "done", "failed": "deteriorated", "skipped": "hold", "pending": "review"}
 IN_THE_INBOX, IN_THE_INBOX_MARK = "In the inbox", "information"
-"""A delivery to the inbox lies there: whether anybody has read it is not known."""
+"""A delivery to the inbox only lies there: it is unknown whether anybody has read it."""
 
 WHY: Words = {
     "delivered": "",
@@ -182,7 +182,7 @@ WHY: Words = {
     "deferred": "the mail server put it off",
     "unexpected_error": "an unexpected error",
 }
-"""How a delivery ended, or its last attempt."""
+"""Why a delivery, or its last attempt, ended as it did."""
 
 ROLES: Words = {
     "treating_clinician": "treating clinician",
@@ -224,7 +224,7 @@ REFUSALS: Mapping[str, tuple[str, str]] = {
     "not_a_crisis_result": ("this is no result of a crisis assessment", "Choose one of the six results."),
     "role_required": ("your role does not cover it", "Ask somebody who may."),
 }
-"""A guard's reason, and what to do about it."""
+"""Reason codes of refusals: the reason in words, and what to do about it."""
 
 
 def word(words: Words, code: str | None) -> str:
@@ -232,7 +232,7 @@ def word(words: Words, code: str | None) -> str:
 
 
 def came_of(outcome: str, channel: str) -> str:
-    """What came of a delivery, by the channel's code."""
+    """The outcome of a delivery in words; `channel` is the code."""
     return IN_THE_INBOX if _lies_there(outcome, channel) else word(OUTCOMES, outcome)
 
 
@@ -254,7 +254,7 @@ def evidence(code: str) -> str:
 
 
 def refusal(problem: Mapping[str, object]) -> dict[str, str]:
-    """A problem document as `refused` (parts/states.html) says it."""
+    """A problem document in the form that `refused` (parts/states.html) takes."""
     reason = str(problem.get("reason", ""))
     if reason in REFUSALS:
         short, long = REFUSALS[reason]
@@ -267,6 +267,6 @@ def refusal(problem: Mapping[str, object]) -> dict[str, str]:
 
 
 def results_for(kind: str) -> tuple[tuple[str, str], ...]:
-    """What an assessment or a disposition of this kind may say."""
+    """The results that an assessment or a disposition of this kind may have."""
     chosen = {"crisis": OF_A_CRISIS, "dead_letter": OF_DEAD_LETTERS}.get(kind, OF_OTHERS)
     return tuple((code, DISPOSITIONS[code]) for code in chosen)

@@ -1,4 +1,4 @@
-"""The calendar: today and this week of a clinician or a whole clinic, leave, and calendar feeds."""
+"""The calendar: a day or a week of a clinician or a whole clinic, leave, and calendar feeds."""
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -23,7 +23,7 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get("/calendar/parts/week", response_class=HTMLResponse)
     async def show_part(request: Request, viewer: Carer, asked: AskedFor, said: Said) -> HTMLResponse:
-        """The week or day alone."""
+        """Only the week or day."""
         content = await view.content(viewer, view.place(viewer, asked), said)
         return desk.part(request, viewer, "parts/calendar-week.html", **content)
 

@@ -1,4 +1,4 @@
-"""Giving and withdrawing leave: coordinators, through the scheduler."""
+"""Giving and withdrawing leave: done by coordinators, through the scheduler."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -28,7 +28,7 @@ UNSENT, GONE, CONFLICT, UNSURE = 403, 404, 409, 503
 def leave_routes(api: APIRouter, view: CalendarView) -> None:
     @api.post("/calendar/leave", openapi_extra=FORM)
     async def give_leave(request: Request, viewer: Carer) -> Response:
-        """Enter leave; what stands in its way moves, and is shown."""
+        """Enter leave; sessions in the way are moved, and listed."""
         form = await form_of(request)
         place = _place(view, viewer, form)
         if not is_ours(form.get("csrf", ""), viewer):
@@ -43,7 +43,7 @@ def leave_routes(api: APIRouter, view: CalendarView) -> None:
 
     @api.post("/calendar/leave/{leave_id}/withdraw", openapi_extra=FORM)
     async def withdraw_leave(request: Request, viewer: Carer, leave_id: LeaveId) -> Response:
-        """Take leave back; what was moved for it stays where people were told."""
+        """Withdraw leave; sessions moved for it stay at the times people were told."""
         form = await form_of(request)
         place = _place(view, viewer, form)
         if not is_ours(form.get("csrf", ""), viewer):
@@ -65,7 +65,7 @@ def _key(form: Mapping[str, str]) -> str:
 
 
 def _place(view: CalendarView, viewer: Viewer, form: Mapping[str, str]) -> Place:
-    """Where the form was drawn. Raises `Problem` 403 without the role, 404 for a clinician of elsewhere."""
+    """The calendar the form was on. Raises `Problem` 403 without the role, 404 for another clinic's staff."""
     if "coordinator" not in viewer.roles:
         raise Problem(403, "role_required", "Leave is entered by coordinators.")
     week, day = form.get("week", ""), form.get("day", "")
@@ -78,7 +78,7 @@ def _place(view: CalendarView, viewer: Viewer, form: Mapping[str, str]) -> Place
 
 
 def mistakes(form: Mapping[str, str]) -> list[tuple[str, str]]:
-    """What is to be mended before the scheduler is asked: (field, sentence)."""
+    """Errors to correct before the scheduler is asked: (field, sentence)."""
     wrong = [] if form.get("clinician_id") else [("clinician_id", "Choose whose leave it is")]
     first, last = _date(form.get("from", "")), _date(form.get("to", ""))
     if first is None:
@@ -100,7 +100,7 @@ def _date(text: str) -> date | None:
 
 
 def _given(place: Place, form: Mapping[str, str], moved: list[str]) -> str:
-    """Back to the week in which the leave begins, naming by their ids the sessions that moved."""
+    """The address of the week in which the leave begins, with the ids of the sessions that moved."""
     known: dict[str, Any] = {"said": "leave-given"}
     if moved:
         known |= {"moved": ",".join(moved[:MOST_MOVED]), "count": str(len(moved))}
@@ -117,7 +117,7 @@ async def _not_taken(
     key: str,
     form: Mapping[str, str],
 ) -> Response:
-    """The page again, with what was entered. What may have been done all the same keeps its key."""
+    """Show the page again with the input. The form keeps its key if the command may have been carried out."""
     if not answer.is_certain:
         known = {"key": key} if key else {}
         return await _again(view, request, viewer, place, UNSURE, unsure=True, form=form, **known)

@@ -1,4 +1,4 @@
-"""iCalendar feeds: made, renewed and withdrawn by whoever they are about; read by whoever has the address."""
+"""iCalendar feeds: managed by their clinician or a coordinator, readable by anybody with the address."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -39,7 +39,7 @@ def feed_routes(api: APIRouter, view: CalendarView) -> None:
 
     @api.post("/calendar/feeds", openapi_extra=FORM)
     async def make_feed(request: Request, viewer: Carer) -> Response:
-        """Make a new secret address; the one before is good no more."""
+        """Make a new secret address; the previous one stops working."""
         form = await posted(request, viewer)
         place = _place(view, viewer, form)
         secret = feeds.secret_for(viewer, place.clinician, form.get("idempotency_key", ""))
@@ -55,7 +55,7 @@ def feed_routes(api: APIRouter, view: CalendarView) -> None:
 
     @api.post("/calendar/feeds/withdraw", openapi_extra=FORM)
     async def withdraw_feed(request: Request, viewer: Carer) -> Response:
-        """From now on the address leads nowhere."""
+        """Withdraw the secret address; it stops working."""
         form = await posted(request, viewer)
         feed = await feeds.of(desk.database, form.get("clinician_id", ""))
         if feed is None:
@@ -67,9 +67,9 @@ def feed_routes(api: APIRouter, view: CalendarView) -> None:
 
 
 async def _file(view: CalendarView, secret: str, page: str) -> bytes:
-    """The calendar that a secret opens, with links to `page`.
+    """The calendar file that a secret opens, with links to `page`.
 
-    Raises `Problem` 404, also for whoever does not work at the clinic any more.
+    Raises `Problem` 404, also for a clinician who no longer works at the clinic.
     """
     database, now = view.desk.database, view.desk.clock.now()
     feed = await feeds.behind(database, secret)
@@ -83,7 +83,7 @@ async def _file(view: CalendarView, secret: str, page: str) -> bytes:
 
 
 def _place(view: CalendarView, viewer: Viewer, form: Mapping[str, str]) -> Place:
-    """The calendar the form was drawn on. Raises `Problem` 404, or 403 for somebody else's."""
+    """The calendar the form was on. Raises `Problem` 404, or 403 for somebody else's."""
     clinician = form.get("clinician_id", "")
     works_at = view.clinics.where_works(clinician)
     if works_at is None:
@@ -94,7 +94,7 @@ def _place(view: CalendarView, viewer: Viewer, form: Mapping[str, str]) -> Place
 
 
 def _require_kept(viewer: Viewer, clinician: str, clinic: str) -> None:
-    """Raises `Problem` 404 for another clinic's, 403 for somebody else's."""
+    """Raises `Problem` 404 for another clinic's feed, 403 for somebody else's."""
     if not viewer.sees(clinic):
         raise not_found()
     if not feeds.may_keep(viewer, clinician, clinic):
@@ -102,7 +102,7 @@ def _require_kept(viewer: Viewer, clinician: str, clinic: str) -> None:
 
 
 def _withdrawn(view: CalendarView, viewer: Viewer, form: Mapping[str, str], feed: feeds.Feed | None) -> str:
-    """Back to the calendar, as far as it can still be looked at: the clinician may have left."""
+    """The calendar's address, or the plain page's if it cannot be shown: the clinician may have left."""
     clinic = feed.clinic_id if feed else ""
     try:
         place = view.place(viewer, Asked(clinic, form.get("clinician_id", ""), form.get("week", "")))

@@ -1,4 +1,4 @@
-"""Leave as the scheduler knows it, and giving and withdrawing it."""
+"""Reading leave from the scheduler, and giving and withdrawing it."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ REFUSALS = {
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """By clinician: from the configuration and as given. `unknown`: the scheduler did not answer for all."""
+    """Leave by clinician, configured and given. `unknown`: the scheduler did not answer for everybody."""
 
     by_clinician: Mapping[str, tuple[Away, ...]]
     unknown: bool = False
@@ -41,13 +41,13 @@ class _Known:
 
 @dataclass
 class LeaveBook:
-    """What the scheduler answered, for as long as nothing is announced, and some seconds at most."""
+    """Caches the scheduler's answers until the next change, for `KEPT_SECONDS` at most."""
 
     desk: Desk
     _known: dict[tuple[str, str, str], _Known] = field(default_factory=dict)
 
     async def read(self, viewer: Viewer, clinic: ClinicHours, clinicians: Iterable[str]) -> Leave:
-        """Of those the clinic lists: the scheduler knows no leave of others."""
+        """Leave of the clinicians that the clinic lists; the scheduler knows no leave of others."""
         ids = [id for id in clinicians if id in clinic.clinician_ids]
         given = await asyncio.gather(*(self._given(viewer, id) for id in ids))
         by_clinician = {id: (*clinic.away(id), *(days or ())) for id, days in zip(ids, given, strict=True)}
@@ -57,7 +57,7 @@ class LeaveBook:
         self._known.clear()
 
     async def _given(self, viewer: Viewer, clinician_id: str) -> tuple[Away, ...] | None:
-        """`None`: not known now. A clinician that the scheduler has not heard of has no leave."""
+        """Given leave; `None` if unknown at present. A clinician unknown to the scheduler has none."""
         key = (viewer.subject, viewer.clinic, clinician_id)
         known = self._known.get(key)
         if known and known.until > monotonic() and known.changes == self.desk.live.changes:

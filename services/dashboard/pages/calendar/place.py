@@ -1,4 +1,4 @@
-"""Which part of which calendar is looked at: all of it stands in the address."""
+"""The part of the calendar that is shown, held entirely in the address."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,7 +21,8 @@ EARLIEST, LATEST = date(2000, 1, 10), date(2199, 12, 20)
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`clinician`: one's own calendar, or everybody's, if not given; everybody's if empty."""
+    """`clinician`: if absent, the viewer's own calendar if they have one, else everybody's; if empty,
+    everybody's."""
 
     clinic: str = ""
     clinician: str | None = None
@@ -47,7 +48,7 @@ AskedFor = Annotated[Asked, Depends(asked)]
 class Place:
     clinic: ClinicHours
     clinician: str
-    """Empty: everybody who works there."""
+    """Empty means everybody who works there."""
     day: date
     view: View
     today: date
@@ -58,7 +59,7 @@ class Place:
 
     @property
     def span(self) -> tuple[datetime, datetime]:
-        """The shown week or day as instants: from its first midnight to before its last."""
+        """The shown week or day as instants: from its first midnight to before the midnight that ends it."""
         first, days = (self.monday, 7) if self.view == "week" else (self.day, 1)
         return self.clinic.instant(first), self.clinic.instant(first + days * ONE_DAY)
 
@@ -67,7 +68,7 @@ class Place:
         return week_of(self.day)
 
     def address(self, path: str = "/calendar", **changes: str) -> str:
-        """A link to the same place, but for the changes; an empty `week` or `day` asks for today."""
+        """A link to the same place, except for the changes; an empty `week` or `day` means today."""
         when = {"week": self.week} if self.view == "week" else {"view": "day", "day": self.day.isoformat()}
         given = {"clinic": self.clinic.id, "clinician": self.clinician, **when, **changes}
         return f"{path}?{urlencode({k: v for k, v in given.items() if v or k == 'clinician'})}"
@@ -77,7 +78,7 @@ class Place:
         return self.address(view="day", day=day.isoformat(), week="")
 
     def stepped(self, direction: Literal[-1, 1]) -> str:
-        """A link to the next or previous week, or day on which the clinic works."""
+        """A link to the next or previous week or, in the day view, working day of the clinic."""
         if self.view == "week":
             return self.address(week=week_of(self.monday + direction * timedelta(weeks=1)))
         day = self.day + direction * ONE_DAY
@@ -87,7 +88,7 @@ class Place:
 
 
 def resolve(clinics: Clinics, viewer: Viewer, asked: Asked, now: datetime) -> Place:
-    """Raises `Problem` 404 for a clinic or clinician the viewer has nothing to do with, 422 for no date."""
+    """Raises `Problem` 404 for a clinic or clinician outside the viewer's rights, 422 for an invalid date."""
     clinic = _clinic(clinics, viewer, asked)
     if not viewer.sees(clinic.id):
         raise not_found()
@@ -100,7 +101,7 @@ def resolve(clinics: Clinics, viewer: Viewer, asked: Asked, now: datetime) -> Pl
 
 
 def _clinic(clinics: Clinics, viewer: Viewer, asked: Asked) -> ClinicHours:
-    """As asked for; else where the clinician works; else the first the viewer sees."""
+    """The clinic asked for, else the one where the clinician works, else the first the viewer sees."""
     if asked.clinic:
         found = clinics.get(asked.clinic)
     elif asked.clinician:

@@ -1,4 +1,4 @@
-"""The calendar as a page: what is known of a week, arranged for the template."""
+"""The calendar page: a week or day, arranged for the template."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from services.dashboard.web.viewer import Viewer
 from shared.mongo import PyMongoError
 
 NEW_ADDRESS = "kith_feed"
-"""The cookie in which a new secret address comes back to whoever asked for it, once."""
+"""The cookie that carries a new secret address back to its requester, to be shown once."""
 
 UNTOUCHED: Mapping[str, Any] = {
     "refused": None,
@@ -30,7 +30,7 @@ UNTOUCHED: Mapping[str, Any] = {
     "errors": [],
     "form": {},
 }
-"""What can be said of a form: a problem, somebody else was first, nobody knows, it was never sent."""
+"""The state of a form: refused, in conflict, outcome unknown, or never sent; none by default."""
 
 NO_FEED: Mapping[str, Any] = {"feed": None, "keeps_feed": False, "address": ""}
 MOST_MOVED = 40
@@ -46,7 +46,7 @@ NOTICES = {
 
 @dataclass(frozen=True, slots=True)
 class SaidNow:
-    """What was just done, as the address says it: a code, and the sessions it moved."""
+    """The notice of what was just done, from the address: a code, and the sessions it moved."""
 
     code: str = ""
     moved: tuple[str, ...] = ()
@@ -86,7 +86,7 @@ class CalendarView:
         status: int = 200,
         **known: Any,
     ) -> HTMLResponse:
-        """`known`: a form that was not taken, as in `UNTOUCHED`."""
+        """Render the page. `known`: the state of a form that was not accepted, as in `UNTOUCHED`."""
         is_held = bool(known)
         content = await self.content(viewer, place, said, may_be_unread=is_held)
         around = {**UNTOUCHED, "key": new_key()} | known
@@ -111,9 +111,9 @@ class CalendarView:
     async def content(
         self, viewer: Viewer, place: Place, said: SaidNow, *, may_be_unread: bool = False
     ) -> dict[str, Any]:
-        """What the template of the week or day shows.
+        """The data for the template of the week or day.
 
-        `may_be_unread`: the page can do without the sessions, to show again what was entered.
+        `may_be_unread`: go on without the sessions if they cannot be read, to show the input again.
         """
         clinic, is_unread = place.clinic, False
         try:
@@ -142,7 +142,7 @@ class CalendarView:
     def _arranged(
         self, place: Place, entries: list[Entry], people: list[str], leave: Leave
     ) -> dict[str, Any]:
-        """Lanes in rows: of a week one clinician's days, or everybody's; of a day everybody."""
+        """Lanes for the template: one clinician's days of a week, everybody's week, or everybody's day."""
         days = [place.day] if place.view == "day" else days_shown(place.clinic, place.monday, entries)
         of: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -164,7 +164,7 @@ class CalendarView:
         }
 
     async def _moved(self, place: Place, said: SaidNow) -> list[Entry]:
-        """The sessions that the leave just given moved, where they stand now."""
+        """The sessions moved by the leave just given, at their current times."""
         since, until = place.span
         found = await calendar.appointments(
             self.desk.database,
@@ -176,7 +176,7 @@ class CalendarView:
         return [entry for entry in found if entry.id in said.moved]
 
     async def _feed(self, request: Request, viewer: Viewer, place: Place) -> Mapping[str, Any]:
-        """The clinician's feed, and its address if it was made a moment ago."""
+        """The clinician's feed, with its address if it was just made."""
         clinician = place.clinician
         if not clinician or not feeds.may_keep(viewer, clinician, place.clinic.id):
             return NO_FEED
@@ -189,7 +189,7 @@ class CalendarView:
 
 
 def who(clinic: ClinicHours, clinician: str, entries: list[Entry]) -> list[str]:
-    """The clinician asked for; else everybody who works there or sees somebody there."""
+    """The clinician asked for, else everybody who works there or has an appointment there."""
     if clinician:
         return [clinician]
     others = {entry.clinician_id for entry in entries} - set(clinic.clinician_ids)
@@ -197,7 +197,7 @@ def who(clinic: ClinicHours, clinician: str, entries: list[Entry]) -> list[str]:
 
 
 def _choices(clinics: list[ClinicHours], place: Place, people: list[str]) -> dict[str, list[tuple[str, str]]]:
-    """What can be chosen in the forms: pairs of value and label."""
+    """Options of the forms' selects: pairs of value and label."""
     here = list(dict.fromkeys([*place.clinic.clinician_ids, *people]))
     return {
         "clinics": [(clinic.id, clinic.title) for clinic in clinics],
@@ -207,7 +207,7 @@ def _choices(clinics: list[ClinicHours], place: Place, people: list[str]) -> dic
 
 
 def _given(people: list[str], leave: Leave, today: date) -> list[tuple[str, Away]]:
-    """Leave that is not over, by its first day."""
+    """Leave that has not ended, or ended within the last 7 days, ordered by first day."""
     known = [(id, away) for id in people for away in leave.of(id) if away.last >= today - 7 * ONE_DAY]
     return sorted(known, key=lambda one: (one[1].first, one[0]))
 

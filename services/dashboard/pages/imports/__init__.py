@@ -1,7 +1,7 @@
-"""Bulk import: a file's rows, a part at a time, handed on to intake with the viewer's own token.
+"""Bulk import: passes a file's rows to intake in parts, with the viewer's own token.
 
-With script the browser reads the file and sends its parts; without, a file of one part is uploaded. Nothing
-of it is kept here.
+With script the browser reads the file and sends its parts. Without script a file of a single part is
+uploaded. Nothing of the file is stored here.
 """
 
 from pathlib import PurePath
@@ -22,10 +22,10 @@ from services.dashboard.web.viewer import Viewer
 from shared.http.problems import Problem
 
 MAX_BYTES = 1_000_000
-"""Of a request. Small enough that an uploaded file never leaves the memory."""
+"""Maximum size of a request. Small enough that an uploaded file stays in memory."""
 
 MAX_ROWS = 500
-"""What intake takes at once."""
+"""Maximum number of rows that intake takes in one request."""
 
 UNCERTAIN = (
     "Intake did not answer in time, so some rows may have been taken in. Import the same file again: rows "
@@ -39,7 +39,7 @@ UPLOAD = {
 
 
 class PartForm(BaseModel):
-    """Some rows of a file as text. `first`: the number of the first of them; `key`: of this sending."""
+    """Some rows of a file as text. `first`: number of the first row; `key`: this part's Idempotency-Key."""
 
     format: Format
     header: Annotated[str, Field(max_length=100_000)] = ""
@@ -54,12 +54,12 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get("/intake/import", response_class=HTMLResponse)
     async def show_import(request: Request, viewer: Carer) -> HTMLResponse:
-        """Where a file is chosen, and its import followed."""
+        """The page to choose a file and follow its import."""
         return await _page(desk, request, viewer)
 
     @api.post("/intake/import/parts", openapi_extra={"x-max-body-bytes": MAX_BYTES})
     async def import_part(request: Request, viewer: Carer, form: Annotated[PartForm, Body()]) -> Response:
-        """One part of a file that the browser reads; answers counts, and what is to be mended."""
+        """Import one part of a file that the browser reads; returns counts and the rows' errors."""
         if not is_ours(request.headers.get("x-csrf-token", ""), viewer):
             raise not_ours()
         try:
@@ -70,7 +70,7 @@ def router(desk: Desk) -> APIRouter:
 
     @api.post("/intake/import", openapi_extra=UPLOAD)
     async def import_file(request: Request, viewer: Carer) -> Response:
-        """A whole file of one part, for browsers without script."""
+        """Import a whole file of one part, for browsers without script."""
         async with request.form(max_files=1, max_fields=10) as sent:
             form = {name: value for name, value in sent.items() if isinstance(value, str)}
             return await _whole(desk, request, viewer, form, sent.get("file"))
@@ -89,7 +89,7 @@ async def _page(
 async def _whole(
     desk: Desk, request: Request, viewer: Viewer, form: dict[str, str], file: Any
 ) -> HTMLResponse:
-    """What became of an uploaded file; if it was not taken, the form again under the same key."""
+    """The result for an uploaded file; if it was not accepted, the form again with the same key."""
     kept = {"clinic_id": form.get("clinic_id", ""), "key": form.get("idempotency_key") or new_key()}
     try:
         if not is_ours(form.get("csrf", ""), viewer):
@@ -108,7 +108,7 @@ async def _whole(
 async def pass_on(
     desk: Desk, viewer: Viewer, part: Part, format: Format, clinic_id: str, key: str
 ) -> dict[str, Any]:
-    """Counts and what is to be mended, by row. Raises `Problem` where intake takes none of it."""
+    """Import the rows; returns counts, and errors by row. Raises `Problem` if intake refuses the request."""
     counts: dict[str, Any] = {"created": 0, "updated": 0, "unchanged": 0, "results": []}
     if part.rows:
         body = {"rows": part.rows} | ({"clinic_id": clinic_id} if clinic_id else {})
@@ -131,7 +131,7 @@ async def pass_on(
 
 
 def _wrong(part: Part, results: list[dict[str, Any]]) -> dict[int, tuple[str, ...]]:
-    """Codes by row. What was found wrong here says more than what intake could see of it."""
+    """Error codes by row. Errors found here replace intake's, because they are more specific."""
     told = {result["row"]: tuple(result["codes"]) for result in results if result["outcome"] == "error"}
     return told | part.wrong
 
@@ -143,7 +143,7 @@ def _not_taken(status: int, body: Any) -> Problem:
 
 
 async def _uploaded(file: Any) -> tuple[Format, Part]:
-    """Raises `Unusable`."""
+    """The format and rows of an uploaded file. Raises `Unusable`."""
     if not isinstance(file, UploadFile) or not file.size:
         raise Unusable("Choose a file that is not empty.")
     try:

@@ -1,7 +1,7 @@
-"""A part of a file as rows for intake's bulk import. Pure: nothing of the file is kept.
+"""Converts a part of a file to rows for intake's bulk import. Pure: nothing of the file is stored.
 
-The columns are those of `kith import`. A wrong row goes on as it was read: intake refuses it, and hears what
-it says about a crisis.
+The columns are those of `kith import`. An invalid row is passed on as it was read: intake refuses it, but
+still detects signs of a crisis in it.
 """
 
 import csv
@@ -34,11 +34,11 @@ MAX_DEPTH = 32
 INT64 = range(-(2**63), 2**63)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 NEVER_VALID: list[object] = [{}]
-"""Stands for a value that no request may hold, so that its row is refused and its neighbours are not."""
+"""Replaces a value that no request may contain, so that only its own row is refused."""
 
 
 class Unusable(Exception):
-    """The file cannot be read as it is. `said`: what to do about it; nothing of the file is repeated."""
+    """The file cannot be read as it is. `said`: what to do about it, without repeating file content."""
 
     def __init__(self, said: str) -> None:
         super().__init__(said)
@@ -47,7 +47,7 @@ class Unusable(Exception):
 
 @dataclass
 class Part:
-    """`rows` to be sent, `wrong` codes by row number, `count` rows read, sent or not."""
+    """`rows`: the rows to send. `wrong`: error codes by row number. `count`: number of rows read."""
 
     rows: list[Document] = field(default_factory=list)
     wrong: dict[int, tuple[str, ...]] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Part:
 
 
 def read_part(text: str, format: Format, *, header: str = "", first: int = 1) -> Part:
-    """Rows numbered from `first`. A table's `header` is its first line. Raises `Unusable`."""
+    """Read rows, numbered from `first`. `header` is the first line of a table. Raises `Unusable`."""
     part = Part()
     documents = _objects(text) if format == "ndjson" else _table(header, text)
     for number, document in enumerate(documents, start=first):
@@ -68,7 +68,8 @@ def read_part(text: str, format: Format, *, header: str = "", first: int = 1) ->
 
 
 def _objects(text: str) -> Iterator[Document]:
-    """A line that holds none is sent as such: intake says so, and searches it for a crisis."""
+    """One object per line. A line that is not one is sent as it is: intake refuses it, and checks it for a
+    crisis."""
     for line in StringIO(text.removeprefix("\ufeff"), newline=""):
         if not line.strip():
             continue
@@ -80,7 +81,7 @@ def _objects(text: str) -> Iterator[Document]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Document:
-    """Of a field named twice only one would be kept: raises `ValueError`."""
+    """Raises `ValueError` for a repeated field, of which only one value would be kept."""
     if len({name for name, _ in pairs}) < len(pairs):
         raise ValueError
     return dict(pairs)
@@ -102,7 +103,7 @@ def _table(header: str, text: str) -> Iterator[Document]:
 
 
 def _names(header: str) -> list[str]:
-    """Raises `Unusable`; columns that are not known are counted and not shown: they may be data."""
+    """The column names. Raises `Unusable`; unknown columns are counted but not shown, as they may be data."""
     try:
         names = [name.strip() for name in next(csv.reader([header.removeprefix("\ufeff")], strict=True), [])]
     except csv.Error:
@@ -118,7 +119,7 @@ def _names(header: str) -> list[str]:
 
 
 def _row(cells: Cells) -> Document:
-    """An empty cell is absent; an unreadable one stays as it is."""
+    """Convert a table's row. An empty cell is left out; an unreadable one is kept as it is."""
     filled = {name: cell for name, cell in cells.items() if cell}
     row: Document = {name: filled[name] for name in PLAIN if name in filled}
     row["person"] = {known: filled[name] for name, known in PERSON.items() if name in filled}
@@ -166,7 +167,7 @@ def _truth(cell: str) -> bool | str:
 
 
 def sendable(value: Any, depth: int = 0) -> Any:
-    """What was read, with what strict JSON or the store cannot hold replaced by something refused."""
+    """The value with parts that strict JSON or the store cannot hold replaced by a value that is refused."""
     if depth > MAX_DEPTH:
         return NEVER_VALID
     match value:

@@ -1,4 +1,4 @@
-"""What is to be mended in a row, in words. Nothing of what the row holds is repeated."""
+"""Advice on how to correct a row. It never repeats the row's content."""
 
 import re
 
@@ -40,7 +40,7 @@ ADVICE = {
     "not_found": "Name a clinic that is yours in {column}.",
     "date_in_the_future": "The day in {column} is in the future.",
 }
-"""By code, or by what stands after the field."""
+"""Advice by error code, or by the part of the code after the field."""
 
 ANSWER = re.compile(r"screening\.(phq9|gad7)\.(items\.\d|difficulty)")
 OF_AN_ANSWER = "Write 0 to 3, refused or dont_know in {column}."
@@ -57,7 +57,7 @@ NAMES = (
     | {f"person.{known}": name for name, known in PERSON.items()}
     | {"screening.phq9.difficulty": "phq9_difficulty"}
 )
-"""What a table calls a field that has another path at intake."""
+"""Column names of fields that have another path at intake."""
 
 FIELDS = frozenset(
     {part for path in NAMES for part in path.split(".")} | COLUMNS | {"history", "row", "rows", "cells"}
@@ -65,7 +65,7 @@ FIELDS = frozenset(
 
 
 def shown(code: str) -> str:
-    """`field.path:problem` with every name that is not ours as `*`: it may be what somebody wrote."""
+    """`field.path:problem` with every unknown name replaced by `*`: it may be the row's content."""
     path, colon, problem = code.rpartition(":")
     parts = [part if part.isdigit() or part in FIELDS else "*" for part in path.split(".") if part]
     return f"{'.'.join(parts)}{colon}{problem if WORD.fullmatch(problem) else '*'}"

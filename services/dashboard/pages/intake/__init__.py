@@ -1,4 +1,4 @@
-"""Intake: the review queue, referring somebody, and each referral in full."""
+"""Intake: the review queue, the referral form, and each referral in full."""
 
 from typing import Annotated, Any
 
@@ -30,7 +30,7 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get("/parts/intake", response_class=HTMLResponse)
     async def show_part(request: Request, viewer: Carer, tab: Tab = "review", after: After = "") -> Any:
-        """The queue alone."""
+        """Only the queue."""
         content = await _content(desk, viewer, tab, after)
         return desk.part(request, viewer, "parts/intake-queue.html", clinics=clinics, **content)
 

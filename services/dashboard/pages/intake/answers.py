@@ -1,4 +1,4 @@
-"""What intake answered to a form, for the page that shows it again: the input kept, the reason beside it."""
+"""Intake's refusal of a form, for the page that shows the form again with its input and the reason."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,22 +15,22 @@ NOT_OURS = {"status": 403, "reason": "form_not_ours"}
 
 @dataclass(frozen=True)
 class Said:
-    """`key`: for the form drawn again. The same one where nobody knows whether the first sending was done."""
+    """A refusal. `key`: for the form shown again; the same one if the first request may have been done."""
 
     problem: dict[str, Any]
     errors: FieldErrors = field(default_factory=dict)
     key: str = field(default_factory=new_key)
     is_alarming: bool = False
-    """What was entered speaks of a crisis."""
+    """The input has signs of a crisis."""
 
     @property
     def is_away(self) -> bool:
-        """Intake did not take it in at all, or nobody knows."""
+        """True if intake did not process the form, or it is unknown whether it did."""
         return self.status >= LOST or self.status in (408, 429)
 
     @property
     def is_unsent(self) -> bool:
-        """It was drawn for another sign-in, and intake has not heard of it."""
+        """True if the form was rendered for another sign-in, and so was never sent to intake."""
         return self.problem.get("reason") == NOT_OURS["reason"]
 
     @property
@@ -39,7 +39,7 @@ class Said:
 
     @property
     def alerted(self) -> bool:
-        """Intake refused the form, and heard the crisis in it all the same."""
+        """True if intake refused the form but raised the alarm for the crisis in it."""
         return bool(self.problem.get("crisis_support"))
 
     @property
@@ -50,7 +50,7 @@ class Said:
 def said_no(
     answer: Answer, form: dict[str, str], fields: list[str], *, within: str = "", is_alarming: bool = False
 ) -> Said:
-    """`answer` is no success. `fields`: what the form on the page asks for; `within`: see `field_errors`."""
+    """`answer` must be a refusal. `fields`: the names of the form's fields; `within`: see `field_errors`."""
     problem = answer.body if isinstance(answer.body, dict) else {"status": answer.status or 503}
     said = Said(refusal(problem), field_errors(problem, fields, within=within), is_alarming=is_alarming)
     kept = form.get("idempotency_key")

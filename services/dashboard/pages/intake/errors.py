@@ -1,4 +1,4 @@
-"""What intake finds wrong with a form, at the field it is about and in words. Pure."""
+"""Intake's errors about a form in words, by the field they are about. Pure."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ SENTENCES = {
     "variant": "choose one",
     "alternative_offered": "say whether one was offered",
 }
-"""What is right, for fields that intake refuses for their form alone."""
+"""What a valid value looks like, for fields that intake refuses for their format alone."""
 
 PROBLEMS = {
     "missing": "this is needed",
@@ -59,9 +59,9 @@ FieldErrors = dict[str, str]
 
 
 def field_errors(problem: Mapping[str, Any], fields: Iterable[str], *, within: str = "") -> FieldErrors:
-    """Sentences by form field, in intake's order; `within`: what stands before intake's own paths here.
+    """Sentences by form field, in intake's order; `within`: the form's prefix to intake's own paths.
 
-    What is about no field of the form stands under its own path, so that nothing is left unsaid.
+    An error about no field of the form is kept under its own path, so that none is lost.
     """
     known = sorted(fields, key=len, reverse=True)
     found: FieldErrors = {}
@@ -73,7 +73,7 @@ def field_errors(problem: Mapping[str, Any], fields: Iterable[str], *, within: s
 
 
 def _is_at(path: str, field: str) -> bool:
-    """Intake's paths go deeper than a field, and through the kind of a decision."""
+    """True if a path is about a field: paths may go deeper than it, and start with the kind of a decision."""
     return f".{path}.".endswith(f".{field}.") or path.startswith(f"{field}.")
 
 

@@ -1,7 +1,7 @@
-"""Posted forms as the documents that intake takes. Pure.
+"""Converts posted forms to intake's request bodies. Pure.
 
-Nothing is judged here: what cannot be read goes on as it was written, so that intake says what is wrong and
-hears what it says about a crisis. Names of form fields are the paths of intake's own fields.
+Nothing is validated here: an unreadable value is passed on as written, so that intake reports the error and
+detects signs of a crisis. Names of form fields are the paths of intake's own fields.
 """
 
 from collections.abc import Iterable, Mapping
@@ -35,7 +35,7 @@ def referral_of(form: Form) -> Document:
 
 
 def screening_of(form: Form) -> Document:
-    """The body of `PUT /referrals/{id}/screening`: the instruments of which something was answered."""
+    """The body of `PUT /referrals/{id}/screening`: the instruments with at least one answer."""
     items, difficulty = _answers(form, PHQ9), _answer(form.get(DIFFICULTY, ""))
     gad7 = {"items": _answers(form, GAD7)}
     cssrs = {name.rpartition(".")[2]: form.get(name) or None for name in CSSRS}
@@ -50,7 +50,7 @@ def screening_of(form: Form) -> Document:
 
 
 def history_of(form: Form) -> Document:
-    """Empty where nobody took it; somebody who took it and found nothing says so with `history.taken`."""
+    """The history; empty if it was not taken. `history.taken` marks one that was taken without findings."""
     numbers: Document = {
         name: _number(form[f"history.{name}"])
         for name in ("episodes", "onset_age")
@@ -65,7 +65,7 @@ def history_of(form: Form) -> Document:
 
 
 def consent_of(form: Form) -> Document:
-    """The body of `PUT /referrals/{id}/consent`. Nothing chosen is nothing said, and refused."""
+    """The body of `PUT /referrals/{id}/consent`. Without a choice it is null, which intake refuses."""
     return {"given": YES_NO.get(form.get("given", ""))}
 
 
@@ -82,7 +82,7 @@ def enrolment_of(form: Form) -> Document:
 
 
 def declining_of(form: Form) -> Document:
-    """A referral that is declined. Whether an alternative was offered has to be said."""
+    """The decision to decline. It has to tell whether an alternative was offered."""
     return {
         "decision": "decline",
         "reason": form.get("reason", ""),
@@ -92,10 +92,10 @@ def declining_of(form: Form) -> Document:
 
 
 def is_alarming(form: Form) -> bool:
-    """Whether something in it speaks of a crisis: if it cannot be handed in, a human must act on it now.
+    """True if the form has signs of a crisis: if it cannot be sent, a human must act on it now.
 
-    As intake reads it: what is no answer is never taken for a no. A C-SSRS without a yes that is not finished
-    only waits for its other answers.
+    As in intake, an invalid answer never counts as a no. An unfinished C-SSRS without a yes is no sign: it
+    only lacks its other answers.
     """
     return (
         form.get("crisis", "") not in ("", "no")
@@ -106,13 +106,13 @@ def is_alarming(form: Form) -> bool:
 
 
 def is_about_nobody(form: Form) -> bool:
-    """No name, birth date, number or contact: nobody could find this person again."""
+    """True without any name, birth date, number or contact: nobody could find this person again."""
     told = (*(f"person.{name}" for name in IDENTITY), "external_id")
     return not any(form.get(name, "").strip() for name in told)
 
 
 def answers_of(referral: Mapping[str, Any]) -> dict[str, str]:
-    """What intake holds of a referral's screening, as the values of the form's fields."""
+    """Intake's stored screening of a referral, as values of the form's fields."""
     given = dict(zip(PHQ9, referral["phq9"]["items"], strict=True))
     given |= zip(GAD7, referral["gad7"]["items"], strict=True)
     given[DIFFICULTY] = referral["difficulty"]
@@ -121,12 +121,12 @@ def answers_of(referral: Mapping[str, Any]) -> dict[str, str]:
 
 
 def seen_of(answers: Form) -> str:
-    """The answers that a form is drawn with, sent along with it: what differs, its sender changed."""
+    """The answers a form is rendered with, as a hidden field that shows which ones its sender changed."""
     return ",".join(answers.get(name, "") for name in SCREENING)
 
 
 def merged(form: Form, stored: Form) -> dict[str, str]:
-    """A form that others were faster than: their answers, and the sender's where the sender changed any."""
+    """Merge a form after a conflict: the stored answers, overridden by those that the sender changed."""
     seen = form.get("seen", "").split(",")
     before = dict(zip(SCREENING, seen, strict=True)) if len(seen) == len(SCREENING) else {}
     sent = {name: form.get(name, "") for name in SCREENING}
@@ -149,7 +149,7 @@ def _consent(form: Form) -> Document:
 
 
 def _crisis(form: Form) -> Document:
-    """What is neither yes nor no is `None`: unknown, which intake never takes for a no."""
+    """A value other than yes or no becomes `None`, unknown, which intake never treats as a no."""
     said = form.get("crisis", "")
     return {"crisis": said if said in ("yes", "no") else None} if said else {}
 

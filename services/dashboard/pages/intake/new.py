@@ -1,4 +1,4 @@
-"""Referring somebody: one form, handed on to intake as it was filled in."""
+"""The referral form, passed to intake as it was filled in."""
 
 from typing import Any
 
@@ -52,9 +52,10 @@ def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
 
     @api.post("/intake/new", openapi_extra=FORM)
     async def refer(request: Request, viewer: Carer) -> Response:
-        """Hand a referral to intake; what was decided stands on the page that follows.
+        """Send a referral to intake; the next page shows what was decided.
 
-        One about nobody is asked about once. A crisis in it is handed on whoever it is about.
+        A referral without any identification has to be confirmed once. One with signs of a crisis is sent
+        on without that.
         """
         form = keyed(await form_of(request))
         alarming = is_alarming(form)

@@ -1,4 +1,4 @@
-"""Referrals that wait for somebody, the oldest first, and those that were decided lately."""
+"""Referrals that wait for somebody, the oldest first, and those decided recently."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from shared.mongo import Document, MongoDatabase
 
 PAGE = 50
 COUNTED = 1_000
-"""Further than this nobody counts for one page."""
+"""Upper limit of counting for one page."""
 
 RECENT = timedelta(days=14)
 TABS = {"review": "Needs a decision", "incomplete": "Incomplete", "recent": "Decided lately"}
@@ -28,26 +28,26 @@ CRISES = (Risk.CRISIS_HIGH, Risk.CRISIS_MODERATE, Risk.CRISIS_LOW, Risk.CRISIS_T
 
 
 class BadPlace(ValueError):
-    """A place in the queue that no link of ours named."""
+    """A place in the queue that none of the dashboard's links names."""
 
 
 @dataclass(frozen=True)
 class Line:
-    """A referral as the queue shows it. `said`: why it waits, or why it was declined, in words."""
+    """A referral as shown in the queue. `said`: why it waits, or why it was declined, in words."""
 
     patient_id: str
     clinic_id: str
     referral: Referral
     said: list[str]
     crisis: tuple[str, str] | None
-    """Badge and word of the person's open crisis."""
+    """Badge and label of the person's open crisis."""
 
     @property
     def since(self) -> datetime | None:
         return self.referral.received_at
 
     def waits(self, now: datetime) -> str:
-        """How long since it was received, in words."""
+        """The time since it was received, in words."""
         hours = (now - (self.since or now)) // timedelta(hours=1)
         if hours < 1:
             return "less than an hour"
@@ -70,7 +70,7 @@ async def page(database: MongoDatabase, viewer: Viewer, tab: str, after: str, no
 
 
 async def counts(database: MongoDatabase, viewer: Viewer) -> dict[str, int]:
-    """How many referrals wait, by tab; not counted further than one more than `COUNTED`."""
+    """Count waiting referrals by tab, up to `COUNTED` + 1 at most."""
     found: dict[str, int] = {}
     for tab in ("review", "incomplete"):
         stages = [*_waiting(viewer, tab), {"$limit": COUNTED + 1}, {"$count": "count"}]

@@ -1,4 +1,4 @@
-"""One referral in full, live from intake, and what may be done about it."""
+"""One referral in full, live from intake, and the possible actions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,14 +41,14 @@ NOT_THERE = 404
 
 @dataclass(frozen=True)
 class Task:
-    """A form of the page: where it goes at intake, and what it asks for."""
+    """A form of the page: its route at intake, and its fields."""
 
     method: str
     path: str
     body: Callable[[dict[str, str]], Document]
     fields: tuple[str, ...] = ()
     within: str = ""
-    """What stands before intake's own paths in the form's fields."""
+    """The prefix of the form's field names to intake's own paths."""
     versioned: bool = True
 
 
@@ -62,12 +62,12 @@ TASKS = {
         "POST", "crisis-flag", lambda form: {"by": form.get("by", "other")}, ("by",), versioned=False
     ),
 }
-"""A crisis names no version: an alarm is never out of date."""
+"""A crisis sends no version: an alarm is never out of date."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """A form that was not taken, as it was sent."""
+    """A form that was not accepted, as it was sent."""
 
     task: str
     form: dict[str, str]
@@ -77,18 +77,18 @@ class Held:
 def add(api: APIRouter, desk: Desk, clinics: Clinics) -> None:
     @api.get("/intake/ref_{code}", response_class=HTMLResponse)
     async def show_referral(request: Request, viewer: Carer, code: Id, done: Done = "") -> HTMLResponse:
-        """A referral with its answers, what was decided, and what may be done about it."""
+        """A referral with its answers, the decision, and the possible actions."""
         return await _page(desk, clinics, request, viewer, f"ref_{code}", done=done)
 
     @api.get("/parts/intake/ref_{code}", response_class=HTMLResponse)
     async def show_referral_part(request: Request, viewer: Carer, code: Id) -> HTMLResponse:
-        """Where the referral stands, alone."""
+        """Only the referral's current state."""
         answer = await _read(desk, viewer, f"ref_{code}")
         return desk.part(request, viewer, "parts/intake-standing.html", **content_of(answer, clinics))
 
     @api.post("/intake/ref_{code}", openapi_extra=FORM)
     async def change_referral(request: Request, viewer: Carer, code: Id) -> Response:
-        """Do one of the page's tasks; what intake refuses is shown with its reason, the input kept."""
+        """Carry out one of the page's tasks; a refusal is shown with its reason and the input kept."""
         id, form = f"ref_{code}", keyed(await form_of(request))
         name = form.get("task", "")
         task = TASKS.get(name)
@@ -110,7 +110,7 @@ async def _page(
     done: str = "",
     held: Held | None = None,
 ) -> HTMLResponse:
-    """`held`: with the form that was not taken."""
+    """Render the page; `held`: a form that was not accepted, to be shown again."""
     answer = await _read(desk, viewer, id, may_be_away=held is not None)
     status = held.said.status if held else 200
     known = content_of(answer, clinics) | drawn_from(answer, held) | {"done": done, "new_key": new_key}
@@ -118,7 +118,7 @@ async def _page(
 
 
 async def _do(desk: Desk, viewer: Viewer, id: str, task: Task, form: dict[str, str]) -> Said | None:
-    """What stands in the way; `None` when it is done. Raises `Problem` 404."""
+    """Carry out a task; returns the refusal, or `None` on success. Raises `Problem` 404."""
     alarming = task.path == "crisis-flag" or is_alarming(form)
     if not is_ours(form.get("csrf", ""), viewer):
         return unsent(is_alarming=alarming)
@@ -143,9 +143,9 @@ async def _send(desk: Desk, viewer: Viewer, id: str, task: Task, form: dict[str,
 
 
 async def _read(desk: Desk, viewer: Viewer, id: str, *, may_be_away: bool = False) -> Answer:
-    """Raises `Problem`: what intake does not show this viewer is not there.
+    """Read the referral. Raises `Problem` 404 if intake does not show it to this viewer, 503 without answer.
 
-    `may_be_away`: the page can do without, to show again what was entered.
+    `may_be_away`: return a failed answer, because the page can show the input again without it.
     """
     answer = await desk.services.get(viewer, "intake", f"/referrals/{id}")
     if answer.status == NOT_THERE:
@@ -160,11 +160,11 @@ async def _read(desk: Desk, viewer: Viewer, id: str, *, may_be_away: bool = Fals
 
 
 def drawn_from(answer: Answer, held: Held | None) -> dict[str, Any]:
-    """What the forms are drawn with, and for which version of the referral.
+    """The values to render the forms with, and the version of the referral they are for.
 
-    A form that is shown again stands for the version that its sender saw: only after a conflict, which shows
-    what it says now, for that one. Answers that others gave meanwhile are then taken over; where the
-    sender changed the same ones, the sender's stand, and what is recorded beside them (`theirs`).
+    A form shown again carries the version its sender saw. After a conflict it carries the current version,
+    which the page then shows. Answers that others gave since are then taken over. Where the sender changed
+    the same answers, the sender's are kept, with the stored ones beside them (`theirs`).
     """
     stored = answers_of(answer.body) if answer.ok else {}
     version = answer.version if answer.ok else ""
@@ -191,7 +191,7 @@ def _merged(held: Held, stored: dict[str, str]) -> dict[str, Any]:
 
 
 def content_of(answer: Answer, clinics: Clinics) -> dict[str, Any]:
-    """`referral` is `None` while intake is away."""
+    """The template's data; `referral` is `None` if intake does not answer."""
     referral = answer.body if answer.ok else None
     clinic = clinics.get(referral["clinic_id"]) if referral else None
     return {

@@ -1,4 +1,4 @@
-"""Intake's codes in the words people use."""
+"""Display texts for intake's codes."""
 
 from services.dashboard.pages.instruments import Choice
 
@@ -114,7 +114,7 @@ VARIANTS = {
     "ipt-b": (8, "IPT-B, brief, 8 sessions", "from 18 years"),
     "group-ipt": (8, "Group IPT, 8 sessions", "from 18 years"),
 }
-"""Contracted N, name and ages of what intake enrols into (its eligibility file)."""
+"""Contracted N, name and ages of the variants that intake enrols into (from its eligibility file)."""
 
 REFUSALS = {
     "screening_incomplete": "The screening is not complete: the missing answers come first.",
@@ -136,15 +136,15 @@ REFUSALS = {
     "became of it.",
     "changed_meanwhile": "Others were changing the same referral at this moment: send it again.",
 }
-"""Why intake says no."""
+"""Intake's reasons for a refusal."""
 
 
 def worded(codes: tuple[str, ...] | list[str], known: dict[str, str]) -> list[str]:
-    """Whatever has no words here is shown as its code, never hidden."""
+    """Codes in words; a code without a text is shown as it is, never hidden."""
     return [known.get(code) or code.replace("_", " ").capitalize() for code in codes]
 
 
 def refusal(problem: dict[str, object]) -> dict[str, object]:
-    """A problem with its reason in words as `detail`, where there are any."""
+    """The problem with its reason in words as `detail`, if there is a text for it."""
     said = REFUSALS.get(str(problem.get("reason", "")))
     return {**problem, "detail": said} if said else dict(problem)

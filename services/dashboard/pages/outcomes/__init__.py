@@ -1,4 +1,4 @@
-"""How we are doing: whether treatment helps, how long people wait, how fast a crisis is taken."""
+"""Outcome figures: whether treatment helps, how long people wait, how fast crises are acknowledged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ PRESETS = (("12 weeks", 12), ("26 weeks", 26), ("52 weeks", 52))
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`clinic` not given: one's own, or the first; empty: all of them, for those who may."""
+    """`clinic`: if absent, the viewer's own or the first; if empty, all clinics, if the viewer sees all."""
 
     clinic: str | None = None
     since: str = ""
@@ -43,7 +43,7 @@ async def asked(clinic: MaybeCode = None, since: Text = "", until: Text = "") ->
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Local days, both included, of a clinic or of all (`clinic` is `None`): of each by its own zone."""
+    """A span of local days, inclusive, of one clinic or of all (`clinic` is `None`), each in its own zone."""
 
     clinics: Sequence[ClinicHours]
     clinic: ClinicHours | None
@@ -63,7 +63,7 @@ class Span:
         ]
 
     def address(self, since: date) -> str:
-        """A link to the same clinic until the same day, from another day on."""
+        """A link to the same clinic and last day, but another first day."""
         known = {"clinic": self.clinic.id if self.clinic else "", "since": since.isoformat()}
         return f"/outcomes?{urlencode(known | {'until': self.until.isoformat()})}"
 
@@ -81,7 +81,7 @@ def router(desk: Desk) -> APIRouter:
     async def show_outcomes(
         request: Request, viewer: Carer, asked: Annotated[Asked, Depends(asked)]
     ) -> HTMLResponse:
-        """Figures of a clinic, or of all that the viewer sees, for a span of days."""
+        """Figures of one clinic, or of all clinics, for a span of days."""
         span = span_of(clinics, viewer, asked, desk.clock.now())
         counted = together([await kept.of(window) for window in span.windows])
         seen = [(clinic.id, clinic.title) for clinic in clinics.clinics if viewer.sees(clinic.id)]
@@ -103,7 +103,7 @@ def router(desk: Desk) -> APIRouter:
 
 
 def span_of(clinics: Clinics, viewer: Viewer, asked: Asked, now: datetime) -> Span:
-    """Raises `Problem` 404 for a clinic that the viewer does not see, 422 for days that are none."""
+    """Raises `Problem` 404 for a clinic that the viewer may not see, 422 for invalid days."""
     clinic = _clinic(clinics, viewer, asked.clinic)
     today = (clinic.local(now) if clinic else now).date()
     until = _date(asked.until) or today
@@ -114,7 +114,7 @@ def span_of(clinics: Clinics, viewer: Viewer, asked: Asked, now: datetime) -> Sp
 
 
 def _clinic(clinics: Clinics, viewer: Viewer, asked: str | None) -> ClinicHours | None:
-    """`None`: all of them."""
+    """The clinic asked for; `None` means all clinics."""
     if asked == "" and viewer.only_clinic is None:
         return None
     id = asked or viewer.only_clinic or next((clinic.id for clinic in clinics.clinics), "")

@@ -1,4 +1,4 @@
-"""The figures as pictures, tiles and tables."""
+"""The figures as charts, tiles and tables."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ PHASES = ("initial", "middle", "termination", "ended", "maintenance")
 
 
 def shown(counted: Outcomes) -> dict[str, Any]:
-    """What the template needs besides the span."""
+    """The template's data, apart from the span."""
     return {
         "counted": counted,
         "phases": [(phase, counted.phases[phase]) for phase in PHASES if phase in counted.phases],
@@ -49,7 +49,7 @@ def _answered(counted: Outcomes) -> Markup:
 
 
 def _rates(rates: Sequence[tuple[str, Rate, float | None]], title: str) -> Markup:
-    """Rates of nothing have no bar."""
+    """Bars of the rates; a rate without any cases gets none."""
     rows = [(name, rate.percent, goal) for name, rate, goal in rates if rate.percent is not None]
     return bars(rows, "%", title) if rows else Markup("")
 
@@ -70,7 +70,7 @@ def _attendance(counted: Outcomes) -> Markup:
 
 
 def _phases(counted: Outcomes) -> Markup:
-    """Middle times in weeks."""
+    """Median times in weeks."""
     rows = [
         (said(phase), days.median / 7, None)
         for phase in PHASES
@@ -85,7 +85,7 @@ def _crises(crises: list[Crisis]) -> Markup:
 
 
 def _paged(crises: list[Crisis]) -> Markup:
-    """High and moderate together: they are paged at once; low ones wait for clinic hours."""
+    """High and moderate together, as both are paged at once; low crises wait for clinic hours."""
     times: dict[int, int] = {}
     for crisis in crises:
         if crisis.severity != "low":

@@ -1,4 +1,4 @@
-"""A person: the course as a picture, measures, flags, appointments, the plan, the story, what can be done."""
+"""A person: chart of the course, measures, flags, appointments, plan, story and possible actions."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ def router(desk: Desk) -> APIRouter:
     async def show_person(
         request: Request, patient_id: str, viewer: Carer, story: Place = "", done: Place = ""
     ) -> HTMLResponse:
-        """Everything known about one person, and what can be done."""
+        """Everything known about one person, and the possible actions."""
         known = await content(desk, viewer, patient_id, story)
         act = CATALOGUE.get(done)
         title = f"Person {short_id(patient_id)}"
@@ -31,7 +31,7 @@ def router(desk: Desk) -> APIRouter:
 
     @api.get("/parts/people/{patient_id}", response_class=HTMLResponse)
     async def show_part(request: Request, patient_id: str, viewer: Carer, story: Place = "") -> HTMLResponse:
-        """The same without the page around it."""
+        """Only the content of the person's page."""
         known = await content(desk, viewer, patient_id, story)
         return desk.part(request, viewer, "parts/person.html", **known)
 

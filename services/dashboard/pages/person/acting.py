@@ -1,4 +1,4 @@
-"""What is done about a person: a page per action, refused with the guard's reason, never done twice."""
+"""Actions on a person: one page each. A refusal shows the guard's reason, and nothing is done twice."""
 
 import asyncio
 from collections.abc import Mapping
@@ -29,19 +29,19 @@ from shared.mongo import PyMongoError
 PATH = "/people/{patient_id}/actions/{action}"
 READ_SECONDS = 3.0
 UNREAD = Reply("unavailable", "Not done yet", "Your entry is kept below: send it again in a moment.")
-"""To what is about an appointment, of which nothing can be read."""
+"""The reply to an action on an appointment while the read model cannot be read."""
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A form as it is drawn: with what, for which version of the document, under which key."""
+    """A form as rendered: its values, the document version it is for, and its Idempotency-Key."""
 
     values: Mapping[str, str]
     version: int | None
     key: str
     reply: Reply | None = None
     carried: Mapping[str, str] = field(default_factory=dict)
-    """What goes along unseen, see `unread`."""
+    """Hidden fields, see `unread`."""
 
 
 def add(api: APIRouter, desk: Desk) -> None:
@@ -53,7 +53,7 @@ def add(api: APIRouter, desk: Desk) -> None:
         viewer: Carer,
         appointment: Annotated[str, Query(max_length=200)] = "",
     ) -> HTMLResponse:
-        """The form of one action, filled with how it stands."""
+        """The form of one action, filled with the current values."""
         act = _act(action, viewer)
         row = await own_row(desk, viewer, patient_id)
         scene = Scene(row, viewer, desk.clock.now(), zone_of(desk.clinics, row), appointment_id=appointment)
@@ -63,7 +63,7 @@ def add(api: APIRouter, desk: Desk) -> None:
 
     @api.post(PATH, response_class=HTMLResponse, openapi_extra=FORM, tags=[CRISIS])
     async def take_action(request: Request, patient_id: str, action: str, viewer: Carer) -> Response:
-        """Do it: back to the person when it is done, the form with its input when it is not."""
+        """Take the action: redirect to the person on success, otherwise show the form with its input."""
         act = _act(action, viewer)
         entered = keyed(await form_of(request))
         scene = await _scene_of(desk, viewer, patient_id, entered)
@@ -81,7 +81,7 @@ def add(api: APIRouter, desk: Desk) -> None:
 
 
 async def _scene_of(desk: Desk, viewer: Viewer, patient_id: str, entered: Entered) -> Scene:
-    """By the read model; nothing that was entered waits for it when it is away."""
+    """The scene from the read model; from the form itself if that cannot be read in time."""
     now = desk.clock.now()
     try:
         async with asyncio.timeout(READ_SECONDS):
@@ -92,7 +92,7 @@ async def _scene_of(desk: Desk, viewer: Viewer, patient_id: str, entered: Entere
 
 
 async def _take(desk: Desk, act: Act, scene: Scene, entered: Entered) -> Answer | Reply:
-    """What the service answered when it is done; what stands in the way when it is not."""
+    """The service's answer if the action was done, otherwise the reply that says why not."""
     if not is_ours(entered.get("csrf", ""), scene.viewer):
         return unsent(EARLIER)
     fields = _fields(act, scene)
@@ -113,7 +113,7 @@ async def _take(desk: Desk, act: Act, scene: Scene, entered: Entered) -> Answer 
 
 
 def _act(name: str, viewer: Viewer) -> Act:
-    """Raises `Problem` 404 for what there is none of, 403 for what the viewer's role may not do."""
+    """Raises `Problem` 404 for an unknown action, 403 for one the viewer's role may not take."""
     act = CATALOGUE.get(name)
     if act is None:
         raise not_found()
@@ -123,7 +123,7 @@ def _act(name: str, viewer: Viewer) -> Act:
 
 
 async def _with_document(desk: Desk, scene: Scene, act: Act) -> tuple[Scene, int | None, Answer | None]:
-    """With the document that the act changes, as its service has it right now."""
+    """Fetch the document that the act changes, live from its service, with its version."""
     answer = await plan_of(desk, scene.viewer, scene.course) if act.changes != "schedule" else None
     if answer and answer.ok:
         scene = replace(scene, plan=answer.body)
@@ -133,7 +133,7 @@ async def _with_document(desk: Desk, scene: Scene, act: Act) -> tuple[Scene, int
 
 
 def speaks_of_danger(act: Act, entered: Entered) -> bool:
-    """A flag says so by itself; other entries by their answers."""
+    """True for a crisis flag, and for questionnaires whose answers show danger."""
     return act.name == "crisis-flag" or (act.heeded and shows_danger(entered))
 
 
@@ -142,7 +142,7 @@ def _fields(act: Act, scene: Scene) -> dict[str, Field]:
 
 
 async def _send(desk: Desk, viewer: Viewer, act: Act, ask: Ask, entered: Entered) -> Answer:
-    """Once per form drawn, and only to the document that its sender has seen."""
+    """Send with the form's key, so that it takes effect once, and the version its sender has seen."""
     version = version_seen(entered) if act.changes else None
     return await desk.services.send(
         viewer, ask.service, ask.method, ask.path, ask.body, key=key_of(entered), version=version
@@ -150,7 +150,7 @@ async def _send(desk: Desk, viewer: Viewer, act: Act, ask: Ask, entered: Entered
 
 
 def _notice(act: Act, answer: Answer) -> Mapping[str, Any] | None:
-    """The crisis flag that this very entry raised."""
+    """The notice of a crisis flag that this entry raised, if any."""
     body = answer.body if isinstance(answer.body, Mapping) else {}
     notice: Mapping[str, Any] | None = body.get("crisis_notice")
     if notice is None and act.name == "crisis-flag":
@@ -161,10 +161,10 @@ def _notice(act: Act, answer: Answer) -> Mapping[str, Any] | None:
 async def _again(
     desk: Desk, request: Request, act: Act, scene: Scene, entered: Entered, said: Reply
 ) -> HTMLResponse:
-    """The form once more, as it was filled in.
+    """Show the form again with its input.
 
-    After a conflict it stands for the version that is shown now, so that sending it again is a decision;
-    otherwise for the one its sender saw. What may have been done already keeps its key.
+    After a conflict it carries the version shown now, so that sending it again is a deliberate decision.
+    Otherwise it carries the version its sender saw. If the action may have been done, the form keeps its key.
     """
     if not scene.is_unread:
         scene = await _scene_of(desk, scene.viewer, scene.row.id, entered)

@@ -1,4 +1,4 @@
-"""What an action on a person is made of: to whom it is open, what it asks for, what goes to a service."""
+"""The definition of an action on a person: who may take it, its form, and its request to a service."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,20 +22,20 @@ Document = Literal["plan", "schedule"]
 
 @dataclass(frozen=True)
 class Scene:
-    """Who acts on whom, and when. `plan`: as care_plan has it now, if it could be asked."""
+    """Who acts on whom, and when. `plan`: care_plan's current document, if it was fetched."""
 
     row: Row
     viewer: Viewer
     now: datetime
     zone: str
-    """Of the clinic."""
+    """The clinic's time zone."""
     plan: Mapping[str, Any] | None = None
     appointment_id: str = ""
-    """The appointment that a link came from."""
+    """The appointment whose link was followed."""
     entered: Entered = field(default_factory=dict)
-    """Of a form that is drawn again, what was entered."""
+    """The input of a form that is shown again."""
     is_unread: bool = False
-    """The read model cannot be read: nothing of the person is known but which plan the form is about."""
+    """True if the read model cannot be read: only the form's plan and referral ids are known."""
 
     @property
     def course(self) -> Course | None:
@@ -43,33 +43,35 @@ class Scene:
 
     @property
     def today(self) -> date:
-        """At the clinic."""
+        """The clinic's local date."""
         return self.now.astimezone(ZoneInfo(self.zone)).date()
 
     def within(self, years: int) -> str:
-        """The last day that lies within so many years of today, leap days or not."""
+        """The day 365 × `years` days from today, as an ISO date."""
         return (self.today + timedelta(days=365 * years)).isoformat()
 
     @property
     def phase(self) -> str:
-        """Of the course; empty before there is one."""
+        """The course's phase; empty before there is a course."""
         return self.course.phase if self.course else ""
 
     @property
     def to_come(self) -> list[Appointment]:
-        """Of the course: those of which nobody said how they ended, in order of time."""
+        """The course's future appointments without a recorded outcome, in order of time."""
         planned = _planned(self.course) if self.course else []
         return [a for a in planned if _start(a) > self.now]
 
     @property
     def recordable(self) -> list[Appointment]:
-        """Those whose time has come, of earlier courses as well, the first one first; and the next one."""
+        """Past appointments without an outcome, of all courses, earliest first, then the next one to come."""
         planned = sorted((a for course in self.row.courses for a in _planned(course)), key=_start)
         return [a for a in planned if _start(a) <= self.now] + self.to_come[:1]
 
     def choice(self, appointments: list[Appointment]) -> Field:
-        """One of these. What was chosen before and is not among them any more is named, and nothing takes
-        its place."""
+        """A select of these appointments.
+
+        An earlier choice that is no longer among them is named, and no other one is preselected.
+        """
         options = tuple((a.id, appointment_in_words(a)) for a in appointments)
         chosen = self.entered.get("appointment") or self.appointment_id
         if self.is_unread and chosen:
@@ -79,18 +81,18 @@ class Scene:
         return Field("appointment", "Appointment", "select", options, required=True, lost=lost)
 
     def appointment(self, entered: Entered) -> Appointment:
-        """The one that was chosen, whatever became of it since. Raises `Unfit`."""
+        """The chosen appointment, whatever its current state. Raises `Unfit`."""
         chosen = self.known(entered.get("appointment"))
         if chosen is None:
             raise Unfit(("appointment", "Appointment: choose one."))
         return chosen
 
     def known(self, id: str | None) -> Appointment | None:
-        """The appointment of this id, of whichever course."""
+        """The appointment with this id, in any of the courses."""
         return next((a for course in self.row.courses for a in course.appointments if a.id == id), None)
 
     def plan_path(self, rest: str = "", appointment: str | None = None) -> str:
-        """An address of care_plan: of the course, or of the one that an appointment belongs to.
+        """A path at care_plan: of the plan that the appointment belongs to, or of the current one.
 
         Raises `Problem` 404 without a plan.
         """
@@ -102,7 +104,7 @@ class Scene:
 
 
 def _planned(course: Course) -> list[Appointment]:
-    """Of which nobody said how they ended, in order of time."""
+    """The course's appointments without a recorded outcome, in order of time."""
     return sorted((a for a in course.appointments if a.status == "planned" and a.starts_at), key=_start)
 
 
@@ -111,8 +113,10 @@ def _start(appointment: Appointment) -> datetime:
 
 
 def zone_of(clinics: Clinics, row: Row) -> str:
-    """The clinic's; of one that is not configured, as its appointments have it. UTC, which is said, failing
-    both."""
+    """The clinic's zone, or for a clinic that is not configured the zone of the latest appointment.
+
+    Without either it is UTC, and times are marked as such.
+    """
     clinic = clinics.get(row.clinic_id)
     if clinic is not None:
         return clinic.zone
@@ -127,7 +131,7 @@ def appointment_in_words(appointment: Appointment) -> str:
 
 @dataclass(frozen=True)
 class Ask:
-    """What goes to a service."""
+    """A request to a service."""
 
     service: str
     method: str
@@ -138,7 +142,7 @@ class Ask:
 @dataclass(frozen=True, kw_only=True)
 class Act:
     name: str
-    """As it stands in the address."""
+    """The name in the address."""
     title: str
     hint: str
     done: str
@@ -148,12 +152,14 @@ class Act:
     ask: Callable[[Scene, Entered], Ask]
     clinicians_only: bool = False
     changes: Document | None = None
-    """The document that is changed: nobody overwrites what they have not seen. Facts that are only added
-    (sessions, measures, flags) need none: care_plan refuses what contradicts an earlier one."""
+    """The document it changes, so that nobody overwrites what they have not seen.
+
+    Facts that are only added (sessions, measures, flags) need none: care_plan refuses a contradiction.
+    """
     initial: Callable[[Scene], dict[str, str]] = lambda _: {}
     icon: str = ""
     heeded: bool = False
-    """Takes questionnaires: care_plan raises a flag for signs of danger even in what it refuses."""
+    """True if it takes questionnaires: care_plan raises a flag for signs of danger even on a refusal."""
 
     def is_open_to(self, scene: Scene) -> bool:
         may = scene.viewer.treats or (scene.viewer.cares and not self.clinicians_only)
@@ -165,7 +171,7 @@ def codes(*known: str) -> Options:
 
 
 def one_of(*known: str) -> Options:
-    """For a select that stands at none of them: what was never chosen is not stored as if it had been."""
+    """Options with none preselected, so that nothing is stored that was not actually chosen."""
     return (("", "Choose…"), *codes(*known))
 
 

@@ -1,4 +1,4 @@
-"""What a service answered to an entry, in words: done, refused with its reason, changed meanwhile, away."""
+"""A service's refusal of an entry in words: its reason, invalid fields, a conflict, or no answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ SUPPORT = (
     "741741 (Crisis Text Line), or call 911. Kith is not an emergency service: it is not watched around the "
     "clock."
 )
-"""For when care_plan cannot say it itself (clinical.md, Crisis)."""
+"""Shown if care_plan cannot supply its own text (clinical.md, Crisis)."""
 
 UNCERTAIN = "It may or may not have been done. Send it again: it happens once, however often it is sent."
 
@@ -59,7 +59,7 @@ REASONS = {
 
 HEEDED = frozenset({409, 412, 422})
 UNHEARD = frozenset({401, 403, 404, 409, 412, 422})
-"""Answers that are certain: nothing was done."""
+"""Statuses that prove that nothing was done."""
 
 STATUSES: dict[State, int] = {
     "unfit": 422,
@@ -73,7 +73,7 @@ STATUSES: dict[State, int] = {
 
 @dataclass(frozen=True)
 class Reply:
-    """What stands beside a form that was not taken."""
+    """The message beside a form that was not accepted."""
 
     state: State
     title: str
@@ -81,9 +81,9 @@ class Reply:
     facts: list[tuple[str, str]] = field(default_factory=list)
     errors: list[tuple[str, str]] = field(default_factory=list)
     notice: Mapping[str, Any] | None = None
-    """A crisis flag was raised all the same: severity, evidence, support."""
+    """Set if a crisis flag was raised despite the refusal: severity, evidence, support."""
     alerted: Alerted = "no"
-    """Whether signs of danger in the entry reached anybody: yes only where the answer proves it."""
+    """Whether signs of danger in the entry reached anybody; `yes` only if the answer proves it."""
 
     @property
     def status(self) -> int:
@@ -95,25 +95,29 @@ def unfit(errors: list[tuple[str, str]]) -> Reply:
 
 
 def unsent(why: str) -> Reply:
-    """It never went to a service: drawn for another sign-in, which a person may not have noticed."""
+    """The reply for a form that never went to a service, such as one rendered for another sign-in."""
     return Reply(
         "unsent", "Nothing was sent yet", f"{why} Your entry is kept below: look at it and send it again."
     )
 
 
 def reply(answer: Answer, fields: Mapping[str, Field], *, heeded: bool = False) -> Reply:
-    """`fields`: of the form, so that what a service objects to is shown at its field. `heeded`: the route
-    keeps signs of danger even of what it refuses."""
+    """Put a refusal into words.
+
+    `fields`: the form's fields, so that errors are shown at their field. `heeded`: the route acts on signs of
+    danger even if it refuses the entry.
+    """
     problem: Mapping[str, Any] = answer.problem if isinstance(answer.problem, Mapping) else {}
     return replace(_reply(answer.status, problem, fields), alerted=alerted(answer.status, problem, heeded))
 
 
 def alerted(status: int, problem: Mapping[str, Any], heeded: bool) -> Alerted:
-    """What an answer that is no success proves.
+    """What a refusal proves about signs of danger in the entry.
 
-    care_plan flags what its rules, versions and forms refuse (services/care_plan/heeding.py), never what
-    the caller may not do or what is not there; that others kept changing the plan may be said of the flag
-    itself. Intake says so with its lines of support.
+    care_plan raises a flag for entries refused by its rules, versions or validation
+    (services/care_plan/heeding.py), but not if the caller lacks the right or the plan does not exist.
+    `changed_meanwhile` leaves it unknown, because saving the flag itself may have failed. Intake proves it by
+    sending its lines of support.
     """
     if problem.get("crisis_notice") or problem.get("crisis_support"):
         return "yes"
@@ -156,7 +160,7 @@ def _errors(problem: Mapping[str, Any], fields: Mapping[str, Field]) -> list[tup
 
 ALIASES = {"contingency_signs": "signs", "problem_areas": "focus_1", "appointment_id": "appointment"}
 SKIPPED = {"body", "items", "*", "attended", "missed", "cancelled"}
-"""Parts of a place that forms have no word for."""
+"""Parts of an error's path that form fields do not have."""
 
 
 def _field(path: str, fields: Mapping[str, Field]) -> str:

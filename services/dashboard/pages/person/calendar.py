@@ -1,4 +1,4 @@
-"""When it takes place: moving and cancelling appointments, putting a course on hold and going on."""
+"""Actions on the schedule: moving and cancelling appointments, putting a course on hold and resuming it."""
 
 from services.dashboard.pages.person.acts import Act, Ask, Scene, codes, one_of
 from services.dashboard.pages.person.fields import Entered, Field, Form, local_time, plain, text
@@ -8,7 +8,7 @@ ASKED = ("patient_asked", "clinician_asked", "clinic_asked")
 
 
 def _chosen(scene: Scene) -> dict[str, str]:
-    """The appointment that the link came from, moved from where it stands; without a link, the next one."""
+    """Preselect the appointment of the followed link, else the next one, with its current time."""
     wanted = scene.appointment_id or next((a.id for a in scene.to_come), "")
     times = [a.local_time for a in scene.to_come if a.id == wanted]
     return {"appointment": wanted, "local_time": "".join(times)}

@@ -1,4 +1,4 @@
-"""All that can be done about a person, and which of it comes first."""
+"""All actions on a person, and which one comes next."""
 
 from services.dashboard.pages.person.acts import SECTIONS, Act, Scene
 from services.dashboard.pages.person.calendar import CALENDAR
@@ -18,18 +18,18 @@ NEXT = {
     "prepare_ending": ("relapse-prevention",),
     "decide_relapse": ("confirm-relapse",),
 }
-"""What is done about a next action right here, the first one that is open to the viewer."""
+"""Acts on this page for a next action; the first one open to the viewer is used."""
 
 
 def offered(scene: Scene) -> dict[str, list[Act]]:
-    """By section, in the order of the catalogue; sections without any are left out."""
+    """Acts open to the viewer by section, in the order of the catalogue; empty sections are left out."""
     acts = [act for act in CATALOGUE.values() if act.is_open_to(scene)]
     grouped = {section: [act for act in acts if act.section == section] for section in SECTIONS}
     return {section: found for section, found in grouped.items() if found}
 
 
 def next_action(scene: Scene) -> tuple[str, str] | None:
-    """Its words and where it is done; `None` when nothing is open. A crisis is always done on its alert."""
+    """The next action's text and link; `None` if there is none. A crisis always links to its alert."""
     row = scene.row
     if row.action == "none":
         return None

@@ -1,4 +1,4 @@
-"""The ending and after: relapse prevention, an alternative, maintenance, relapse, closing."""
+"""Actions for the ending and after it: relapse prevention, an alternative, maintenance, relapse, closing."""
 
 from services.dashboard.pages.forms import Unfit
 from services.dashboard.pages.person.acts import Act, Ask, Scene, codes, in_phases, one_of

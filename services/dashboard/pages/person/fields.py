@@ -1,4 +1,4 @@
-"""What a form about a person asks for, and reading what was entered."""
+"""Fields of the forms about a person, and reading their input."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 from services.dashboard.pages.forms import Unfit
 
 Entered = Mapping[str, str]
-"""A posted form: names and texts."""
+"""A posted form: field names and values."""
 
 Options = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Field:
-    """As `field` in parts/forms.html draws it."""
+    """A field as rendered by `field` in parts/forms.html."""
 
     name: str
     label: str
@@ -29,14 +29,14 @@ class Field:
     maxlength: int | None = None
     rows: int = 4
     asks: str = ""
-    """What stands above it, and holds for the fields after it as well."""
+    """Text above the field; it applies to the following fields as well."""
     lost: str | None = None
-    """Of a choice that nothing may silently take the place of: said where it is offered no more."""
+    """Message shown if an earlier choice is no longer offered, so that it is not replaced silently."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Fields under one heading. `folded`: opened only by whoever wants it. `beside`: in a row."""
+    """Fields under one heading. `folded`: collapsed at first. `beside`: laid out in a row."""
 
     legend: str
     fields: tuple[Field, ...]
@@ -47,7 +47,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Form:
-    """One way to answer. Where an action has several, `name` goes with the entry as `form`."""
+    """One form of an action. If the action has several, `name` is sent with the entry as `form`."""
 
     groups: tuple[Group, ...]
     submit: str
@@ -61,12 +61,12 @@ class Form:
 
 
 def plain(*fields: Field, submit: str, kind: str = "primary", beside: bool = False) -> tuple[Form, ...]:
-    """The one form of an action that asks for little."""
+    """The only form of a simple action."""
     return (Form((Group("", fields, beside=beside),), submit, kind=kind),)
 
 
 def text(entered: Entered, name: str, label: str) -> str:
-    """Raises `Unfit` when nothing was entered."""
+    """The stripped text of a required field. Raises `Unfit` if it is empty."""
     value = entered.get(name, "").strip()
     if not value:
         raise Unfit((name, f"{label}: this is needed."))
@@ -78,7 +78,7 @@ def optional(entered: Entered, name: str) -> str | None:
 
 
 def number(entered: Entered, name: str, label: str) -> int:
-    """Raises `Unfit` for what is no whole number."""
+    """A required whole number. Raises `Unfit` if it is not one."""
     value = text(entered, name, label)
     if not (value.isascii() and value.removeprefix("-").isdecimal() and len(value) <= 9):
         raise Unfit((name, f"{label}: a whole number is needed."))
@@ -86,7 +86,7 @@ def number(entered: Entered, name: str, label: str) -> int:
 
 
 def local_time(entered: Entered, name: str, label: str) -> str:
-    """A wall-clock time as browsers write it. Raises `Unfit`."""
+    """A wall-clock time in the format of browsers. Raises `Unfit`."""
     value = text(entered, name, label)
     try:
         return datetime.fromisoformat(value).replace(tzinfo=None).isoformat(timespec="minutes")
@@ -95,7 +95,7 @@ def local_time(entered: Entered, name: str, label: str) -> str:
 
 
 def instant(entered: Entered, name: str, label: str, zone: str) -> str | None:
-    """A wall-clock time in the clinic's zone as an instant; `None` when left empty. Raises `Unfit`."""
+    """A wall-clock time in the clinic's zone as an instant; `None` if left empty. Raises `Unfit`."""
     if optional(entered, name) is None:
         return None
     naive = datetime.fromisoformat(local_time(entered, name, label))
@@ -103,5 +103,5 @@ def instant(entered: Entered, name: str, label: str, zone: str) -> str | None:
 
 
 def without_nothing(**body: Any) -> dict[str, Any]:
-    """A body without what was left empty."""
+    """The body without `None` values."""
     return {name: value for name, value in body.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Flags that explain themselves: the rule, the version of the protocol it stands in, what it was fed with."""
+"""Explained flags: the rule, the protocol version it belongs to, and its inputs."""
 
 from dataclasses import dataclass
 
@@ -32,7 +32,7 @@ SHOWN_FLAGS = 10
 
 @dataclass(frozen=True)
 class Explained:
-    """As `why` in parts/badge.html draws it."""
+    """A flag as rendered by `why` in parts/badge.html."""
 
     badge: str
     text: str
@@ -43,7 +43,7 @@ class Explained:
 
 
 def explained(person: Person, zone: str) -> list[Explained]:
-    """Live alerts first, then the crisis evidence, then what the rules found about the course."""
+    """Unresolved alerts first, then the latest crisis evidence, then the rules' findings on the course."""
     course = person.course
     known = [_alert(alert, zone) for alert in person.alerts]
     known += [_evidence(flag, zone) for flag in _latest(person.flags)]

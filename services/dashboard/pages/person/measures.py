@@ -1,4 +1,4 @@
-"""The questionnaires that a session or a person hands in, as forms and as what care_plan takes.
+"""The questionnaires of a session or handed in by a person, as forms and as care_plan's request body.
 
 An item without an answer is sent as missing, never as 0 (Kroenke 2001).
 """
@@ -64,7 +64,7 @@ QUESTIONNAIRES = (PHQ9, GAD7, CSSRS)
 
 
 def measures_in(entered: Entered) -> dict[str, Any]:
-    """What was handed in, for care_plan; questionnaires without any answer are left out."""
+    """The questionnaires as care_plan's request body; those without any answer are left out."""
     body: dict[str, Any] = {}
     phq9, gad7 = _answers(entered, "phq9", 9), _answers(entered, "gad7", 7)
     difficulty = _answer(entered.get("phq9_difficulty", ""))
@@ -83,7 +83,7 @@ def _answers(entered: Entered, name: str, count: int) -> list[int | str | None]:
 
 
 def _answer(value: str) -> int | str | None:
-    """What is no answer is sent as it is: care_plan refuses it, or lets a human look at it."""
+    """An invalid answer is passed on, cut to 20 characters: care_plan refuses it or has a human review it."""
     return int(value) if value in ("0", "1", "2", "3") else value[:20] or None
 
 
@@ -92,12 +92,12 @@ def _yes_or_no(value: str) -> bool | str | None:
 
 
 def shows_danger(entered: Entered) -> bool:
-    """Whether an entry holds what care_plan raises a crisis flag for, if it arrives."""
+    """True if the entry has answers for which care_plan raises a crisis flag once it receives them."""
     return entered.get("phq9_9", "") not in NO_SIGN or _alarms([entered.get(q, "") for q in CSSRS_QUESTIONS])
 
 
 def _alarms(answers: list[str]) -> bool:
-    """Of a C-SSRS that was begun, only a complete one without a yes is calm: 1, 2 and 6 answered with no."""
+    """True for any C-SSRS that was begun, unless no answer is a yes and 1, 2 and 6 are answered with no."""
     first, second, *_, behaviour, _ = answers
     calm = {*answers} <= {"", "no"} and {first, second, behaviour} == {"no"}
     return any(answers) and not calm

@@ -1,4 +1,4 @@
-"""A course of care in pictures, and the same in tables for those who do not see them."""
+"""Charts of a course of care, and the same data as tables for those who cannot see them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ from services.dashboard.domain.person import Appointment, Course, Measure
 from services.dashboard.store import NEVER
 
 ADMINISTRATIVE = ("contract_shortened", "no_longer_needed", "plan_closed", "held", "maintenance_changed")
-"""Withdrawn because the course changed: never a session that somebody called off."""
+"""Reasons of the scheduler for cancelling because the course changed, not because somebody called off."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A phase, a hold or a crisis; without an end it goes on."""
+    """A phase, a hold or a crisis; without an end it is ongoing."""
 
     name: str
     start: datetime
@@ -28,7 +28,7 @@ class Span:
 
 
 def phases(course: Course) -> list[Span]:
-    """In order. The initial phase begins with the plan; a closed plan has no phase any more."""
+    """The phases in order. The initial phase begins with the plan, and a closed plan is in no phase."""
     entered = sorted(((p.at, p.phase) for p in course.phases), key=lambda known: known[0])
     if course.started_at is not None:
         entered.insert(0, (course.started_at, "initial"))
@@ -38,7 +38,10 @@ def phases(course: Course) -> list[Span]:
 
 
 def crises(alerts: Sequence[Alert], course: Course, following: Course | None) -> list[Span]:
-    """Those of an episode: raised after the plan began, or before the first one, and before the next."""
+    """Crises of an episode: raised before the next plan, and resolved, or if open raised, since its own.
+
+    The first episode also gets those before its plan.
+    """
     begin = course.started_at if course.episode > 1 else None
     until = following.started_at if following else None
     return [
@@ -51,18 +54,18 @@ def crises(alerts: Sequence[Alert], course: Course, following: Course | None) ->
 
 
 def place(appointment: Appointment) -> datetime | None:
-    """Where it stands in time: as planned, else when it ended."""
+    """The appointment's position in time: its planned start, else when it ended."""
     return appointment.starts_at or appointment.ended_at
 
 
 def sessions(course: Course) -> list[Appointment]:
-    """Appointments as they stand in the picture, in order of time."""
+    """Appointments shown in the chart, in order of time."""
     known = [a for a in course.appointments if place(a) and a.withdrawn not in ADMINISTRATIVE]
     return sorted(known, key=lambda a: (place(a) or NEVER, a.id))
 
 
 def picture(course: Course, crises: Sequence[Span], now: datetime, zone: ZoneInfo) -> Markup:
-    """Phases, sessions, crises and what comes next, by the clinic's calendar."""
+    """The chart of phases, sessions, crises and planned sessions, in the clinic's zone."""
     shown = sessions(course)
     held = [Span("on hold", course.hold.since, None)] if course.hold else []
     return course_chart.course(
@@ -79,7 +82,7 @@ def legend(crises: Sequence[Span]) -> Markup:
 
 
 def measured(course: Course, baseline: int | None, zone: ZoneInfo) -> tuple[Markup, Markup]:
-    """The picture and its legend."""
+    """The chart of measures and its legend."""
     phq9, gad7 = (
         [Point(m.at.astimezone(zone), m.total) for m in course.scores(name)] for name in ("phq9", "gad7")
     )
@@ -88,12 +91,12 @@ def measured(course: Course, baseline: int | None, zone: ZoneInfo) -> tuple[Mark
 
 
 def measure_rows(course: Course) -> list[tuple[Measure, str | None]]:
-    """Every measure with its band, the latest first; none without a total."""
+    """Every measure with its severity band, the latest first; the band is `None` without a total."""
     return [(m, _band(m)) for m in sorted(course.measures, key=lambda m: m.at, reverse=True)]
 
 
 GAD7_BANDS = ((0, 5, "minimal"), (5, 10, "mild"), (10, 15, "moderate"), (15, 22, "severe"))
-"""GAD-7: cuts 5 / 10 / 15 (clinical.md, measures)."""
+"""GAD-7: cut-offs 5 / 10 / 15 (clinical.md, measures)."""
 
 
 def _band(measure: Measure) -> str | None:

@@ -1,4 +1,4 @@
-"""What took place: sessions with their measures, questionnaires handed in, a person in danger."""
+"""Actions that record what happened: sessions with their measures, questionnaires, a person in danger."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ def _when(scene: Scene) -> tuple[Field, ...]:
 
 
 def _session(scene: Scene, entered: Entered) -> Ask:
-    """Whatever was entered is sent on: care_plan heeds signs of danger even in what it refuses."""
+    """Pass on whatever was entered: care_plan acts on signs of danger even in an entry it refuses."""
     body: dict[str, Any] = {
         "outcome": entered.get("form", ""),
         "appointment_id": entered.get("appointment", ""),
@@ -67,9 +67,9 @@ def _session(scene: Scene, entered: Entered) -> Ask:
 
 
 def _at(scene: Scene, entered: Entered) -> str | None:
-    """As entered, or when it was planned; an appointment still to come: now.
+    """The time as entered, else the planned start; `None` (now) for an appointment still to come.
 
-    Where nothing can be read, nothing: that is refused, and heeded.
+    Empty while the read model cannot be read: care_plan refuses that, but still acts on signs of danger.
     """
     if scene.is_unread:
         return ""
@@ -91,7 +91,7 @@ def _measures(scene: Scene, entered: Entered) -> Ask:
 
 
 def _flag(scene: Scene, entered: Entered) -> Ask:
-    """Of the plan; of the referral before there is one."""
+    """Flag the plan, or the referral before there is a plan."""
     if scene.course is not None:
         return Ask("care_plan", "POST", scene.plan_path("/crisis-flag"))
     if scene.row.referral is None:
@@ -100,7 +100,7 @@ def _flag(scene: Scene, entered: Entered) -> Ask:
 
 
 def _first_appointment(scene: Scene) -> dict[str, str]:
-    """The one that the link came from; without a link, the first that waits."""
+    """Preselect the appointment of the followed link, else the first recordable one."""
     chosen = scene.appointment_id or next((a.id for a in scene.recordable), "")
     return {"appointment": chosen}
 

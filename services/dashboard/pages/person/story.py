@@ -1,4 +1,4 @@
-"""A person's story as it was announced: newest first, a page at a time, each entry with what caused it."""
+"""A person's story as it was announced: newest first, in pages, each entry with its cause."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ PAGE = 50
 
 @dataclass(frozen=True)
 class Entry:
-    """One announcement. `cause`: the words of what led to it, and where that stands."""
+    """One announcement. `cause` and `cause_href`: text of and link to the entry that caused it."""
 
     id: str
     at: datetime
@@ -23,7 +23,7 @@ class Entry:
     source: str
     said: Mapping[str, Any]
     place: tuple[str, int] = ("", 0)
-    """Topic and sequence: the order in which one service said it."""
+    """Topic and sequence: the order in which one service announced it."""
     cause_id: str | None = None
     cause: str = ""
     cause_href: str = ""
@@ -46,11 +46,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class StoryPage:
-    """`lines`: entries that say the same at the same moment for the same cause stand together."""
+    """`lines`: entries of the same type, moment and cause are grouped."""
 
     lines: list[list[Entry]]
     older: str | None
-    """The entry that the next page begins with."""
+    """The entry that the next page begins with; `None` on the last page."""
 
 
 def anchor(id: str) -> str:
@@ -58,7 +58,7 @@ def anchor(id: str) -> str:
 
 
 async def page(database: MongoDatabase, patient_id: str, begin: str = "") -> StoryPage:
-    """The story down from the entry `begin`, or from the newest one when there is no such entry."""
+    """One page of the story from the entry `begin` down, or from the newest if there is no such entry."""
     wanted: Document = {"patient_id": patient_id}
     first = await database[STORY].find_one({"_id": begin, "patient_id": patient_id}) if begin else None
     if first is not None:
@@ -97,7 +97,7 @@ def _entry(row: Document, cause: Document | None, patient_id: str, here: set[str
 
 
 def latest_first(entries: Iterable[Entry]) -> list[Entry]:
-    """By time; what was caused at the very moment of its cause stands above it."""
+    """Newest first; an effect at the same moment as its cause comes above the cause."""
     known = list(entries)
     by_id = {entry.id: entry for entry in known}
     return sorted(known, key=lambda e: (e.at, _depth(e, by_id), e.place, e.id), reverse=True)
@@ -112,5 +112,5 @@ def _depth(entry: Entry, by_id: Mapping[str, Entry]) -> int:
 
 
 def gathered(entries: Iterable[Entry]) -> list[list[Entry]]:
-    """Neighbours of one kind, moment and cause, as one line: sixteen sessions scheduled by one plan."""
+    """Group neighbours of the same type, moment and cause, such as the sessions scheduled for one plan."""
     return [list(group) for _, group in groupby(entries, key=lambda e: (e.at, e.type, e.cause_id or e.id))]

@@ -1,4 +1,4 @@
-"""Each announcement as a sentence. What has no sentence here is told by its own name, never left out."""
+"""Each announcement as a sentence. A type without a sentence is shown by its name, never left out."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from services.dashboard.web.words import local, moment, said
 Facts = Mapping[str, Any]
 
 HIDDEN = {"patient_id", "clinic_id", "plan_id", "referral_id", "alert_id", "delivery_id", "flag_id"}
-"""Ids that the page shows elsewhere or that say nothing to anybody."""
+"""Ids that the page shows elsewhere or that mean nothing to a reader."""
 
 
 def _codes(values: Any) -> str:
@@ -38,7 +38,7 @@ def _attended(facts: Facts) -> str:
 
 
 def _alert(what: str) -> Callable[[Facts], str]:
-    """Ids stand as they are, codes in words."""
+    """A sentence about an alert; ids are kept as they are, codes are put into words."""
     kept = ("by", "contact_id")
     return lambda facts: what.format_map(
         {name: value if name in kept else said(str(value)).lower() for name, value in facts.items()}
@@ -47,7 +47,7 @@ def _alert(what: str) -> Callable[[Facts], str]:
 
 
 def _notified(facts: Facts) -> str:
-    """In the words of the alerts pages: whoever was not reached was not told."""
+    """The outcome of a notification, in the words of the alerts pages."""
     why = word(WHY, facts["reason"]) if facts.get("reason") else ""
     channel = facts["channel"]
     told = f"{came_of(facts['outcome'], channel)}: {facts['contact_id']}, {word(CHANNELS, channel)}"
@@ -127,7 +127,7 @@ def _spoken(type: str) -> str:
 
 
 def tale(type: str, facts: Facts) -> str:
-    """One sentence, from codes and numbers alone. Facts of an older version may lack what it wants."""
+    """One sentence from codes and numbers alone; the type's name if an older version lacks a field."""
     try:
         return TALES[type](facts)
     except (KeyError, TypeError, ValueError):
@@ -135,7 +135,7 @@ def tale(type: str, facts: Facts) -> str:
 
 
 def mark(type: str, facts: Facts) -> str:
-    """The class of its dot in the timeline."""
+    """CSS class of its dot in the timeline."""
     if type == "CrisisFlagRaised" or (type == "AlertRaised" and facts.get("kind") == "crisis"):
         return "dot-crisis"
     if type in GOOD:
@@ -144,7 +144,7 @@ def mark(type: str, facts: Facts) -> str:
 
 
 def details(facts: Facts, zone: str) -> list[tuple[str, str]]:
-    """Everything that was said with it, in pairs of name and value; instants by the clinic's clock."""
+    """All fields of the event as pairs of name and value, with instants in the clinic's zone."""
     known = [
         (name, value) for name, value in facts.items() if name not in HIDDEN and value not in (None, [], "")
     ]
@@ -161,7 +161,7 @@ def _shown(value: Any, zone: str) -> str:
 
 
 def _instant(value: Any) -> datetime | None:
-    """Days, and wall-clock times, which name no zone, are none."""
+    """Parse an instant; `None` for anything else, including dates and wall-clock times without a zone."""
     try:
         at = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

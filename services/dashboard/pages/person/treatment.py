@@ -1,4 +1,4 @@
-"""What treatment works on: the interpersonal inventory, the focus, the contracted number of sessions."""
+"""Actions on the treatment: the interpersonal inventory, the focus, the contracted number of sessions."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from services.dashboard.pages.person.fields import (
 AREAS = ("role_disputes", "role_transitions", "grief", "interpersonal_deficits")
 REVISIONS = ("extra_sessions_needed", "goals_reached_early", "patient_request", "other")
 ROWS, SPARE, MOST = 4, 3, 100
-"""Rows of the inventory: at least, free ones behind those filled in, and as many as care_plan takes."""
+"""Rows of the inventory: the minimum, empty ones after those filled in, and the maximum of care_plan."""
 
 
 def _entries(scene: Scene) -> list[dict[str, Any]]:
@@ -27,7 +27,7 @@ def _entries(scene: Scene) -> list[dict[str, Any]]:
 
 
 def _inventory_form(scene: Scene) -> tuple[Form, ...]:
-    """As many rows as were filled in, in the plan or by whoever sent the form."""
+    """Enough rows for the plan's entries, and for those in a form that was sent."""
     sent = max((place for place in range(1, MOST + 1) if _is_filled(scene.entered, place)), default=0)
     rows = min(MOST, max(ROWS, len(_entries(scene)) + SPARE, sent))
     return (Form(tuple(_row(number) for number in range(1, rows + 1)), "Save the inventory"),)
@@ -52,7 +52,7 @@ def _inventory_so_far(scene: Scene) -> dict[str, str]:
 
 
 def _inventory(scene: Scene, entered: Entered) -> Ask:
-    """All entries; they take the place of those recorded before."""
+    """Send all entries; they replace those recorded before."""
     entries = [_entry(entered, place) for place in range(1, MOST + 1) if _is_filled(entered, place)]
     return Ask("care_plan", "PUT", scene.plan_path("/inventory"), {"entries": entries})
 

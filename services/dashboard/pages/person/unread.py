@@ -1,4 +1,4 @@
-"""Acting while the read model cannot be read: what a form was drawn with is enough to ask a service."""
+"""Acting while the read model cannot be read: the form's hidden fields are enough to ask a service."""
 
 import re
 from datetime import datetime
@@ -13,17 +13,17 @@ from services.dashboard.web.words import UTC
 
 PLAN, REFERRAL, ZONE = "of_plan", "of_referral", "in_zone"
 ID = re.compile(r"[A-Za-z0-9_\-.:]{1,100}")
-"""What may stand in an address of a service."""
+"""Ids that are safe in a path of a service."""
 
 
 def carried(scene: Scene) -> dict[str, str]:
-    """What every form takes along."""
+    """Hidden fields that every form carries."""
     course, referral = scene.course, scene.row.referral
     return {PLAN: course.id if course else "", REFERRAL: referral.id if referral else "", ZONE: scene.zone}
 
 
 def scene_of(patient_id: str, viewer: Viewer, now: datetime, entered: Entered) -> Scene:
-    """By what the form took along. Whether the person is the sender's, the services know."""
+    """Build the scene from the form's hidden fields. The services check whether the sender may act."""
     plan, referral, zone = (entered.get(name, "") for name in (PLAN, REFERRAL, ZONE))
     person = Person(
         id=patient_id,

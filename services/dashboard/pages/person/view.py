@@ -1,4 +1,4 @@
-"""What is known of a person, read and made ready to be drawn."""
+"""Reads what is known of a person and prepares it for the templates."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,13 +22,13 @@ from services.dashboard.web.words import RISKS, said
 from shared.http.admission import not_found
 
 PLAN_SECONDS = 2.0
-"""Longer the page does not wait for care_plan: the rest stands by itself."""
+"""Timeout of the request to care_plan: the page can be shown without its answer."""
 
 CRISES = 200
 
 
 async def own_row(desk: Desk, viewer: Viewer, patient_id: str) -> Row:
-    """Raises `Problem` 404 for who is not here, or in another clinic."""
+    """The person's row. Raises `Problem` 404 for an unknown person or one of another clinic."""
     found = await _row(desk, patient_id)
     if not viewer.sees(found.clinic_id):
         raise not_found()
@@ -43,8 +43,10 @@ async def _row(desk: Desk, patient_id: str) -> Row:
 
 
 async def _is_alarming(desk: Desk, viewer: Viewer, row: Row) -> bool:
-    """Of whom nobody is in charge: who is in no clinic is everybody's; who is in one that is not configured,
-    while nobody has their crisis, and then whoever has it.
+    """True if a person of an unconfigured clinic concerns this viewer.
+
+    A person without a clinic concerns everybody. A person of an unconfigured clinic concerns everybody while
+    nobody holds their crisis, and its holder afterwards.
     """
     if not concerns(viewer, row.clinic_id, desk.clinics.ids):
         return False
@@ -56,7 +58,7 @@ async def _is_alarming(desk: Desk, viewer: Viewer, row: Row) -> bool:
 
 
 async def plan_of(desk: Desk, viewer: Viewer, course: Course | None) -> Answer | None:
-    """The plan as care_plan has it, with the viewer's own rights; `None` before there is one."""
+    """The plan from care_plan, with the viewer's own rights; `None` before there is one."""
     if course is None:
         return None
     try:
@@ -74,9 +76,9 @@ async def alerts_of(desk: Desk, patient_id: str) -> list[Alert]:
 
 
 async def content(desk: Desk, viewer: Viewer, patient_id: str, story: str) -> dict[str, Any]:
-    """What the templates draw. `story`: the entry that the page of the story begins with.
+    """The data for the templates. `story`: the entry that the page of the story begins with.
 
-    Of somebody who is not in the viewer's clinic and whose crisis concerns them, that crisis alone.
+    For a person outside the viewer's clinic whose crisis concerns the viewer, only that crisis is shown.
     """
     row = await _row(desk, patient_id)
     if not viewer.sees(row.clinic_id):
@@ -118,7 +120,7 @@ def _crisis_alone(desk: Desk, viewer: Viewer, row: Row) -> dict[str, Any]:
 
 
 def head_context(scene: Scene) -> dict[str, Any]:
-    """Where the person stands, for the head of every page about them."""
+    """The person's current state, for the header of every page about them."""
     row, course = scene.row, scene.course
     return {
         "row": row,
@@ -138,13 +140,13 @@ def head_context(scene: Scene) -> dict[str, Any]:
 
 
 def ranked(scene: Scene) -> list[dict[str, Any]]:
-    """The inventory in the order of its ranks; what has none stands last."""
+    """The inventory ordered by rank; entries without a rank come last."""
     known: list[dict[str, Any]] = scene.plan["inventory"] if scene.plan else []
     return sorted(known, key=lambda entry: (entry["rank"] is None, entry["rank"] or 0))
 
 
 def missing(scene: Scene) -> list[str]:
-    """What the phase still waits for, in words."""
+    """The work still missing in the phase, in words."""
     codes = scene.plan["missing"] if scene.plan else ()
     return [
         f"Final {said(code.removeprefix('final_'))}" if code.startswith("final_") else said(code)
@@ -153,7 +155,7 @@ def missing(scene: Scene) -> list[str]:
 
 
 def baseline(scene: Scene) -> int | None:
-    """Of the PHQ-9: care_plan's own, which may be intake's; else the first one announced."""
+    """The PHQ-9 baseline: the plan's, which may come from intake, else the one that was announced."""
     if scene.plan is not None:
         known: int | None = scene.plan["progress"]["baseline"]
         return known
@@ -161,7 +163,7 @@ def baseline(scene: Scene) -> int | None:
 
 
 def episodes(scene: Scene, alerts: Sequence[Alert]) -> list[dict[str, Any]]:
-    """The latest first: its pictures, and what stands in them as rows of tables."""
+    """Episodes, the latest first, with their charts and the same data as table rows."""
     courses = sorted(scene.row.courses, key=lambda c: (c.episode, c.id), reverse=True)
     return [
         _episode(scene, course, alerts, following)
