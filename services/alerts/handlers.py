@@ -62,7 +62,7 @@ def _open_or_join_crisis(work: AlertsWork, report: Report) -> None:
 
 
 def _flagged(outcome: Outcome, at: datetime) -> Outcome:
-    """Stamp its pages with the time since when somebody may be in danger."""
+    """Stamp its pages with the time of the crisis evidence."""
     pages = tuple(page.model_copy(update={"flagged_at": at}) for page in outcome.deliveries)
     return replace(outcome, deliveries=pages)
 

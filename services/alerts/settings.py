@@ -1,4 +1,4 @@
-"""Settings of alerts: the on-call policy, the base of links, and the channels."""
+"""Settings of alerts: the on-call policy, the base URL of links, and the channels."""
 
 from pathlib import Path
 from typing import Self

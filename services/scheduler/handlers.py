@@ -141,7 +141,7 @@ def _decide_open(
 def _decide(
     fact: PlanFact, work: SchedulerWork, decision: str, decide: Callable[[Schedule], Decision]
 ) -> None:
-    """Save the decision, or note an expected refusal with its reason. Others, as a full diary, are raised."""
+    """Save the decision, or note an expected refusal. Other refusals, such as a full diary, are raised."""
     schedule = _started(work, fact)
     try:
         decided = decide(schedule)

@@ -20,7 +20,7 @@ State = Literal["open", "acknowledged", "assessed", "resolved", "informed"]
 LIVE: frozenset[State] = frozenset({"open", "acknowledged", "assessed"})
 SEVERITIES: tuple[Severity, ...] = ("routine", "low", "moderate", "high")
 NOT_PAGED = -1
-"""The step of an alert nobody was paged for yet."""
+"""The step of an alert for which nobody has been paged yet."""
 
 FAR = datetime(2300, 1, 1, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ class Evidence(Part):
 
 
 class Obligation(Part):
-    """Somebody owes something by `due_at`; it ends met, cancelled with a reason, or breached (announced)."""
+    """Something owed by `due_at`. It ends as met, cancelled with a reason, or breached (announced)."""
 
     kind: ObligeReason
     due_at: datetime
@@ -154,7 +154,7 @@ class Alert(Part):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def next_due(self) -> datetime | None:
-        """The earliest moment at which something happens by itself."""
+        """When the next automatic action is due."""
         if not self.live:
             return None
         moments = [o.due_at for o in self.obligations if o.state == "open"]

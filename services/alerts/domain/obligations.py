@@ -1,4 +1,4 @@
-"""What somebody owes because of an alert, and by when. Every obligation ends, and how it ends is kept."""
+"""What is owed because of an alert, and by when. Every obligation ends, and its outcome is kept."""
 
 from datetime import datetime
 
