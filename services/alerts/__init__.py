@@ -1,4 +1,4 @@
-"""Alerts: people are told, and told again, until a human has taken it.
+"""Alerts: people are notified, again and again, until a human takes the alert.
 
 Owns: alerts, the on-call policy, deliveries, acknowledgements, obligations.
 Reacts to: crisis flags; phases, sessions, reviews and measures that need a person; dead letters.

@@ -71,7 +71,7 @@ def _add_readings(api: APIRouter, work: Commands[AlertsWork], on_call: OnCall) -
         cursor: Cursor = None,
         limit: PageLimit = 50,
     ) -> Response:
-        """Alerts, those that wait for somebody first and among them the severest, a page at a time."""
+        """Alerts, a page at a time: live before ended, the most severe first."""
         chosen = {"state": state, "severity": severity, "kind": kind, "patient_id": patient_id}
         query = _query(commands.visible(call.caller, on_call), chosen, decode_cursor(cursor))
         positions: list[str] = []
@@ -88,7 +88,7 @@ def _add_readings(api: APIRouter, work: Commands[AlertsWork], on_call: OnCall) -
 
     @api.get("/alerts/{alert_id}", response_model=AlertDetail)
     async def show_alert(call: Reader, alert_id: OpaqueId) -> Response:
-        """One alert with its whole story: decisions with their reasons, deliveries, obligations."""
+        """One alert with its full history: decisions with their reasons, deliveries, obligations."""
         return await work.read(
             call,
             lambda unit: commands.load_alert(unit, alert_id),
@@ -97,7 +97,7 @@ def _add_readings(api: APIRouter, work: Commands[AlertsWork], on_call: OnCall) -
 
     @api.get("/alerts/{alert_id}/deliveries", response_model=DeliveryList)
     async def list_deliveries(call: Reader, alert_id: OpaqueId) -> Response:
-        """Who was told of an alert, how often it was tried, and what came of it."""
+        """Who was told of an alert, how often delivery was tried, and how it ended."""
 
         def answer(unit: AlertsWork) -> Reply:
             commands.seen(unit, call.caller, alert_id)
@@ -109,7 +109,7 @@ def _add_readings(api: APIRouter, work: Commands[AlertsWork], on_call: OnCall) -
 def _add_actions(api: APIRouter, work: Commands[AlertsWork]) -> None:
     @api.post("/alerts/{alert_id}/acknowledge", response_model=AlertDetail, tags=[CRISIS])
     async def acknowledge(call: Actor, alert_id: OpaqueId) -> Response:
-        """Take it: paging stops, for as long as the lease runs. Taken twice, the first is kept."""
+        """Take the alert: paging stops while the lease runs. An earlier acknowledgement is kept."""
         return await work.run(
             call,
             lambda unit: commands.load_alert(unit, alert_id),
@@ -118,7 +118,7 @@ def _add_actions(api: APIRouter, work: Commands[AlertsWork]) -> None:
 
     @api.post("/alerts/{alert_id}/assess", response_model=AlertDetail, tags=[CRISIS])
     async def assess(call: Actor, alert_id: OpaqueId, form: AssessForm) -> Response:
-        """Record an assessment, which ends the lease; whoever assesses has taken the alert."""
+        """Record an assessment, which ends the lease. If nobody has taken the alert, the caller takes it."""
         return await work.run(
             call,
             lambda unit: commands.load_alert(unit, alert_id),
@@ -136,7 +136,7 @@ def _add_actions(api: APIRouter, work: Commands[AlertsWork]) -> None:
 
     @api.post("/alerts/{alert_id}/resolve", response_model=AlertDetail, tags=[CRISIS])
     async def resolve(call: Actor, alert_id: OpaqueId, form: ResolveForm) -> Response:
-        """End it with a disposition. A crisis must have been assessed."""
+        """End the alert with a disposition. A crisis must have been assessed."""
         disposition = Disposition(
             result=form.disposition, safety_plan=form.safety_plan, next_contact=form.next_contact
         )
@@ -150,7 +150,7 @@ def _add_actions(api: APIRouter, work: Commands[AlertsWork]) -> None:
 def _add_inbox(api: APIRouter, work: Commands[AlertsWork], on_call: OnCall) -> None:
     @api.get("/inbox", response_model=Page[NoticeView])
     async def read_inbox(call: Reader, cursor: Cursor = None, limit: PageLimit = 50) -> Response:
-        """What the caller was told, the latest first."""
+        """The caller's notices, the latest first."""
         contacts = [contact.id for contact in on_call.contacts_of(call.caller.subject)]
         query: Document = {"contact_id": {"$in": contacts}}
         if (after := decode_cursor(cursor)) is not None:

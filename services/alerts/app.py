@@ -1,4 +1,4 @@
-"""Alerts, built: settings and wiring, nowhere else."""
+"""Builds alerts: the only place for its settings and wiring."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -32,7 +32,7 @@ NAME = "alerts"
 
 
 def read_on_call(settings: AlertsSettings) -> OnCall:
-    """Policy and clinic hours. Raises `ValueError` for what must not go into service."""
+    """Read policy and clinic hours. Raises `ValueError` if they are not fit for service."""
     policy = OnCallPolicy.model_validate_json(settings.on_call_file.read_bytes())
     hours = read_clinic_hours(settings.clinics_file)
     missing = sorted(hours.keys() - policy.clinics.keys())
@@ -44,7 +44,7 @@ def read_on_call(settings: AlertsSettings) -> OnCall:
 
 
 def _require_a_way_out(people: Iterable[Contact]) -> None:
-    """An inbox wakes nobody."""
+    """Refuse contacts without a channel besides the inbox, which wakes nobody."""
     mute = sorted(contact.id for contact in people if not contact.channels)
     if mute:
         raise ValueError(f"on_call_file: no channel besides the inbox for {', '.join(mute)}")
@@ -80,7 +80,7 @@ def _email(settings: AlertsSettings) -> EmailChannel:
 
 
 def _webhook(settings: AlertsSettings, policy: OnCallPolicy) -> WebhookChannel:
-    """Signatures carry the real time whatever the clock says: receivers compare it with theirs."""
+    """Sign with the real time, not the service's clock, because receivers compare it with theirs."""
     secret = settings.webhook_secret.get_secret_value()
     if not is_strong(secret):
         raise ValueError("on_call_file has webhooks: webhook_secret must be whsec_ and base64 of 24 bytes")

@@ -1,4 +1,4 @@
-"""The books of alerts: what was announced or decided, against the states it ended in."""
+"""The books of alerts: announcements and decisions, against the states they ended in."""
 
 from typing import Any
 
@@ -69,13 +69,13 @@ async def _outcomes(
 ) -> list[BookEntry]:
     counts: dict[Column, int] = dict.fromkeys(columns.values(), 0)
     for row in await database.aggregate(collection, pipeline):
-        if row["_id"] in columns:  # a state nobody knows counts nowhere, and the books do not balance
+        if row["_id"] in columns:  # an unknown state is not counted, so the books do not balance
             counts[columns[row["_id"]]] += row["count"]
     return [BookEntry(kind, column, count) for column, count in counts.items()]
 
 
 async def _decided(database: MongoDatabase, what: str, counted: str) -> int:
-    """What the decisions kept on the alerts say was to be done."""
+    """Sum a count over all decisions of one kind that are recorded on alerts."""
     rows = await database.aggregate(
         ALERTS,
         [
@@ -89,9 +89,9 @@ async def _decided(database: MongoDatabase, what: str, counted: str) -> int:
 
 
 async def _flags_set_aside(database: MongoDatabase) -> list[BookEntry]:
-    """Flags that were announced and are dead letters here: people were paged by ids instead.
+    """Announced flags that became dead letters here: people were paged by ids instead.
 
-    One that an engineer gave up, with a reason, is cancelled.
+    A flag whose dead letter an engineer discarded, with a reason, counts as cancelled.
     """
     flags: list[dict[str, Any]] = [
         {

@@ -1,7 +1,7 @@
-"""Whose a delivery is to try: a fencing token and a lease, by the database server's clock.
+"""Delivery ownership: a fencing token and a lease, by the database server's clock.
 
-A worker that dies leaves its deliveries to the next one when the lease runs out; whoever lost the claim
-meanwhile records nothing.
+When a worker dies, another takes over its deliveries once the lease expires. A worker that has lost its
+claim records nothing.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -18,18 +18,18 @@ from shared.mongo import Document, MongoDatabase
 log = structlog.get_logger()
 
 Queue = Literal["page", "digest"]
-"""What is sent outwards; the inbox is posted to in a transaction of this database (`Inbox`)."""
+"""The outward queues. Inbox notices are posted in a transaction of this database (`Inbox`)."""
 
 LEASE_MS = 5_000
-"""Renewed while the attempt is under way: a worker that died holds up its pages for no longer."""
+"""Renewed while the attempt is under way. A dead worker holds up its pages for no longer than this."""
 
 RENEW_SECONDS = 1.0
 FARTHEST_MS = 60_000
-"""A lease that claims to run longer than this is broken."""
+"""A lease that ends further ahead than this is treated as corrupt."""
 
 SET_CLOCK_SECONDS = 60.0
 SKEW_SECONDS = 2.0
-"""Further apart than this, our clock and the database server's are worth a word in the log."""
+"""A larger difference between the local clock and the database server's is logged."""
 
 FREE: Document = {
     "$or": [
@@ -38,7 +38,7 @@ FREE: Document = {
         {"$expr": {"$gt": ["$leased_until", {"$add": ["$$NOW", FARTHEST_MS]}]}},
     ]
 }
-"""Not being tried by anybody; a lease too far ahead is broken."""
+"""Matches unclaimed deliveries: no lease, an expired one, or a corrupt one too far ahead."""
 
 LEASED: Document = {"leased_until": {"$add": ["$$NOW", LEASE_MS]}}
 
@@ -51,10 +51,10 @@ class Claims:
         self._tokens: dict[str, str] = {}
         self._renewed = self._clock_set = float("-inf")
         self._ahead = timedelta()
-        """How far the database server's clock is ahead of ours."""
+        """How far the database server's clock is ahead of the local one."""
 
     async def keep_up(self) -> None:
-        """Renew our leases, and look at the server's clock, each when it is time."""
+        """Renew this process's leases and check the server's clock, each when due."""
         await self._set_clock()
         if self._tokens and monotonic() - self._renewed >= RENEW_SECONDS:
             ours = {"_id": {"$in": list(self._tokens)}, "claim": {"$in": list(set(self._tokens.values()))}}
@@ -90,20 +90,20 @@ class Claims:
         return [(row["_id"], token) async for row in won]
 
     def claimed(self, delivery: Delivery) -> Delivery:
-        """A delivery that is yet to be stored, ours from the beginning."""
+        """Claim a delivery for this process before it is first stored."""
         leased_until = datetime.now(UTC) + self._ahead + timedelta(milliseconds=LEASE_MS)
         return delivery.model_copy(update={"claim": uuid4().hex, "leased_until": leased_until})
 
     async def extend(self, delivery_id: str, token: str) -> bool:
-        """Begin the lease anew; `False` if somebody else has the delivery by now."""
+        """Restart the lease. `False` if another worker has claimed the delivery or it has ended."""
         ours = {"_id": delivery_id, "claim": token, **WAITING}
         return bool((await self._collection.update_one(ours, [{"$set": LEASED}])).matched_count)
 
     def hold(self, delivery_id: str, token: str) -> None:
-        """Renew it from now on."""
+        """Renew this lease from now on."""
         self._tokens[delivery_id] = token
 
     def let_go(self, delivery_id: str, token: str) -> None:
-        """Renew it no longer, unless it was claimed anew meanwhile."""
+        """Stop renewing this lease, unless the delivery has been claimed again under another token."""
         if self._tokens.get(delivery_id) == token:
             del self._tokens[delivery_id]

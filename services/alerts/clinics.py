@@ -1,4 +1,4 @@
-"""The clinics file, as far as alerts reads it: when a clinic is open."""
+"""The part of the clinics file that alerts reads: when a clinic is open."""
 
 from datetime import time
 from pathlib import Path
@@ -58,6 +58,6 @@ class Clinics(Part):
 
 
 def read_clinic_hours(path: Path) -> dict[str, ClinicHours]:
-    """Clinic id → hours. Raises `ValidationError` for a file that says something impossible."""
+    """Clinic id → hours. Raises `ValidationError` for an invalid file."""
     clinics = Clinics.model_validate_json(path.read_bytes()).clinics
     return {clinic.id: clinic.clinic_hours() for clinic in clinics}

@@ -27,15 +27,15 @@ def engineers(caller: Caller) -> bool:
 
 
 def sees(caller: Caller, alert: Alert, on_call: OnCall) -> bool:
-    """Engineers see dead letters only; people of a clinic its alerts, and those whose clinic is not known:
-    a crisis message nobody could read has to be answered by somebody, and they are the ones who are paged."""
+    """Engineers see dead letters only. People of a clinic see its alerts and those of unknown clinics:
+    somebody must answer an unreadable crisis message, and they are the ones who are paged."""
     if alert.kind == "dead_letter":
         return engineers(caller)
     return cares(caller) and (not on_call.is_known(alert.clinic_id) or caller.sees(alert.clinic_id))
 
 
 def visible(caller: Caller, on_call: OnCall) -> Document:
-    """The same as a query."""
+    """`sees` as a query."""
     groups: list[Document] = []
     if engineers(caller):
         groups.append({"kind": "dead_letter"})
@@ -48,7 +48,7 @@ def visible(caller: Caller, on_call: OnCall) -> Document:
 
 
 def seen(work: AlertsWork, caller: Caller, alert_id: str) -> Alert:
-    """Raises `NotFound` for an alert that is not there or not the caller's to see."""
+    """Raises `NotFound` for an alert that does not exist or that the caller may not see."""
     alert = work.alerts[alert_id]
     if not sees(caller, alert, work.on_call):
         raise NotFound(ALERTS, alert_id)
@@ -56,7 +56,7 @@ def seen(work: AlertsWork, caller: Caller, alert_id: str) -> Alert:
 
 
 async def load_alert(work: AlertsWork, alert_id: str) -> None:
-    """The alert, its deliveries, and the crises of the person it is about."""
+    """Load the alert, its deliveries and, for a crisis, the person's crisis history."""
     await load_with_deliveries(work, alert_id)
     alert = work.alerts.get(alert_id)
     if alert is not None and alert.kind == "crisis":
@@ -103,7 +103,7 @@ def resolve(work: AlertsWork, call: Call, alert_id: str, disposition: Dispositio
 
 
 def _apply(work: AlertsWork, call: Call, alert_id: str, rule: Rule) -> Reply:
-    """Apply a rule to an alert the caller sees; what changes nothing is answered and not written."""
+    """Apply a rule to an alert that the caller sees. If nothing changes, reply without writing."""
     alert = seen(work, call.caller, alert_id)
     if_match(call, work.alerts.version(alert_id))
     outcome = rule(alert)

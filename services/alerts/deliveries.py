@@ -1,8 +1,8 @@
-"""Carrying deliveries out, outside of any transaction (the inbox alone is posted to within one).
+"""Carry out deliveries, outside of any transaction (only inbox notices are posted within one).
 
-A worker claims a delivery, asks once more whether anybody still needs it, sends it, and records how it
-went: at least once, under the same id. A page is claimed by the transaction that makes it, and sent the
-moment that is committed: what was read for that transaction is not read again within `FRESH_SECONDS`.
+A worker claims a delivery, checks that it is still needed, sends it and records the outcome: at least once,
+under the same id. A page is claimed by the transaction that creates it and sent as soon as that commits.
+Documents read by that transaction are reused for `FRESH_SECONDS`.
 """
 
 import asyncio
@@ -31,16 +31,16 @@ from shared.mongo import MongoDatabase, PyMongoError
 log = structlog.get_logger()
 
 SLOTS: Mapping[Queue, int] = {"page": 48, "digest": 16}
-"""Attempts under way at once, per process: digests never take the place of pages. Units of work committed at
-the same moment may together exceed it, since each saw the room before the others."""
+"""Maximum concurrent attempts per process and queue, so that digests never take slots from pages. Units of
+work that commit at the same moment may together exceed it, because each saw the same free slots."""
 
 FRESH_SECONDS = 0.1
 """How long documents already read are trusted before an attempt. Older ones are read again, because the
-commit's answer may be late or the process may have been stopped."""
+commit may have been acknowledged late or the process suspended."""
 
 
 class Deliveries:
-    """A ticker that hands attempts to tasks, so that a far end that hangs holds up nobody else."""
+    """A ticker that runs each attempt in its own task, so that a hanging far end delays no other delivery."""
 
     name = "deliveries"
 
@@ -61,7 +61,7 @@ class Deliveries:
         self._first_attempts = FirstAttempts()
 
     async def tick(self, now: datetime) -> int:
-        """Start as many attempts as there is room for. It waits for no attempt and no recording."""
+        """Start as many attempts as there are free slots, without waiting for any attempt or recording."""
         await self.claims.keep_up()
         started = 0
         for queue in self._under_way:
@@ -83,7 +83,7 @@ class Deliveries:
         return SLOTS[queue] - len(self._under_way[queue])
 
     async def due(self) -> datetime | None:
-        """The next attempt, an inbox's as well; one under way is due until it has ended."""
+        """When the next attempt is due, inbox included. An attempt under way stays due until it has ended."""
         return await next_attempt(self._database, "inbox", *SLOTS)
 
     async def idle(self) -> None:
@@ -92,7 +92,7 @@ class Deliveries:
             await asyncio.gather(*tasks)
 
     def _start(self, queue: Queue, delivery_id: str, claim: str, work: AlertsWork) -> None:
-        """`work`: what it has in hand is not read again before the attempt, unless that was a while ago."""
+        """`work`: its documents are reused for the attempt unless it is older than `FRESH_SECONDS`."""
         carrying = self._carry_out(delivery_id, claim, work)
         task = asyncio.create_task(carrying, name=f"delivery-{delivery_id}")
         self._under_way[queue].add(task)
@@ -111,18 +111,18 @@ class Deliveries:
                 async with self._recording:
                     await decided(self._open_work, record)
         except (Conflict, PyMongoError) as error:
-            # The lease runs out, and somebody tries again under the same id.
+            # The lease expires, and a worker tries again under the same id.
             log.warning("delivery not recorded", delivery_id=delivery_id, error=type(error).__name__)
         except Exception as error:
             await self._set_aside(delivery_id, error)
 
     async def _set_aside(self, delivery_id: str, error: Exception) -> None:
         now = self._open_work().now
-        with suppress(Exception):  # said again when it is tried again
+        with suppress(Exception):  # reported again at the next attempt
             await unreadable.set_aside(self._database, self._open_work, DELIVERIES, delivery_id, error, now)
 
     async def _attempt(self, work: AlertsWork, delivery_id: str, claim: str) -> Attempted | None:
-        """Ask once more, then send; `None` if the claim was lost."""
+        """Check that it is still needed, then send. `None` if the claim was lost or the delivery ended."""
         if work.age > FRESH_SECONDS:
             if not await self.claims.extend(delivery_id, claim):
                 return None

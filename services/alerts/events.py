@@ -1,4 +1,4 @@
-"""What alerts announces: who was told what, when, and what came of it."""
+"""Events that alerts announces: who was told what and when, and how it ended."""
 
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -36,7 +36,7 @@ DispositionResult = Literal[
     "replayed",
     "no_action_needed",
 ]
-"""What came of it. The first six are results of a crisis assessment."""
+"""How an alert was resolved. The first six are results of a crisis assessment."""
 
 
 class AlertEvent(Event):
@@ -48,7 +48,7 @@ class AlertEvent(Event):
 
 
 class AlertRaised(AlertEvent):
-    """An alert was opened: a human has to act on something, or to be told of it."""
+    """An alert was opened: a human has to act on something or be told of it."""
 
     reason: str
     """The named reason of the decision to alert."""
@@ -67,13 +67,13 @@ class AlertJoined(AlertEvent):
     previous_severity: Severity
     joined_at: datetime
     acknowledge_by: datetime | None = None
-    """Until when an answer is owed from now on; a severity that rose sets it anew."""
+    """The current deadline for an answer. A raised severity may change it."""
     reopened: bool = False
-    """Somebody had taken it, and it is in nobody's hands from now on."""
+    """True if somebody had taken it and it is now unassigned."""
 
 
 class AlertNotified(AlertEvent):
-    """One delivery ended: it reached a channel's far end, was given up, or was needed no more."""
+    """One delivery ended: it reached a channel's far end, was given up, or was no longer needed."""
 
     delivery_id: str
     step: int
@@ -103,7 +103,7 @@ class AlertEscalated(AlertEvent):
     ]
     escalated_at: datetime
     acknowledge_by: datetime | None = None
-    """Until when an answer is owed from now on; a lease that ran out sets it anew."""
+    """The current deadline for an answer. An expired lease sets a new one."""
 
 
 class AlertAcknowledged(AlertEvent):
@@ -132,7 +132,7 @@ class AlertAssessed(AlertEvent):
 
 
 class AlertResolved(AlertEvent):
-    """The alert ended: by a human with a disposition, or by rule once people know of it or it became moot."""
+    """The alert was ended by a human with a disposition, or by rule because people know or it became moot."""
 
     by: str
     """A human's subject, or `rule`."""

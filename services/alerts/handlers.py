@@ -1,4 +1,4 @@
-"""What alerts does about each fact it hears. Decides and saves; telling people happens elsewhere."""
+"""How alerts reacts to each fact: decide and save. Notifying people happens elsewhere."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -30,9 +30,9 @@ def when_crisis_flag_raised_open_or_join_crisis(fact: inbound.CrisisFlag, work: 
 
 
 async def when_crisis_message_set_aside_page_by_ids(letter: MessageDeadLettered, work: AlertsWork) -> None:
-    """Fail towards alarm: a crisis message nobody could read is a crisis, moderate until a human looks.
+    """Fail towards alarm: an unreadable crisis message is a crisis, moderate until a human looks.
 
-    If the person's stored crises cannot be read, another one is opened under their id with `UNREADABLE`.
+    If the person's stored crises are unreadable, another is opened under their id prefixed `UNREADABLE`.
     """
     clinic_id = await work.clinic_of(letter.patient_id)
     await work.load_crises_set_aside([letter.patient_id])
@@ -62,7 +62,7 @@ def _open_or_join_crisis(work: AlertsWork, report: Report) -> None:
 
 
 def _flagged(outcome: Outcome, at: datetime) -> Outcome:
-    """Its pages know since when somebody has been in danger."""
+    """Stamp its pages with the time of the crisis evidence."""
     pages = tuple(page.model_copy(update={"flagged_at": at}) for page in outcome.deliveries)
     return replace(outcome, deliveries=pages)
 
@@ -84,7 +84,7 @@ def when_phase_overdue_ask_for_its_work(fact: inbound.PhaseOverdue, work: Alerts
 def when_contract_revised_settle_phase_with_sessions_to_come(
     fact: inbound.ContractRevised, work: AlertsWork
 ) -> None:
-    """It may become overdue anew, and care_plan says so then."""
+    """The phase may become overdue again, and care_plan then announces it again."""
     overdue = work.live("phase_overdue", plan(fact.plan_id))
     if overdue is not None and settling.has_sessions_to_come(overdue, fact):
         _settle(work, settling.by_phase(fact.plan_id), "superseded", only_before=True)
@@ -122,7 +122,7 @@ def when_care_plan_closed_settle_what_is_moot(fact: inbound.CarePlanClosed, work
 
 
 def when_session_attended_settle_absences(fact: inbound.SessionAttended, work: AlertsWork) -> None:
-    """Settles the alert about missed sessions, unless one was missed after this session.
+    """Settle the alert about missed sessions, unless one was missed after this session.
 
     Sessions may be recorded late.
     """
@@ -133,9 +133,9 @@ def when_session_attended_settle_absences(fact: inbound.SessionAttended, work: A
 
 
 def when_session_missed_ask_for_outreach(fact: inbound.SessionMissed, work: AlertsWork) -> None:
-    """At once with a crisis open or recent; a review after two in a row; else the next digest.
+    """Page at once if a crisis is open or recent, ask for a review after two in a row, else use the digest.
 
-    Nobody is looked for whose plan is closed.
+    Nobody is alerted if the plan is closed.
     """
     _settle(work, settling.by_recorded(fact.appointment_id), "session_recorded")
     if fact.after_closure:
@@ -184,7 +184,7 @@ def when_maintenance_review_due_ask_for_it(fact: inbound.MaintenanceReviewDue, w
 
 
 def when_announcement_settled_settle_its_alert(fact: inbound.AnnouncementSettled, work: AlertsWork) -> None:
-    """Settles what the announcement raised: both come in one stream."""
+    """Settle the alert that the announcement raised. Both arrive in one stream."""
     settled, reason = settling.by_announcement(fact)
     _settle(work, settled, reason, only_before=True)
 
@@ -213,7 +213,7 @@ def when_intake_decided_settle_review(fact: inbound.ReferralFact, work: AlertsWo
 
 
 def when_message_dead_lettered_alert_engineers(fact: inbound.DeadLetter, work: AlertsWork) -> None:
-    """One alert per service and reason; a crisis message, wherever it was set aside, is a crisis as well."""
+    """Raise one alert per service and reason. A crisis message set aside anywhere is a crisis as well."""
     concern = concerns.of_dead_letter(fact)
     origin = concerns.origin_of_dead_letter(fact.dead_letter_id)
     alert = work.live(concern.kind, concern.about)
@@ -243,9 +243,9 @@ def _raise(
 def _settle(
     work: AlertsWork, settled: settling.Settled, reason: EndReason, *, only_before: bool = False
 ) -> None:
-    """`only_before`: of a fact that may come again, and answers only what was announced before it.
+    """`only_before`: settle only an alert whose evidence is no later than the fact.
 
-    It may be read late, or be a dead letter that is replayed, when the next is asked for already.
+    For facts that recur: one read late, or replayed as a dead letter, must not settle a newer request.
     """
     for kind, about in settled:
         alert = work.live(kind, about)

@@ -1,4 +1,4 @@
-"""What alerts reads of others' events, in its own words: ids, codes and instants only."""
+"""The fields of others' events that alerts reads: ids, codes and instants only."""
 
 from datetime import date, datetime
 from typing import ClassVar, Literal
@@ -7,7 +7,7 @@ from shared.messaging.event import Inbound
 
 
 class CrisisFlag(Inbound):
-    """Both flags in one shape; an unknown severity is refused here and pages as a dead letter."""
+    """One shape for both services' flags. An unknown severity is refused here and pages as a dead letter."""
 
     flag_id: str
     severity: Literal["high", "moderate", "low"]

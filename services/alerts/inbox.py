@@ -1,4 +1,4 @@
-"""The inbox channel: it is in this database, so notice and outcome are one transaction, exactly once."""
+"""The inbox channel. It is in this database: notice and outcome commit in one transaction, exactly once."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ AT_ONCE = 200
 
 
 class Inbox:
-    """A ticker. `recording`: held while the end of a delivery is recorded. Several often end at once for the
-    same alert, and would conflict if they were not recorded one after the other."""
+    """A ticker. `recording`: a lock held while the end of a delivery is recorded. Several often end at once
+    for the same alert, and would conflict if they were not recorded one after the other."""
 
     name = "inbox"
 
@@ -27,7 +27,7 @@ class Inbox:
         self._database, self._open_work, self._recording = database, open_work, recording
 
     async def tick(self, now: datetime) -> int:
-        """Put what is due into inboxes, after pages: it wakes nobody. Returns how many deliveries ended."""
+        """Post due notices, after pages because an inbox wakes nobody. Returns how many deliveries ended."""
         await self._database.precedence.give_way()
         async with self._recording:
             return await self._post(now)
@@ -45,7 +45,7 @@ class Inbox:
             return await self._one_by_one(query, now)
 
     async def _one_by_one(self, query: Document, now: datetime) -> int:
-        """One delivery that cannot be read must not hold up the others."""
+        """Post deliveries one at a time, so that an unreadable one does not hold up the others."""
         done = 0
         found = self._database[DELIVERIES].find(query, {"_id": 1}, limit=AT_ONCE)
         for delivery_id in [row["_id"] async for row in found]:

@@ -1,4 +1,4 @@
-"""What is measured of crises and of telling people: codes and times, never whom it is about."""
+"""Metrics of crises and notifications: codes and times, never whom they are about."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -35,11 +35,11 @@ ANSWER_OVERDUE = Gauge(
 )
 
 SYNTHETIC = "watchdog"
-"""The clinic reserved for synthetic crises: a program answers there."""
+"""The clinic reserved for synthetic crises, which a program answers."""
 
 REMEMBERED = 1000
 
-# Made at 0 from the start: Prometheus sees no increase in the first value of a series, so the first late page
+# Create the series at 0: Prometheus sees no increase in the first value of a series, so the first late page
 # or answer after a start would otherwise not count.
 for _stage in ("attempted", "delivered"):
     TIME_TO_PAGE.labels(_stage)
@@ -49,7 +49,7 @@ for _severity in SEVERITIES:
 
 
 def count_attempts_from_zero(channels: Iterable[str]) -> None:
-    """Every way in which an attempt over these channels may end is there from the start as well."""
+    """Create the series for every way in which an attempt over these channels may end."""
     for channel in channels:
         ATTEMPTS.labels(channel, "delivered", "delivered")
         for reason in get_args(AttemptFailure):
@@ -57,7 +57,7 @@ def count_attempts_from_zero(channels: Iterable[str]) -> None:
 
 
 class FirstAttempts:
-    """Which flags this process has tried to page somebody about: each counts once."""
+    """The rounds of alerts for which this process has tried a page: each counts once."""
 
     def __init__(self) -> None:
         self._tried: dict[tuple[str, int], None] = {}
@@ -73,16 +73,16 @@ class FirstAttempts:
 
 
 def observe_page(stage: str, page: Delivery, now: datetime) -> None:
-    """`attempted` or `delivered`, of a page that a flag made necessary."""
+    """Observe a page that a flag caused. `stage`: `attempted` or `delivered`."""
     if page.flagged_at is not None:
         seconds = max(0.0, (now - page.flagged_at).total_seconds())
         TIME_TO_PAGE.labels(stage).observe(seconds, tracing.exemplar(page.traceparent))
 
 
 def observe_answer(alert: Alert, event: AlertAcknowledged) -> None:
-    """The first answer to an alert; whoever takes it over, or takes it again later, is not counted.
+    """Observe the first answer to an alert. Taking it over, or taking it again later, is not counted.
 
-    `alert`: as it is after the answer.
+    `alert`: its state after the answer.
     """
     if alert.times_taken > 1:
         return

@@ -1,4 +1,4 @@
-"""What becomes of alerts when a delivery ends."""
+"""Applies the end of a delivery to its alerts."""
 
 from collections.abc import Collection, Iterable, Mapping
 
@@ -46,9 +46,9 @@ def _naming(delivery: Delivery, alert_id: str) -> Document:
 
 
 def conclude(work: AlertsWork, ended: Delivery, beside: Beside) -> None:
-    """Keep an ended delivery, announce it on each of its alerts, and go on where it failed.
+    """Save an ended delivery, announce it for each of its alerts, and continue after a failure.
 
-    `beside`: see `states_beside`. Only a failure asks for it; an inbox never fails.
+    `beside`: see `states_beside`. It is read only after a failure, and an inbox never fails.
     """
     work.deliveries.save(ended)
     for alert_id in ended.alert_ids:
@@ -61,19 +61,19 @@ def conclude(work: AlertsWork, ended: Delivery, beside: Beside) -> None:
 
 
 def _informs(work: AlertsWork, ended: Delivery) -> bool:
-    """Whether it counts as told. An inbox wakes nobody, so it informs only those without another channel."""
+    """Whether the contact counts as told. An inbox wakes nobody: it informs only those with nothing else."""
     contact = work.on_call.contact(ended.contact_id)
     return ended.channel != "inbox" or contact is None or not deliveries.outward(contact)
 
 
 def _go_on(work: AlertsWork, out: Outcome, given_up: Delivery, beside: Beside) -> Outcome:
-    """The next channel or contact; when nobody remains, the next step or the next digest."""
+    """Try the next channel or contact. If none remains, go to the next step or the next digest."""
     if given_up.remaining:
         if out.alert.id != given_up.leads_with:
             return out
         return out.then(lambda alert: telling.fell_through(alert, given_up, work.now))
     states = beside[out.alert.id]
-    if "pending" in states or "delivered" in states:  # somebody was reached, or perhaps yet
+    if "pending" in states or "delivered" in states:  # somebody was reached or still may be
         return out
     if given_up.lane == "digest":
         return out.then(lambda alert: digest.undelivered(alert, work.on_call, work.now))

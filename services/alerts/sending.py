@@ -1,4 +1,4 @@
-"""One attempt to reach somebody through a channel: how it went, counted and traced."""
+"""One attempt to deliver over a channel, counted and traced."""
 
 import asyncio
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Attempted:
-    """How one attempt went."""
+    """The outcome of one attempt."""
 
     state: Literal["delivered", "failed", "skipped"]
     reason: DeliveryReason = "delivered"
@@ -36,7 +36,7 @@ class Attempted:
 
 
 async def send(channel: Channel, address: str, delivery: Delivery, message: Message) -> Attempted:
-    """Try once, within the channel's time."""
+    """Try once, within the channel's timeout."""
     about = {"kith.delivery_id": delivery.id, "kith.channel": delivery.channel}
     span = tracing.within(delivery.traceparent, f"notify {delivery.channel}", "client", about)
     attempted = await _sent(channel, address, message)

@@ -1,4 +1,4 @@
-"""Settings of alerts: the on-call policy, where links lead, and the ways out."""
+"""Settings of alerts: the on-call policy, the base URL of links, and the channels."""
 
 from pathlib import Path
 from typing import Self
@@ -13,10 +13,10 @@ from shared.settings import Settings
 class AlertsSettings(Settings):
     on_call_file: Path = Path("deploy/config/on_call.json")
     public_url: str = "http://127.0.0.1:8100"
-    """Where people log in: links in notifications start with it."""
+    """Where people log in. Links in notifications start with it."""
 
     smtp_host: str = ""
-    """Empty: no e-mail; refused when the on-call policy has e-mail addresses."""
+    """Empty: no e-mail. Refused if the on-call policy has e-mail addresses."""
     smtp_port: int = Field(default=587, ge=1, le=65535)
     smtp_tls: Tls = "starttls"
     smtp_from: str = "kith@localhost"

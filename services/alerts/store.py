@@ -28,7 +28,7 @@ COLLECTIONS = [ALERTS, HISTORIES, DELIVERIES, NOTICES]
 WAITING: Document = {"waiting": True}
 LIVE: Document = {"live": True}
 UNREADABLE = "unreadable-"
-"""Goes before a person's id when their stored crises cannot be read."""
+"""Prefix of a person's id when their stored crises cannot be read."""
 
 INDEXES = [
     Index(ALERTS, "lane", "next_due", partial=WAITING),
@@ -56,23 +56,23 @@ class Notice(BaseModel):
     severity: Severity
     at: datetime
     position: str
-    """Sorts the latest first."""
+    """Sort key: the latest first."""
 
 
 class FirstTries(Protocol):
-    """Lets the process that decided a page try it at once, without looking for what is due."""
+    """Lets the process that decided on a page try it at once, without a query for due deliveries."""
 
     def reserve(self, page: Delivery, reserved: int) -> Delivery:
-        """The page, claimed for this process if besides `reserved` others there is room for it."""
+        """Return the page, claimed for this process if a slot is free besides `reserved` others."""
         ...
 
     def begin(self, page: Delivery, work: "AlertsWork") -> None:
-        """Try a page of `work`, which is committed."""
+        """Try a page of `work`, which has been committed."""
         ...
 
 
 class AlertsWork(Work):
-    """`on_call`: the policy in force. Live alerts in hand are found by what they are about."""
+    """`on_call`: the policy in force. Loaded live alerts are found by kind and `about`."""
 
     def __init__(
         self,
@@ -96,12 +96,12 @@ class AlertsWork(Work):
 
     @property
     def age(self) -> float:
-        """Seconds since this work was begun: what it has read is no older."""
+        """Seconds since this work began. Nothing it has read is older."""
         return monotonic() - self._opened
 
     @property
     def told_at(self) -> datetime:
-        """When the message that is being reacted to was announced, however late it is read."""
+        """When the message being processed was announced, however late it is read. Now if there is none."""
         return self.now if self.message is None else self.message.time
 
     @property
@@ -109,7 +109,7 @@ class AlertsWork(Work):
         return self.on_call.policy.rules
 
     async def prefetch(self, facts: "list[Any]") -> None:
-        """The live alerts of everybody in the batch, their crises, and the open dead letter alerts."""
+        """Load what the batch needs: people's live alerts and crises, and live dead letter alerts."""
         letters = [fact for fact in facts if isinstance(fact, inbound.DeadLetter)]
         flags = [fact for fact in facts if isinstance(fact, inbound.CrisisFlag)]
         await self.load_crises(fact.patient_id for fact in flags)
@@ -122,9 +122,9 @@ class AlertsWork(Work):
         )
 
     async def load_crises(self, patient_ids: Iterable[str]) -> None:
-        """Nothing else of these people: an unreadable alert of another kind must not hold up a flag.
+        """Load these people's crises only: an unreadable alert of another kind must not hold up a flag.
 
-        The histories first: whoever opens or ends a crisis afterwards makes the commit a `Conflict`.
+        Histories come first, so that a crisis opened or ended afterwards makes the commit a `Conflict`.
         """
         ids = sorted(set(patient_ids))
         if not ids:
@@ -135,7 +135,7 @@ class AlertsWork(Work):
             self._remember(alert)
 
     async def load_crises_set_aside(self, patient_ids: Iterable[str]) -> None:
-        """As `load_crises`; for whoever's cannot be read, what stands beside them: see `known_as`."""
+        """Like `load_crises`, but use the substitute id (`known_as`) if a person's crises are unreadable."""
         for patient_id in sorted(set(patient_ids)):
             try:
                 await self.load_crises([patient_id])
@@ -144,11 +144,11 @@ class AlertsWork(Work):
                 await self.load_crises([self.known_as(patient_id)])
 
     def known_as(self, patient_id: str) -> str:
-        """Of whom a crisis is opened where the person's own cannot be read: of somebody beside them."""
+        """The person's id, or the substitute id for a crisis if their own record is unreadable."""
         return f"{UNREADABLE}{patient_id}" if patient_id in self._unreadable else patient_id
 
     async def load_people(self, patient_ids: Iterable[str]) -> None:
-        """What is known of their crises, and all else that is live about them."""
+        """Load these people's crisis histories, and their live alerts of other kinds than crisis."""
         ids = sorted(set(patient_ids))
         if not ids:
             return
@@ -164,7 +164,7 @@ class AlertsWork(Work):
                 self._remember(alert)
 
     async def clinic_of(self, patient_id: str) -> str:
-        """Where a person was seen last, as far as alerts knows; `unknown` otherwise."""
+        """A clinic named by any of the person's alerts, else `unknown`."""
         if patient_id == UNKNOWN:
             return UNKNOWN
         row = await self.database[ALERTS].find_one(
@@ -173,7 +173,7 @@ class AlertsWork(Work):
         return UNKNOWN if row is None else str(row["clinic_id"])
 
     def live(self, kind: AlertKind, about: str) -> Alert | None:
-        """The live alert of this kind about this, among those in hand."""
+        """The loaded live alert of this kind and `about`, if any."""
         id = self._live.get((kind, about))
         alert = None if id is None else self.alerts[id]
         return alert if alert is not None and alert.live else None
@@ -183,9 +183,9 @@ class AlertsWork(Work):
         return [alert for alert in held if alert.live]
 
     def open_crisis(self, patient_id: str) -> Alert | None:
-        """The person's live crisis. Where the history says otherwise, somebody changed one of them by hand.
+        """The person's live crisis. If the history disagrees, one of the two was changed by hand.
 
-        Then it is logged, once committed, and the history is not believed: no flag waits for it.
+        The difference is logged once committed, and the history is ignored so that no flag is held up.
         """
         alert, history = self.live("crisis", crisis.about(patient_id)), self.histories.get(patient_id)
         found, said = alert and alert.id, history and history.open
@@ -196,7 +196,7 @@ class AlertsWork(Work):
         return alert
 
     def _end_what_only_says_it_is_live(self, about: str) -> None:
-        """A crisis resolved by hand may still be stored as live, and there is no room for two."""
+        """End a crisis resolved by hand but still stored as live: the unique index allows only one."""
         ended = self.alerts.get(self._live.get(("crisis", about), ""))
         if ended is not None:
             query = {"_id": ended.id, "state": ended.state}
@@ -207,7 +207,7 @@ class AlertsWork(Work):
         await self.database[ALERTS].update_one(query, change, session=txn)
 
     def keep(self, outcome: Outcome) -> None:
-        """Save what a rule decided."""
+        """Save the outcome of a rule."""
         self.alerts.save(outcome.alert, outcome.events)
         self._remember(outcome.alert)
         for delivery in outcome.deliveries:
@@ -217,7 +217,7 @@ class AlertsWork(Work):
                 self.once_committed(partial(observe_answer, outcome.alert, event))
 
     def once_committed(self, measure: Callable[[], None]) -> None:
-        """Measure something that is true only if this work is committed."""
+        """Call `measure` after this work is committed, and only then."""
         self._once_committed.append(measure)
 
     def _reserve(self, delivery: Delivery) -> Delivery:
@@ -239,7 +239,7 @@ class AlertsWork(Work):
                 self._first_tries.begin(page, self)
 
     def end_crisis(self, alert: Alert) -> None:
-        """Let the next flag open a new crisis. Its history was loaded before, unless somebody deleted it."""
+        """Let the next flag open a new crisis. The history was loaded before, unless somebody deleted it."""
         history = self.histories.get(alert.patient_id)
         if history is not None:
             self.histories.save(crisis.ended(history, alert, self.now))
@@ -252,14 +252,14 @@ class AlertsWork(Work):
 async def load_with_deliveries(work: AlertsWork, alert_id: str) -> None:
     """Load one alert and those of its deliveries that can be read, the oldest first.
 
-    An unreadable delivery must not keep anybody from taking the alert.
+    An unreadable delivery must not prevent anybody from taking the alert.
     """
     await work.alerts.load([alert_id])
     await work.deliveries.find_readable({"alert_ids": alert_id}, sort=[("created_at", 1), ("_id", 1)])
 
 
 async def load_page(work: AlertsWork, query: Document, limit: int) -> list[str]:
-    """Load the alerts of a page that can be read. Returns the positions of all of them, and of one more."""
+    """Load the readable alerts of a page. Returns the positions of all its alerts, and of the next one."""
     order = [("position", 1)]
     cursor = work.database[ALERTS].find(query, {"position": 1}, limit=limit + 1, sort=order)
     rows = await cursor.to_list(None)
@@ -271,7 +271,7 @@ async def load_page(work: AlertsWork, query: Document, limit: int) -> list[str]:
 
 
 async def next_attempt(database: MongoDatabase, *queues: str) -> datetime | None:
-    """When the next delivery of these queues is to be tried."""
+    """When the next delivery of these queues is due; `None` if none is pending."""
     query: Document = {**WAITING, "queue": {"$in": list(queues)}}
     row = await database[DELIVERIES].find_one(query, {"next_attempt": 1}, sort=[("next_attempt", 1)])
     return None if row is None else row["next_attempt"]

@@ -1,4 +1,4 @@
-"""What alerts listens to, and what it does about it. Crisis flags have a lane of their own."""
+"""The events alerts subscribes to, and its reaction to each. Crisis flags have a lane of their own."""
 
 from services.alerts import handlers, inbound
 from shared.messaging.reactions import Reactions

@@ -1,4 +1,4 @@
-"""What happens to alerts by the clock: escalations, leases, overdue obligations, digests."""
+"""Time-driven changes to alerts: escalations, leases, overdue obligations, digests."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ from shared.portion import Portion
 
 Lane = Literal["page", "digest"]
 Rule = Callable[[Sequence[Alert], OnCall, datetime], list[Outcome]]
-"""What becomes of alerts that are due."""
+"""Computes the outcomes of alerts that are due."""
 
 
 def escalated(alerts: Sequence[Alert], on_call: OnCall, now: datetime) -> list[Outcome]:
@@ -25,7 +25,7 @@ def escalated(alerts: Sequence[Alert], on_call: OnCall, now: datetime) -> list[O
 
 
 class DueAlerts:
-    """Claims due alerts of one lane in batches: whoever commits first has them, the other looks again."""
+    """Processes due alerts of one lane in batches. The first replica to commit wins, and others retry."""
 
     def __init__(
         self, lane: Lane, rule: Rule, *, database: MongoDatabase, open_work: OpenWork, batch: int = 200
@@ -67,7 +67,7 @@ class DueAlerts:
         return {**WAITING, "lane": self._lane, "next_due": {"$lte": now}}
 
     async def _each(self, attempt: Callable[[str, datetime], Awaitable[int]], now: datetime) -> int:
-        """One alert that cannot be read or decided must not hold up the others: it is set aside."""
+        """Set aside each alert that cannot be read or decided, so that it does not hold up the others."""
         due, size = self._due_by(now), self._portion.size
         rows = self._database[ALERTS].find(due, {"_id": 1}, limit=size, sort=[("next_due", 1)])
         done = 0
@@ -82,7 +82,7 @@ class DueAlerts:
         return done
 
     async def _weigh(self, alert_id: str, now: datetime) -> int:
-        """Whether it can be read and decided; nothing is kept, so that all that can go on together."""
+        """Check that it can be read and decided. Saves nothing, so that the good ones remain one batch."""
         await self._fire_one(self._open_work(), alert_id, now)
         return 0
 
@@ -90,12 +90,12 @@ class DueAlerts:
         return await decided(self._open_work, partial(self._fire_one, alert_id=alert_id, now=now))
 
     async def _fire_one(self, work: AlertsWork, alert_id: str, now: datetime) -> int:
-        """Unless another replica has seen to it meanwhile."""
+        """Process one alert, unless another replica already has."""
         return self._keep(work, await work.alerts.find({"_id": alert_id, **self._due_by(now)}))
 
 
 def due_alerts(database: MongoDatabase, open_work: OpenWork) -> tuple[DueAlerts, DueAlerts]:
-    """Escalations and digests."""
+    """The tickers for escalations and digests."""
     return (
         DueAlerts("page", escalated, database=database, open_work=open_work),
         DueAlerts("digest", digest.when_due, database=database, open_work=open_work, batch=500),

@@ -1,4 +1,4 @@
-"""Work that no message and no request asked for, in one transaction, again when somebody was faster."""
+"""Work outside of messages and requests: one transaction, retried after a concurrent change."""
 
 import asyncio
 import random
@@ -13,10 +13,10 @@ ATTEMPTS = 20
 
 
 async def decided(open_work: OpenWork, decide: Callable[[AlertsWork], Awaitable[int]]) -> int:
-    """Let `decide` load and save, then commit; a concurrent change makes it decide anew.
+    """Let `decide` load and save, then commit. After a concurrent change, reload and decide again.
 
-    So an acknowledgement that was committed first is seen, and nothing is decided against it. Returns what
-    `decide` returned. Raises `Conflict` after twenty attempts.
+    An acknowledgement that committed first is thus seen, and no decision ignores it. Returns the result of
+    `decide`. Raises `Conflict` after twenty attempts.
     """
     for attempt in range(ATTEMPTS):
         work = open_work()

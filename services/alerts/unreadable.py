@@ -1,7 +1,7 @@
 """Stored alerts and deliveries that cannot be read or decided on.
 
-They are put off for a minute, so that they hold up nothing else, and reported. Engineers get one alert; if
-they end it without repairing the document, another on the next day.
+Each is postponed for a minute, so that it holds up nothing else, and reported. Engineers get one alert. If
+they resolve it without repairing the document, they get another on the next day.
 """
 
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ DUE = {ALERTS: "next_due", DELIVERIES: "next_attempt"}
 async def set_aside(
     database: MongoDatabase, open_work: OpenWork, collection: str, id: str, error: Exception, now: datetime
 ) -> None:
-    """Put an alert or a delivery off for a minute, and alert engineers."""
+    """Postpone an alert or a delivery by a minute, and alert engineers."""
     log.error("set aside for a minute", collection=collection, id=id, error=type(error).__name__)
     await database[collection].update_one({"_id": id, **WAITING}, {"$set": {DUE[collection]: now + AGAIN}})
     await decided(open_work, partial(_alert_engineers, reason=REASONS[collection], id=id))
@@ -47,7 +47,7 @@ async def _alert_engineers(work: AlertsWork, reason: RaiseReason, id: str) -> in
 
 
 async def _was_told(work: AlertsWork, concern: Concern, origin: Origin) -> bool:
-    """Whether this raised an alert that has ended since."""
+    """Whether this origin has already raised an alert, which has ended since."""
     id = identify(concern.kind, concern.about, origin.message_id)
     await work.alerts.load([id])
     return work.alerts.get(id) is not None

@@ -1,4 +1,4 @@
-"""What HTTP answers: alerts with their story, deliveries without addresses, notices, the on-call policy."""
+"""HTTP responses: alerts with their history, deliveries without addresses, notices, the on-call policy."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -32,7 +32,7 @@ from services.alerts.store import Notice
 
 
 class AlertSummary(BaseModel):
-    """One line of the list. `next_due`: when something happens by itself, unless somebody acts."""
+    """One line of the list. `next_due`: when something happens automatically unless somebody acts."""
 
     id: str
     patient_id: str
@@ -47,7 +47,7 @@ class AlertSummary(BaseModel):
     clinician_id: str | None
     raised_at: datetime
     step: int
-    """Of the on-call ladder, from 0; -1 while nobody was paged."""
+    """Step of the on-call ladder, from 0. -1 while nobody was paged."""
     next_due: datetime | None
     evidence_count: int
     acknowledgement: Acknowledgement | None
@@ -60,7 +60,7 @@ class AlertSummary(BaseModel):
 
 
 class DeliveryView(BaseModel):
-    """One notification: whom, how, what came of it. Addresses stay inside."""
+    """One notification: to whom, how, and how it ended. Addresses are left out."""
 
     id: str
     alert_ids: tuple[str, ...]
@@ -77,7 +77,7 @@ class DeliveryView(BaseModel):
 
 
 class AlertDetail(AlertSummary):
-    """The whole story: what is known, every decision with its reason, who was told, what is owed."""
+    """The full history: what is known, every decision with its reason, who was told, what is owed."""
 
     version: int
     evidence: tuple[Evidence, ...]

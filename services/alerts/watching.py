@@ -1,4 +1,4 @@
-"""What engineers watch in alerts besides what they watch in every service."""
+"""Monitoring specific to alerts, in addition to that of every service."""
 
 import asyncio
 from datetime import datetime
@@ -16,10 +16,10 @@ log = structlog.get_logger()
 
 
 async def look_at_crises(database: MongoDatabase, now: datetime) -> None:
-    """Refreshes the gauges of crises that wait for an answer.
+    """Refresh the gauges of crises that wait for an answer.
 
-    A crisis may rightly wait, until clinic hours begin or for a new answer after a lease ran out. So what is
-    measured is how long the answer owed now is overdue, not how old the crisis is.
+    A crisis may rightly wait, until clinic hours begin or for a new answer after a lease expired. So the
+    gauge measures how long the current answer is overdue, not how old the crisis is.
     """
     query: Document = {"kind": "crisis", **LIVE, "state": "open"}
     found = await database[ALERTS].find(query, {"severity": 1, "obligations": 1}).to_list(None)
@@ -34,6 +34,6 @@ async def look_at_crises(database: MongoDatabase, now: datetime) -> None:
 
 
 async def look_at_rosters(on_call: OnCall, _: asyncio.Event) -> None:
-    """Said as it starts. To refuse to start would leave nobody paged for one clinic too many."""
+    """Log rosters without a clinic at start. Refusing to start over them would leave all clinics unpaged."""
     if on_call.strangers:
         log.error("clinics are on call that the clinics file does not have", clinics=on_call.strangers)

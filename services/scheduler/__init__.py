@@ -1,4 +1,4 @@
-"""scheduler: when care takes place, and saying so in time.
+"""scheduler: when care takes place, announced in time.
 
 Owns: appointments, the slots of clinicians' diaries, and every clock-driven announcement of care.
 Reacts to: plans started, revised, held, resumed and closed; sessions attended, missed and cancelled.

@@ -144,7 +144,7 @@ def leave(commands: SchedulerCommands) -> APIRouter:
 
     @api.get("", response_model=LeaveList)
     async def list_leave(clinician_id: Id, call: Reader) -> Response:
-        """Leave entered here; the configuration may know more."""
+        """Leave entered here. The configuration may contain more."""
         return await commands.read(
             call,
             lambda work: work.rosters.load([clinician_id]),
@@ -153,7 +153,7 @@ def leave(commands: SchedulerCommands) -> APIRouter:
 
     @api.delete("/{leave_id}", status_code=204)
     async def withdraw_leave(clinician_id: Id, leave_id: Id, call: Coordinator) -> Response:
-        """Take leave back. What was moved for it stays where people were told."""
+        """Withdraw leave. Appointments moved for it stay where people were told."""
         return await commands.run(
             call,
             lambda work: work.rosters.load([clinician_id]),

@@ -19,11 +19,11 @@ from shared.settings import Settings
 
 NAME = "scheduler"
 PLANS_AT_ONCE = 50
-"""A plan becomes a course of some fifty announcements and its appointments: about 300 kB in hand."""
+"""Each plan becomes a course of some fifty announcements and its appointments: about 300 kB in memory."""
 
 
 def build(settings: Settings) -> Service:
-    """Raises `NoZonesError` without a time zone database and `ValidationError` for a wrong data file."""
+    """Raises `NoZonesError` without a time zone database and `ValidationError` for an invalid data file."""
     zones()
     rules.announcements()
     rules.course()

@@ -1,7 +1,7 @@
-"""Who stands in which slot: one document per clinician and instant, so that nobody is booked twice.
+"""Booked slots: one document per clinician and instant, so that nobody is booked twice.
 
-The id is the slot. Whoever inserts it first has it; for a second one the insertion fails, the whole
-transaction is undone and decided again with the slot taken.
+The id is the slot. The first to insert it gets it. A second insertion fails, and its whole transaction is
+rolled back and decided again with the slot taken.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -38,11 +38,11 @@ def instant_of(id: str) -> datetime:
 
 
 class DiaryNotReadError(LookupError):
-    """A decision looked into a diary that was not loaded: `course.may_book` said it would not."""
+    """A decision needed a diary that was not loaded, because `course.may_book` said it would not."""
 
 
 class Unread(Collection[datetime]):
-    """The taken slots of a diary nobody read."""
+    """The taken slots of a diary that was not loaded."""
 
     def __contains__(self, slot: object) -> bool:
         raise DiaryNotReadError
@@ -71,7 +71,7 @@ class Bookings:
         self._changes: dict[str, _Change] = {}
 
     async def load(self, clinician_ids: Iterable[str], *, since: datetime) -> None:
-        """Read what stands in these clinicians' diaries from `since` on; a few queries for all of them."""
+        """Read the taken slots of these clinicians from `since` on, with a few queries for all of them."""
         wanted = sorted(set(clinician_ids) - self._taken.keys())
         for start in range(0, len(wanted), CLINICIANS_PER_QUERY):
             group = wanted[start : start + CLINICIANS_PER_QUERY]
@@ -89,7 +89,7 @@ class Bookings:
         return bool(self._changes)
 
     def change(self, before: Schedule | None, after: Schedule) -> None:
-        """Free and take what the difference between two states of a schedule says."""
+        """Free and take slots according to the difference between two states of a schedule."""
         known = {a.id: a for a in before.appointments} if before else {}
         differing = [(known.get(a.id), a) for a in after.appointments if known.get(a.id) is not a]
         for old, new in differing:
@@ -102,7 +102,7 @@ class Bookings:
     def _free(self, schedule: Schedule, appointment: Appointment) -> None:
         """Free a slot, unless another appointment has already taken it in this unit of work.
 
-        That happens when a clinic's zone changes and all of a diary moves; the slot then stays taken.
+        That happens when a clinic's zone changes and a whole diary moves. The slot then stays taken.
         """
         document = _document(schedule, appointment)
         change = self._changes.setdefault(document["_id"], _Change(document, document))
@@ -119,7 +119,7 @@ class Bookings:
         change.after = document
 
     async def flush(self, txn: Txn) -> None:
-        """Write what changed. Raises `Conflict` when a slot was taken meanwhile."""
+        """Write the changes. Raises `Conflict` if a slot was taken or changed concurrently."""
         operations = [operation for change in self._changes.values() for operation in _operations(change)]
         replaced = sum(isinstance(operation, ReplaceOne) for operation in operations)
         if not operations:

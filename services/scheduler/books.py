@@ -1,8 +1,8 @@
-"""What the scheduler puts into the books: sessions promised, announcements owed, and what became of them.
+"""The books of the scheduler: sessions promised, announcements owed, and their outcomes.
 
-Expected and outcome are counted in different places. Sessions are expected as they were announced (the
-outbox) and end as the schedules say, or as care_plan recorded them; announcements are expected as the
-schedules say and end as they were announced. Whatever was lost between the two leaves them unequal.
+Expected and outcome are counted in different places. Sessions are expected according to the outbox and end
+according to the schedules, or to care_plan's records. Announcements are expected according to the schedules
+and end according to the outbox. Anything lost between the two leaves them unequal.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from shared.mongo import Document, MongoDatabase
 from shared.service import BookEntry
 
 ANNOUNCED_OF_A_SESSION = 3
-"""Announcements that each session owes, also one that was booked by an earlier release."""
+"""Announcements owed for each session, including sessions booked by an earlier release."""
 
 
 async def books(database: MongoDatabase, now: datetime) -> list[BookEntry]:
@@ -64,7 +64,7 @@ async def _sessions(database: MongoDatabase) -> dict[str, int]:
 
 
 async def _timers(database: MongoDatabase, now: datetime) -> dict[str, int]:
-    """Timers by state: all that ended, and those still armed although their moment has passed."""
+    """Timers by state: all that ended, and those still armed although they are due."""
     of_sessions = {
         "$reduce": {
             "input": "$appointments.timers",
@@ -85,7 +85,7 @@ async def _timers(database: MongoDatabase, now: datetime) -> dict[str, int]:
 
 
 async def _missing_timers(database: MongoDatabase) -> int:
-    """Announcements that an appointment owes and for which it has no timer: always 0, or one was lost."""
+    """Announcements owed for appointments that have no timer. If it is not 0, a timer was lost."""
     kinds = {
         "$setUnion": [
             {

@@ -1,4 +1,4 @@
-"""What coordinators and clinicians ask for: load, decide, keep, reply."""
+"""Commands of coordinators and clinicians: load, decide, save, reply."""
 
 from datetime import datetime
 from uuid import uuid4
@@ -20,7 +20,7 @@ APPOINTMENTS = "appointments"
 
 
 async def load_appointment(work: SchedulerWork, id: str) -> None:
-    """The schedule an appointment belongs to, and its clinician's diary."""
+    """Load the schedule that an appointment belongs to, and its clinician's diary."""
     await work.schedules.load([plan_of(id)])
     schedule = work.schedules.get(plan_of(id))
     if schedule is not None:
@@ -73,7 +73,7 @@ def _kept(work: SchedulerWork, before: Schedule, decided: Decision, id: str) -> 
 
 
 def require_clinician(work: SchedulerWork, call: Call, clinician_id: str) -> None:
-    """Raises `NotFound` for a clinician of no clinic, or of another than the caller's."""
+    """Raises `NotFound` for a clinician without a clinic, or of a clinic other than the caller's."""
     clinic = work.clinics.where_works(clinician_id)
     if clinic is None:
         raise NotFound("clinicians", clinician_id)
@@ -105,7 +105,7 @@ Booked = dict[str, object]
 
 
 def in_the_calendar(work: SchedulerWork, row: Booked) -> AppointmentView | None:
-    """A booking with what its schedule knows; `None` when it moved between the two reads."""
+    """A booking, completed from its schedule; `None` if it moved between the two reads."""
     schedule = work.schedules.get(str(row["plan_id"]))
     appointment = schedule.appointment(str(row["appointment_id"])) if schedule else None
     if schedule is None or appointment is None:

@@ -1,7 +1,7 @@
-"""At the start of a process: clinics read, and schedules brought in line with what changed meanwhile.
+"""At process start: read the clinics, and align schedules with what has changed since they were stored.
 
-A new release of the time zone database or a new zone of a clinic moves instants, not wall times; new hours,
-slots or holidays, and leave that was added to the configuration, move what stands in their way.
+A new release of the time zone database or a new zone of a clinic moves instants, not wall times. New hours,
+slots or holidays, and leave added to the configuration, move the appointments that conflict with them.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ Way = Callable[[SchedulerWork], Awaitable[int]]
 PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 ATTEMPTS, PAUSE_AFTER_CONFLICT_SECONDS = 10, 0.05
 AGAIN_SECONDS = 600.0
-"""By then a roll-out has taken the replica away that this one replaces."""
+"""By then a roll-out has removed the replica that this one replaces."""
 
 
 class _File(BaseModel):
@@ -46,13 +46,13 @@ def read_clinics(path: Path) -> Clinics:
 
 
 class Alignment:
-    """Brings schedules in line when a process starts, and once more when the replicas before it are gone."""
+    """Aligns schedules when a process starts, and again when the replicas that it replaces are gone."""
 
     def __init__(self, database: MongoDatabase, clinics: Clinics, open_work: OpenWork) -> None:
         self._database, self._clinics, self._open = database, clinics, open_work
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Now, and again later: an outgoing replica still books by its own configuration for a while."""
+        """Align now and again later: an outgoing replica still books by its own configuration for a while."""
         await self._until_through(stopping)
         await _pause(stopping, AGAIN_SECONDS)
         await self._until_through(stopping)
@@ -71,7 +71,7 @@ class Alignment:
         return (self.keep_wall_times, self.keep_to_hours, self.make_way_for_leave)
 
     async def _tried(self, step: Callable[[], Awaitable[int]]) -> Exception | None:
-        """Take a step; returns its error, which must not stop the steps after it."""
+        """Run a step. Returns its error, which must not stop the following steps."""
         try:
             await step()
         except Exception as error:
@@ -79,9 +79,9 @@ class Alignment:
         return None
 
     async def keep_wall_times(self) -> int:
-        """Move sessions to the instants that their wall times mean now; returns how many schedules changed.
+        """Move sessions to the instants that their wall times mean now. Returns how many schedules changed.
 
-        One transaction per clinician, whose sessions may take one another's places.
+        One transaction per clinician, because a clinician's sessions may take one another's slots.
         """
         outdated = {
             "waiting": True,
@@ -101,7 +101,7 @@ class Alignment:
         ]
 
     async def keep_to_hours(self) -> int:
-        """How many schedules were looked at since their clinic has other hours, slots or holidays."""
+        """Fit schedules to new hours, slots or holidays of their clinic. Returns how many were checked."""
         outdated = {
             "waiting": True,
             "$or": [
@@ -112,21 +112,21 @@ class Alignment:
         return await self._for_each_clinician(_keep_to_hours, outdated)
 
     async def make_way_for_leave(self) -> int:
-        """How many appointments stood in the way of configured leave."""
+        """Move appointments that conflict with configured leave. Returns how many were moved."""
         away = [(clinic, c) for clinic in self._clinics.by_id.values() for c in clinic.clinicians if c.leave]
         return await self._for_each(
             {c.id: partial(_make_way, clinic=clinic, clinician=c) for clinic, c in away}
         )
 
     async def _for_each_clinician(self, way: Callable[..., Awaitable[int]], outdated: Document) -> int:
-        """`way` with the outdated schedules of each clinician who has some."""
+        """Run `way` on the outdated schedules of each clinician who has some."""
         clinicians = await self._database[SCHEDULES].distinct("clinician_id", outdated)
         return await self._for_each(
             {id: partial(way, query={**outdated, "clinician_id": id}) for id in clinicians}
         )
 
     async def _for_each(self, ways: Mapping[str, Way]) -> int:
-        """A failure for one clinician does not stop the others; the first failure is raised at the end."""
+        """Run one `way` per clinician. A failure does not stop the others; the first is raised at the end."""
         done, failed = 0, list[Exception]()
         for clinician_id, way in ways.items():
             try:
@@ -139,9 +139,9 @@ class Alignment:
         return done
 
     async def _again_on_conflict(self, way: Way) -> int:
-        """Decide again after a `Conflict`, since others book at the same time.
+        """Retry after a `Conflict`, since others book concurrently.
 
-        Raises it if it persists for `ATTEMPTS`: competition alone does not explain that.
+        Raises it if it persists for `ATTEMPTS`: contention alone does not explain that.
         """
         for attempt in range(1, ATTEMPTS):
             try:
@@ -158,8 +158,8 @@ async def _pause(stopping: asyncio.Event, seconds: float) -> None:
 
 
 async def _keep_wall_times(work: SchedulerWork, *, query: Document) -> int:
-    """A session that has begun keeps its old zone until it is recorded; until then the query finds its
-    schedule and nothing about it changes.
+    """A session that has begun keeps its old zone until it is recorded. Until then the query still finds its
+    schedule, which stays unchanged.
     """
     found = await work.schedules.find(query)
     await work.read_diaries({schedule.clinician_id for schedule in found})

@@ -24,7 +24,7 @@ MoveReason = Literal[
     "unrecorded",
     "zone_changed",
 ]
-"""late_start: the plan reached us after its 48 hours; unrecorded: makes up for a session nobody recorded."""
+"""late_start: the plan arrived after its 48 hours; unrecorded: makes up for a session nobody recorded."""
 CancelReason = Literal[
     "contract_shortened",
     "plan_closed",
@@ -40,7 +40,7 @@ CancelReason = Literal[
 Withdrawn = Literal[
     "recorded", "moved", "cancelled", "held", "plan_closed", "resumed", "changed", "contracted"
 ]
-"""Why an announcement is no longer to be made, or what it asked for no longer needed."""
+"""Why an announcement is no longer to be made, or why its request is no longer needed."""
 
 SkipReason = Literal["too_late", "superseded", "on_hold", "already_recorded", "plan_closed"]
 
@@ -64,11 +64,11 @@ class SessionScheduled(ScheduleEvent):
     zone: str
     minutes: int
     adjusted: tuple[MoveReason, ...]
-    """Why it does not stand on the regular weekday and time, if so."""
+    """Why it was added to the course or is not at the regular weekday and time; empty otherwise."""
 
 
 class SessionMoved(ScheduleEvent):
-    """A booked session got another start or length, or its clinic another time zone, for the reason given."""
+    """A booked session changed its start or length, or its clinic its time zone, for the reason given."""
 
     topic: ClassVar[str] = "scheduler.appointments"
 
@@ -96,7 +96,7 @@ class AppointmentCancelled(ScheduleEvent):
 
 
 class DueEvent(ScheduleEvent):
-    """Announced when its moment has come; `late_by_seconds` says how late an outage made it."""
+    """Announced when it is due. `late_by_seconds` tells how late it is, for example after an outage."""
 
     topic: ClassVar[str] = "scheduler.due"
 
@@ -129,7 +129,7 @@ class MaintenanceSessionDue(AppointmentDueEvent):
 
 
 class SessionOverdue(AppointmentDueEvent):
-    """By the next clinic day nobody had recorded what became of a session."""
+    """By the next clinic day nobody had recorded the outcome of a session."""
 
 
 class TerminationPhaseDue(DueEvent):
@@ -150,13 +150,13 @@ class CaseReviewDue(DueEvent):
 
 
 class MaintenanceReviewDue(DueEvent):
-    """The day has come to review the maintenance contract."""
+    """The maintenance contract is due for review today."""
 
     review_on: date
 
 
 class HoldReviewDue(DueEvent):
-    """The day has come to look at the hold again."""
+    """The hold is due for review today."""
 
     review_on: date
 
@@ -174,7 +174,7 @@ DUE: tuple[type[DueEvent], ...] = (
 
 
 class AnnouncementSkipped(DueEvent):
-    """The moment of an announcement came, and it was not made, for the reason given."""
+    """An announcement was due but was not made, for the reason given."""
 
     skipped: str
     """The type of the event that was not announced."""
@@ -194,7 +194,7 @@ class AnnouncementSettled(DueEvent):
     """What an announcement asked for was done or is no longer needed, for the reason given."""
 
     settled: str
-    """The type of the event that was announced; `due_at` is its own."""
+    """The type of the event that was announced. `due_at` is that event's."""
     appointment_id: str | None
     reason: Withdrawn
 

@@ -1,7 +1,7 @@
-"""What of a schedule is read and written to announce what is due: not the whole course.
+"""The part of a schedule that is read and written to announce what is due, instead of the whole course.
 
-A course holds dozens of announcements, and mostly one of them is due. MongoDB picks the appointments that
-it stands in, and says when the plan's next one will be.
+A course holds dozens of announcements, and usually one of them is due. MongoDB selects the appointments that
+have something due, and computes when the next announcement of all appointments is due.
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ STORED = [name for name in Schedule.model_fields if name not in ("id", "appointm
 
 
 class DuePart(Schedule):
-    """A schedule of which only those appointments are in hand that have something due."""
+    """A schedule with only those appointments loaded that have something due."""
 
     later: AwareDatetime | None = None
-    """The earliest announcement of the appointments that are not due yet."""
+    """When the earliest announcement of any appointment that is not due yet will be due."""
 
     @property
     def next_of_all(self) -> datetime | None:

@@ -1,7 +1,7 @@
-"""Reactions to what happens to a plan: load was done, decide, keep.
+"""Reactions to what happens to a plan: decide and save. Documents were loaded before.
 
-Messages of a plan come in order, so if a plan is not known, its start is a dead letter. Later facts about it
-become dead letters too, to be replayed after the start; only its end is remembered.
+Messages of a plan arrive in order, so if a plan is unknown, its start is a dead letter. Later facts about it
+become dead letters too, to be replayed after the start. Only its end is remembered.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from shared.errors import Refused
 
 
 class PlanNotStartedError(LookupError):
-    """A fact about a plan whose start could not be processed: dropped now, it would be missing afterwards."""
+    """A fact about a plan whose start was not processed. It must be replayed afterwards, not dropped."""
 
 
 def when_care_plan_started_book_the_course(fact: CarePlanStarted, work: SchedulerWork) -> None:
@@ -41,7 +41,7 @@ def when_care_plan_started_book_the_course(fact: CarePlanStarted, work: Schedule
 
 
 def when_session_attended_record_it(fact: SessionAttended, work: SchedulerWork) -> None:
-    """Fulfils the appointment and looks whether the termination phase is near."""
+    """Fulfils the appointment and checks whether the termination phase is near."""
     schedule = _started(work, fact)
     if schedule.appointment(fact.appointment_id) is None:
         work.note("record_session", "unknown_appointment")
@@ -69,7 +69,7 @@ def when_session_cancelled_extend_the_course(fact: SessionCancelled, work: Sched
 
 
 def when_contract_revised_fit_the_course(fact: ContractRevised, work: SchedulerWork) -> None:
-    """Appends sessions or cancels the tail, as the new N asks."""
+    """Appends sessions or cancels the tail, as the new N requires."""
     _decide_open(
         fact,
         work,
@@ -79,7 +79,7 @@ def when_contract_revised_fit_the_course(fact: ContractRevised, work: SchedulerW
 
 
 def when_phase_entered_remember_it(fact: PhaseEntered, work: SchedulerWork) -> None:
-    """Where the acute treatment ends, so do its appointments."""
+    """Remembers the phase, and cancels upcoming acute appointments once acute treatment is over."""
     _decide_open(
         fact,
         work,
@@ -101,7 +101,7 @@ def when_maintenance_contracted_book_it(fact: MaintenanceContracted, work: Sched
 
 
 def when_care_plan_held_take_the_course_off(fact: CarePlanHeld, work: SchedulerWork) -> None:
-    """Takes the appointments to come off the calendar and notes when the hold is to be reviewed."""
+    """Takes upcoming appointments off the calendar and schedules the review of the hold."""
     _decide_open(
         fact,
         work,
@@ -111,7 +111,7 @@ def when_care_plan_held_take_the_course_off(fact: CarePlanHeld, work: SchedulerW
 
 
 def when_care_plan_resumed_book_the_rest(fact: CarePlanResumed, work: SchedulerWork) -> None:
-    """Books the rest of the course anew, weekly."""
+    """Books the rest of the course again, weekly."""
     _decide_open(
         fact,
         work,
@@ -121,7 +121,7 @@ def when_care_plan_resumed_book_the_rest(fact: CarePlanResumed, work: SchedulerW
 
 
 def when_care_plan_closed_take_everything_off(fact: CarePlanClosed, work: SchedulerWork) -> None:
-    """Cancels what is to come; what nobody recorded is still asked for."""
+    """Cancels upcoming appointments. Unrecorded sessions are still announced as overdue."""
     if work.schedules.get(fact.plan_id) is None:
         work.note("close_schedule", "unknown_plan")
         work.keep(interruptions.closed_unseen(fact))
@@ -132,7 +132,7 @@ def when_care_plan_closed_take_everything_off(fact: CarePlanClosed, work: Schedu
 def _decide_open(
     fact: PlanFact, work: SchedulerWork, decision: str, decide: Callable[[Schedule], Decision]
 ) -> None:
-    """As `_decide`, for what only concerns plans that are not closed."""
+    """Like `_decide`, but only for plans that are not closed."""
     if _started(work, fact).is_closed:
         return work.note(decision, "plan_closed")
     return _decide(fact, work, decision, decide)
@@ -141,7 +141,7 @@ def _decide_open(
 def _decide(
     fact: PlanFact, work: SchedulerWork, decision: str, decide: Callable[[Schedule], Decision]
 ) -> None:
-    """Keep what was decided; a refusal is noted with its reason. A full diary is no refusal but a fault."""
+    """Save the decision, or note an expected refusal. Other refusals, such as a full diary, are raised."""
     schedule = _started(work, fact)
     try:
         decided = decide(schedule)
@@ -166,7 +166,7 @@ EXPECTED_REFUSALS = frozenset(
 
 
 def _started(work: SchedulerWork, fact: PlanFact) -> Schedule:
-    """Raises `PlanNotStartedError`."""
+    """The plan's schedule. Raises `PlanNotStartedError`."""
     schedule = work.schedules.get(fact.plan_id)
     if schedule is None:
         raise PlanNotStartedError

@@ -1,4 +1,4 @@
-"""What the scheduler reads of care_plan's events, in its own words."""
+"""The fields of care_plan's events that the scheduler reads."""
 
 from datetime import date
 from typing import ClassVar, Literal
@@ -35,9 +35,9 @@ class PhaseEntered(PlanFact):
 class SessionAttended(PlanFact):
     appointment_id: str
     attended: int = Field(ge=0)
-    """Attended so far, this one included; in maintenance: of the maintenance contract."""
+    """Sessions attended so far, including this one. In maintenance: those of the maintenance contract."""
     sessions: int | None = Field(ge=1, le=100)
-    """N; none in open-ended maintenance."""
+    """N; `None` in open-ended maintenance."""
     phase: str
 
 

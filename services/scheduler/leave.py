@@ -1,4 +1,4 @@
-"""A clinician's leave: entered and withdrawn by a coordinator, and everything moved out of its way."""
+"""A clinician's leave: entered and withdrawn by a coordinator. Conflicting appointments are moved."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -14,7 +14,7 @@ RECHECK_AFTER = timedelta(minutes=1)
 
 
 async def load(work: SchedulerWork, clinician_id: str, leave: Sequence[Leave]) -> None:
-    """Everything that stands in the way of this leave."""
+    """Load the clinician's diary and all schedules that conflict with this leave."""
     await work.read_diaries([clinician_id])
     clinic = work.clinics.where_works(clinician_id)
     if clinic is not None:
@@ -24,9 +24,9 @@ async def load(work: SchedulerWork, clinician_id: str, leave: Sequence[Leave]) -
 
 
 def give(work: SchedulerWork, clinician_id: str, leave: Leave, id: str) -> tuple[GivenLeave, list[str]]:
-    """Enter leave and move what stands in its way. Answers the entry and the ids of what was moved.
+    """Enter leave and move conflicting appointments. Returns the entry and the ids of those moved.
 
-    Raises `NotFound` for a clinician no clinic knows, `Refused` in_the_past or no_free_slot.
+    Raises `NotFound` for a clinician without a clinic, `Refused` in_the_past or no_free_slot.
     """
     clinic = work.clinics.where_works(clinician_id)
     if clinic is None:
@@ -48,7 +48,7 @@ def give(work: SchedulerWork, clinician_id: str, leave: Leave, id: str) -> tuple
 
 
 def make_way(work: SchedulerWork, clinician_id: str, leave: Sequence[Leave]) -> list[str]:
-    """Move what stands on these days; answers the ids of the appointments that moved."""
+    """Move appointments on these days. Returns the ids of those that moved."""
     moved: list[str] = []
     mine = [schedule for schedule in work.schedules if schedule.clinician_id == clinician_id]
     for schedule in sorted(mine, key=lambda schedule: schedule.id):
@@ -61,7 +61,7 @@ def make_way(work: SchedulerWork, clinician_id: str, leave: Sequence[Leave]) -> 
 
 
 def withdraw(work: SchedulerWork, clinician_id: str, leave_id: str) -> None:
-    """Take leave back; what was moved stays where people were told. Raises `NotFound`."""
+    """Withdraw leave. Appointments moved for it stay where people were told. Raises `NotFound`."""
     roster = work.rosters[clinician_id]
     kept = tuple(entry for entry in roster.leave if entry.id != leave_id)
     if len(kept) == len(roster.leave):

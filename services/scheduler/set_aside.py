@@ -1,7 +1,7 @@
-"""A stored schedule or roster that cannot be read or decided upon: set aside, and people are told.
+"""Sets aside a stored schedule or roster that cannot be read or decided on, and reports it.
 
-It no longer waits for anything, so the others go on. An engineer mends the document and sets its `waiting`
-(a roster's `rechecking`) again; until then it shows as an open dead letter with the reason.
+It is no longer queued for its ticker, so the others go on. An engineer repairs the document and sets its
+`waiting` (a roster's `rechecking`) again. Until then it shows as an open dead letter with the reason.
 """
 
 import structlog
@@ -15,24 +15,24 @@ log = structlog.get_logger()
 
 
 async def schedule(work: SchedulerWork, id: str, reason: str) -> None:
-    """Take one schedule out of the announcing ticker's way."""
+    """Hide one schedule from the announcing ticker."""
     await _set_aside(work, SCHEDULES, id, "waiting", "scheduler.due", reason)
 
 
 async def roster(work: SchedulerWork, id: str, reason: str) -> None:
-    """Take one clinician's leave out of the rechecking ticker's way."""
+    """Hide one clinician's leave from the rechecking ticker."""
     await _set_aside(work, ROSTERS, id, "rechecking", "scheduler.leave", reason)
 
 
 def reason_of(error: Exception) -> str:
-    """The name of what went wrong; of no value that it stumbled over."""
+    """The name of the error, without any of the values that caused it."""
     return error.reason if isinstance(error, Refused) else f"failed_{type(error).__name__}"
 
 
 async def _set_aside(
     work: SchedulerWork, collection: str, id: str, waits: str, group: str, reason: str
 ) -> None:
-    """`waits`: the field that puts a document before its ticker, cleared together with a dead letter."""
+    """`waits`: the field that queues a document for its ticker, cleared when its dead letter is stored."""
     stored = await work.database[collection].find_one({"_id": id}) or {}
     letter = dead_letters.MessageDeadLettered(
         patient_id=_text(stored.get("patient_id")),

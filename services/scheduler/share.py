@@ -1,7 +1,7 @@
-"""Which schedules this replica's ticker looks after, so that replicas share the work.
+"""Which schedules this replica's ticker handles, so that replicas share the work.
 
-Only a division of labour: each says that it is there, and the shards go round by name. Nothing depends
-on it being right, for a schedule announces nothing twice whoever ticks (its version is checked).
+Each replica registers itself, and shards are assigned round-robin by name. Correctness does not depend on
+it: the version check keeps a schedule from announcing anything twice, whichever replica ticks.
 """
 
 from time import monotonic
@@ -21,14 +21,14 @@ class Share:
         self._mine: Document = {}
 
     async def mine(self) -> Document:
-        """The part of a query that selects this replica's schedules; empty when it is alone."""
+        """The part of a query that selects this replica's schedules; empty if it is alone."""
         if monotonic() - self._asked >= REFRESH_SECONDS:
             self._mine = await self._ask()
             self._asked = monotonic()
         return self._mine
 
     async def _ask(self) -> Document:
-        """Say that we are here, by the database server's time, and see who else is."""
+        """Register this replica, by the database server's time, and look for the others."""
         replicas = self._database[REPLICAS]
         await replicas.update_one({"_id": self._instance}, [{"$set": {"seen": "$$NOW"}}], upsert=True)
         alive = {"$expr": {"$gt": ["$seen", {"$subtract": ["$$NOW", GONE_AFTER_MS]}]}}

@@ -41,9 +41,9 @@ class GivenLeave(Frozen):
 
 
 class Roster(Frozen):
-    """When one clinician is away, beyond what the configuration says. `id` is the clinician's.
+    """One clinician's leave in addition to the configured leave. `id` is the clinician's.
 
-    `recheck_at`: until then a plan that started at the same moment may have booked into the leave.
+    `recheck_at`: until then a plan that started concurrently may have booked into the leave.
     """
 
     id: str
@@ -66,9 +66,9 @@ class SchedulerWork(Work):
         self._booking = False
 
     async def prefetch(self, facts: Sequence[PlanFact]) -> None:
-        """The schedules of all plans in question, and the diaries of those that may book.
+        """Load the schedules of all plans concerned, and the diaries of those that may book.
 
-        A fact that comes alone gets its diary in any case, so that nothing depends on that guess.
+        A fact processed alone always gets its diary, so that nothing depends on that guess.
         """
         await self.schedules.load(fact.plan_id for fact in facts)
         clinicians: set[str] = set()
@@ -82,7 +82,7 @@ class SchedulerWork(Work):
         await self.read_diaries(clinicians)
 
     async def read_diaries(self, clinician_ids: Iterable[str]) -> None:
-        """Leave and taken slots of these clinicians, from now on."""
+        """Load the leave of these clinicians and their taken slots from now on."""
         clinicians = set(clinician_ids)
         if clinicians:
             await self.rosters.load(clinicians)
@@ -106,7 +106,7 @@ class SchedulerWork(Work):
         return (*clinic.leave_of(clinician_id), *given)
 
     def keep(self, after: Schedule, events: Iterable[ScheduleEvent] = ()) -> None:
-        """Save a schedule, and with it the slots it takes and frees."""
+        """Save a schedule together with the slots that it takes and frees."""
         before = self.schedules.get(after.id)
         self.bookings.change(before, after)
         if self.bookings.changed and not self._booking:
@@ -116,7 +116,7 @@ class SchedulerWork(Work):
 
 
 async def plans_booked(work: SchedulerWork, clinician_id: str, since: datetime, until: datetime) -> list[str]:
-    """Ids of the plans that have something in a clinician's diary in a span of time."""
+    """Ids of the plans with a booking in a clinician's diary within a time span."""
     span = {
         "_id": {
             "$gte": bookings.booking_id(clinician_id, since),
@@ -136,7 +136,7 @@ def calendar_query(
     patient_id: str | None = None,
     after: tuple[datetime, str] | None = None,
 ) -> Document:
-    """Bookings of a span in some clinics; `after`: beyond this place in the order of (starts_at, _id)."""
+    """A query for bookings of some clinics in a time span. `after`: only those beyond (starts_at, _id)."""
     earliest = max(since, after[0]) if after else since
     conditions: list[Document] = [
         {"clinic_id": {"$in": list(clinic_ids)}, "starts_at": {"$gte": earliest, "$lt": until}}
@@ -156,5 +156,5 @@ async def calendar(database: MongoDatabase, query: Document, limit: int) -> list
 
 
 def day_span(first: date, last: date, clinic: Clinic) -> tuple[datetime, datetime]:
-    """The instants from the beginning of the first to the end of the last local day."""
+    """The instants at which the first local day begins and the last one ends."""
     return at(first, MIDNIGHT, clinic.zone), at(last + ONE_DAY, MIDNIGHT, clinic.zone)

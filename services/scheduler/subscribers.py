@@ -1,4 +1,4 @@
-"""What the scheduler reads, and what it does about it."""
+"""The events the scheduler subscribes to, and its reaction to each."""
 
 from services.scheduler import handlers, inbound
 from shared.messaging.reactions import Reactions

@@ -1,4 +1,4 @@
-"""What the clock brings about: announcements whose moment has come, and a second look at leave."""
+"""Time-driven work: announcements that are due, and a second check of leave."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -25,10 +25,10 @@ OpenWorkAt = Callable[[datetime], SchedulerWork]
 
 
 class Announcing:
-    """Fires what is due, a batch of schedules in one transaction.
+    """Fires what is due, with one transaction per batch of schedules.
 
-    Two replicas that take the same schedules cannot both commit: the second finds another version, reads
-    again and finds nothing due. The cost grows with what is due, for the index holds nothing else.
+    Two replicas that take the same schedules cannot both commit: the second meets a changed version, reloads
+    and finds nothing due. The cost grows only with what is due, because the query uses the index `next_due`.
     """
 
     name = "due"
@@ -44,9 +44,9 @@ class Announcing:
         return row["next_due"] if row else None
 
     async def tick(self, now: datetime) -> int:
-        """How many schedules had something due. Raises `Conflict` when others were faster ten times.
+        """Returns how many schedules had something due. Raises `Conflict` after ten attempts.
 
-        With more due than a batch holds, two batches are under way: one decides while the other is stored.
+        With a backlog larger than a batch, two batches run at once: one decides while the other is stored.
         """
         due = {"waiting": True, "next_due": {"$lte": now}, **await self._share.mine()}
         queries = [{"$and": [due, half]} for half in HALVES] if self._behind else [due]
@@ -59,7 +59,7 @@ class Announcing:
         return sum(counts)
 
     async def _take(self, query: Document, now: datetime) -> int:
-        """A batch; smaller and smaller while others are faster."""
+        """Process a batch, half as large after each conflict."""
         smaller = BATCH
         for _ in range(ATTEMPTS):
             try:
@@ -89,7 +89,7 @@ class Announcing:
         return len(parts)
 
     async def _announce_overdue(self, work: SchedulerWork, ids: Sequence[str]) -> None:
-        """A session that nobody recorded: where only such are left, the course is extended."""
+        """Announce unrecorded sessions. If a course has only such sessions left, extend it."""
         await work.schedules.load(ids)
         for schedule in list(work.schedules):
             work.cause = Cause(correlation_id=schedule.story)
@@ -101,7 +101,7 @@ class Announcing:
             work.keep(*course.go_on(schedule, work.diary_of(schedule), work.now))
 
     async def _one_by_one(self, query: Document, now: datetime) -> int:
-        """After a fault: each schedule by itself, and only the culprit set aside."""
+        """After an error, process each schedule by itself and set aside only those that fail."""
         rows = self._database[SCHEDULES].find(query, {"_id": 1}, limit=BATCH, sort=[("next_due", 1)])
         ids = [row["_id"] async for row in rows]
         for id in ids:
@@ -115,7 +115,7 @@ class Announcing:
 
 
 class Rechecking:
-    """Looks a second time at days of leave that were entered while plans were being booked."""
+    """Checks leave a second time, because plans may have been booked while it was entered."""
 
     name = "leave"
 
@@ -129,7 +129,7 @@ class Rechecking:
         return row["recheck_at"] if row else None
 
     async def tick(self, now: datetime) -> int:
-        """How many clinicians were looked at; where nothing can be decided, that one is set aside."""
+        """Returns how many clinicians were checked. One whose check fails is set aside."""
         query = {"rechecking": True, "recheck_at": {"$lte": now}}
         rows = self._database[ROSTERS].find(query, {"_id": 1}, limit=10, sort=[("recheck_at", 1)])
         ids = [row["_id"] async for row in rows]

@@ -1,4 +1,4 @@
-"""What the scheduler answers over HTTP: ids, codes, times."""
+"""HTTP requests and responses of the scheduler: ids, codes, times."""
 
 from datetime import date, datetime, timedelta
 from typing import Annotated, Self
@@ -43,7 +43,7 @@ class AppointmentView(BaseModel):
     reason: CancelReason | None
     asked_by: Asked | None
     overdue: bool
-    """Nobody recorded what happened, and that was announced."""
+    """Nobody has recorded what happened, and that was announced."""
 
     @classmethod
     def of(cls, schedule: Schedule, appointment: Appointment) -> "AppointmentView":
@@ -83,7 +83,7 @@ class ScheduleView(BaseModel):
     maintenance: Maintenance | None
     closed_at: datetime | None
     next_due: datetime | None
-    """The next moment at which something about this plan is announced."""
+    """When something about this plan is announced next."""
     appointments: list[AppointmentView]
 
     @classmethod
@@ -145,7 +145,7 @@ class LeaveView(BaseModel):
     last: date = Field(serialization_alias="to")
     given_at: AwareDatetime
     moved: list[str] = []
-    """Ids of the appointments that were moved for it, in the answer to its entry."""
+    """Ids of the appointments that were moved for it, only in the response to its entry."""
 
     @classmethod
     def of(cls, clinician_id: str, entry: GivenLeave, moved: list[str] | None = None) -> "LeaveView":

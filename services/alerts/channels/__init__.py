@@ -1,4 +1,4 @@
-"""The ways out to people: each takes a message that names nobody, and says when it could not deliver it."""
+"""Channels to people. Each takes a message that names nobody, and raises if it could not deliver it."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,7 +9,7 @@ from services.alerts.events import Severity
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """All that leaves the house (clinical.md, Privacy): opaque ids, a severity, a link that asks for login.
+    """All that is sent outwards (clinical.md, Privacy): opaque ids, a severity, a link that asks for login.
 
     `delivery_id` is the same on every attempt.
     """
@@ -31,7 +31,7 @@ class Message:
 
 
 class Undelivered(Exception):
-    """One attempt failed. `for_good`: trying the same again cannot help."""
+    """One attempt failed. `for_good`: retrying will not help."""
 
     def __init__(self, reason: AttemptFailure, *, for_good: bool = False) -> None:
         super().__init__(reason)
@@ -41,7 +41,7 @@ class Undelivered(Exception):
 
 class Channel(Protocol):
     timeout: float
-    """Seconds of real time one attempt may take."""
+    """Seconds of real time that one attempt may take."""
 
     async def send(self, to: str, message: Message) -> None:
         """Deliver to one address. Raises `Undelivered`; may deliver twice, under the same id."""

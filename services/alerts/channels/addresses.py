@@ -1,4 +1,4 @@
-"""Where a webhook may connect to: public addresses only, resolved once, so that no name can be rebound."""
+"""Where a webhook may connect to: public addresses only, resolved once to prevent DNS rebinding."""
 
 import asyncio
 import socket
@@ -25,7 +25,7 @@ async def resolve(host: str, port: int) -> list[str]:
 
 
 def is_public(address: str) -> bool:
-    """Neither private, loopback, link-local, multicast nor an IPv6 coat over such an address."""
+    """Neither private, loopback, link-local, multicast nor an IPv6 address that embeds such an address."""
     try:
         ip = ip_address(address)
     except ValueError:
@@ -48,7 +48,7 @@ def embedded(ip: IPv4Address | IPv6Address) -> IPv4Address | None:
 
 
 def is_literal_private(url: str) -> bool:
-    """Whether an address names a private host outright, so that it can be refused when it is saved."""
+    """Whether a URL names a private host literally, so that it can be refused when the service starts."""
     host = urlsplit(url).hostname or ""
     try:
         ip_address(host)

@@ -1,4 +1,4 @@
-"""Anything apprise knows (over a hundred services), one URL per address. An extra: `kith[channels]`."""
+"""Any service that apprise supports (over a hundred), one URL per address. An extra: `kith[channels]`."""
 
 import logging
 from typing import Any
@@ -7,7 +7,7 @@ from services.alerts.channels import Message, Undelivered
 
 
 class ChannelUnavailable(ValueError):
-    """The on-call policy asks for a channel that cannot be had; refused when the service starts."""
+    """The on-call policy asks for a channel that is not available. Refused when the service starts."""
 
 
 class AppriseChannel:
@@ -22,7 +22,7 @@ class AppriseChannel:
             raise ChannelUnavailable(
                 "the on-call policy uses apprise, which is not installed: install kith[channels]"
             ) from None
-        logging.getLogger("apprise").setLevel(logging.WARNING)  # below it, it logs addresses and messages
+        logging.getLogger("apprise").setLevel(logging.WARNING)  # lower levels log addresses and messages
         self._apprise: Any = apprise
 
     async def send(self, to: str, message: Message) -> None:

@@ -21,11 +21,11 @@ from shared.clock import Clock
 
 Tls = Literal["starttls", "tls", "none"]
 CREDENTIALS = frozenset({530, 534, 535, 538})
-"""RFC 4954: they are asked for, too weak, refused, or not to be sent in plain text."""
+"""RFC 4954: credentials are required, too weak, refused, or not allowed in plain text."""
 
 
 class EmailChannel:
-    """`tls`: `starttls` refuses to go on in plain text; `none` is for development."""
+    """`tls`: `starttls` refuses to continue in plain text; `none` is for development."""
 
     def __init__(
         self,
@@ -72,9 +72,9 @@ class EmailChannel:
 
 
 def _undelivered(error: Exception) -> Undelivered:
-    """5xx is final for this address, 4xx and what never answered may be tried again.
+    """5xx is final for this address. 4xx or no answer may be retried.
 
-    Where our credentials are refused, nobody can be reached by mail: the next channel must not wait for that.
+    Refused credentials are final: nobody can be reached by mail, and the next channel must not wait.
     """
     if isinstance(error, SMTPTimeoutError):
         return Undelivered("timed_out")

@@ -33,7 +33,7 @@ class WebhookChannel:
         self._signer, self._clock = Webhook(secret), clock
         self._allow_private, self._resolve = allow_private, resolve
         self._tls = httpx2.create_ssl_context(trust_env=False)
-        """Built once: reading the certificates takes longer than everything else of an attempt."""
+        """Built once: reading the certificates takes longer than the rest of an attempt."""
 
     async def send(self, to: str, message: Message) -> None:
         url = self._checked(to)
@@ -61,7 +61,7 @@ class WebhookChannel:
         return url
 
     async def _addresses(self, url: httpx2.URL) -> list[str]:
-        """Resolved once, checked, and then connected to: a second answer of the name server is not asked."""
+        """Resolve once, check, and return the addresses to connect to. The name is never resolved again."""
         addresses = await self._resolve(url.host, url.port or (443 if url.scheme == "https" else 80))
         if not addresses:
             raise Undelivered("address_unresolvable")
@@ -82,9 +82,9 @@ class WebhookChannel:
     async def _tried(
         self, url: httpx2.URL, addresses: Sequence[str], body: bytes, headers: Mapping[str, str], until: float
     ) -> int:
-        """The status of the first address that answers: one whose connection fails leaves the next its time.
+        """The status of the first address that answers. A failed connection leaves time for the next address.
 
-        One that is connected to and keeps silent may have taken the message: it has all the time left.
+        One that connects but stays silent may have accepted the message, so it gets all the time left.
         """
         *others, last = addresses
         for position, address in enumerate(others):
@@ -139,7 +139,7 @@ def _body(message: Message) -> bytes:
 
 
 def _judge(status: int) -> None:
-    """2xx is delivered; 410 asks never to send again; what answered is read no further than its status."""
+    """2xx means delivered, 410 asks never to send again. Only the status of the answer is read."""
     if status in range(200, 300):
         return
     if status in range(300, 400):

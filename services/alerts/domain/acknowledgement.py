@@ -42,15 +42,15 @@ CRISIS_RESULTS: frozenset[DispositionResult] = frozenset(
 )
 
 CONTACT_TYPED_FOR = timedelta(minutes=15)
-"""A next contact may lie so far back: it was still to come when it was entered."""
+"""How far in the past a next contact may be: it was still in the future when it was typed."""
 
 CONTACT_WITHIN = timedelta(days=366)
 
 
 def acknowledge(alert: Alert, by: str, on_call: OnCall, now: datetime) -> Outcome:
-    """Take it. Taken already, the first acknowledgement is kept, unless it was handed to this person.
+    """Take the alert. An earlier acknowledgement is kept, unless the alert was handed to this person.
 
-    It silences every page decided so far. Raises `Refused("alert_resolved")`.
+    Silences every page decided so far. Raises `Refused("alert_resolved")`.
     """
     is_handed_over = alert.handed_to == by
     match alert.state:
@@ -96,7 +96,7 @@ def _acknowledged(alert: Alert, by: str, lease_until: datetime | None, now: date
 
 
 def assess(alert: Alert, assessment: Assessment, on_call: OnCall, now: datetime) -> Outcome:
-    """Record an assessment, which ends the lease; whoever assesses has taken the alert.
+    """Record an assessment, which ends the lease. If nobody has taken the alert, the assessor takes it.
 
     It can be recorded again. Raises `Refused`: `alert_resolved`, `not_a_crisis_result`.
     """
@@ -125,7 +125,7 @@ def _without_lease(alert: Alert) -> Acknowledgement | None:
 
 
 def _review(alert: Alert, on_call: OnCall, now: datetime) -> datetime:
-    """When people are reminded that it is assessed and not resolved."""
+    """When to remind people that the alert was assessed but not resolved."""
     hours = on_call.hours(alert.clinic_id)
     if alert.lane == "page":
         return on_call.ladder(alert).unresolved.after(now, hours)
@@ -133,7 +133,7 @@ def _review(alert: Alert, on_call: OnCall, now: datetime) -> datetime:
 
 
 def hand_over(alert: Alert, by: str, to: Contact, on_call: OnCall, now: datetime) -> Outcome:
-    """Ask somebody else to take it, within the time of a first answer; else it escalates again.
+    """Ask somebody else to take it within the time allowed for a first answer, else it escalates again.
 
     Raises `Refused`: `alert_resolved`, `not_acknowledged`, `contact_elsewhere`, `not_paged` (routine).
     """
@@ -161,10 +161,10 @@ def _awaiting(alert: Alert, to: Contact, answer_by: datetime) -> Alert:
 
 
 def resolve(alert: Alert, by: str, disposition: Disposition, now: datetime) -> Outcome:
-    """End it. Resolved twice, the first disposition is kept.
+    """End the alert. If it has already ended, the first disposition is kept.
 
-    Raises `Refused`: a crisis needs an assessment (`not_assessed`) and a whole disposition
-    (`disposition_incomplete`, `not_a_crisis_result`) whose next contact is to come, within a year
+    Raises `Refused`: a crisis needs an assessment (`not_assessed`) and a complete disposition
+    (`disposition_incomplete`, `not_a_crisis_result`) whose next contact lies ahead, within a year
     (`next_contact_past`, `next_contact_too_far`).
     """
     if not alert.live:
@@ -181,7 +181,7 @@ def resolve(alert: Alert, by: str, disposition: Disposition, now: datetime) -> O
 
 
 def settle(alert: Alert, reason: EndReason, now: datetime) -> Outcome:
-    """The fact behind a routine alert was settled: resolved by rule, with the reason. Never a crisis."""
+    """Resolve an alert by rule, with the reason, because its cause was settled. Never a crisis."""
     if not alert.live or alert.kind == "crisis":
         return Outcome(alert)
     return _ended(alert, Ending(by="rule", at=now, reason=reason), reason, now)

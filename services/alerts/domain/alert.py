@@ -1,4 +1,4 @@
-"""An alert: one document that says what is known, who was told, who took it and what came of it."""
+"""An alert: one document that records what is known, who was told, who took it and how it ended."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ State = Literal["open", "acknowledged", "assessed", "resolved", "informed"]
 LIVE: frozenset[State] = frozenset({"open", "acknowledged", "assessed"})
 SEVERITIES: tuple[Severity, ...] = ("routine", "low", "moderate", "high")
 NOT_PAGED = -1
-"""The step of an alert nobody was paged for yet."""
+"""The step of an alert for which nobody has been paged yet."""
 
 FAR = datetime(2300, 1, 1, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ class Evidence(Part):
 
 
 class Obligation(Part):
-    """Somebody owes something by `due_at`; it ends met, cancelled with a reason, or breached (announced)."""
+    """Something owed by `due_at`. It ends as met, cancelled with a reason, or breached (announced)."""
 
     kind: ObligeReason
     due_at: datetime
@@ -60,7 +60,7 @@ class Obligation(Part):
 
 
 class Decision(Part):
-    """To notify or not, and why. The same decision made again in a row counts up instead."""
+    """Whether to notify, and why. Repeating the latest decision increments its `times` instead."""
 
     at: datetime
     what: Literal["notify", "wait", "skip", "oblige", "end"]
@@ -98,14 +98,14 @@ class Disposition(Part):
 
 class Ending(Part):
     by: str
-    """Who resolved it; `rule` when the fact behind it was settled."""
+    """Who resolved it; `rule` if a later fact settled it or telling somebody was enough."""
     at: datetime
     reason: EndReason
     disposition: Disposition | None = None
 
 
 class Alert(Part):
-    """`about`: what it is about; there is at most one live alert per (kind, about)."""
+    """`about`: what it is about. At most one alert is live per (kind, about)."""
 
     id: str
     patient_id: str
@@ -116,7 +116,7 @@ class Alert(Part):
     about: str
     reason: RaiseReason
     informational: bool = False
-    """Done once its contact has been told."""
+    """It ends once a contact has been told."""
     plan_id: str | None = None
     clinician_id: str | None = None
     raised_at: datetime
@@ -124,7 +124,7 @@ class Alert(Part):
     step_due: datetime | None = None
     """When the next step, repetition, reminder or digest is due."""
     round: int = 0
-    """Times somebody was told."""
+    """How many times people were told."""
     silenced: int = 0
     """Rounds up to here are silenced by an acknowledgement."""
     evidence: tuple[Evidence, ...] = ()
@@ -135,9 +135,9 @@ class Alert(Part):
     times_taken: int = 0
     handed_to: str | None = None
     answer_by: datetime | None = None
-    """Until when whoever it was handed to is in time."""
+    """Deadline for the answer of the person it was handed to."""
     had_by: tuple[str, ...] = ()
-    """Who had it until news put it back into nobody's hands: told with the first page that comes of it."""
+    """Former holders, unassigned because of new evidence. The next page tells them too."""
     assessment: Assessment | None = None
     ending: Ending | None = None
 
@@ -154,7 +154,7 @@ class Alert(Part):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def next_due(self) -> datetime | None:
-        """The earliest moment at which something happens by itself."""
+        """When the next automatic action is due."""
         if not self.live:
             return None
         moments = [o.due_at for o in self.obligations if o.state == "open"]
@@ -171,14 +171,14 @@ class Alert(Part):
 
     @property
     def holders(self) -> tuple[str, ...]:
-        """Who has it: whoever took it, and whoever was asked to take it over and did not answer yet."""
+        """Who has it: the person who took it, and the one asked to take it over who has not answered yet."""
         taken_by = None if self.acknowledgement is None else self.acknowledgement.by
         return tuple(subject for subject in (taken_by, self.handed_to) if subject is not None)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def position(self) -> str:
-        """Sorts lists: live before ended, severe first; among the live the oldest first, else the latest."""
+        """Sort key for lists: live before ended, then severe first, then oldest first (latest if ended)."""
         age = self.raised_at if self.live else datetime.fromtimestamp(0, UTC) + (FAR - self.raised_at)
         return f"{'0' if self.live else '1'}{3 - rank(self.severity)}{age.isoformat()}{self.id}"
 
@@ -191,7 +191,7 @@ class Alert(Part):
         step: int | None = None,
         deliveries: int = 0,
     ) -> "Alert":
-        """With this decision kept on it."""
+        """A copy of the alert with this decision recorded."""
         step = self.step if step is None else step
         last = self.decisions[-1] if self.decisions else None
         if last is not None and (last.what, last.reason, last.step) == (what, reason, step):
@@ -216,7 +216,7 @@ class Heading(TypedDict):
 
 
 def heading(alert: Alert) -> Heading:
-    """What every announcement about an alert says."""
+    """The fields common to all announcements about an alert."""
     return {
         "patient_id": alert.patient_id,
         "clinic_id": alert.clinic_id,
@@ -228,7 +228,7 @@ def heading(alert: Alert) -> Heading:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a rule made of an alert: its new state, what is announced, who is to be told."""
+    """The result of a rule: the alert's new state, the events to announce and the deliveries to make."""
 
     alert: Alert
     events: tuple[AlertEvent, ...] = ()

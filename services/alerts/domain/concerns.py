@@ -1,4 +1,4 @@
-"""What a fact of care means for people: of which kind and severity, and what it is about.
+"""Turns a fact of care into an alert: its kind, its severity and what it is about.
 
 Severities of kinds other than crisis are [proposed]; transitions and maintenance are announced calmly
 (clinical.md, Sessions, absence and maintenance: the transition is announced to clinician and coordinator).
@@ -19,9 +19,9 @@ from services.alerts.events import AlertKind, Severity
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """`about` and `kind` say which open alert it joins. `informational`: done once people were told.
+    """`kind` and `about` determine which live alert it joins. `informational`: ends once people were told.
 
-    `at`: when it was so, if not when it was announced.
+    `at`: when it happened, if not when it was announced.
     """
 
     kind: AlertKind
@@ -37,7 +37,7 @@ class Concern:
 class Origin:
     """Where a concern comes from. `message_id`: the fact's message, which makes the alert's id stable.
 
-    `told_at`: when that was announced, if not now.
+    `told_at`: when the fact was announced, if not now.
     """
 
     message_id: str
@@ -81,7 +81,7 @@ def raise_or_join(
 
 
 def _placed(alert: Alert, origin: Origin) -> Alert:
-    """With whose plan and whose person it is, where the facts before did not say."""
+    """Fill in the plan and the clinician if earlier facts did not name them."""
     told = {"plan_id": origin.plan_id, "clinician_id": origin.clinician_id}
     news = {name: id for name, id in told.items() if id is not None and getattr(alert, name) is None}
     return alert.model_copy(update=news)
@@ -100,7 +100,7 @@ def referral(referral_id: str) -> str:
 
 
 def of_phase_entered(fact: inbound.PhaseEntered) -> Concern | None:
-    """Termination phase, end and maintenance are announced; the other phases concern nobody here."""
+    """Termination phase, end and maintenance are announced. The other phases raise no alert."""
     announced: dict[str, tuple[AlertKind, RaiseReason]] = {
         "termination": ("termination_phase", "termination_phase_entered"),
         "ended": ("termination_phase", "treatment_ended"),
@@ -113,7 +113,7 @@ def of_phase_entered(fact: inbound.PhaseEntered) -> Concern | None:
 
 
 def transition(kind: AlertKind, reason: RaiseReason, about: str) -> Concern:
-    """Something people should know and need not answer."""
+    """Something people should know but need not answer."""
     return Concern(kind, "routine", reason, f"{about}/{reason}", informational=True)
 
 
@@ -142,7 +142,7 @@ def _of_absence(
 
 
 def of_dead_letter(fact: inbound.DeadLetter) -> Concern:
-    """One alert per service and reason, for engineers; a crisis message that was set aside is urgent."""
+    """One alert per service and reason, for engineers. A crisis message that was set aside is urgent."""
     return Concern(
         "dead_letter",
         "high" if fact.crisis else "moderate",
@@ -157,5 +157,5 @@ def dead_letters(service: str, reason: str) -> str:
 
 
 def origin_of_dead_letter(dead_letter_id: str) -> Origin:
-    """About a service, not about a person."""
+    """The origin of an alert about a service, not a person."""
     return Origin(message_id=dead_letter_id, patient_id=UNKNOWN, clinic_id=UNKNOWN)

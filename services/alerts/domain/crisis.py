@@ -16,7 +16,7 @@ from services.alerts.domain.roster import OnCall
 
 
 class CrisisHistory(BaseModel):
-    """One person's crises; changed with each of them, so that two can never be open at once."""
+    """One person's crises. Saved whenever one opens, grows or ends, so that two are never open at once."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,12 +30,12 @@ class CrisisHistory(BaseModel):
     """The alert of the open crisis."""
     ended_at: datetime | None = None
     evidence: tuple[str, ...] = ()
-    """Flags and dead letters taken in so far: each is in exactly one alert."""
+    """Flags and dead letters recorded so far, each in exactly one alert."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Somebody may be in danger: evidence, and whose."""
+    """Evidence that a person may be in danger."""
 
     patient_id: str
     clinic_id: str
@@ -83,7 +83,7 @@ def _open(history: CrisisHistory, report: Report, number: int, now: datetime) ->
 
 
 def _placed(alert: Alert, report: Report) -> Alert:
-    """Clinic and clinician become known with evidence that names them."""
+    """Fill in an unknown clinic or clinician if the evidence names it."""
     clinic_id = report.clinic_id if alert.clinic_id == UNKNOWN else alert.clinic_id
     clinician_id = alert.clinician_id or report.clinician_id
     return alert.model_copy(update={"clinic_id": clinic_id, "clinician_id": clinician_id})
@@ -96,14 +96,14 @@ def _at_clinic(history: CrisisHistory, report: Report) -> CrisisHistory:
 
 
 def ended(history: CrisisHistory, alert: Alert, now: datetime) -> CrisisHistory:
-    """The open crisis was resolved; the next flag opens a new one."""
+    """Record that the open crisis was resolved. The next flag opens a new one."""
     if history.open != alert.id:
         return history
     return history.model_copy(update={"open": None, "ended_at": now})
 
 
 def recency(history: CrisisHistory | None, rules: Rules, now: datetime) -> Literal["none", "open", "recent"]:
-    """clinical.md, Sessions: an open crisis, or one within the past 90 days."""
+    """Whether a crisis is open or ended within the past 90 days (clinical.md, Sessions)."""
     if history is None:
         return "none"
     if history.open is not None:

@@ -17,7 +17,7 @@ from services.alerts.events import Severity
 
 NAMESPACE = UUID("7d1c3f6e-1b64-4c0a-9a55-b6d8f3a9e6c1")
 DELAYS = tuple(timedelta(seconds=seconds) for seconds in (0, 2, 5, 10))
-"""Before each attempt."""
+"""The wait before each attempt."""
 
 
 class Target(BaseModel):
@@ -28,7 +28,7 @@ class Target(BaseModel):
 
 
 class Delivery(BaseModel):
-    """`id` is stable over all attempts: whoever receives it twice can tell. A digest names many alerts."""
+    """`id` is the same on every attempt, so recipients can detect duplicates. A digest names many alerts."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +46,7 @@ class Delivery(BaseModel):
     contact_id: str
     channel: ChannelKind
     remaining: tuple[Target, ...] = ()
-    """Whom and how to try next, in order."""
+    """Targets to try next, in order."""
     state: Literal["pending", "delivered", "failed", "skipped"] = "pending"
     reason: DeliveryReason | None = None
     """How the last attempt ended."""
@@ -59,9 +59,9 @@ class Delivery(BaseModel):
     leased_until: datetime | None = None
     """By the database server's clock."""
     flagged_at: datetime | None = None
-    """When the crisis flag was accepted that made this page necessary; none where the clock did."""
+    """When the crisis flag behind this page was accepted; `None` if the clock caused the page."""
     traceparent: str | None = None
-    """Trace context of the decision, where that is recorded."""
+    """Trace context of the decision, if recorded."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -75,12 +75,12 @@ class Delivery(BaseModel):
 
     @property
     def leads_with(self) -> str:
-        """The alert a page is about; of a digest the first."""
+        """The alert a page is about, or the first alert of a digest."""
         return self.alert_ids[0]
 
 
 Draft = Callable[[Target, Sequence[Target]], Delivery]
-"""Makes the delivery to a target, given what remains to be tried after it."""
+"""Makes the delivery to a target, given the targets to try after it."""
 
 
 def identify(alert_id: str, step: int, round: int, target: Target) -> str:
@@ -89,9 +89,9 @@ def identify(alert_id: str, step: int, round: int, target: Target) -> str:
 
 
 def addressed(contacts: Sequence[Contact], reach: Reach, draft: Draft) -> tuple[Delivery, ...]:
-    """The first deliveries to these contacts: the inbox always, outward by each one's first channel.
+    """The first deliveries to these contacts: always to the inbox, and outward over the first channel.
 
-    `first`: only the first contact, the others remain to be tried; `all`: everyone at once.
+    `first`: only to the first contact, keeping the others to try later. `all`: to everyone at once.
     """
     made: list[Delivery] = []
     if reach == "all":
@@ -127,7 +127,7 @@ def skipped(delivery: Delivery, reason: DeliveryReason, now: datetime) -> Delive
 
 
 def failed(delivery: Delivery, reason: DeliveryReason, now: datetime, *, for_good: bool) -> Delivery:
-    """After a failed attempt: to be tried again, or given up."""
+    """Record a failed attempt: schedule a retry, or give up."""
     attempts = delivery.attempts + 1
     if for_good or attempts >= len(DELAYS):
         return _ended(delivery, "failed", reason, now, attempts=attempts)
@@ -164,7 +164,7 @@ def _ended(
 
 
 def fall_through(given_up: Delivery, now: datetime) -> tuple[Delivery, ...]:
-    """The deliveries that take the place of one that was given up; none when nobody remains."""
+    """The deliveries that replace one that was given up; none if no target remains."""
     if not given_up.remaining:
         return ()
     target, rest = given_up.remaining[0], given_up.remaining[1:]

@@ -1,4 +1,4 @@
-"""Routine alerts: calm, folded per contact at the next digest time of a working day."""
+"""Routine alerts, announced calmly: grouped per contact at the next digest time of a working day."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ def _next(alert: Alert, on_call: OnCall, instant: datetime) -> datetime:
 
 
 def when_due(alerts: Iterable[Alert], on_call: OnCall, now: datetime) -> list[Outcome]:
-    """Mention each alert once to each of its contacts: one delivery per contact, naming all of theirs."""
+    """Mention each alert once to each of its contacts: one delivery per contact, naming all their alerts."""
     outcomes: dict[str, Outcome] = {}
     folded: dict[str, tuple[Contact, list[str]]] = {}
     for alert in alerts:
@@ -40,13 +40,13 @@ def when_due(alerts: Iterable[Alert], on_call: OnCall, now: datetime) -> list[Ou
 
 
 def readers(alert: Alert, on_call: OnCall) -> tuple[Contact, ...]:
-    """Those whom this kind concerns; where there is nobody, everyone: it must reach somebody."""
+    """Contacts for this kind of alert. If there are none, the whole roster: it must reach somebody."""
     roles = on_call.policy.digest.roles_for(alert.kind)
     return on_call.contacts(alert, roles) or on_call.roster(alert)
 
 
 def _mentioned(alert: Alert, on_call: OnCall, now: datetime) -> Alert:
-    """In a new round; one that waits for somebody comes back, an acknowledged one when its lease is over."""
+    """Start a new round and drop an expired acknowledgement. Only an informational alert is not repeated."""
     remind = on_call.policy.digest.remind.after(now, on_call.hours(alert.clinic_id))
     back = None if alert.informational else _next(alert, on_call, remind)
     return alert.model_copy(
@@ -61,14 +61,14 @@ def _mentioned(alert: Alert, on_call: OnCall, now: datetime) -> Alert:
 
 
 def _kept(outcome: Outcome, now: datetime) -> Outcome:
-    """A delivery that names several alerts is counted with the first."""
+    """Record the decision. A delivery that names several alerts counts for the first only."""
     count = len(outcome.deliveries)
     alert = outcome.alert.decided(now, "notify", "digest_due", deliveries=count)
     return Outcome(alert, outcome.events, outcome.deliveries)
 
 
 def informed(alert: Alert, now: datetime) -> Outcome:
-    """Told, an informational alert is done."""
+    """End an informational alert, because somebody was told."""
     if not (alert.live and alert.informational):
         return Outcome(alert)
     ending = Ending(by="rule", at=now, reason="informed")
@@ -78,9 +78,9 @@ def informed(alert: Alert, now: datetime) -> Outcome:
 
 
 def undelivered(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
-    """Nobody could be told: an alert that nobody has in hand comes back in the next digest.
+    """Nobody could be told: queue an open alert for the next digest.
 
-    At the earliest in a minute: one that fails when it is due would otherwise be repeated at that very time.
+    Earliest in a minute, since a failure right at a digest time would otherwise repeat at that same time.
     """
     if alert.state != "open" or alert.lane != "digest":
         return Outcome(alert)

@@ -1,4 +1,4 @@
-"""Climbing the on-call ladder until a human has taken it; it never ends by itself.
+"""Climb the on-call ladder until a human takes the alert. Escalation never ends by itself.
 
 clinical.md, Crisis: page at once, backup at 5, supervisor at 10, everyone at 15 minutes for high; after
 the last step everyone is paged again at an interval. The numbers are the on-call policy's.
@@ -21,7 +21,7 @@ FIRST_PAGE: frozenset[NotifyReason] = frozenset({"page_at_once", "clinic_hours_b
 
 
 def start(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
-    """Owe an answer and page the step after the present one; low severity waits for clinic hours."""
+    """Oblige an answer and page the next step. Low severity waits for clinic hours."""
     ladder = on_call.ladder(alert)
     begins = now if ladder.when == "at_once" else on_call.hours(alert.clinic_id).next_open(now)
     alert = oblige(alert, on_call, begins, now).model_copy(update={"state": "open", "step_due": begins})
@@ -33,9 +33,10 @@ def start(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) ->
 def climb(
     alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason, *, planned: datetime | None = None
 ) -> Outcome:
-    """Page the next step, or everyone again after the last; a step without people is skipped and said.
+    """Page the next step, or everyone again after the last. An empty step is skipped, which is announced.
 
-    `planned`: when it was due, if not now; the step after it counts from then, and lateness does not add up.
+    `planned`: when it was due, if not now. The wait for the following step counts from then, so that
+    delays do not add up.
     """
     ladder, hours = on_call.ladder(alert), on_call.hours(alert.clinic_id)
     last = len(ladder.steps) - 1
@@ -68,7 +69,7 @@ def escalated(
 
 
 def when_due(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
-    """Everything about a paged alert that is due by `now`, however late the look at it is."""
+    """Do everything about a paged alert that is due by `now`, however late this runs."""
     if not alert.live or alert.lane != "page":
         return Outcome(alert)
     alert, breached = breach(alert, now)
@@ -106,7 +107,7 @@ def _lease_is_over(alert: Alert, now: datetime) -> bool:
 
 
 def _lapse(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
-    """An acknowledgement without an assessment ran out: it escalates again, one step further."""
+    """The acknowledgement expired without an assessment: escalate again, one step further."""
     return start(_let_go(alert), on_call, now, "lease_expired")
 
 
@@ -115,9 +116,7 @@ def _let_go(alert: Alert) -> Alert:
 
 
 def _remind(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
-    """Assessed and not resolved: those of the first step and whoever has it are reminded, so that it cannot
-    be forgotten.
-    """
+    """Remind the first step and the holders of an alert that was assessed but not resolved."""
     again = on_call.ladder(alert).unresolved.after(now, on_call.hours(alert.clinic_id))
     alert = alert.model_copy(update={"step_due": again})
     holders = on_call.members(alert, alert.holders)
@@ -133,7 +132,7 @@ def _mention(
     first: int,
     besides: Sequence[Contact] = (),
 ) -> Outcome:
-    """Tell the first step from this one on that has people; it stays with whoever has it."""
+    """Tell the first step from `first` on that has people. The alert stays with its holder."""
     steps = list(enumerate(on_call.ladder(alert).steps))[first:]
     found = ((index, on_call.contacts(alert, step.roles)) for index, step in steps)
     index, people = next(((index, people) for index, people in found if people), (first, ()))
@@ -141,7 +140,7 @@ def _mention(
 
 
 def _page_everyone(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
-    """Human contact or the assessment is overdue: everyone hears of it, taken or not."""
+    """Human contact or the assessment is overdue: page everyone, whether the alert is taken or not."""
     ladder, hours = on_call.ladder(alert), on_call.hours(alert.clinic_id)
     last = len(ladder.steps) - 1
     if alert.state == "open":
@@ -154,8 +153,8 @@ def _page_everyone(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyR
 def unreachable(alert: Alert, on_call: OnCall, step: int, round: int, now: datetime) -> Outcome:
     """Nobody of this round could be reached, so page the next step now.
 
-    An acknowledged alert is opened again, because whoever has it, or was asked to take it over, did not hear
-    the news. An assessed one keeps its holder; only the reminder goes to the next step.
+    An acknowledged alert is reopened, because its holder, or the person asked to take it over, did not hear
+    the news. An assessed one keeps its holder, and only the reminder goes to the next step.
     """
     last = len(on_call.ladder(alert).steps) - 1
     if alert.round != round or round <= alert.silenced:

@@ -67,4 +67,4 @@ class ClinicHours:
 AROUND_THE_CLOCK = ClinicHours(
     zone=ZoneInfo("UTC"), days=frozenset(range(7)), opens=time(0), closes=time(23, 59, 59)
 )
-"""For a clinic nobody knows: nothing waits for its hours."""
+"""For an unknown clinic: nothing waits for clinic hours."""

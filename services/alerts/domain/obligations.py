@@ -1,4 +1,4 @@
-"""What somebody owes because of an alert, and by when. Every obligation ends, and how it ends is kept."""
+"""What is owed because of an alert, and by when. Every obligation ends, and its outcome is kept."""
 
 from datetime import datetime
 
@@ -14,11 +14,11 @@ BREACHES: dict[ObligeReason, NotifyReason] = {
 
 
 def oblige(alert: Alert, on_call: OnCall, start: datetime, now: datetime) -> Alert:
-    """Owe what the severity asks for, counted from `start` (clinical.md, Crisis, severity → response).
+    """Add the obligations of the severity, counted from `start` (clinical.md, Crisis, severity → response).
 
     High: acknowledge within 5, human contact within 60 minutes. Moderate: acknowledge within 30 minutes,
-    assess the same day. Only a crisis asks for contact and assessment. An obligation of a kind that is
-    open already is brought forward and never put off.
+    assess the same day. Only a crisis asks for contact and assessment. An obligation that is already open
+    may be brought forward but is never postponed.
     """
     ladder, hours = on_call.ladder(alert), on_call.hours(alert.clinic_id)
     spans = {"acknowledge": ladder.acknowledge}
@@ -40,7 +40,7 @@ def _owe(alert: Alert, kind: ObligeReason, due_at: datetime, now: datetime) -> A
 
 
 def meet(alert: Alert, kind: ObligeReason, now: datetime) -> Alert:
-    """Whatever of this kind is open was done in time; what is overdue was breached."""
+    """Mark open obligations of this kind as met. Those that `breach` has ended stay breached."""
     return _end(alert, "met", None, now, kind)
 
 
@@ -49,7 +49,7 @@ def cancel(alert: Alert, reason: EndReason | str, now: datetime, kind: ObligeRea
 
 
 def breach(alert: Alert, now: datetime) -> tuple[Alert, tuple[ObligeReason, ...]]:
-    """End what is overdue as breached; returns its kinds, so that the caller announces them."""
+    """End overdue obligations as breached. Returns their kinds, for the caller to announce."""
     overdue = tuple(o.kind for o in alert.obligations if o.state == "open" and o.due_at <= now)
     for kind in overdue:
         alert = _end(alert, "breached", BREACHES[kind], now, kind)

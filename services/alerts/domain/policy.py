@@ -1,7 +1,7 @@
 """The on-call policy: who is paged in which order, and how soon somebody must answer.
 
-Read from a versioned file (`deploy/config/on_call.json`); its numbers are clinical.md's table of crisis
-severities, those without a source marked there for clinical sign-off.
+Read from a versioned file (`deploy/config/on_call.json`). Its numbers are those of clinical.md's table of
+crisis severities, where numbers without a source are marked for clinical sign-off.
 """
 
 from datetime import datetime, time, timedelta
@@ -28,7 +28,7 @@ class Part(BaseModel):
 
 
 class Span(Part):
-    """A stretch of time: minutes, the rest of the local day, or until closing time some working days on."""
+    """A time span: minutes, the rest of the local day, or until closing time some working days later."""
 
     minutes: int | None = Field(default=None, ge=0)
     working_days: int | None = Field(default=None, ge=1)
@@ -54,7 +54,7 @@ Reach = Literal["first", "all"]
 class Step(Part):
     """One rung of the ladder. `wait`: time since the step before.
 
-    `reach`: page all of these people at once, or the first and on failure the next.
+    `reach`: page all of these people at once, or only the first and, on failure, the next.
     """
 
     wait: Span
@@ -79,9 +79,9 @@ class Ladder(Part):
     """How long an acknowledgement holds while no assessment is recorded."""
     steps: tuple[Step, ...] = Field(min_length=1)
     repeat: Span
-    """After the last step: between one page of everyone and the next."""
+    """Interval between pages of everyone after the last step."""
     unresolved: Span
-    """After an assessment: between one reminder that it is not resolved and the next."""
+    """Interval between reminders that an assessed alert is not resolved."""
 
     @model_validator(mode="after")
     def _ends_with_everyone(self) -> Self:
@@ -105,13 +105,13 @@ class EngineeringLadders(Part):
 
 
 class Digest(Part):
-    """Routine alerts: folded per contact at these local times of a working day."""
+    """Routine alerts, grouped per contact at these local times of a working day."""
 
     at: tuple[LocalTime, ...] = Field(min_length=1)
     remind: Span
-    """Between one mention of an alert that waits for somebody and the next."""
+    """Interval between mentions of an alert that waits for somebody."""
     lease: Span
-    """How long an acknowledged one is left out."""
+    """How long an acknowledged alert is left out."""
     roles: tuple[ContactRole, ...] = Field(min_length=1)
     roles_by_kind: dict[AlertKind, tuple[ContactRole, ...]] = {}
 
@@ -136,9 +136,9 @@ class Address(Part):
 
 
 class Contact(Part):
-    """A member of staff. `subject`: who they are when they call us. Everyone also has the inbox.
+    """A member of staff. `subject`: their identity as a caller. Everyone also has the inbox.
 
-    `channels`: by preference; the next is tried when one fails.
+    `channels`: in order of preference. If one fails, the next is tried.
     """
 
     id: Id
@@ -158,7 +158,7 @@ class Contact(Part):
 
 
 class OnCallPolicy(Part):
-    """The whole file. Raises `ValidationError` for an empty roster or an id that stands twice."""
+    """The whole file. Raises `ValidationError` for an empty roster or a duplicate contact id."""
 
     version: str
     sign_off: str

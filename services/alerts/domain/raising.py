@@ -1,4 +1,4 @@
-"""Raising an alert, and what joins an open one."""
+"""Raise an alert, or join evidence to a live one."""
 
 from datetime import datetime
 from functools import partial
@@ -12,11 +12,11 @@ from services.alerts.domain.telling import tell
 from services.alerts.events import AlertJoined, AlertRaised
 
 KEPT_EVIDENCE = 100
-"""The latest pieces of evidence that an alert keeps; a crisis keeps all. `evidence_count` counts them all."""
+"""How many of its latest evidence items an alert keeps. A crisis keeps all. `evidence_count` counts all."""
 
 
 def raised(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
-    """A new alert: told at once, in clinic hours, or folded into the next digest."""
+    """Raise a new alert: page at once or in clinic hours, or wait for the next digest."""
     out = (
         digest.queued(alert, on_call, now)
         if alert.lane == "digest"
@@ -33,11 +33,11 @@ def raised(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
 
 
 def joined(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> Outcome:
-    """New evidence joins an open alert: it may raise the severity, and never lowers it.
+    """Join new evidence to a live alert. It may raise the severity, but never lowers it.
 
     clinical.md, Crisis: one crisis episode per patient at a time; new evidence joins it, raises severity
-    and pages again. Of other kinds people are told again if the severity rises, if somebody has taken a paged
-    alert (`_is_taken`), or, in a digest, if the reason is a new one or somebody has assessed it.
+    and pages again. For other kinds, people are told again if the severity rises, if a paged alert is taken
+    (`_is_taken`) or, in a digest, if the reason is new or the alert was already assessed.
     """
     previous, was_taken = alert.severity, alert.state != "open"
     is_news = alert.state == "assessed" or all(known.reason != evidence.reason for known in alert.evidence)
@@ -70,9 +70,9 @@ def with_evidence(alert: Alert, evidence: Evidence) -> Alert:
 
 
 def _severity_raised(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> Outcome:
-    """In nobody's hands again: whoever took the lesser alert has not taken this one.
+    """Unassign and page again: the holder of the lesser alert has not taken this one.
 
-    A taken or routine alert begins at the first step, an open one pages its present step again.
+    A taken or routine alert starts at the first step. An open one pages its present step again.
     """
     taken = alert.state != "open" or alert.lane == "digest"
     step = NOT_PAGED if taken else max(NOT_PAGED, alert.step - 1)
@@ -82,7 +82,7 @@ def _severity_raised(alert: Alert, evidence: Evidence, on_call: OnCall, now: dat
 
 
 def _passed_steps_too(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
-    """The new severity's ladder may name other people on the steps already passed; page those now."""
+    """Page people whom only the new severity's ladder names on the steps already passed."""
     out, ladder = Outcome(alert), on_call.ladder(alert)
     if ladder.when != "at_once":
         return out
@@ -103,12 +103,12 @@ def _passed_steps_too(alert: Alert, on_call: OnCall, now: datetime) -> Outcome:
 
 
 def _is_taken(alert: Alert) -> bool:
-    """Taken by somebody who cannot know the new evidence; one more dead letter of a kind is no news."""
+    """Whether a holder must hear of new evidence. Another dead letter of the same kind is no news."""
     return alert.lane == "page" and alert.state != "open" and alert.kind != "dead_letter"
 
 
 def _again(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> Outcome:
-    """Pages again; what was assessed before this evidence has to be assessed anew."""
+    """Page again. An alert assessed before this evidence has to be assessed again."""
     if alert.state == "assessed":
         alert = _untaken(alert).model_copy(update={"step": NOT_PAGED})
         return escalation.start(alert, on_call, now, "new_evidence")
@@ -120,9 +120,9 @@ def _again(alert: Alert, evidence: Evidence, on_call: OnCall, now: datetime) -> 
 
 
 def _present_step_again(alert: Alert, on_call: OnCall, now: datetime, reason: NotifyReason) -> Outcome:
-    """Page the present step again, and whoever has the alert.
+    """Page the present step and the holders again.
 
-    The first step if it was taken before anybody was paged, the last if the ladder has become shorter.
+    Uses the first step if the alert was taken before anybody was paged, the last if the ladder got shorter.
     """
     steps = on_call.ladder(alert).steps
     index = min(max(alert.step, 0), len(steps) - 1)
@@ -133,7 +133,7 @@ def _present_step_again(alert: Alert, on_call: OnCall, now: datetime, reason: No
 
 
 def _untaken(alert: Alert) -> Alert:
-    """In nobody's hands again; whoever had it will hear so."""
+    """Unassign. Former holders are kept in `had_by`, so that they are told."""
     update = {"state": "open", "acknowledgement": None, "assessment": None, "handed_to": None}
     had_by = alert.holders or alert.had_by
     return alert.model_copy(update={**update, "answer_by": None, "had_by": had_by})

@@ -1,4 +1,4 @@
-"""The closed list of reasons: why somebody was told, or not. Kept on the alert, readable later."""
+"""The closed list of reasons why somebody was told, or not. Kept on the alert for later reading."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""Who is meant by a role, for one alert: policy and clinic hours as one thing to ask."""
+"""Resolves roles to people for one alert, from the policy and the clinic hours together."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class OnCall:
 
     @property
     def strangers(self) -> list[str]:
-        """Clinics with people on call of which no hours are known: one that closed, or a mistyped id."""
+        """Clinics with people on call but without known hours: one that closed, or a mistyped id."""
         return sorted(self.policy.clinics.keys() - self.clinic_hours.keys())
 
     def hours(self, clinic_id: str) -> ClinicHours:
@@ -53,7 +53,7 @@ class OnCall:
                 return clinical.low
 
     def roster(self, alert: Concerned) -> tuple[Contact, ...]:
-        """The clinic's people; where the clinic is not known, the people of every clinic."""
+        """The clinic's people. If the clinic is unknown, the people of every clinic."""
         if alert.kind == "dead_letter":
             return self.policy.engineers
         if self.is_known(alert.clinic_id):
@@ -61,20 +61,20 @@ class OnCall:
         return tuple(contact for contacts in self.policy.clinics.values() for contact in contacts)
 
     def is_known(self, clinic_id: str) -> bool:
-        """Whether the clinic has people of its own; else everybody is told of its alerts, and sees them."""
+        """Whether the clinic has people of its own. If not, its alerts are told and shown to everybody."""
         return clinic_id in self.policy.clinics
 
     def members(self, alert: Concerned, subjects: Collection[str]) -> tuple[Contact, ...]:
-        """Those of the roster who are these people."""
+        """Contacts on the alert's roster that have one of these subjects."""
         return tuple(contact for contact in self.roster(alert) if contact.subject in subjects)
 
     def reach(self, alert: Concerned, step: Step) -> Reach:
-        """The step's own reach; for an unknown clinic always `all`: its first contact may be of any."""
+        """The step's own reach. `all` for an unknown clinic, whose first contact may be from any clinic."""
         somewhere = alert.kind == "dead_letter" or self.is_known(alert.clinic_id)
         return step.reach if somewhere else "all"
 
     def contacts(self, alert: Concerned, roles: tuple[ContactRole, ...]) -> tuple[Contact, ...]:
-        """Everybody with one of these roles, in the order of the roles, nobody twice."""
+        """Everybody with one of these roles, in the order of the roles, without duplicates."""
         roster = self.roster(alert)
         found = {c.id: c for role in roles for c in roster if _is(c, role, alert.clinician_id)}
         return tuple(found.values())

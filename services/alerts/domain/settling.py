@@ -1,4 +1,4 @@
-"""Which alerts a later fact settles, so that what has become moot ends resolved by rule, with the reason."""
+"""Which alerts a later fact settles. Moot alerts are resolved by rule, with the reason."""
 
 from datetime import datetime
 
@@ -20,8 +20,8 @@ OF_A_RUNNING_PLAN: frozenset[AlertKind] = frozenset(
         "maintenance_review",
     }
 )
-"""Moot once the plan is closed. Deterioration, relapse and not improving still need a human, and so does what
-became of a session before the closure.
+"""Moot once the plan is closed. Deterioration, relapse and not improving still need a human, and so does an
+unrecorded session from before the closure.
 """
 
 OF_WHAT_IS_DUE: dict[str, AlertKind] = {
@@ -39,7 +39,7 @@ ENDED: dict[str, EndReason] = {
 
 
 def is_answered(alert: Alert, at: datetime) -> bool:
-    """Whether what happened at that moment came after all that led to the alert."""
+    """Whether all evidence of the alert dates from `at` or before."""
     return all(evidence.at <= at for evidence in alert.evidence)
 
 
@@ -56,9 +56,9 @@ def by_contract(plan_id: str) -> Settled:
 
 
 def by_announcement(fact: inbound.AnnouncementSettled) -> tuple[Settled, EndReason]:
-    """What the scheduler asked for and asks for no more, and why.
+    """The alert whose request the scheduler has settled, and why.
 
-    What care_plan announced may be read before it is asked for, and settles nothing then; this never is.
+    A care_plan event may be read before the request and then settles nothing. This event never is.
     """
     about = plan(fact.plan_id) if fact.appointment_id is None else appointment(fact.appointment_id)
     kind = OF_WHAT_IS_DUE.get(fact.settled)
@@ -70,7 +70,7 @@ def by_phase(plan_id: str) -> Settled:
 
 
 def has_sessions_to_come(overdue: Alert, fact: inbound.ContractRevised) -> bool:
-    """Whether the phase that was overdue, the first of its codes, is no longer used up."""
+    """Whether the overdue phase (the first of the alert's latest codes) has sessions left after all."""
     lengths = {"initial": fact.initial_sessions, "termination": fact.sessions}
     phase = next(iter(overdue.evidence[-1].codes), "unknown")
     return fact.attended < lengths.get(phase, 0)
@@ -81,5 +81,5 @@ def by_intake_decision(referral_id: str) -> Settled:
 
 
 def moot_with(alert: Alert, plan_id: str) -> EndReason | None:
-    """Whether the plan's closing settles this alert."""
+    """The reason to end this alert if closing the plan settles it, else `None`."""
     return "plan_closed" if alert.plan_id == plan_id and alert.kind in OF_A_RUNNING_PLAN else None

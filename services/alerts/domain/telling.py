@@ -1,4 +1,4 @@
-"""Telling people: from a decision to the deliveries that carry it out, and what came of them."""
+"""Notify people: turn a decision into deliveries, and announce how they ended."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -21,9 +21,9 @@ def tell(
     step: int,
     besides: Sequence[Contact] = (),
 ) -> Outcome:
-    """Page these contacts in a new round. Nobody there is a decision as well.
+    """Page these contacts in a new round. If there is nobody to tell, that is recorded as a decision.
 
-    `besides`: who is told at once too, whatever the reach. Nobody is told twice in a round.
+    `besides`: also told at once, whatever the reach. Nobody is told twice in a round.
     """
     at_once = contacts if reach == "all" else contacts[:1]
     besides = [contact for contact in besides if contact not in at_once]
@@ -39,7 +39,7 @@ def tell(
 def drafting(
     alerts: Sequence[Alert], step: int, now: datetime
 ) -> Callable[[Target, Sequence[Target]], Delivery]:
-    """How deliveries of the present round of these alerts are made out; they lead with the first."""
+    """A function that drafts deliveries for the present round of these alerts, led by the first one."""
     lead = alerts[0]
 
     def draft(target: Target, remaining: Sequence[Target]) -> Delivery:
@@ -64,10 +64,10 @@ def drafting(
 
 
 def why_not(delivery: Delivery, alerts: Sequence[Alert]) -> DeliveryReason | None:
-    """Asked again just before sending: why nobody needs this any more; `None` if somebody does.
+    """Why a delivery is no longer needed, checked just before sending. `None` if it still is.
 
-    An acknowledgement silences the rounds decided before it, never what is decided later. What only
-    informs is done with its first reader; the others of the same digest are told all the same.
+    An acknowledgement silences the rounds decided before it, never later ones. An informational alert ends
+    with its first reader, but the other readers of the same digest are still told.
     """
     live = [
         alert for alert in alerts if alert.live or (delivery.lane == "digest" and alert.state == "informed")
@@ -98,7 +98,7 @@ def notified(alert: Alert, ended: Delivery, now: datetime) -> Outcome:
 
 
 def fell_through(alert: Alert, given_up: Delivery, now: datetime) -> Outcome:
-    """The next channel of the contact, then the next contact of the step."""
+    """Try the next channel of the contact, then the next contact of the step."""
     made = deliveries.fall_through(given_up, now)
     if not made:
         return Outcome(alert)

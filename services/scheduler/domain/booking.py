@@ -38,7 +38,7 @@ def book(
     regular_on: date,
     adjusted: Sequence[MoveReason],
 ) -> tuple[Schedule, SessionScheduled]:
-    """Put one more appointment of a kind into a slot."""
+    """Book one more appointment of a kind into a slot."""
     number = 1 + max((a.number for a in schedule.appointments if a.kind == kind), default=0)
     appointment = Appointment(
         id=appointment_id(schedule.id, kind, number),
@@ -86,7 +86,7 @@ def book_on(
 ) -> Decision:
     """Book the regular wall time of a day, or the nearest open slot with the reason for the shift.
 
-    `why`: reasons for there being this appointment at all (a missed session made up for).
+    `why`: reasons why the appointment exists at all (such as making up for a missed session).
     """
     wished = datetime.combine(day, schedule.regular_time)
     obstacle = diary.obstacle(wished)
@@ -101,9 +101,9 @@ def book_on(
 
 
 def next_regular_day(schedule: Schedule, now: datetime, clinic: Clinic) -> date:
-    """The day on which the rhythm goes on: a week after the last session that counts, and to come.
+    """The day on which the rhythm continues: in the future, a week or more after the last that counts.
 
-    A session that was called off by people keeps its week free; a hold or a contract gives the weeks back.
+    A week whose session people called off stays free. Weeks freed by a hold or a contract are used again.
     """
     course = [a for a in schedule.appointments if a.kind == "acute"]
     counting = [a.regular_on for a in course if a.state != "cancelled"]
@@ -117,7 +117,7 @@ def next_regular_day(schedule: Schedule, now: datetime, clinic: Clinic) -> date:
 def extend(
     schedule: Schedule, count: int, why: Sequence[MoveReason], diary: Diary, now: datetime
 ) -> Decision:
-    """Append so many weekly acute sessions at the end of the course."""
+    """Append `count` weekly acute sessions at the end of the course."""
     events: list[ScheduleEvent] = []
     for _ in range(count):
         day = next_regular_day(schedule, now, diary.clinic)
@@ -135,7 +135,7 @@ def settle(
     withdrawn: Withdrawn,
     reason: CancelReason | None = None,
 ) -> Decision:
-    """An appointment reached its end: its remaining announcements are taken off."""
+    """Put an appointment into its final state and withdraw its remaining announcements."""
     kept, events = timers.withdraw(schedule, appointment.timers, appointment, now=now, reason=withdrawn)
     changed = appointment.model_copy(update={"state": state, "reason": reason, "timers": kept})
     return schedule.replacing(changed), list(events)
@@ -149,7 +149,7 @@ def cancel(
     now: datetime,
     withdrawn: Withdrawn = "cancelled",
 ) -> Decision:
-    """Cancel with a reason; the slot becomes free."""
+    """Cancel with a reason, which frees the slot."""
     schedule, events = settle(schedule, appointment, "cancelled", now=now, withdrawn=withdrawn, reason=reason)
     event = AppointmentCancelled(
         patient_id=schedule.patient_id,
@@ -189,9 +189,9 @@ def move(
     *,
     now: datetime,
 ) -> Decision:
-    """Move a booked appointment; its announcements move with it and it keeps its place in the rhythm.
+    """Move a booked appointment with its announcements. It keeps its place in the rhythm.
 
-    It lasts as long as the clinic's slots do now.
+    It takes the clinic's current slot length.
     """
     kept, skipped = timers.withdraw(schedule, appointment.timers, appointment, now=now, reason="moved")
     fresh = timers.for_session(appointment.kind, slot.starts_at, slot.local, clinic)
@@ -210,7 +210,7 @@ def move(
 
 
 def fit_slot(schedule: Schedule, appointment: Appointment, clinic: Clinic) -> Decision:
-    """A booked appointment lasts as long as the clinic's slots do now; its announcements stay."""
+    """Give a booked appointment the clinic's current slot length. Its announcements stay."""
     changed = appointment.model_copy(update={"minutes": clinic.slot_minutes})
     return schedule.replacing(changed), [_moved(schedule, appointment, changed, "clinic_hours")]
 

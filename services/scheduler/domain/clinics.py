@@ -90,12 +90,12 @@ class Clinic(Frozen):
 
     @cached_property
     def hours_version(self) -> str:
-        """Names hours, slots and holidays as they are: what was booked under others is looked at again."""
+        """A hash of hours, slots and holidays. Whatever was booked under another one is checked again."""
         parts = (self.hours.model_dump_json(), str(self.slot_minutes), self.holidays.model_dump_json())
         return blake2b("/".join((*parts, version("holidays"))).encode(), digest_size=8).hexdigest()
 
     def slot_times(self) -> tuple[time, ...]:
-        """Wall times at which a session may start: back to back from the opening on."""
+        """Wall times at which a session may start: back to back from opening time on."""
         return _slot_times(self.hours.opens, self.hours.closes, self.slot_minutes)
 
     def works_on(self, day: date) -> bool:

@@ -1,4 +1,4 @@
-"""The acute course: N weekly sessions, and N of them attended whatever comes between."""
+"""The acute course: weekly sessions until N have been attended, whatever comes between."""
 
 from datetime import datetime
 
@@ -25,7 +25,7 @@ from shared.messaging.event import Inbound
 
 
 def start(fact: CarePlanStarted, diary: Diary, now: datetime, story: str = "-") -> Decision:
-    """The whole course on day one: the first session within 48 hours, then weekly at the same wall time.
+    """Book the whole course on day one: the first session within 48 hours, then weekly at the same wall time.
 
     clinical.md, The course of care and Time: leave, holidays and hours move a session, with the reason.
     """
@@ -86,10 +86,10 @@ def needed(schedule: Schedule) -> int:
 
 
 def lacking(schedule: Schedule) -> int:
-    """How many appointments the course is short of; negative: how many it has too many.
+    """How many appointments the course lacks; negative if it has too many.
 
-    A session nobody recorded may have taken place: it counts as coming while others stand after it. When
-    no other is left it no longer does, so that the course never runs dry unnoticed.
+    An unrecorded session may have taken place, so it counts as upcoming while other sessions are booked. Once
+    no other is left it no longer counts, so that the course never runs dry unnoticed.
     """
     booked = schedule.booked("acute")
     overdue = sum(appointment.is_overdue for appointment in booked)
@@ -102,7 +102,7 @@ def lacking(schedule: Schedule) -> int:
 def balance(
     schedule: Schedule, diary: Diary, now: datetime, *, why: MoveReason, surplus: CancelReason
 ) -> Decision:
-    """As many appointments as sessions are still to be attended: append at the end, or cancel the tail.
+    """Match appointments to the sessions still to be attended: append at the end, or cancel the tail.
 
     On hold nothing is booked (clinical.md: a hold shifts the calendar).
     """
@@ -116,10 +116,10 @@ def balance(
 
 
 def attend(schedule: Schedule, fact: SessionAttended, place: int, diary: Diary, now: datetime) -> Decision:
-    """A session took place: fulfilled, the rest of the course made to fit, the termination phase looked at.
+    """Record an attended session, fit the rest of the course, and check for the termination phase.
 
-    care_plan's count is the truth; a late fact never lowers it, nor undoes a later revision of N. `place`:
-    the sequence of the message that says so.
+    care_plan's count is authoritative. A late fact never lowers it, nor undoes a later revision of N.
+    `place`: the sequence of the fact's message.
     """
     events: list[ScheduleEvent] = []
     appointment = schedule.appointment(fact.appointment_id)
@@ -142,15 +142,15 @@ def _why_lacking(appointment: Appointment | None) -> MoveReason:
 
 
 def miss(schedule: Schedule, fact: SessionMissed, diary: Diary, now: datetime) -> Decision:
-    """The person did not come: the course is extended at its end, so that N can still be attended.
+    """Record a no-show and extend the course at its end, so that N can still be attended.
 
-    clinical.md: only attended sessions count. Raises `Refused` when another outcome is recorded.
+    clinical.md: only attended sessions count. Raises `Refused`: unknown_appointment, already_recorded.
     """
     return _not_held(schedule, fact.appointment_id, "noshow", diary, now)
 
 
 def cancel_session(schedule: Schedule, fact: SessionCancelled, diary: Diary, now: datetime) -> Decision:
-    """A session was cancelled in care_plan: made up for at the end of the course, like a missed one."""
+    """Record a cancellation in care_plan. The session is made up for at the end, like a missed one."""
     return _not_held(schedule, fact.appointment_id, "cancelled", diary, now)
 
 
@@ -174,7 +174,7 @@ def _not_held(schedule: Schedule, id: str, state: AppointmentStatus, diary: Diar
 def revise(schedule: Schedule, fact: ContractRevised, place: int, diary: Diary, now: datetime) -> Decision:
     """A clinician changed N (clinical.md: only an explicit revision does): append or cancel the tail.
 
-    `place`: the sequence of the message that says so. Raises `Refused("revised_since")`.
+    `place`: the sequence of the fact's message. Raises `Refused("revised_since")`.
     """
     if place < schedule.contract_place:
         raise Refused("revised_since")
@@ -186,12 +186,12 @@ def revise(schedule: Schedule, fact: ContractRevised, place: int, diary: Diary, 
 
 
 def has_run_dry(schedule: Schedule) -> bool:
-    """Sessions are still to be attended and only unrecorded ones are left."""
+    """Whether a course that is not on hold lacks appointments (see `lacking`)."""
     return schedule.hold is None and lacking(schedule) > 0
 
 
 def may_book(schedule: Schedule, fact: Inbound) -> bool:
-    """Whether reacting to `fact` may need the clinician's diary: `False` only where it surely does not."""
+    """Whether reacting to `fact` may need the clinician's diary: `False` only if it certainly does not."""
     match fact:
         case SessionAttended():
             appointment = schedule.appointment(fact.appointment_id)

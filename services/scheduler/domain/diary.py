@@ -15,7 +15,7 @@ WEEK = timedelta(days=7)
 
 
 class Slot(NamedTuple):
-    """An open hour: its instant (UTC) and its wall time (naive)."""
+    """An open slot: its instant (UTC) and its wall time (naive)."""
 
     starts_at: datetime
     local: datetime
@@ -23,7 +23,7 @@ class Slot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Diary:
-    """What is known of one clinician's time. `taken` holds the instants at which sessions stand."""
+    """One clinician's time at a clinic. `taken` holds the instants at which sessions are booked."""
 
     clinic: Clinic
     leave: tuple[Leave, ...]
@@ -40,9 +40,9 @@ class Diary:
         return None
 
     def obstacle(self, local: datetime) -> MoveReason | None:
-        """Why a session cannot start at a wall time; `None` when it can.
+        """Why a session cannot start at a wall time; `None` if it can.
 
-        A wall time that does not exist is no clinic hour: nothing is ever booked into a gap.
+        A wall time that does not exist counts as outside clinic hours: nothing is ever booked into a gap.
         """
         if local.time() not in self.clinic.slot_times():
             return "clinic_hours"
@@ -67,11 +67,11 @@ class Diary:
         return local_of(now, self.clinic.zone).date()
 
     def nearest(self, wished: datetime, *, after: datetime, keep_clear: Collection[date]) -> Slot:
-        """The open slot nearest to a wall time: by day, then by hour, of equals the later.
+        """The open slot nearest to a wall time: by day, then by hour, the later one on a tie.
 
-        Starts after the instant `after`, at a distance from the days in `keep_clear` and at most a few
-        days earlier than wished (clinical.md: a holiday, leave or double booking moves a session, never
-        drops it). Raises `Refused("no_free_slot")` when the diary is full for a year.
+        It starts after the instant `after`, keeps its distance from the days in `keep_clear`, and is at most
+        a few days earlier than wished (clinical.md: a holiday, leave or double booking moves a session, never
+        drops it). Raises `Refused("no_free_slot")` if the diary is full for a year.
         """
         rules = course()
         apart = range(1 - rules.days_between_sessions, rules.days_between_sessions)
@@ -91,8 +91,8 @@ class Diary:
     def first(self, *, since: datetime, now: datetime, weeks: int) -> tuple[Slot, tuple[MoveReason, ...]]:
         """The first session's slot, within 48 hours of `since` (clinical.md), else the next clinic day.
 
-        Among the slots that are soon enough the one is chosen whose weekday and hour stay open in most of
-        the following `weeks`: it becomes the regular one. Reasons are given when 48 hours do not suffice.
+        Of the slots that are soon enough, returns the one whose weekday and hour stay open in most of the
+        following `weeks`, since it becomes the regular one. Also returns reasons if 48 hours do not suffice.
         """
         rules = course()
         latest = since + rules.first_session_within
@@ -119,7 +119,7 @@ class Diary:
         return "clinic_hours" if free else "double_booking"
 
     def _steadiest(self, slots: list[Slot], weeks: int) -> Slot:
-        """The slot least often taken in the weeks to come; of equals the earliest."""
+        """The slot least often taken in the coming weeks; the earliest on a tie."""
 
         def taken(slot: Slot) -> int:
             moments = (resolve(slot.local + week * WEEK, self.clinic.zone) for week in range(1, weeks))
@@ -129,7 +129,7 @@ class Diary:
 
 
 def _distance(found: time, wished: time) -> tuple[int, bool]:
-    """Minutes apart; of two equally near the later first."""
+    """Sort key: minutes apart, the later first on a tie."""
     apart = (found.hour * 60 + found.minute) - (wished.hour * 60 + wished.minute)
     return abs(apart), apart < 0
 
@@ -144,6 +144,6 @@ def _outward(middle: date, back: int, ahead: int) -> Iterator[date]:
 
 
 def _days(first: date, last: date | None) -> list[date]:
-    """From the first to the last day; without a last one for as long as a diary is searched."""
+    """The days from the first to the last. Without a last one, as many days as a diary is searched."""
     count = course().search_days if last is None else (last - first).days + 1
     return [first + number * ONE_DAY for number in range(count)]

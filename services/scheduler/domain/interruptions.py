@@ -1,4 +1,4 @@
-"""Holds and closure: what stands in the calendar is taken off, with its reason, and nothing is lost."""
+"""Holds and closure: appointments are taken off the calendar, with the reason, and nothing is lost."""
 
 from datetime import datetime
 
@@ -12,10 +12,10 @@ from shared.errors import Refused
 
 
 def hold(schedule: Schedule, fact: CarePlanHeld, place: int, clinic: Clinic, now: datetime) -> Decision:
-    """Sessions after the hold's beginning are taken off; the hold itself is reviewed on its date.
+    """Cancel sessions after the start of the hold. The hold itself is reviewed on its date.
 
     clinical.md: a hold has a reason and a review date, shifts the calendar and never mutes crisis.
-    `place`: the sequence of the message that says so. Raises `Refused("resumed_since")` if the hold's own end
+    `place`: the sequence of the fact's message. Raises `Refused("resumed_since")` if the hold's own end
     was already processed (a replayed dead letter), since nothing would end it again, and
     `Refused("held_since")` if a later hold is in force.
     """
@@ -34,9 +34,9 @@ def hold(schedule: Schedule, fact: CarePlanHeld, place: int, clinic: Clinic, now
 
 
 def resume(schedule: Schedule, place: int, diary: Diary, now: datetime) -> Decision:
-    """The rest of the course is booked anew, weekly. `place`: the sequence of the message that says so.
+    """Book the rest of the course again, weekly. `place`: the sequence of the message that ended the hold.
 
-    If the hold has not reached us yet, its end is remembered; a hold that began later stays in force.
+    If the hold has not been processed yet, its end is remembered. A hold that began later stays in force.
     """
     schedule = schedule.revised(resumed=max(place, schedule.resumed))
     if schedule.hold is None or place < schedule.hold.place:
@@ -49,9 +49,9 @@ def resume(schedule: Schedule, place: int, diary: Diary, now: datetime) -> Decis
 
 
 def enter_phase(schedule: Schedule, fact: PhaseEntered, place: int, diary: Diary, now: datetime) -> Decision:
-    """Remember the phase; after acute treatment its coming appointments are cancelled.
+    """Remember the phase. When acute treatment is over, its upcoming appointments are cancelled.
 
-    `place`: the sequence of the message that says so. Raises `Refused("phase_entered_since")`.
+    `place`: the sequence of the fact's message. Raises `Refused("phase_entered_since")`.
     """
     if place < schedule.phase_place:
         raise Refused("phase_entered_since")
@@ -60,10 +60,10 @@ def enter_phase(schedule: Schedule, fact: PhaseEntered, place: int, diary: Diary
 
 
 def close(schedule: Schedule, fact: CarePlanClosed, now: datetime) -> Decision:
-    """A closed plan stays closed: later sessions cancelled, timers off.
+    """Close the plan for good: cancel later sessions and withdraw timers.
 
-    Except one: a session before the closure that nobody recorded yet is still announced as overdue,
-    for it would disappear quietly otherwise.
+    One exception: an unrecorded session from before the closure is still announced as overdue, since it would
+    disappear silently otherwise.
     """
     to_come = [a for a in schedule.booked() if a.starts_at > fact.closed_at]
     schedule, events = cancel_all(schedule, to_come, "plan_closed", now=now, withdrawn="plan_closed")
@@ -89,7 +89,7 @@ def _is_moot_after_closure(timer: Timer) -> bool:
 
 
 def closed_unseen(fact: CarePlanClosed) -> Schedule:
-    """A plan closed before its start reached us: remembered, so that a late start books nothing."""
+    """The schedule of a plan whose closure arrived before its start, so that a late start books nothing."""
     return Schedule(
         id=fact.plan_id,
         patient_id=fact.patient_id,

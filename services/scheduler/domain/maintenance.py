@@ -19,11 +19,11 @@ FARTHEST = timedelta(days=3 * 366)
 def contract(
     schedule: Schedule, fact: MaintenanceContracted, place: int, diary: Diary, now: datetime
 ) -> Decision:
-    """Sessions in the contracted rhythm until the review, which is announced on its date.
+    """Book sessions in the contracted rhythm until the review, which is announced on its date.
 
     clinical.md: maintenance has its own contract; its review is announced. A new contract replaces the
-    sessions of the one before; where only its review moved, the rhythm goes on. Today's session takes place.
-    `place`: the sequence of the message that says so. Raises `Refused("contracted_since")`.
+    sessions of the previous one. If only its review moved, the rhythm continues. Today's session takes place.
+    `place`: the sequence of the fact's message. Raises `Refused("contracted_since")`.
     """
     if schedule.maintenance is not None and place < schedule.maintenance.place:
         raise Refused("contracted_since")
@@ -62,16 +62,16 @@ def rebook(schedule: Schedule, diary: Diary, now: datetime, *, why: Sequence[Mov
 
 
 def _is_prolonged(before: Maintenance | None, agreed: Maintenance) -> bool:
-    """Whether nothing but the day of the review is another."""
+    """Whether nothing but the review date has changed."""
     if before is None:
         return False
     return (before.frequency, before.first_on_or_after) == (agreed.frequency, agreed.first_on_or_after)
 
 
 def _rhythm(schedule: Schedule, contracted: Maintenance, today: date) -> Iterator[date]:
-    """The regular weekday, from the contracted day on and an interval after the last session.
+    """Days on the regular weekday, from the contracted day on and an interval after the last session.
 
-    A day for which a session was called off stays free, as it does in the acute course.
+    A day whose session was called off stays free, as in the acute course.
     """
     interval = timedelta(days=course().maintenance_interval_days[contracted.frequency])
     earliest = max(contracted.first_on_or_after, today + timedelta(days=1))
@@ -89,5 +89,5 @@ def _rhythm(schedule: Schedule, contracted: Maintenance, today: date) -> Iterato
 
 
 def regular_weekday(schedule: Schedule) -> int:
-    """Monday is 0."""
+    """The weekday of the first session. Monday is 0."""
     return schedule.appointments[0].regular_on.weekday()

@@ -24,10 +24,10 @@ REFUSALS: dict[MoveReason, str] = {
 def move_as_asked(
     schedule: Schedule, id: str, local: datetime, diary: Diary, now: datetime
 ) -> tuple[Schedule, list[ScheduleEvent], Oddity | None]:
-    """Move an appointment to a wall time; answers whether that time is odd (it exists twice, or not).
+    """Move an appointment to a wall time. Also returns whether that time is odd (exists twice or never).
 
     Raises `Refused`: already_recorded, already_cancelled, in_the_past, outside_clinic_hours, holiday,
-    clinician_on_leave, slot_taken; too_far_ahead, for a mistyped year would end the course unnoticed.
+    clinician_on_leave, slot_taken; too_far_ahead, since a mistyped year would end the course unnoticed.
     """
     appointment = _movable(schedule, id, now)
     moment = resolve(local, diary.clinic.zone)
@@ -45,7 +45,7 @@ def move_as_asked(
 
 
 def cancel_as_asked(schedule: Schedule, id: str, by: Asked, diary: Diary, now: datetime) -> Decision:
-    """Cancel an appointment to come; an acute one is made up for at the end of the course.
+    """Cancel an upcoming appointment. An acute one is made up for at the end of the course.
 
     Raises `Refused`: already_recorded, already_cancelled, in_the_past.
     """
@@ -71,7 +71,7 @@ def _movable(schedule: Schedule, id: str, now: datetime) -> Appointment:
 
 
 def make_way(schedule: Schedule, leave: Sequence[Leave], diary: Diary, now: datetime) -> Decision:
-    """Move what stands on days of leave to the nearest open slots (clinical.md: never silently dropped)."""
+    """Move appointments on days of leave to the nearest open slots (clinical.md: never silently dropped)."""
 
     def is_away(appointment: Appointment) -> MoveReason | None:
         day = appointment.local.date()
@@ -81,9 +81,9 @@ def make_way(schedule: Schedule, leave: Sequence[Leave], diary: Diary, now: date
 
 
 def fit_hours(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
-    """After new hours, slots or holidays of the clinic: what stands outside them moves to an opening.
+    """Move appointments that do not fit the clinic's new hours, slots or holidays to an open slot.
 
-    If slots are longer or shorter now, sessions take the new length; otherwise two could overlap. Raises
+    If the slot length has changed, sessions take the new one, since two could overlap otherwise. Raises
     `Refused("no_free_slot")`.
     """
 
@@ -102,7 +102,7 @@ def fit_hours(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
 def _moved(
     schedule: Schedule, why: Callable[[Appointment], MoveReason | None], diary: Diary, now: datetime
 ) -> Decision:
-    """With every session to come that cannot stay moved to the nearest open slot."""
+    """Move every upcoming session that cannot stay to the nearest open slot."""
     events: list[ScheduleEvent] = []
     for appointment in schedule.booked():
         if appointment.starts_at <= now or (reason := why(appointment)) is None:
@@ -115,10 +115,10 @@ def _moved(
 
 
 def keep_wall_times(schedules: Sequence[Schedule], diary: Diary, now: datetime) -> list[Decision]:
-    """After new zone rules or a new zone of the clinic, a clinician's sessions to come keep their wall time.
+    """Keep the wall times of a clinician's upcoming sessions after new zone rules or a new clinic zone.
 
-    They move together, since one may take another's place. A session whose wall time is past by now, or is
-    taken by one that does not move, gets the nearest opening after all others have theirs. Raises
+    They move together, since one may take another's slot. A session whose wall time has passed, or is taken
+    by one that does not move, gets the nearest open slot after all others have theirs. Raises
     `Refused("no_free_slot")`.
     """
     leaving = {a.starts_at for schedule in schedules for a in _misplaced(schedule, diary.clinic, now)}
@@ -133,7 +133,7 @@ def keep_wall_times(schedules: Sequence[Schedule], diary: Diary, now: datetime) 
 
 
 def _misplaced(schedule: Schedule, clinic: Clinic, now: datetime) -> list[Appointment]:
-    """Sessions to come whose instant or zone is not what their wall time at the clinic means."""
+    """Upcoming sessions whose instant or zone does not match their wall time at the clinic."""
 
     def is_in_place(appointment: Appointment) -> bool:
         starts_at = resolve(appointment.local, clinic.zone).starts_at
@@ -143,7 +143,7 @@ def _misplaced(schedule: Schedule, clinic: Clinic, now: datetime) -> list[Appoin
 
 
 def _keep_wall_time(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
-    """Move the sessions that can keep their wall time; what was announced of them is not announced again."""
+    """Move the sessions that can keep their wall time. Announcements already made are not repeated."""
     events: list[ScheduleEvent] = []
     for appointment in _misplaced(schedule, diary.clinic, now):
         moment = resolve(appointment.local, diary.clinic.zone)
@@ -163,7 +163,7 @@ def _keep_wall_time(schedule: Schedule, diary: Diary, now: datetime) -> Decision
 
 
 def _find_another_time(schedule: Schedule, diary: Diary, now: datetime) -> Decision:
-    """Move the sessions that cannot, to another wall time; everything about them is announced anew."""
+    """Move the remaining sessions to another wall time. Everything about them is announced again."""
     left = {appointment.id for appointment in _misplaced(schedule, diary.clinic, now)}
     schedule, events = _moved(schedule, lambda a: "zone_changed" if a.id in left else None, diary, now)
     return schedule.revised(zones_version=zones_version()), events

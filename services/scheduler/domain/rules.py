@@ -1,4 +1,4 @@
-"""The numbers of scheduling, read from versioned data files beside the service: for clinical sign-off."""
+"""The numbers of scheduling, read from versioned data files in the service, for clinical sign-off."""
 
 from datetime import time, timedelta
 from functools import cache
@@ -24,20 +24,20 @@ class _Data(BaseModel):
 
 
 class Send(_Data):
-    """However late, it is still said."""
+    """Still announced, however late."""
 
     policy: Literal["send"]
 
 
 class Skip(_Data):
-    """Too old after so many hours: skipped, and the skip is announced."""
+    """Skipped when more than `after_hours` late. The skip is announced."""
 
     policy: Literal["skip"]
     after_hours: float = Field(gt=0)
 
 
 class SkipOnceStarted(_Data):
-    """Pointless once the session has begun: skipped then, and the skip is announced. Of a session only."""
+    """Skipped once the session has begun. The skip is announced. For announcements about a session only."""
 
     policy: Literal["skip_once_started"]
 
@@ -46,10 +46,10 @@ Late = Annotated[Send | Skip | SkipOnceStarted, Field(discriminator="policy")]
 
 
 class Announcement(_Data):
-    """When a kind is due, and what becomes of it when it is late.
+    """When an announcement is due, and what happens to it when it is late.
 
-    `days` or `clinic_days` (weekdays that are no holiday) after the date it hangs on, at local time `at`.
-    `asks`: somebody is to act on it, and when that is done or moot, `AnnouncementSettled` says so.
+    `days` or `clinic_days` (clinic weekdays that are not holidays) after its reference date, at local time
+    `at`. `asks`: somebody must act on it, and `AnnouncementSettled` follows once that is done or moot.
     """
 
     days: int = 0

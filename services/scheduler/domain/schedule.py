@@ -22,15 +22,15 @@ Asked = Literal["patient_asked", "clinician_asked", "clinic_asked"]
 SHARDS = 16
 
 ASKS = announcements().asking()
-"""Announcements that ask somebody to act. When that is done or moot, `AnnouncementSettled` says so."""
+"""Announcements that ask somebody to act. `AnnouncementSettled` follows once that is done or moot."""
 
 
 class Timer(Frozen):
-    """One announcement to be made at `due_at`; it stays, with what became of it.
+    """One announcement to be made at `due_at`. It is kept afterwards, with its outcome.
 
-    `session_at`: start of the session it is about; none for what is about the whole plan. `reason`: why
-    it was skipped (announced as `AnnouncementSkipped`) or withdrawn (before its moment came), or, of one that
-    fired, why what it asked for is no longer needed (announced as `AnnouncementSettled`).
+    `session_at`: start of its session; `None` if it is about the whole plan. `reason`: why it was skipped
+    (announced as `AnnouncementSkipped`) or withdrawn (before it was due). If it fired: why its request is no
+    longer needed (announced as `AnnouncementSettled`).
     """
 
     kind: Announced
@@ -41,7 +41,7 @@ class Timer(Frozen):
 
     @property
     def is_asking(self) -> bool:
-        """It was announced that somebody is to act, and that is neither done nor moot yet."""
+        """Whether it announced a request to act that is neither done nor moot yet."""
         return self.state == "fired" and self.kind in ASKS and self.reason is None
 
 
@@ -57,12 +57,12 @@ class Appointment(Frozen):
     zone: str
     minutes: int
     regular_on: date
-    """The day of the regular rhythm it stands for; the next one is counted from here."""
+    """Its day in the regular rhythm. The next one is counted from here."""
     adjusted: tuple[MoveReason, ...] = ()
     reason: CancelReason | None = None
-    """Why it is cancelled."""
+    """Why it was cancelled."""
     asked_by: Asked | None = None
-    """Who asked for the cancellation, where somebody did."""
+    """Who asked for the cancellation, if anybody did."""
     timers: tuple[Timer, ...] = ()
 
     @property
@@ -75,7 +75,7 @@ class Appointment(Frozen):
 
     @property
     def is_overdue(self) -> bool:
-        """Nobody recorded what happened, and that was announced."""
+        """Whether nobody has recorded what happened, and that was announced."""
         return self.is_booked and any(
             t.kind == "SessionOverdue" and t.state == "fired" and t.session_at == self.starts_at
             for t in self.timers
@@ -86,7 +86,7 @@ class Hold(Frozen):
     since: AwareDatetime
     review_on: date
     place: int = 0
-    """The sequence of the message that began it."""
+    """The sequence of the message that started it."""
 
 
 class Maintenance(Frozen):
@@ -98,10 +98,10 @@ class Maintenance(Frozen):
 
 
 class Schedule(Frozen):
-    """Everything about one plan that happens by the calendar. `id` is the plan's.
+    """Everything about one plan that follows the calendar. `id` is the plan's.
 
-    A dead letter may be replayed long after what followed it. So whatever decides how the course goes on is
-    kept with the sequence of its message in care_plan's stream: an older message changes nothing.
+    A dead letter may be replayed long after later messages. So every fact that steers the course is kept with
+    the sequence of its message in care_plan's stream, and an older message changes nothing.
     """
 
     id: str
@@ -109,7 +109,7 @@ class Schedule(Frozen):
     clinic_id: str
     clinician_id: str
     story: str = "-"
-    """Correlation id of the message that began it: what the clock causes belongs to that story."""
+    """Correlation id of the message that started the plan. Everything the clock causes carries it."""
     started_at: AwareDatetime
     sessions: int = 0
     """N, the contracted number of sessions."""
@@ -117,10 +117,10 @@ class Schedule(Frozen):
     contract_place: int = 0
     """The sequence of the latest message that revised N."""
     attended: int = 0
-    """Of N; in maintenance attendance is not counted here."""
+    """Sessions attended of N. Attendance in maintenance is not counted here."""
     phase: str = "initial"
     phase_place: int = 0
-    """The sequence of the message that said so."""
+    """The sequence of the message that announced the phase."""
     regular_time: time = time(0)
     """Wall time of the regular sessions."""
     appointments: tuple[Appointment, ...] = ()
@@ -133,20 +133,20 @@ class Schedule(Frozen):
     """The values of N for which the coming termination phase was announced."""
     closed_at: AwareDatetime | None = None
     zones_version: str = ""
-    """Release of the time zone database by which the instants were reckoned; empty if by several."""
+    """Release of the time zone database used to compute the instants; empty if several were used."""
     hours_version: str = ""
-    """The clinic's hours within which everything to come was found to stand; empty if they were several."""
+    """Version of the clinic's hours that all upcoming appointments fit; empty if there were several."""
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def next_due(self) -> datetime | None:
-        """The earliest moment at which something is to be announced; indexed."""
+        """When the next announcement is due; indexed."""
         return min((timer.due_at for timer in self.armed()), default=None)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def waiting(self) -> bool:
-        """Whether anything is to be announced at all; the index holds no other schedules."""
+        """Whether any announcement is still to be made. The index holds only such schedules."""
         return any(True for _ in self.armed())
 
     @computed_field  # type: ignore[prop-decorator]
@@ -177,19 +177,19 @@ class Schedule(Frozen):
         return next((a for a in self.appointments if a.id == id), None)
 
     def booked(self, kind: Kind | None = None) -> list[Appointment]:
-        """Booked appointments by start: to come, or to be recorded."""
+        """Booked appointments by start: upcoming, or not yet recorded."""
         found = [a for a in self.appointments if a.is_booked and kind in (None, a.kind)]
         return sorted(found, key=lambda a: a.starts_at)
 
     def days(self) -> set[date]:
-        """The local days on which something stands."""
+        """The local days that have an appointment, cancelled ones excluded."""
         return {a.local.date() for a in self.appointments if a.state != "cancelled"}
 
     def revised(self, **changes: Any) -> Self:
         return self.model_copy(update=changes)
 
     def replacing(self, changed: Appointment) -> Self:
-        """With this appointment in place of the one with its id."""
+        """A copy in which this appointment replaces the one with the same id."""
         return self.revised(
             appointments=tuple(changed if a.id == changed.id else a for a in self.appointments)
         )

@@ -1,8 +1,8 @@
-"""Timers: arming them, and what is said when they fire, are too late or have lost their point.
+"""Timers: arming them, and what is announced when they fire, are too late or become moot.
 
-A timer that ended (fired or skipped) was announced, and is never announced again; one that is withdrawn
-before its moment came leaves its reason in the schedule. Withdrawn after its moment, when nobody had
-come round to it, it is a skip, and a skip is itself an event (clinical.md, Time).
+A timer that ended (fired or skipped) was announced, and is never announced again. One that is withdrawn
+before it is due leaves its reason in the schedule. One that is withdrawn when already due, but not yet
+processed, is a skip, and a skip is itself an event (clinical.md, Time).
 """
 
 from collections.abc import Callable, Iterable
@@ -58,7 +58,7 @@ Ended = tuple[tuple[Timer, ...], list[DueEvent]]
 
 
 def moment(kind: Announced, on: date, clinic: Clinic) -> datetime:
-    """When a kind that hangs on a local date is due (announcements.json)."""
+    """When an announcement that depends on a local date is due (announcements.json)."""
     rule = announcements()[kind]
     day = on + rule.days * ONE_DAY
     for _ in range(rule.clinic_days):
@@ -75,7 +75,7 @@ def for_session(kind: Kind, starts_at: datetime, local: datetime, clinic: Clinic
 
 
 def rearmed(appointment: Appointment, fresh: tuple[Timer, ...]) -> tuple[Timer, ...]:
-    """An appointment's timers after it moved: what was announced of this very start is not armed again."""
+    """An appointment's timers after a move. Those already announced for this start are not armed again."""
     told = {
         (timer.kind, timer.session_at) for timer in appointment.timers if timer.state in ("fired", "skipped")
     }
@@ -83,13 +83,13 @@ def rearmed(appointment: Appointment, fresh: tuple[Timer, ...]) -> tuple[Timer, 
 
 
 def was_announced(schedule: Schedule, kind: Announced, due_at: datetime) -> bool:
-    """Whether something about the whole plan was announced for this very moment, or skipped aloud."""
+    """Whether this announcement about the whole plan, due at this time, was made or announced as skipped."""
     same = [t for t in schedule.timers if (t.kind, t.due_at) == (kind, due_at)]
     return any(t.state in ("fired", "skipped") for t in same)
 
 
 def with_plan_timer(schedule: Schedule, kind: Announced, due_at: datetime) -> Schedule:
-    """Arm a timer about the whole plan, unless it was already announced for this very moment."""
+    """Arm a timer about the whole plan, unless one due at the same time is armed or was announced."""
     same = [t for t in schedule.timers if (t.kind, t.due_at) == (kind, due_at) and t.state != "withdrawn"]
     if same:
         return schedule
@@ -105,7 +105,7 @@ def withdraw(
     reason: Withdrawn,
     only: Callable[[Timer], bool] = lambda _: True,
 ) -> Ended:
-    """Take armed timers off, and settle what was announced; one whose moment has come is skipped aloud."""
+    """Withdraw armed timers and settle announced requests. A timer already due is announced as skipped."""
     kept: list[Timer] = []
     events: list[DueEvent] = []
     event: DueEvent
@@ -147,14 +147,14 @@ def withdraw_plan_timers(
 
 
 def fire_at_once(schedule: Schedule, kind: Announced, now: datetime) -> tuple[Schedule, DueEvent]:
-    """Announce something about the whole plan that a fact, not the clock, made due."""
+    """Announce something about the whole plan that became due by a fact, not by the clock."""
     timer = Timer(kind=kind, due_at=now, state="fired")
     event = _announcement(schedule, timer, None, now)
     return schedule.revised(timers=(*schedule.timers, timer)), event
 
 
 def due(schedule: S, now: datetime) -> tuple[S, list[DueEvent]]:
-    """Everything whose moment has come, in order of it; each fires or is skipped by its late policy."""
+    """Fire everything that is due, or skip it by its late policy. The events are ordered by due time."""
     events: list[DueEvent] = []
     appointments = list(schedule.appointments)
     for index, appointment in enumerate(appointments):

@@ -1,8 +1,8 @@
 """Wall-clock time and instants.
 
-An appointment is a local wall time plus an IANA zone name; instants are UTC. Two wall times a year are
-odd: one that does not exist is taken as far after the gap as it stood in it (02:30 → 03:30), one that
-exists twice is its first occurrence only. Both are marked.
+An appointment is a local wall time plus an IANA zone name; instants are UTC. Two kinds of wall time are odd,
+around clock changes. One that does not exist is shifted by the length of the gap (02:30 → 03:30). One that
+exists twice means its first occurrence. Both are marked.
 """
 
 import re
@@ -43,7 +43,7 @@ class NoZonesError(RuntimeError):
 
 @cache
 def zones() -> frozenset[str]:
-    """The zone names we accept. Raises `NoZonesError` without a time zone database."""
+    """The accepted zone names. Raises `NoZonesError` without a time zone database."""
     names = available_timezones()
     if not names:
         raise NoZonesError("no time zone database: install tzdata")
@@ -75,7 +75,7 @@ Oddity = Literal["gap", "first_of_two"]
 
 
 class Moment(NamedTuple):
-    """A wall time made sure of: `local` is what clocks there will show, naive; `starts_at` is UTC."""
+    """A resolved wall time. `local` is what clocks there will show, naive. `starts_at` is UTC."""
 
     starts_at: datetime
     local: datetime
