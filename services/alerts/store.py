@@ -164,11 +164,13 @@ class AlertsWork(Work):
                 self._remember(alert)
 
     async def clinic_of(self, patient_id: str) -> str:
-        """A clinic named by any of the person's alerts, else `unknown`."""
+        """The clinic of the person's latest alert that names one, else `unknown`."""
         if patient_id == UNKNOWN:
             return UNKNOWN
         row = await self.database[ALERTS].find_one(
-            {"patient_id": patient_id, "clinic_id": {"$ne": UNKNOWN}}, {"clinic_id": 1}
+            {"patient_id": patient_id, "clinic_id": {"$ne": UNKNOWN}},
+            {"clinic_id": 1},
+            sort=[("raised_at", -1)],
         )
         return UNKNOWN if row is None else str(row["clinic_id"])
 

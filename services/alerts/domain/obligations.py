@@ -40,8 +40,17 @@ def _owe(alert: Alert, kind: ObligeReason, due_at: datetime, now: datetime) -> A
 
 
 def meet(alert: Alert, kind: ObligeReason, now: datetime) -> Alert:
-    """Mark open obligations of this kind as met. Those that `breach` has ended stay breached."""
-    return _end(alert, "met", None, now, kind)
+    """End open obligations of this kind: as met, or as breached where they were due before `now`."""
+    ended = tuple(
+        _answered(o, now) if o.state == "open" and o.kind == kind else o for o in alert.obligations
+    )
+    return alert.model_copy(update={"obligations": ended})
+
+
+def _answered(obligation: Obligation, now: datetime) -> Obligation:
+    is_late = obligation.due_at < now
+    end = {"state": "breached", "reason": BREACHES[obligation.kind]} if is_late else {"state": "met"}
+    return obligation.model_copy(update={**end, "ended_at": now})
 
 
 def cancel(alert: Alert, reason: EndReason | str, now: datetime, kind: ObligeReason | None = None) -> Alert:

@@ -38,7 +38,7 @@ def phases(course: Course) -> list[Span]:
 
 
 def crises(alerts: Sequence[Alert], course: Course, following: Course | None) -> list[Span]:
-    """Crises of an episode: raised before the next plan, and resolved, or if open raised, since its own.
+    """Crises of an episode: raised before the next plan, and not resolved before its own began.
 
     The first episode also gets those before its plan.
     """
@@ -48,7 +48,7 @@ def crises(alerts: Sequence[Alert], course: Course, following: Course | None) ->
         Span(alert.severity, alert.raised_at, alert.resolved_at)
         for alert in sorted(alerts, key=lambda a: a.raised_at)
         if alert.kind == "crisis"
-        and (begin is None or (alert.resolved_at or alert.raised_at) >= begin)
+        and (begin is None or alert.resolved_at is None or alert.resolved_at >= begin)
         and (until is None or alert.raised_at < until)
     ]
 
