@@ -146,7 +146,7 @@ class Gauges:
             lag.observe(max(0.0, monotonic() - before - LOOP_SECONDS))
 
     async def _keep_books(self) -> None:
-        """Count at the same times of day in all services, so that their books differ by little in flight."""
+        """Count at the same times in all services, so that few messages in flight distort the totals."""
         pause = self._service.settings.books_seconds
         while True:
             await asyncio.sleep(self._books_took / BOOKS_SHARE)

@@ -1,4 +1,4 @@
-"""From a batch of records to one transaction.
+"""Turns a batch of records into one transaction.
 
 read → judge against the inbox → validate → load → react → commit. If anything in a batch fails, the
 batch is processed again one message at a time, so that only the message at fault is set aside.

@@ -38,7 +38,7 @@ RETURN_SECONDS = 5.0
 """Minimum pause at the end of a pass that left rows behind, before the next one from the oldest row."""
 
 RETURN_SHARE = 10
-"""The pause is at least so many times the duration of that pass."""
+"""That pause also lasts at least so many times as long as the pass took."""
 
 NEVER = float("-inf")
 

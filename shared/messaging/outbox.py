@@ -17,7 +17,7 @@ from shared.mongo import Document, Index, MongoDatabase, ObjectId, Txn, UpdateOn
 COLLECTION = "outbox"
 EVENTS_PER_DOCUMENT = 500
 REPLAYED_AT_ONCE = 10_000
-"""Documents per replay request; takes far less than a request's deadline."""
+"""Documents per replay request: few enough to finish well within its time limits."""
 
 PENDING: Document = {"pending": True}
 WAITING: Document = {"lane": {"$in": ["crisis", "work"]}, **PENDING}
