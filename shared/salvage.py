@@ -79,8 +79,8 @@ def answers(value: object, names: Collection[str]) -> dict[str, Any]:
 def item9_of(phq9: object) -> Item9:
     """Assess item 9: above 0 is positive, however it is written.
 
-    Fewer than nine items, or an answer that is no number, are unassessable. Negative: 0, a refused or unknown
-    answer, and a null or empty object in place of the items.
+    Unassessable: fewer than nine items, a negative number, or text that is no number. Negative: 0, an answer
+    that is null, refused or not known, and null or an empty object in place of the items.
     """
     given = [phq9]
     if is_object(phq9):
