@@ -1,8 +1,8 @@
 """Bearer tokens: ES256, verified against public keys from a JWKS.
 
 Claims: `sub`, `roles` (list), `clinic` (`*` or a clinic id), `iss`, `aud`, `exp`, `iat`, `jti`; the header
-names the key (`kid`). Development keys carry a `kid` that begins with `dev-`; production knows none of them.
-Tokens live in real time, also where care is played in stepped time.
+names the key (`kid`). Development keys have a `kid` that begins with `dev-`; production refuses all of them.
+Tokens expire in real time, even with a stepped clock.
 """
 
 import asyncio
@@ -44,18 +44,18 @@ Jwk = dict[str, Any]
 
 
 class InvalidToken(Exception):
-    """Not a token of ours, or not any more (401)."""
+    """The token is not valid, or no longer valid (401)."""
 
 
 class KeysUnavailable(Exception):
-    """The public keys could not be had (503)."""
+    """The public keys could not be fetched (503)."""
 
 
 class Verifier:
     """Turns a bearer token into a `Caller`.
 
-    `fetch` reads the JWKS. Keys are read again after ten minutes, and for an unknown `kid`, but at most
-    every 30 s (every second while there are none); when that fails the keys at hand stay good.
+    `fetch` reads the JWKS. Keys are fetched again after ten minutes, and for an unknown `kid`, but at most
+    every 30 s (every second while there are none). If that fails, the present keys remain valid.
     """
 
     def __init__(
@@ -151,7 +151,7 @@ class Verifier:
 
 
 def _kid(token: str) -> str:
-    """The key's name out of a header that nobody has verified yet."""
+    """Return the key's name from the header, which is not verified yet. Raises `InvalidToken`."""
     head = token.split(".", 1)[0]
     try:
         kid = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["kid"]
@@ -172,7 +172,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
 
 
 def _public_keys(jwks: bytes, *, development: bool) -> dict[str, ECKey]:
-    """P-256 keys by `kid`; other kinds are none of ours. Raises `ValueError` for what is no JWKS."""
+    """Return P-256 keys by `kid`, ignoring other kinds. Raises `ValueError` for an invalid JWKS."""
     if len(jwks) > MAX_JWKS:
         raise ValueError("too large")
     document = json.loads(jwks)
@@ -206,13 +206,13 @@ def from_file(path: Path) -> Callable[[], Awaitable[bytes]]:
 
 
 def new_development_key() -> Jwk:
-    """A private key for tokens on one's own machine; every production verifier refuses it by its name."""
+    """Create a private key for tokens on a local machine; production refuses it by its `kid`."""
     key = ECKey.generate_key("P-256", {"kid": DEVELOPMENT_PREFIX + secrets.token_hex(4), "use": "sig"})
     return dict(key.as_dict(private=True))
 
 
 def public_jwks(*private_jwks: Jwk) -> dict[str, list[Jwk]]:
-    """What verifiers may know of these keys."""
+    """Return the public parts of these keys as a JWKS, for verifiers."""
     return {"keys": [dict(ECKey.import_key(jwk).as_dict(private=False)) for jwk in private_jwks]}
 
 
@@ -227,7 +227,7 @@ def mint(
     lifetime: timedelta = timedelta(hours=12),
     now: float | None = None,
 ) -> str:
-    """Sign a token for the embedded stack and for tests; elsewhere an identity provider does."""
+    """Sign a token for the embedded stack and for tests; elsewhere an identity provider signs them."""
     issued = int(time.time() if now is None else now)
     claims = {
         "sub": subject,

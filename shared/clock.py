@@ -1,7 +1,7 @@
-"""Time as a value handed in: no code of ours reads the wall clock by itself.
+"""Clocks to pass in, so that domain code never reads the wall clock itself.
 
 `SystemClock` is the real one. `SteppedClock` reads an instant from a file that every process of a
-development stack shares, so that whoever writes the file moves time for all of them at once.
+development stack shares, so that writing the file moves time for all of them at once.
 """
 
 import os
@@ -27,7 +27,7 @@ class SystemClock:
 
 
 class FixedClock:
-    """Stands still until moved: for unit tests."""
+    """A clock for unit tests that moves only when set."""
 
     def __init__(self, at: datetime) -> None:
         self.at = at
@@ -51,7 +51,7 @@ class SteppedClock:
 
 
 def clock(file: Path | None) -> Clock:
-    """The system's clock, or the stepped one where a file is named."""
+    """Return the system clock, or the stepped one if a file is given."""
     return SystemClock() if file is None else SteppedClock(file)
 
 

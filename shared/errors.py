@@ -1,12 +1,12 @@
-"""Errors that every service speaks: classes carry facts, the HTTP edge and the logs make sentences."""
+"""Errors shared by all services: classes carry facts, the HTTP edge and the logs turn them into text."""
 
 from typing import Any
 
 
 class Refused(Exception):
-    """A rule says no. `reason` is a stable code from a closed list; `facts` are numbers and codes.
+    """A rule refuses. `reason` is a stable code from a closed list; `facts` are numbers and codes.
 
-    Raised by a domain; never carries what a person wrote. Over HTTP it is a 409 problem with that reason.
+    Raised by a domain; never carries text a person wrote. Over HTTP it is a 409 problem with that reason.
     """
 
     def __init__(self, reason: str, **facts: Any) -> None:
@@ -15,7 +15,7 @@ class Refused(Exception):
 
 
 class SettingRefused(Exception):
-    """A server is there and refuses us: no waiting mends it. `settings` are those that must be mended."""
+    """A reachable server refuses us; retrying will not help. `settings` are those to correct."""
 
     def __init__(self, *settings: str, why: str) -> None:
         super().__init__(f"{' and '.join(settings)}: {why}")

@@ -1,4 +1,4 @@
-"""What only the database and the consumers know, looked at every few seconds and kept for the scrapes."""
+"""Gauges read from the database and the consumers every few seconds, and kept for the scrapes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -37,14 +37,14 @@ REFRESH_SECONDS, PATIENCE_SECONDS = 5.0, 15.0
 LOOP_SECONDS = 0.5
 SAY_AGAIN_SECONDS = 60.0
 ENOUGH = 10_000
-"""Further than this nothing is counted."""
+"""Counts stop at this number."""
 
 BOOKS_SHARE = 0.01
-"""At most this share of the time goes into counting the books, however long they are."""
+"""At most this share of the time is spent counting the books, however long that takes."""
 
 
 class Watched(Protocol):
-    """What is asked of a running process (`shared.process.Process`)."""
+    """The part of a running process that the gauges read (`shared.process.Process`)."""
 
     @property
     def service(self) -> Service: ...
@@ -67,7 +67,7 @@ class Gauges:
         """When a failure of each kind of work was last logged."""
 
     async def run(self) -> None:
-        """What was never measured counts as measured at the start, so that its age grows."""
+        """Refresh until cancelled. Gauges count as measured at the start, so that their age grows."""
         name_build(self._name)
         REFRESHED.labels(self._name).set(time())
         if self._service.settings.books_seconds:
@@ -79,7 +79,7 @@ class Gauges:
                 tasks.create_task(self._keep_books())
 
     async def refresh(self) -> None:
-        """Raises what the database raises; what was set before that stays set."""
+        """Refresh all gauges. Raises the database's errors; gauges set before the error stay set."""
         now = self._service.clock.now()
         for check, passed in (await self._process.readiness()).items():
             READY.labels(self._name, check).set(passed)
@@ -110,7 +110,7 @@ class Gauges:
             self._say(what, error)
 
     def _say(self, what: str, error: Exception) -> None:
-        """A server that is away for hours must not fill the log."""
+        """Log a failure, but not each one: a server that is down for hours must not fill the log."""
         if monotonic() - self._said.get(what, -SAY_AGAIN_SECONDS) >= SAY_AGAIN_SECONDS:
             self._said[what] = monotonic()
             log.warning("not measured", what=what, error=type(error).__name__)
@@ -146,7 +146,7 @@ class Gauges:
             lag.observe(max(0.0, monotonic() - before - LOOP_SECONDS))
 
     async def _keep_books(self) -> None:
-        """All services count at the same moments of the day, so that little is under way between them."""
+        """Count at the same times in all services, so that few messages in flight distort the totals."""
         pause = self._service.settings.books_seconds
         while True:
             await asyncio.sleep(self._books_took / BOOKS_SHARE)
@@ -154,7 +154,7 @@ class Gauges:
             await self._trying("books", self.count_books)
 
     async def count_books(self) -> None:
-        """By the replica that relays; the others state nothing. Reads as much as `GET /books`."""
+        """Count the books if this replica relays; others publish none. Reads as much as `GET /books`."""
         began, counted = monotonic(), time()
         try:
             with patience(COUNTING_SECONDS):
@@ -166,9 +166,9 @@ class Gauges:
         for entry in entries:
             BOOKS.labels(self._name, entry.kind, entry.column).set(entry.count)
         if self._process.messaging.leads:
-            BOOKS_COUNTED.labels(self._name).set(counted)  # all begin at the same moment, and end as they can
+            BOOKS_COUNTED.labels(self._name).set(counted)  # the start, which all services share, not the end
 
 
 def _age(since: datetime | None, now: datetime) -> float:
-    """Seconds; 0 for nothing, and for what is not due yet."""
+    """Return the age in seconds; 0 for `None`, and for an instant that is not reached yet."""
     return 0.0 if since is None else max(0.0, (now - since).total_seconds())

@@ -1,7 +1,7 @@
-"""Prometheus metrics of the machinery: the four golden signals, and what must not pile up.
+"""Prometheus metrics of the infrastructure: the four golden signals, and backlogs.
 
 Counted per batch rather than per message. Label values are codes, names of groups, topics, routes and
-classes: never an id, an address or anything a person said. Ages are in seconds.
+classes: never an id, an address or text from a person. Ages are in seconds.
 """
 
 import platform
@@ -75,7 +75,7 @@ REFRESHED = Gauge(
 )
 
 DECLARED = Path(__file__).parents[1] / "pyproject.toml"
-"""Beside `shared` in a checkout and in the image."""
+"""Located next to `shared`, both in a checkout and in the image."""
 
 BUILD = Gauge("kith_build_info", "1, with the version that runs", ["service", "version", "python"])
 

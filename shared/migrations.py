@@ -1,15 +1,15 @@
-"""Documents of an older shape, lifted to the present one while the service goes on serving.
+"""Lifts documents of an older shape to the present one while the service keeps serving.
 
 A migration is a pure function from the fields of an old document to those of the present one. The same
-function is called in two places: here, in the background, batch by batch; and, for documents that a handler
-meets first, by the model itself:
+function is called in two places: here, in the background, batch by batch; and by the model itself, for
+documents that a handler loads first:
 
     class Person(BaseModel):
         _lift = model_validator(mode="before")(lift_person)
 
-Two releases are needed to take something away: the first writes both shapes' fields and migrates, the
-second stops reading the old ones. Something added needs only one, but no release before it reads such a
-document where its models forbid what they do not know: docs/operations.md, Upgrades and the way back.
+Removing a field takes two releases: the first writes both shapes' fields and migrates, the second stops
+reading the old ones. Adding a field takes one, but an earlier release whose models forbid unknown fields
+cannot read such a document: docs/operations.md, Upgrades and the way back.
 """
 
 import asyncio
@@ -35,22 +35,22 @@ ROLE = "migrations"
 LEASE_MS = 10_000
 BATCH = 200
 PAUSE_SECONDS = 0.05
-"""Between batches: whoever is served comes first."""
+"""Pause between batches, so that requests and messages come first."""
 
 AGAIN_SECONDS, AT_MOST_SECONDS = 30.0, 3600.0
-"""Replicas of the version before may still write the old shape: it is looked for again, ever more rarely."""
+"""Replicas of the previous release may still write the old shape: look for it again, with back-off."""
 
 BESIDE = ("_id", "version", "announced", "trail")
-"""Kept beside a document's fields (`shared.messaging.work.Documents`); no migration sees or changes them."""
+"""Stored beside a document's fields (`shared.messaging.work.Documents`); hidden from `lift`."""
 
 KNOWN_STUCK = 1000
 
 
 @dataclass(frozen=True)
 class Migration:
-    """`old` finds documents of the old shape, and none that `lift` has lifted.
+    """`old` matches documents of the old shape, and none that `lift` has lifted.
 
-    `id` is never used for anything else; `lift` has no effect besides its answer.
+    `id` must never be reused for another migration; `lift` has no side effects.
     """
 
     id: str
@@ -60,7 +60,7 @@ class Migration:
 
 
 class Progress(BaseModel):
-    """`left` are counted now. `stuck`: documents that could not be lifted; they stay as they are."""
+    """`left` is counted now. `stuck`: documents that could not be lifted; they stay unchanged."""
 
     id: str
     collection: str
@@ -72,12 +72,12 @@ class Progress(BaseModel):
 
 @dataclass
 class _Round:
-    """One look at everything of the old shape."""
+    """One pass over all documents of the old shape."""
 
     lifted: int = 0
     stuck: list[Any] = field(default_factory=list)
     written: dict[Any, int] = field(default_factory=dict)
-    """Id → the version in which it was lifted: if it is still old then, lifting does nothing for it."""
+    """Id → the version written by lifting: if that still has the old shape, lifting has no effect on it."""
 
 
 class Migrations:
@@ -90,7 +90,7 @@ class Migrations:
         self._lease = Lease(database, ROLE, holder=instance, ttl_ms=LEASE_MS)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """In declared order, until told to stop; errors are said and it goes on."""
+        """Migrate in declared order until `stopping` is set; log database errors and continue."""
         pause = AGAIN_SECONDS
         while not stopping.is_set():
             try:
@@ -106,7 +106,7 @@ class Migrations:
             await self._lease.give_up()
 
     async def once(self) -> int:
-        """Lift everything of an old shape; how many. Nothing while another replica does it."""
+        """Lift all documents of an old shape; returns how many. Stops if another replica has the lease."""
         total = 0
         for migration in self._migrations:
             if not await self._lease.take():
@@ -130,7 +130,7 @@ class Migrations:
         return rows if len(found.stuck) < KNOWN_STUCK else []
 
     async def _lift(self, migration: Migration, rows: list[Document], found: _Round) -> None:
-        """Only for the version that was read: what was saved meanwhile is looked at again."""
+        """Replace rows in the version that was read; rows saved meanwhile are found again."""
         writes = []
         for row in rows:
             id, version = row["_id"], row["version"]
@@ -160,7 +160,7 @@ class Migrations:
 
 
 def _lifted(migration: Migration, row: Document) -> Document | None:
-    """The document as it is to be stored, in its next version; nothing when it cannot be lifted."""
+    """Return the document to store, with its next version; `None` if it cannot be lifted."""
     try:
         fields = migration.lift({name: value for name, value in row.items() if name not in BESIDE})
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -173,7 +173,7 @@ def _lifted(migration: Migration, row: Document) -> Document | None:
 
 
 async def progress(database: MongoDatabase, migrations: Sequence[Migration]) -> list[Progress]:
-    """How far each has come. Counts, so it may take a moment."""
+    """Return how far each migration has come. Counts documents, so it may take a moment."""
     found = []
     for migration in migrations:
         noted: Document = await database[COLLECTION].find_one({"_id": migration.id}) or {}

@@ -1,4 +1,4 @@
-"""What engineers ask every service: books, what is under way, one person's story, dead letters, replays."""
+"""Operational routes of every service: books, work in progress, one person's story, dead letters, replays."""
 
 import asyncio
 from collections import Counter
@@ -34,7 +34,7 @@ Carer = Annotated[Call, Depends(call_for("engineer", "service", "clinician", "co
 
 
 class Running(Protocol):
-    """What is asked of a running process (`shared.process.Process`)."""
+    """The part of a running process that these routes use (`shared.process.Process`)."""
 
     @property
     def service(self) -> Service: ...
@@ -53,9 +53,9 @@ class Books(BaseModel):
 
 
 class FlowState(BaseModel):
-    """Offsets are next offsets, keyed `topic/partition`; published ones since this epoch's start.
+    """Offsets are next offsets, keyed `topic/partition`; published ones are since this epoch's start.
 
-    `outbox_pending` and `held` are 0 or more, not counted further than 1.
+    `outbox_pending` and `held` are 1 if there is at least one, else 0.
     """
 
     service: str
@@ -98,7 +98,7 @@ class Story(BaseModel):
 
 
 class DeadLetter(BaseModel):
-    """Ids, codes and where it came from; the record itself only with `show`."""
+    """Ids, codes and origin; the record itself only when a single letter is shown."""
 
     id: str
     state: str
@@ -111,13 +111,13 @@ class DeadLetter(BaseModel):
     offset: int
     about: dict[str, Any]
     discarded: dict[str, Any] | None = None
-    """Why nothing is expected of it any more, who said so, and when."""
+    """Why, by whom and when it was discarded."""
     headers: dict[str, str] | None = None
     value: str | None = None
 
 
 class Discard(Strict):
-    """A code, no sentence: nobody is named in it."""
+    """The reason is a code, not a sentence, so that it names no person."""
 
     reason: Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{2,59}$")]
 
@@ -133,7 +133,7 @@ class Replayed(BaseModel):
 
 
 class Refill(BaseModel):
-    """`after`: go on there; none, if that was all."""
+    """`after`: where to continue; null if there are no more."""
 
     documents: int
     dry_run: bool
@@ -147,7 +147,7 @@ def router(process: Running) -> APIRouter:
 
     @api.get("/books")
     async def books(call: Carer) -> Books:
-        """How many of each kind are expected, done, cancelled, breached and open, as seen here."""
+        """How many of each kind are expected, done, cancelled, breached and open, as this service sees it."""
         with patience(COUNTING_SECONDS):
             entries = await service.books()
         rows: list[dict[str, str | int]] = [
@@ -168,10 +168,10 @@ def router(process: Running) -> APIRouter:
     async def flow(
         call: Engineer, wait: Annotated[float, Query(alias="patience", ge=0, le=10)] = 0
     ) -> FlowState:
-        """What is under way: for whoever waits until nothing is.
+        """Report work in progress, for callers that wait until there is none.
 
-        `patience`: seconds to wait until this process is at rest, has published what it announced and
-        read what it knows of. Busy is said without looking further.
+        `patience`: seconds to wait until this process is idle, has published what it announced and has
+        no lag. While it is busy, the remaining work is not examined.
         """
         until = monotonic() + wait
         process.look_at_clock()
@@ -183,7 +183,7 @@ def router(process: Running) -> APIRouter:
         if not _moving(state):
             state.held = await database[HELD].count_documents({}, limit=1)
             state.due = await process.earliest_due()
-            # What was due a moment ago may have been done, and wait to be announced.
+            # Work that was due a moment ago may be done by now, and its events not yet published.
             state.outbox_pending = int(await process.messaging.has_something_to_publish())
         state.published = _by_name(process.messaging.flow.published)
         return state
@@ -194,7 +194,7 @@ def router(process: Running) -> APIRouter:
         type: Annotated[str | None, Query(pattern="^[A-Za-z]{1,60}$")] = None,
         by: Annotated[list[str] | None, Query(max_length=3)] = None,
     ) -> Announced:
-        """Events in the outbox by type; of one type, by the values of some of its fields. Reads all of it."""
+        """Count outbox events by type; for one type, by values of some fields. Reads the whole outbox."""
         counts = (
             await outbox.announced(database)
             if type is None
@@ -219,7 +219,7 @@ def _add_repairs(api: APIRouter, process: Running) -> None:
     async def list_dead_letters(
         call: Engineer, state: str = "open", cursor: Cursor = None, limit: PageLimit = 50
     ) -> Page[DeadLetter]:
-        """In the order in which they were set aside."""
+        """List dead letters in the order in which they were set aside."""
         after = decode_cursor(cursor)
         try:
             rows, more = await dead_letters.page(database, state, after=after, limit=limit)
@@ -241,7 +241,7 @@ def _add_repairs(api: APIRouter, process: Running) -> None:
 
     @api.post("/dead-letters/{id}/replay")
     async def replay_dead_letter(id: str, call: Engineer) -> Replayed:
-        """Process the record again. Twice makes one effect; a record that fails again stays a letter."""
+        """Process the record again. Two replays have one effect; a record that fails again stays a letter."""
         row = await database[dead_letters.COLLECTION].find_one({"_id": id})
         if row is None:
             raise NotFound(dead_letters.COLLECTION, id)
@@ -254,7 +254,7 @@ def _add_repairs(api: APIRouter, process: Running) -> None:
 
     @api.post("/dead-letters/{id}/discard")
     async def discard_dead_letter(id: str, call: Engineer, form: Discard) -> Discarded:
-        """Give it up, with a reason: nothing is expected of it any more. Only what is open."""
+        """Discard an open letter with a reason: no further action is expected."""
         if not await database[dead_letters.COLLECTION].count_documents({"_id": id}, limit=1):
             raise NotFound(dead_letters.COLLECTION, id)
         by, now = call.caller.subject, process.service.clock.now()
@@ -270,9 +270,9 @@ def _add_repairs(api: APIRouter, process: Running) -> None:
         after: Annotated[str | None, Query(pattern="^[0-9a-f]{24}$")] = None,
         dry_run: bool = True,
     ) -> Refill:
-        """Publish again what was announced in a span of time; consumers drop what they have processed.
+        """Republish events announced in a time span; consumers drop those they have processed.
 
-        A part of it at a time: ask again with the `after` of the answer until there is none.
+        Works in parts: call again with the returned `after` until it is null.
         """
         count, reached = await outbox.replay(
             database,
@@ -292,7 +292,7 @@ def _moving(state: FlowState) -> bool:
 
 
 async def _flow(process: Running) -> FlowState:
-    """What this process has read, and then what it still has to do: in this order nothing slips by."""
+    """Take what this process has read, then what it still has to do: in this order nothing is missed."""
     service, messaging = process.service, process.messaging
     state = FlowState(service=service.name, now=service.clock.now(), busy=process.busy)
     if state.busy:

@@ -1,4 +1,4 @@
-"""The one module that imports OpenTelemetry: spans, sent over OTLP/HTTP by a thread of the SDK."""
+"""The only module that imports OpenTelemetry. A thread of its SDK sends spans over OTLP/HTTP."""
 
 from importlib.metadata import PackageNotFoundError, version
 
@@ -33,7 +33,7 @@ FLUSH_MS = 2000
 
 
 class Exporting:
-    """Begins spans. What cannot be sent is dropped: traces never hold up the work they describe."""
+    """Starts spans. Spans that cannot be sent are dropped: tracing never delays the traced work."""
 
     def __init__(self, settings: Settings, service: str) -> None:
         self._provider = TracerProvider(

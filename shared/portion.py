@@ -1,4 +1,4 @@
-"""How much a transaction takes at a time, where the server may end it before all of it is stored."""
+"""Adapts how much one transaction handles, because the server may end a long one before it is stored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +7,14 @@ from shared.mongo import is_transient
 
 
 class Portion:
-    """At most `most`; half as much after an error that may pass, twice as much after what went well."""
+    """A size of at most `most`: halved after a transient error, doubled after a success."""
 
     def __init__(self, most: int) -> None:
         self._most = self.size = most
 
     @contextmanager
     def taken(self) -> Iterator[int]:
-        """So much, now. What is raised within goes on."""
+        """Yield the present size, then adapt it. Errors raised within propagate."""
         try:
             yield self.size
         except Exception as error:

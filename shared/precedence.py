@@ -1,4 +1,4 @@
-"""What is urgent goes first: everything else in the process gives way to it, for a moment."""
+"""Priority for urgent work: everything else in the process gives way to it, for a limited time."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -6,16 +6,16 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from time import monotonic
 
 PATIENCE = 0.25
-"""Seconds for which something is urgent, and for which anybody waits: what is stuck blocks nobody."""
+"""Seconds that work stays urgent, and that other work waits at most: stuck work blocks nothing."""
 
 
 class Precedence:
-    """Shared by those of one process who compete for its event loop and its database."""
+    """Shared by the tasks of one process that compete for its event loop and its database."""
 
     def __init__(self) -> None:
         self._under_way = 0
         self._until = float("-inf")
-        """When the latest that began is urgent no more."""
+        """When the urgent work that began last stops being urgent."""
         self._clear = asyncio.Event()
 
     @contextmanager
@@ -32,7 +32,7 @@ class Precedence:
 
     @asynccontextmanager
     async def turn(self, *, urgent: bool) -> AsyncIterator[None]:
-        """What is urgent has its turn at once; anything else gives way first."""
+        """Enter at once if urgent; otherwise give way first."""
         if urgent:
             with self.urgent():
                 yield
@@ -43,7 +43,7 @@ class Precedence:
     async def give_way(self) -> None:
         """Return when nothing urgent is under way, or after `PATIENCE`."""
         patience_ends = monotonic() + PATIENCE
-        while self._under_way:  # one thing may have led to the next
+        while self._under_way:  # more urgent work may have begun meanwhile
             left = min(patience_ends, self._until) - monotonic()
             if left <= 0:
                 return

@@ -37,16 +37,16 @@ log = structlog.get_logger()
 
 TICK_SECONDS = 0.25
 STEPPED_CLOCK_SECONDS = 0.025
-"""How often a stepped clock is looked at when nobody asks what is under way."""
+"""How often a stepped clock is read; `GET /flow` reads it at once."""
 
 REQUESTS_SECONDS, SHUTDOWN_SECONDS = 2, 7
-"""What requests under way, then batches under way may take after SIGTERM: under ten together."""
+"""Time for open requests, then for batches, to finish after SIGTERM: under 10 s in total."""
 
 GARBAGE_THRESHOLD = 50_000
-"""Batches make many short-lived objects; Python's default looks for cycles a hundred times a batch."""
+"""Batches create many short-lived objects; Python's default would collect a hundred times a batch."""
 
 SWITCH_SECONDS = 0.001
-"""How long an answer of MongoDB's, read in the driver's thread, waits for an event loop that is busy."""
+"""How long a reply of MongoDB's, read in the driver's thread, waits for a busy event loop."""
 
 
 class Process:
@@ -69,7 +69,7 @@ class Process:
         self._ticking = 0
         self._ticked: dict[str, datetime] = {}
         self.refused: SettingRefused | None = None
-        """Set when a server refuses us for good; `give_up` is called then."""
+        """Set when a server refuses us permanently; `give_up` is called then."""
         self.failed = False
         """Set when a task ended with any other error; `give_up` is called then, too."""
         self.give_up: Callable[[], None] = lambda: None
@@ -99,7 +99,7 @@ class Process:
 
     @asynccontextmanager
     async def _lifespan(self, _: FastAPI) -> AsyncIterator[None]:
-        self._start("gauges", Gauges(self).run())  # while MongoDB is away they say that we are not ready
+        self._start("gauges", Gauges(self).run())  # they report not ready while MongoDB is unreachable
         self._start("prepare", self._prepare_and_run())
         try:
             yield
@@ -118,9 +118,9 @@ class Process:
         self._tasks.append(task)
 
     def _look_why(self, task: "asyncio.Task[Any]") -> None:
-        """A task that ended with an error ends the process: it comes back only with a new one.
+        """End the process if a task failed, because only a new process starts that task again.
 
-        Not every supervisor restarts a process that merely says it is not well (Docker does not).
+        Not every supervisor restarts a process that only reports itself unhealthy (Docker does not).
         """
         if task.cancelled() or (error := task.exception()) is None:
             return
@@ -150,7 +150,7 @@ class Process:
         )
 
     async def _prepare(self) -> None:
-        """Collections and indexes before the first transaction; MongoDB may still be on its way."""
+        """Create collections and indexes before the first transaction; retry until MongoDB is up."""
         said = 0.0
         while True:
             try:
@@ -180,7 +180,7 @@ class Process:
                 return
 
     async def _tick(self, ticker: Ticker) -> None:
-        """Fire what is due, again at once while there is more; look again when time or data moved."""
+        """Run a ticker: again at once while there is more to do, else when time or data changed."""
         due = self.service.database.due
         pause = 0.1
         while True:
@@ -208,7 +208,7 @@ class Process:
             self.look_at_clock()
 
     def look_at_clock(self) -> None:
-        """A stepped clock moves in jumps: let nobody sleep through one."""
+        """Wake all tickers if a stepped clock has jumped."""
         stepped = self.service.settings.clock_file is not None
         if stepped and (now := self.service.clock.now()) != self._looked:
             self._looked = now
@@ -236,7 +236,7 @@ class Process:
 
     @property
     def busy(self) -> bool:
-        """At work, or not yet awake at this moment of a stepped clock."""
+        """Whether work is running, or a ticker has yet to run at the stepped clock's present instant."""
         if self._ticking or self.messaging.flow.working:
             return True
         now = self.service.clock.now()
@@ -252,9 +252,9 @@ S = TypeVar("S", bound=Settings)
 
 
 def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> None:
-    """Run a service until SIGTERM. Exit 2 with one line per setting or file that must be mended.
+    """Run a service until SIGTERM. Exit 2 with one line per setting or file that must be corrected.
 
-    Exit 1 where a part of it failed: a new process begins anew.
+    Exit 1 if a task failed, so that a supervisor starts a new process.
     """
     try:
         settings = settings_class.load()
@@ -265,7 +265,7 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
         sys.stderr.writelines(f"{name}: {line}\n" for line in to_mend(error))
         raise SystemExit(2) from None
     gc.collect()
-    gc.freeze()  # what is built once is never looked at again
+    gc.freeze()  # exempt long-lived objects from garbage collection
     gc.set_threshold(GARBAGE_THRESHOLD, 2, 2)
     sys.setswitchinterval(SWITCH_SECONDS)
     process = uvloop.run(_serve(service))
@@ -280,9 +280,9 @@ def run(name: str, settings_class: type[S], build: Callable[[S], Service]) -> No
 
 
 def to_mend(error: ValueError | OSError, prefix: str = PREFIX) -> list[str]:
-    """One line per problem of a setting or file; what stands there is not repeated.
+    """Return one line per problem of a setting or file, without repeating its value.
 
-    `prefix`: of the variables that the settings are read from.
+    `prefix`: that of the environment variables.
     """
     if isinstance(error, ValidationError):
         return [
@@ -295,7 +295,7 @@ def to_mend(error: ValueError | OSError, prefix: str = PREFIX) -> list[str]:
 
 
 def _line(title: str, problem: ErrorDetails, prefix: str) -> str:
-    """Names the variable of a setting, or the place in a file."""
+    """Format one problem with the variable of its setting, or its place in a file."""
     place = ".".join(str(part) for part in problem["loc"])
     if place and title.endswith("Settings"):
         place = f"{prefix}{place}".upper()
@@ -304,7 +304,7 @@ def _line(title: str, problem: ErrorDetails, prefix: str) -> str:
 
 
 async def _serve(service: Service) -> Process:
-    """Returns the process after its end: it knows whether it was refused, or failed."""
+    """Serve until shutdown. Returns the process, which records whether it was refused or failed."""
     process, settings = Process(service), service.settings
     server = uvicorn.Server(
         uvicorn.Config(

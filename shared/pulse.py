@@ -1,4 +1,4 @@
-"""A pulse: something happened, whoever waits looks again."""
+"""A pulse: wakes waiting tasks when something changed, so that they look again."""
 
 import asyncio
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class Pulse:
-    """Wakes everybody who waits at this moment. Beats are only counted: `beats` tells of those missed."""
+    """Wakes all tasks that wait at this moment. Beats are only counted: `beats` reveals missed ones."""
 
     def __init__(self) -> None:
         self._beats = 0
@@ -36,7 +36,7 @@ class Pulse:
 
 
 class Handover(Pulse, Generic[T]):
-    """A pulse that carries what it is about, as far as there is room: the rest must be found elsewhere."""
+    """A pulse that carries items up to a limit; items beyond it must be found elsewhere."""
 
     def __init__(self, room: int) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ class Handover(Pulse, Generic[T]):
         self._things: list[T] = []
 
     def hand(self, thing: T, size: int) -> None:
-        """Without room for it, everything handed over before is dropped."""
+        """Add an item and beat. If there is no room for it, everything handed over before is dropped."""
         if self._used + size > self._room:
             self.take()
         self._things.append(thing)
@@ -52,6 +52,6 @@ class Handover(Pulse, Generic[T]):
         self.beat()
 
     def take(self) -> list[T]:
-        """All there is, in the order in which it was handed over."""
+        """Remove and return all items in the order in which they were handed over."""
         taken, self._things, self._used = self._things, [], 0
         return taken

@@ -1,6 +1,6 @@
-"""Documents as the bytes they are stored in, of many databases as of one instant: for backups.
+"""Reads and writes documents as raw BSON, of many databases as of one instant, for backups.
 
-Beside `shared.mongo` the only module that knows BSON.
+Besides `shared.mongo`, the only module that uses BSON.
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -18,27 +18,27 @@ from pymongo.read_concern import ReadConcern
 
 RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
 SNAPSHOT_GONE = {239, 246}
-"""SnapshotTooOld, SnapshotUnavailable: the server has not everything as of that instant."""
+"""SnapshotTooOld, SnapshotUnavailable: the server does not have all data as of that instant."""
 
 Unread = RawBSONDocument
-"""A document nobody looked into: `.raw` are its bytes."""
+"""An undecoded document; `.raw` holds its bytes."""
 
 
 class InstantGone(Exception):
-    """The server forgot the instant before everything was read: more history or less data is needed."""
+    """The server dropped the snapshot before everything was read: keep more history or less data."""
 
 
 class Instant:
-    """Many databases of one server as they were at one moment.
+    """A snapshot of many databases of one server.
 
-    That moment is the first read's; whatever was acknowledged by a majority before it is in it.
+    Its instant is that of the first read. It includes all writes that a majority acknowledged before.
     """
 
     def __init__(self, client: "AsyncMongoClient[Any]", txn: Any) -> None:
         self._client, self._txn = client, txn
 
     async def batches(self, database: str, collection: str) -> AsyncIterator[bytes]:
-        """The documents of a collection, back to back. Raises `InstantGone`."""
+        """Yield the documents of a collection, concatenated. Raises `InstantGone`."""
         found = self._client[database].get_collection(collection, read_concern=ReadConcern("snapshot"))
         try:
             async for batch in found.find_raw_batches(session=self._txn):
@@ -59,12 +59,12 @@ class RawServer:
         return str((await self._client.admin.command("buildInfo"))["version"])
 
     async def now(self) -> datetime:
-        """By the server's clock, in UTC: commands answer without a zone."""
+        """Return the server's time, in UTC: command replies have no time zone."""
         moment: datetime = (await self._client.admin.command("hello"))["localTime"]
         return moment.replace(tzinfo=UTC)
 
     async def is_primary(self) -> bool:
-        """With `directConnection` an address may lead to a secondary, which answers all the same."""
+        """Whether this is the primary: with `directConnection` a secondary would answer as well."""
         return bool((await self._client.admin.command("hello")).get("isWritablePrimary"))
 
     async def collections(self, database: str) -> list[str]:
@@ -89,14 +89,14 @@ class RawServer:
 
     @asynccontextmanager
     async def instant(self) -> AsyncIterator[Instant]:
-        """Collections must have been listed before: what is made later is not part of it."""
+        """Open a snapshot. List collections before: those created later are not part of it."""
         async with self._client.start_session(snapshot=True) as txn:
             yield Instant(self._client, txn)
 
 
 @asynccontextmanager
 async def raw_server(uri: str) -> AsyncIterator[RawServer]:
-    """Reads the primary, whatever the address prefers: a secondary may be behind the moment that is named."""
+    """Connect, reading the primary whatever `uri` prefers: a secondary may lag behind the instant named."""
     client: AsyncMongoClient[Any] = AsyncMongoClient(
         uri,
         w="majority",
@@ -115,7 +115,7 @@ async def raw_server(uri: str) -> AsyncIterator[RawServer]:
 
 
 def count(batch: bytes) -> int:
-    """How many documents stand back to back in these bytes."""
+    """Count the concatenated documents in these bytes."""
     found = place = 0
     while place < len(batch):
         (length,) = unpack_from("<i", batch, place)
@@ -125,5 +125,5 @@ def count(batch: bytes) -> int:
 
 
 def documents(file: IO[bytes]) -> Iterator[Unread]:
-    """The documents in a file, not looked into. Raises `bson.InvalidBSON` for what are none."""
+    """Yield the documents in a file, undecoded. Raises `bson.InvalidBSON` for invalid data."""
     yield from decode_file_iter(file, RAW)

@@ -1,6 +1,6 @@
-"""What a form that was refused says of danger, read leniently: alike in every service that takes answers.
+"""Reads signs of danger from refused forms leniently, the same in every service that takes answers.
 
-Nothing is validated here and nothing kept. Whoever asks says what is done about it.
+Nothing is validated or stored here. The caller decides what follows.
 """
 
 import json
@@ -15,9 +15,9 @@ PHQ9_ITEMS = 9
 NOT_ANSWERED = (None, "refused", "dont_know")
 
 SUICIDALITY = "suicid"
-"""In a condition of somebody's history: "acutely_suicidal", "Acutely suicidal", "suicidality"."""
+"""Part of a condition in a person's history: "acutely_suicidal", "Acutely suicidal", "suicidality"."""
 
-# Possessive, for what is no JSON may be 256 KiB of spaces.
+# Possessive quantifiers, because a malformed body may be 256 KiB of spaces.
 _CRISIS = re.compile(rb'"crisis"\s*+:\s*+(?!false|"no")')
 _ITEM9 = re.compile(rb'"item_?9"\s*+:\s*+"?[1-9]')
 _CSSRS = re.compile(rb'"q[1-6](?:_recent)?"\s*+:\s*+(?!false|null|"no")')
@@ -29,13 +29,13 @@ _PLAINLY_NOT = (b"0", b"null", b'"refused"', b'"dont_know"')
 
 
 class Members(list[tuple[str, Any]]):
-    """A JSON object with its repeated names kept."""
+    """A JSON object that keeps repeated names."""
 
 
 def parsed(raw: bytes) -> object:
-    """A body as JSON, its objects as `Members`; in Latin-1 where it is not UTF-8.
+    """Parse a body as JSON with objects as `Members`, decoded as Latin-1 if it is not UTF-8.
 
-    Raises `ValueError`, and `RecursionError` where it is nested too deep.
+    Raises `ValueError`, and `RecursionError` if it is nested too deep.
     """
     try:
         return json.loads(raw, object_pairs_hook=Members)
@@ -44,7 +44,7 @@ def parsed(raw: bytes) -> object:
 
 
 def fields(value: object, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Every name and value of a document, objects in objects included."""
+    """Yield every name and value of a document, including nested objects down to `MAX_DEPTH`."""
     if depth > MAX_DEPTH:
         return
     for name, inner in pairs(value):
@@ -68,7 +68,7 @@ def pairs(value: object) -> list[tuple[str, Any]]:
 
 
 def answers(value: object, names: Collection[str]) -> dict[str, Any]:
-    """The answers with these names. Of one given twice a yes is kept."""
+    """Return the answers with these names. If one is given twice, a yes is kept."""
     found: dict[str, Any] = {}
     for name, answer in pairs(value):
         if name in names and found.get(name) not in (True, "yes"):
@@ -77,7 +77,11 @@ def answers(value: object, names: Collection[str]) -> dict[str, Any]:
 
 
 def item9_of(phq9: object) -> Item9:
-    """1 or more is positive however it is written; no answer at all, or fewer than nine, is unassessable."""
+    """Assess item 9: above 0 is positive, however it is written.
+
+    Unassessable: fewer than nine items, a negative number, or text that is no number. Negative: 0, an answer
+    that is null, refused or not known, and null or an empty object in place of the items.
+    """
     given = [phq9]
     if is_object(phq9):
         given = [inner for name, inner in pairs(phq9) if name == "items"]
@@ -101,7 +105,7 @@ def _item9_in(items: object) -> Item9:
 
 
 def may_speak_of_danger(raw: bytes) -> bool:
-    """Of a body that is no JSON at all: whether a sign of danger stands there that is not plainly denied."""
+    """Whether a body that is not JSON contains a sign of danger that is not plainly denied."""
     signs = (_CRISIS, _ITEM9, _CSSRS, _CONDITIONS)
     return any(sign.search(raw) for sign in signs) or any(map(_item9_is_open, _PHQ9.finditer(raw)))
 

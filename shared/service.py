@@ -1,4 +1,4 @@
-"""What a service is made of: `app.py` builds one, `shared.process` runs it."""
+"""The parts of a service: `app.py` builds one, `shared.process` runs it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,7 +24,7 @@ Column = Literal["expected", "done", "cancelled", "breached", "open"]
 
 @dataclass(frozen=True, slots=True)
 class BookEntry:
-    """How many of a kind this service has in one column of the books."""
+    """The count of one kind in one column of this service's books."""
 
     kind: str
     column: Column
@@ -37,7 +37,7 @@ class Ticker(Protocol):
     name: str
 
     async def tick(self, now: datetime) -> int:
-        """Do a bounded amount of what is due; returns how much was done, 0 when nothing is left."""
+        """Do a bounded amount of due work. Returns how much was done, 0 when nothing is left."""
         ...
 
     async def due(self) -> datetime | None:
@@ -64,17 +64,17 @@ class Service:
     books: Callable[[], Awaitable[list[BookEntry]]]
     background: Sequence[Callable[[asyncio.Event], Awaitable[None]]] = ()
     migrations: Sequence[Migration] = ()
-    """Documents of older shapes, lifted in the background."""
+    """Run in the background, to lift documents of older shapes."""
     middleware: Sequence[Callable[[Any], Any]] = ()
     """ASGI middleware around everything else, the innermost first."""
     gauges: Sequence[Callable[[datetime], Awaitable[None]]] = ()
-    """Set gauges of the service's own, at this moment; called every few seconds."""
+    """Functions that set the service's own gauges as of an instant; called every few seconds."""
     follow: Callable[[Messaging], None] | None = None
-    """Handed the Kafka traffic of the process, for who has to say how far it has read."""
+    """Called with the Kafka traffic of the process, for services that report how far it has read."""
 
 
 def open_database(settings: Settings, service: str, *, prefix: str = "") -> MongoDatabase:
-    """The service's own database; `prefix`: another set of collections in it. Raises `ValueError`."""
+    """Open the service's own database. `prefix`: use another set of collections. Raises `ValueError`."""
     try:
         return MongoDatabase(
             settings.mongodb.get_secret_value(),
@@ -82,7 +82,7 @@ def open_database(settings: Settings, service: str, *, prefix: str = "") -> Mong
             driver=settings.mongodb_driver,
             prefix=prefix,
         )
-    except (PyMongoError, ValueError) as error:  # what it says may repeat the password
+    except (PyMongoError, ValueError) as error:  # its message may repeat the password
         raise ValueError(
             f"mongodb is no address of MongoDB ({type(error).__name__}):"
             " write mongodb://user:password@host:27017/?replicaSet=rs0, special characters percent-encoded"

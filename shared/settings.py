@@ -16,14 +16,14 @@ PREFIX = "KITH_"
 
 
 def without_line_end(value: Any) -> Any:
-    """A string or secret without the line ends behind it: editors leave one in files that become settings."""
+    """Strip trailing line ends from a string or secret: editors add one to files that become settings."""
     if isinstance(value, SecretStr):
         return SecretStr(without_line_end(value.get_secret_value()))
     return value.rstrip("\r\n") if isinstance(value, str) else value
 
 
 class LineSettings(BaseSettings):
-    """Every setting is one line, whatever its file ends with."""
+    """Strips trailing line ends from every setting."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -32,7 +32,7 @@ class LineSettings(BaseSettings):
 
 
 class KafkaSettings(LineSettings):
-    """How Kafka is reached: what administrators' commands need as well as services."""
+    """How to reach Kafka, for administrators' commands as well as services."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
@@ -41,10 +41,10 @@ class KafkaSettings(LineSettings):
     kafka: str = "localhost:9092"
     """Bootstrap servers, host:port, comma-separated."""
     kafka_security: Literal["PLAINTEXT", "SASL_PLAINTEXT", "SSL", "SASL_SSL"] = "PLAINTEXT"
-    """SASL_SSL: SCRAM-SHA-512 over TLS. SSL: TLS, with a certificate of ours mutual TLS.
+    """SASL_SSL: SCRAM-SHA-512 over TLS. SSL: TLS, mutual TLS if `kafka_certificate_file` is set.
     SASL_PLAINTEXT: SCRAM-SHA-512 without TLS."""
     kafka_plaintext_allowed: bool = False
-    """Production over an unencrypted listener: only where the network itself encrypts (a service mesh)."""
+    """Allow an unencrypted listener in production: only if the network itself encrypts (a service mesh)."""
     kafka_username: str = ""
     kafka_password: SecretStr = SecretStr("")
     kafka_ca_file: Path | None = None
@@ -76,7 +76,7 @@ class KafkaSettings(LineSettings):
         return self.kafka_security.endswith("SSL")
 
     def _may_be_overheard(self) -> None:
-        """Files that would not be used are a mistake somebody relies on."""
+        """Raises `ValueError` for plaintext in production, and for TLS files that would be unused."""
         if self.environment == "production" and not self.kafka_plaintext_allowed:
             raise ValueError(
                 "kafka_security must be SASL_SSL or SSL in production"
@@ -90,7 +90,7 @@ class KafkaSettings(LineSettings):
             )
 
     def kafka_tls(self) -> ssl.SSLContext | None:
-        """Raises `UnusableFile` (a `ValueError`) for a certificate or key that cannot be used."""
+        """Raises `UnusableFile` (a `ValueError`) for an unusable certificate or key. `None` without TLS."""
         if not self._encrypts():
             return None
         return client_context(self.kafka_ca_file, self.kafka_certificate_file, self.kafka_key_file)
@@ -107,7 +107,7 @@ class Settings(KafkaSettings):
     """Names this replica; stable across its restarts."""
 
     embedded_broker: bool = False
-    """The memory-only broker of the development stack: it has short sessions."""
+    """Use the memory-only broker of the development stack, which has short sessions."""
     fetch_wait_ms: int = Field(default=20, ge=1, le=500)
     batch_records: int = Field(default=500, ge=1, le=5000)
     session_timeout_ms: int = Field(default=10_000, ge=1000)
@@ -122,7 +122,7 @@ class Settings(KafkaSettings):
     max_body_bytes: int = Field(default=262_144, ge=1024)
 
     jwks: str = ""
-    """Public keys that sign tokens: an https address, or in development a file."""
+    """Where the public keys for tokens are: an https address, or in development a file."""
     token_issuer: str = "kith"  # noqa: S105 (a name, no secret)
     token_audience: str = "kith"  # noqa: S105 (a name, no secret)
 
@@ -131,7 +131,7 @@ class Settings(KafkaSettings):
     clinics_file: Path = Path("deploy/config/clinics.json")
 
     otlp_endpoint: str = Field(default="", pattern=r"^(https?://\S+)?$")
-    """Where traces go (OTLP over HTTP, without the path); empty: none are made."""
+    """Where traces are sent (OTLP over HTTP, without the path); empty: tracing is off."""
     otlp_share: float = Field(default=1.0, ge=0, le=1)
     """The share of requests that begin a trace; one that a caller began is continued."""
     books_seconds: float = Field(default=600, ge=0)
@@ -157,7 +157,7 @@ class Settings(KafkaSettings):
 
     @classmethod
     def load(cls) -> Self:
-        """Read the environment; a `KITH_` variable that no setting knows is refused by name."""
+        """Read the environment. Raises `ValueError` that names any unknown `KITH_` variables."""
         known = {f"{PREFIX}{name}".upper() for name in cls.model_fields}
         unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
         if unknown:

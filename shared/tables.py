@@ -1,20 +1,20 @@
-"""Tables in which a stray quote made one cell of several rows."""
+"""Detects tables in which a stray quote merged several rows into one cell."""
 
 from collections.abc import Sequence
 
 ROWS_IN_A_CELL = "rows_in_a_cell"
-"""What stands in the field `cells` of a row that may hold others."""
+"""Code in the field `cells` of a row that may contain other rows."""
 
 WRONG_NUMBER = "wrong_number"
-"""The same of a row with more or fewer cells than the header has."""
+"""The same for a row with more or fewer cells than the header."""
 
 
 def wrong_cells(cells: Sequence[str | None], columns: int, delimiter: str = ",") -> str | None:
-    """What is wrong with a row as a row, as a code, if something is.
+    """Return a code for a row whose cells are malformed, or `None`.
 
-    Two quotes that nobody meant, each in another row, swallow all between them: such a cell begins with the
-    rest of the one row, ends with the beginning of the other, and whole rows stand between. Where the quotes
-    stand in different columns the number of cells is wrong as well.
+    Two stray quotes in different rows merge everything between them into one cell. That cell begins with the
+    rest of the first row, ends with the beginning of the second, and holds any whole rows between. If the
+    quotes are in different columns, the number of cells is wrong as well.
     """
     is_whole = len(cells) == columns and None not in cells
     for place, cell in enumerate(cells):
@@ -25,6 +25,9 @@ def wrong_cells(cells: Sequence[str | None], columns: int, delimiter: str = ",")
 
 
 def _hides_rows(found: list[int], before: int, all: int) -> bool:
-    """`found`: the delimiters in each line of a cell that has `before` of its row's `all` before it."""
+    """Whether a cell contains rows, or parts of two. `found`: delimiters per line of the cell.
+
+    `before`: how many of the row's delimiters, `all`, come before the cell.
+    """
     first, *between, last = found
     return all > 0 and (max(between, default=0) >= all or (first >= all - before and last >= before))

@@ -1,8 +1,8 @@
 """Traces that follow one person's story across services; off unless KITH_OTLP_ENDPOINT is set.
 
-A trace is handed on as a W3C `traceparent`: between services in HTTP headers, in the outbox and in the
-headers of events (CloudEvents' distributed tracing extension). Only sampled traces travel, so that nobody
-spends anything on the others. Spans carry ids, codes, routes and class names.
+A trace is propagated as a W3C `traceparent`: between services in HTTP headers, in the outbox and in the
+headers of events (CloudEvents' distributed tracing extension). Only sampled traces are propagated, so that
+others cost nothing. Spans carry ids, codes, routes and class names.
 """
 
 import re
@@ -25,7 +25,7 @@ _here: ContextVar[str | None] = ContextVar("traceparent", default=None)
 
 
 class Span(Protocol):
-    """A piece of work under way. `traceparent` is what it hands on."""
+    """A piece of work in progress. `traceparent` is what it propagates."""
 
     traceparent: str
 
@@ -48,7 +48,7 @@ class _Process:
 def configure(settings: "Settings", service: str) -> None:
     """Record and export from now on, if the settings ask for it."""
     if settings.otlp_endpoint:
-        from shared import otlp  # noqa: PLC0415 (0.2 s and 15 MB, for those who want it)
+        from shared import otlp  # noqa: PLC0415 (0.2 s and 15 MB, only if enabled)
 
         _Process.tracer = otlp.Exporting(settings, service)
 
@@ -65,7 +65,7 @@ def is_on() -> bool:
 
 
 def sampled(traceparent: str | None) -> str | None:
-    """The traceparent itself if it is well-formed and of a trace that is recorded."""
+    """Return the traceparent if it is well-formed and its trace is recorded, else `None`."""
     return traceparent if traceparent is not None and SAMPLED.fullmatch(traceparent) else None
 
 
@@ -74,12 +74,12 @@ def trace_id(traceparent: str) -> str:
 
 
 def exemplar(traceparent: str | None) -> dict[str, str] | None:
-    """What leads from a measured value to its trace."""
+    """Return the label that links a measured value to its trace."""
     return None if traceparent is None else {"trace_id": trace_id(traceparent)}
 
 
 def here() -> str | None:
-    """The traceparent of the request that is being answered, if its trace is recorded."""
+    """Return the traceparent of the current request, if its trace is recorded."""
     return _here.get()
 
 
@@ -90,7 +90,7 @@ def request(offered: str | None) -> Span | None:
 
 
 def standing_in(span: Span) -> Any:
-    """Make `here` answer this span; `leave` takes what is returned."""
+    """Make `here` return this span's traceparent. Pass the returned token to `leave`."""
     return _here.set(span.traceparent)
 
 
@@ -113,7 +113,7 @@ def effect(message: "Envelope", group: str) -> Span | None:
 
 
 def published(messages: "Iterable[Envelope]", since: int) -> None:
-    """Spans of messages that the broker has acknowledged. `since`: nanoseconds since 1970."""
+    """Record spans of messages that the broker acknowledged. `since`: nanoseconds since 1970."""
     tracer = _Process.tracer
     if tracer is None:
         return
@@ -127,7 +127,7 @@ def published(messages: "Iterable[Envelope]", since: int) -> None:
 
 
 def now_ns() -> int:
-    """Nanoseconds since 1970, by the wall clock: spans are about the machine, whatever the clock says."""
+    """Return nanoseconds since 1970 by the wall clock: spans use real time even with a stepped clock."""
     return time_ns()
 
 

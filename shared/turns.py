@@ -1,4 +1,4 @@
-"""Long work a part at a time: a crisis may be among what waits for the same event loop."""
+"""Splits long work into parts, because a crisis may be waiting for the same event loop."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 async def in_turns(items: Iterable[T], at_a_turn: int) -> AsyncIterator[T]:
-    """The items in order; after every few, everybody else who is ready goes first."""
+    """Yield the items in order; after every `at_a_turn`, let other ready tasks run first."""
     for number, item in enumerate(items, start=1):
         yield item
         if number % at_a_turn == 0:

@@ -1,4 +1,4 @@
-"""Who gets in: well-formed paths, known routes, verified callers, at a rate one caller may have."""
+"""Admits requests with a well-formed path, a known route and a verified caller, within a rate per caller."""
 
 import math
 
@@ -75,7 +75,7 @@ class Admission:
 
 
 def _well_formed(path: str, raw: bytes) -> bool:
-    """Ids and words in printable ASCII, nothing that climbs, nothing hidden in escapes."""
+    """Whether a path has only short segments of printable ASCII, no `.` or `..`, and no escaped slash."""
     if len(path) > MAX_PATH or b"%2f" in raw.lower():
         return False
     segments = path.split("/")

@@ -1,4 +1,4 @@
-"""The HTTP edge of a service: one app, the same health, metrics, documents, limits and errors everywhere."""
+"""Builds a service's HTTP app: the same health checks, metrics, documents, limits and errors in each."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -25,7 +25,7 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 class Api(FastAPI):
-    """FastAPI whose OpenAPI document also says what the middleware does."""
+    """FastAPI whose OpenAPI document also covers the middleware."""
 
     def openapi(self) -> dict[str, Any]:
         before = self.openapi_schema
@@ -50,8 +50,8 @@ def create_app(
 ) -> FastAPI:
     """Build a service's app.
 
-    Health, metrics and the two contract documents are answered without a token: they hold no person's
-    data. Every other address asks for one, whether its route uses `call_for` or forgot it.
+    Health, metrics and the two contract documents need no token: they hold no person's data. Every other
+    route requires one, even if it forgot `call_for`, unless it is marked `x-open`.
     """
     app = Api(
         title=title,
@@ -65,7 +65,7 @@ def create_app(
         app.include_router(router)
     app.include_router(_operations(readiness, liveness, asyncapi))
     errors.install(app)
-    # Added last is met first: context, then admission, then the body.
+    # The middleware added last runs first: context, then admission, then the body.
     app.add_middleware(Body, max_bytes=max_body_bytes, max_seconds=body_seconds)
     app.add_middleware(Admission, routes=Routes(app), verifier=verifier, rates=rates or Rates())
     app.add_middleware(Context, service=service)
@@ -93,13 +93,13 @@ def _operations(
 
     @router.get("/health/serving")
     async def serving() -> JSONResponse:
-        """Whether what people enter can be stored; without Kafka it is announced later."""
+        """Whether user input can be stored; without Kafka it is announced later."""
         stores = (await readiness())["database"]
         return JSONResponse({"serving": stores}, 200 if stores else 503)
 
     @router.get("/metrics")
     async def metrics(request: Request) -> Response:
-        """In the format that is asked for: exemplars exist in OpenMetrics only."""
+        """Return metrics in the requested format; exemplars exist in OpenMetrics only."""
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(REGISTRY), headers={"Content-Type": media_type})
 

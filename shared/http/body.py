@@ -1,4 +1,4 @@
-"""Bodies are read whole, within a size and a time, and are what they say they are, before anything parses."""
+"""Reads bodies whole, within a size and a time limit, and checks type and JSON before any route runs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -16,7 +16,7 @@ from shared.http.routes import JSON
 CLOSE = {"Connection": "close"}
 DRAIN_SECONDS = 1.0
 DRAIN_BODIES = 4
-"""How much more is read and thrown away, in maximum bodies, so that the refusal reaches the sender."""
+"""How much more is read and discarded, in multiples of the limit, so that the refusal reaches the sender."""
 
 
 class Body:
@@ -73,7 +73,7 @@ def _check_json(body: bytes, arrival: Arrival) -> None:
 
 
 def _announced(headers: Headers, limit: int) -> bool:
-    """Whether a body is on its way. Raises `Problem` 413 when it says itself that it is too large."""
+    """Whether headers announce a body. Raises `Problem` 400 or 413 for its Content-Length."""
     length = headers.get("content-length", "0")
     if not length.isdecimal():
         raise Problem(400, "content_length_malformed", "Content-Length is a number.", headers=CLOSE)
@@ -83,7 +83,7 @@ def _announced(headers: Headers, limit: int) -> bool:
 
 
 def _media_type(headers: Headers, allowed: frozenset[str]) -> str:
-    """Raises `Problem` 415 for what the route does not take, another charset, or a compressed body."""
+    """Return the media type. Raises `Problem` 415 for another type or charset, or a compressed body."""
     if headers.get("content-encoding", "identity").strip().lower() != "identity":
         raise Problem(415, "content_encoding_unsupported", "Send the body uncompressed.", headers=CLOSE)
     kind, _, parameters = headers.get("content-type", "").partition(";")

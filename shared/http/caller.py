@@ -1,4 +1,4 @@
-"""Who calls, what they may see, and the headers every command understands."""
+"""The caller of a request, what they may see, and the headers every command understands."""
 
 import hashlib
 import re
@@ -18,14 +18,14 @@ ALL_CLINICS = "*"
 
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 ENTITY_TAG = re.compile(r'"([0-9]{1,18})"|([0-9]{1,18})')
-"""Quoted as RFC 9110 has it; bare, because many clients lose the quotes."""
+"""Quoted as in RFC 9110, or bare, because many clients drop the quotes."""
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 ARRIVAL = "kith.arrival"
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified caller: `subject` names the person or program, `clinic` the one they may see."""
+    """A verified caller: `subject` names the person or program, `clinic` the clinic they may see."""
 
     subject: str
     roles: frozenset[Role]
@@ -36,27 +36,27 @@ class Caller:
         return self.clinic in (ALL_CLINICS, clinic_id)
 
     def require_clinic(self, clinic_id: str, what: str, id: str) -> None:
-        """Raises `NotFound`: another clinic's document is as if absent."""
+        """Raises `NotFound` for another clinic's document, as if it did not exist."""
         if not self.sees(clinic_id):
             raise NotFound(what, id)
 
 
 @dataclass(slots=True)
 class Arrival:
-    """What the middleware found out about a request; lives in the ASGI scope under `ARRIVAL`."""
+    """What the middleware knows about a request; stored in the ASGI scope under `ARRIVAL`."""
 
     request_id: str
     route: str = "-"
-    """Method and path template, `POST /plans/{plan_id}/sessions`; `-` if no route fits."""
+    """Method and path template, `POST /plans/{plan_id}/sessions`; `-` if no route matches."""
     caller: Caller | None = None
     media_types: frozenset[str] = frozenset({"application/json"})
-    """What a body may be here."""
+    """Media types the route accepts."""
     max_body_bytes: int | None = None
-    """A limit of the route's own."""
+    """The route's own limit, if any."""
     hears_malformed: bool = False
-    """The route wants to see a body that is no JSON (see `shared.http.hearing`)."""
+    """Whether the route also handles bodies that are not valid JSON (see `shared.http.hearing`)."""
     malformed: Problem | None = None
-    """Why the body is none, for such a route."""
+    """For such a route: why the body is not valid JSON."""
 
 
 def arrival_of(scope: Scope) -> Arrival:
@@ -72,13 +72,13 @@ class Call:
     if_match: int | None
     """The version the caller has seen, from `If-Match: "7"`."""
     digest: bytes
-    """SHA-256 of what is asked and by whom: method, address, caller, clinic and body."""
+    """SHA-256 of the request and its caller: method, address, subject, clinic and body."""
     route: str = "-"
     """Method and path template."""
 
 
 def call_for(*roles: Role) -> Callable[[Request], Awaitable[Call]]:
-    """A dependency that lets callers with any of these roles in: `Annotated[Call, Depends(call_for(...))]`.
+    """A dependency that admits callers with any of these roles: `Annotated[Call, Depends(call_for(...))]`.
 
     Raises `Problem` 403 for other roles, 400 for a malformed Idempotency-Key or If-Match.
     """
@@ -135,6 +135,6 @@ def _if_match(request: Request) -> int | None:
 
 
 def digest_of(request: Request, caller: Caller, body: bytes) -> bytes:
-    """`Call.digest`."""
+    """Compute `Call.digest`."""
     target = f"{request.method} {request.url.path}?{request.url.query}\n{caller.subject}\n{caller.clinic}\n"
     return hashlib.sha256(target.encode() + body).digest()

@@ -1,7 +1,7 @@
 """Every write goes through here: idempotency, concurrent change and one transaction.
 
-`load` reads, `decide` is pure and makes the reply; when somebody changed the same documents meanwhile
-both run again. A request with an Idempotency-Key leaves its answer behind in the same transaction.
+`load` reads. `decide` is pure and builds the reply. Both run again if a loaded document changed
+concurrently. The answer to a request with an Idempotency-Key is stored in the same transaction.
 """
 
 import asyncio
@@ -42,11 +42,11 @@ class Reply:
 
 
 class ChangedMeanwhile(Exception):
-    """Others kept changing the same documents (409)."""
+    """Every attempt conflicted with a concurrent change (409)."""
 
 
 class Commands(Generic[W]):
-    """Runs a service's commands. `open_work` makes a fresh unit of work at the present instant."""
+    """Runs a service's commands. `open_work` creates a new unit of work at the present instant."""
 
     def __init__(
         self,
@@ -64,8 +64,8 @@ class Commands(Generic[W]):
     ) -> Response:
         """Load, decide and commit; once per Idempotency-Key, however often and concurrently it is sent.
 
-        Raises `ChangedMeanwhile` after ten conflicts, `Problem` 409 when the key was used for something
-        else and 503 when MongoDB takes longer than the deadline, and whatever `load` and `decide` raise.
+        Raises `ChangedMeanwhile` after ten conflicts, `Problem` 409 when the key was used for another
+        request and 503 when MongoDB takes longer than the deadline, and any error of `load` and `decide`.
         """
 
         async def decided(work: W) -> Reply:
@@ -76,7 +76,7 @@ class Commands(Generic[W]):
     async def run_in_turns(
         self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Awaitable[Reply]]
     ) -> Response:
-        """As `run`, for a decision so long that others must have their turn meanwhile."""
+        """Like `run`, for a long decision that yields to other tasks."""
         return await self._within(
             self._run(call, load, decide),
             "It may or may not have been done: send it again with the same Idempotency-Key.",
@@ -101,9 +101,9 @@ class Commands(Generic[W]):
     async def _run(
         self, call: Call, load: Callable[[W], Awaitable[None]], decide: Callable[[W], Awaitable[Reply]]
     ) -> Response:
-        """Nearly every key is new, so what is stored under it is read only after a failure.
+        """Attempt the command. The stored answer is read only after a failure: nearly every key is new.
 
-        A repeat does fail: its key is inserted a second time, or its decision is refused as already made.
+        A repeat always fails first: its key cannot be inserted twice, or its decision was already made.
         """
         for attempt in range(ATTEMPTS):
             if attempt and (earlier := await self._earlier(call)) is not None:
@@ -146,7 +146,7 @@ class Commands(Generic[W]):
             "status": response.status_code,
             "body": bytes(response.body),
             "headers": {k: v for k, v in response.headers.items() if k != "content-length"},
-            "at": datetime.now(UTC),  # real time: MongoDB forgets by it
+            "at": datetime.now(UTC),  # real time: MongoDB expires rows by it
         }
 
         async def insert(txn: Txn) -> None:
@@ -160,7 +160,7 @@ def _cause(call: Call) -> Cause:
 
 
 async def _committed(work: Work) -> bool:
-    """Whether it is done; `False` if somebody else was first, with the document or with the key."""
+    """Commit; `False` if a concurrent request changed a document or used the key first."""
     try:
         await work.commit()
     except Conflict:

@@ -1,4 +1,4 @@
-"""Outermost: every request gets an id, a log context, a measured answer; no error escapes with content."""
+"""Outermost middleware: request id, log context and metrics; answers errors without their content."""
 
 import re
 import traceback
@@ -21,11 +21,11 @@ log = structlog.get_logger()
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 CLIENT_CLOSED_REQUEST = 499
-"""Counted for clients that went away before there was an answer; never sent."""
+"""Counted for clients that disconnected before there was an answer; never sent."""
 
 
 class ClientGone(Exception):
-    """Nobody is left to answer."""
+    """The client disconnected before its body was complete."""
 
 
 class Context:
@@ -73,7 +73,7 @@ class Context:
 
 
 class _Answer:
-    """Sends, remembers the status, and adds the headers that every answer carries."""
+    """Sends a response, records its status, and adds the headers common to all responses."""
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -93,7 +93,7 @@ class _Answer:
 
 @contextmanager
 def _traced(span: tracing.Span | None) -> Iterator[None]:
-    """Let what happens here be told apart by its trace: in events, in the log, beside measured values."""
+    """Attach this span's trace to events, log lines and measured values within the context."""
     if span is None:
         yield
         return
@@ -106,7 +106,7 @@ def _traced(span: tracing.Span | None) -> Iterator[None]:
 
 
 def _end(span: tracing.Span, arrival: Arrival, status: int) -> None:
-    """The route's template, never the address: that may hold anything."""
+    """End a span. It gets the route's template, never the address, which may hold anything."""
     method, _, route = arrival.route.partition(" ")
     span.say(
         {
@@ -123,13 +123,13 @@ def _end(span: tracing.Span, arrival: Arrival, status: int) -> None:
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's own if it is well-formed, so that a story can be followed across systems."""
+    """Return the caller's id if it is well-formed, to correlate across systems; else a new one."""
     offered = Headers(scope=scope).get("x-request-id", "")
     return offered if REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
 
 
 def _places(error: BaseException) -> list[str]:
-    """Where it went wrong: function names and lines, innermost last; messages may hold what was sent."""
+    """Return functions and lines of an error, innermost last; its message may hold request content."""
     frames = traceback.walk_tb(error.__traceback__)
     return [
         f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}:{line}"

@@ -1,4 +1,4 @@
-"""What the rest of a service raises, as problems."""
+"""Maps the errors that a service raises to problem responses."""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -22,7 +22,7 @@ Handler = Callable[[Request, Any], Awaitable[Response]]
 
 
 def install(app: FastAPI) -> None:
-    """Make every known error an answer; all others reach `Context` and become a 500."""
+    """Register a handler for every known error; all others reach `Context` and become a 500."""
     names: list[frozenset[str]] = []
 
     async def invalid(_: Request, error: RequestValidationError) -> Response:
@@ -87,7 +87,7 @@ def _changed_meanwhile(_: Exception) -> Problem:
 
 
 def _storage(error: PyMongoError) -> Problem:
-    """Raises the error again when trying again would not help."""
+    """Re-raises the error if a retry would not help."""
     if not is_transient(error):
         raise error
     return Problem(

@@ -1,4 +1,4 @@
-"""What a route asks before it acts: the caller's role, the version they have seen."""
+"""What a route checks before it acts: the caller's role, the version they have seen."""
 
 from shared.http.caller import Call, call_for
 

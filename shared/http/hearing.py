@@ -1,4 +1,4 @@
-"""Routes that also get bodies that are no JSON, because one may hold signs of a crisis."""
+"""Routes that also receive bodies that are not valid JSON, because one may hold signs of a crisis."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -13,8 +13,8 @@ class HearingRoute(APIRoute):
     """A route class to subclass: broken JSON is no longer refused before the route.
 
     Its handler raises the `Problem` (400 or 422) instead, so that a subclass can catch it like any other
-    refusal, look at the raw `await request.body()`, and let it go on. Size, time and type of a body are
-    still checked before.
+    refusal, inspect the raw `await request.body()`, and re-raise it. Size, time and type of a body are
+    still checked first.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -1,4 +1,4 @@
-"""The base of request models, and the kinds of fields they share."""
+"""The base class of request models, and the field types they share."""
 
 import re
 from collections.abc import Callable
@@ -32,10 +32,10 @@ WRITTEN = {
     "time": (re.compile(r"\d\d:\d\d.*"), "must be a time of day like 10:00"),
     "timedelta": (re.compile(r"-?P.+"), "must be a duration like PT50M"),
 }
-"""How the kinds that JSON has no word for are written; a bare number is none of them."""
+"""String formats of types that JSON lacks; a bare number is never accepted for them."""
 
 FROM_JSON = frozenset({"enum", "uuid", "decimal", "tuple", "set", "frozenset", "url"})
-"""Kinds that strict mode refuses from parsed JSON although JSON can say them in one way only."""
+"""Types that strict mode refuses from parsed JSON although JSON has only one form for them."""
 
 NOT_SCHEMAS = frozenset({"metadata", "serialization", "default", "expected", "config", "members"})
 
@@ -48,7 +48,7 @@ def _written(kind: str, value: Any) -> Any:
 
 
 def _of_the_same_kind(choices: list[Any], value: Any) -> Any:
-    """Python takes true and 1.0 for 1; JSON does not."""
+    """Compare types as well: in Python true and 1.0 equal 1, in JSON they do not."""
     plain = [choice.value if isinstance(choice, Enum) else choice for choice in choices]
     if isinstance(value, Enum) or any(type(value) is type(choice) and value == choice for choice in plain):
         return value
@@ -56,7 +56,7 @@ def _of_the_same_kind(choices: list[Any], value: Any) -> Any:
 
 
 class _Check:
-    """A check this module put before a schema; told apart so that it is put there once."""
+    """A check placed before a schema; a class of its own, so that it is recognised and placed once."""
 
     def __init__(self, check: Callable[[Any, Any], Any], of: Any) -> None:
         self._check, self._of = check, of
@@ -73,7 +73,7 @@ class _Check:
 
 
 def _as_from_json(node: Any, resolve: Callable[[CoreSchema], CoreSchema]) -> Any:
-    """Walk a core schema: dates and codes may come as strings, integers stay within 64 bits."""
+    """Adapt a core schema: accept dates and codes as strings, limit integers to 64 bits."""
     if isinstance(node, list | tuple):
         return type(node)(_as_from_json(part, resolve) for part in node)
     if not isinstance(node, dict) or _is_checked(node):
@@ -91,7 +91,7 @@ def _is_checked(node: dict[str, Any]) -> bool:
 
 
 def _relaxed(node: Any, stands_for: Any) -> Any:
-    """Change one node; answers what goes into the place where `stands_for` was. Models see to themselves."""
+    """Change one node. Returns the replacement for `stands_for`. Nested models adapt themselves."""
     kind = node["type"] if isinstance(node.get("type"), str) else ""
     if kind in FROM_JSON or kind in WRITTEN:
         node["strict"] = False
@@ -109,11 +109,10 @@ def _relaxed(node: Any, stands_for: Any) -> Any:
 
 
 class Strict(BaseModel):
-    """Base of request bodies: unknown fields are refused, "5", 5.0 and true are no integers, while dates
-    and codes still come as JSON strings.
+    """Base of request bodies. Refuses unknown fields, and "5", 5.0 and true as integers.
 
-    FastAPI validates parsed Python objects, for which pydantic's strict mode would refuse those strings
-    as well: so they, and only they, are let in from the form JSON gives them.
+    Dates and codes may still be JSON strings. FastAPI validates parsed Python objects, for which pydantic's
+    strict mode would refuse those strings, so these types alone are accepted in their JSON form.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -144,7 +143,7 @@ def _instant(value: datetime) -> datetime:
 
 
 AwareDatetime = Annotated[datetime, BeforeValidator(partial(_written, "datetime")), AfterValidator(_instant)]
-"""An instant with its offset, kept in UTC and whole milliseconds; without an offset it is refused (422)."""
+"""An instant with an offset, converted to UTC and whole milliseconds; refused (422) without an offset."""
 
 OpaqueId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_\-:.]{1,100}$")]
-"""An id in a path or a body: nothing can be read out of it."""
+"""An id in a path or a body; it carries no meaning."""

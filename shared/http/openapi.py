@@ -1,4 +1,4 @@
-"""What FastAPI cannot know of itself: the bearer scheme, problems, and the headers of every write."""
+"""Adds what FastAPI cannot derive itself: the bearer scheme, problems, and the headers of every write."""
 
 from typing import Any
 
@@ -42,7 +42,7 @@ FASTAPI_ERRORS = ("HTTPValidationError", "ValidationError")
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:
-    """Add to FastAPI's document what holds for every route."""
+    """Add to FastAPI's document what applies to every route."""
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in FASTAPI_ERRORS:

@@ -1,4 +1,4 @@
-"""Keyset pages: a page says after which key the next one starts, so no page shifts under the reader."""
+"""Keyset paging: each page names the key after which the next one starts, so that pages never shift."""
 
 import base64
 import binascii
@@ -40,7 +40,7 @@ def encode_cursor(key: str) -> str:
 
 
 def decode_cursor(cursor: str | None) -> str | None:
-    """The key after which the page starts. Raises `Problem` 422 for what was never answered as `next`."""
+    """Return the key after which the page starts. Raises `Problem` 422 for a malformed cursor."""
     if cursor is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): every error names what to mend and repeats nothing of what was sent."""
+"""Problem details (RFC 9457): every error names what to correct and repeats nothing of the request."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -11,7 +11,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class FieldProblem(BaseModel):
-    """One field that has to be mended."""
+    """One field that has to be corrected."""
 
     field: str = Field(description="Where: the path of declared names and positions, `*` for a name of yours")
     problem: str = Field(description="A code: what is wrong")
@@ -33,9 +33,9 @@ class ProblemDetails(BaseModel):
 
 
 class Problem(Exception):
-    """An answer that is not a success, raised anywhere below the HTTP edge.
+    """An error response, raised anywhere below the HTTP edge.
 
-    `detail` is written by us and says what to mend; it never holds what was sent. `more` are further
+    `detail` is our own text and says what to correct; it never repeats the request. `more` are further
     members (`facts`, `errors`).
     """
 

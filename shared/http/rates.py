@@ -1,4 +1,4 @@
-"""How often one caller may ask: a token bucket each, and a separate one for crisis routes."""
+"""Rate limits: a token bucket per caller, and a separate one for crisis routes."""
 
 from collections import OrderedDict
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Limits per caller and replica. Crisis routes are never held up by what else a caller does."""
+    """Limits per caller and replica. A caller's other requests never delay crisis routes."""
 
     ordinary: Rate = field(default=Rate(1_000, 2_000))
     crisis: Rate = field(default=Rate(200, 1_000))
@@ -31,7 +31,7 @@ class _Bucket:
 
 
 class Buckets:
-    """The buckets of one rate; those used longest ago are forgotten first."""
+    """The token buckets of one rate; the least recently used are dropped first."""
 
     def __init__(self, rate: Rate, *, clock: Callable[[], float] = monotonic) -> None:
         self._rate = rate

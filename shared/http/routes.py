@@ -1,4 +1,4 @@
-"""Which route a request is for, known before FastAPI looks, so that each can have its own limits."""
+"""Finds a request's route before FastAPI does, so that each route can have its own limits."""
 
 import re
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ OPEN_PATHS = frozenset(
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 CRISIS = "crisis"
-"""The tag of routes that have a rate limit of their own."""
+"""The tag of routes that use the separate crisis rate limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,9 @@ class KnownRoute:
     methods: frozenset[str]
     crisis: bool
     media_types: frozenset[str]
-    """What a body may be: JSON, or what the route's own `openapi_extra` documents."""
+    """Accepted media types: JSON, or those that the route's `openapi_extra` documents."""
     max_body_bytes: int | None
-    """A limit of its own (`x-max-body-bytes`), for bulk imports."""
+    """The route's own limit (`x-max-body-bytes`), for bulk imports."""
     hears_malformed: bool
     open: bool
     """Answered without a token (`x-open`): sign-in, static files, feeds that carry a secret."""
@@ -38,13 +38,13 @@ class KnownRoute:
 @dataclass(frozen=True, slots=True)
 class Found:
     route: KnownRoute | None
-    """The route that takes this path and method."""
+    """The route that matches this path and method."""
     allowed: frozenset[str]
-    """Methods the path knows, as a document names them; empty if nothing is there."""
+    """Methods allowed at this path; empty if no route matches it."""
 
 
 class Routes:
-    """The app's routes as a table, made at the first request, when all of them are there."""
+    """The app's routes as a table, built at the first request, when all are registered."""
 
     def __init__(self, app: FastAPI) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""JSON as RFC 8259 has it and nothing beside it: what Python's parser lets pass is refused here."""
+"""Strict JSON (RFC 8259): refuses what Python's parser accepts beyond it."""
 
 import json
 import math
@@ -16,7 +16,7 @@ def load(body: bytes) -> Any:
     """Parse a body strictly.
 
     Raises `Problem` 400 (`json_malformed`, `json_duplicate_key`, `json_not_a_number`, `json_too_deep`) or
-    422 (`number_out_of_range`, `text_unstorable`); positions are named, content is not.
+    422 (`number_out_of_range`, `text_unstorable`). Problems name positions, never content.
     """
     try:
         text = body.decode()

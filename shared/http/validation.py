@@ -1,4 +1,4 @@
-"""A request that does not fit its model: which field, what is wrong, what would be right, nothing sent."""
+"""Reports invalid requests: which field, what is wrong, what is allowed, and no request content."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -59,9 +59,9 @@ SENTENCES = {
 
 
 def problem(errors: Sequence[Mapping[str, Any]], names: frozenset[str]) -> Problem:
-    """A 422 for pydantic's `errors`; a part of a location that is not in `names` is shown as `*`.
+    """Build a 422 from pydantic's `errors`; a part of a location that is not in `names` is shown as `*`.
 
-    An id in the path that cannot be one is a 404: nothing is there.
+    A malformed id in the path gives a 404: nothing can exist there.
     """
     if any(error["loc"][:1] == ("path",) for error in errors):
         return Problem(404, "not_found", "There is nothing at this address.")
@@ -98,7 +98,7 @@ class _Known(dict[str, Any]):
 
 
 def names_in(document: Any) -> frozenset[str]:
-    """Every field, parameter and schema name that an OpenAPI document declares."""
+    """Collect every field, parameter and schema name that an OpenAPI document declares."""
     found = {"body", "query", "header", "path"}
     rest = [document]
     while rest:

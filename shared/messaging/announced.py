@@ -1,4 +1,4 @@
-"""Which events a service announces: those of its `events.py` that its topics declare."""
+"""The events a service announces: those of its `events.py` that its topics declare."""
 
 from inspect import getmembers, isclass
 from types import ModuleType
@@ -8,7 +8,7 @@ from shared.messaging.topics import topics
 
 
 def announced(service: str, events: ModuleType) -> list[type[Event]]:
-    """In the order of `shared/contracts/topics.json`."""
+    """List announced events in the order of `shared/contracts/topics.json`."""
     by_name = {name: member for name, member in getmembers(events, isclass) if issubclass(member, Event)}
     return [
         by_name[name]

@@ -1,7 +1,7 @@
-"""The AsyncAPI 3 document of a service, out of FastStream: reactions are its operations.
+"""Builds a service's AsyncAPI 3 document with FastStream; reactions are its operations.
 
-A document-only broker is built: each reaction as a typed subscriber (its name and docstring are the
-published text), each announced event as a publisher.
+The broker serves only the document. Each reaction is a typed subscriber (its name and docstring are the
+published text), and each announced event is a publisher.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One attempt at one batch: what it accepts, what it sets aside, and everything in one transaction."""
+"""One attempt at one batch: accept or set aside each message, then commit all in one transaction."""
 
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
@@ -30,15 +30,15 @@ W = TypeVar("W", bound=Work)
 
 
 class Troubled(Exception):
-    """A message of a batch needs to be looked at alone."""
+    """The batch failed and must be processed one message at a time."""
 
 
 @dataclass(frozen=True)
 class Group(Generic[W]):
-    """A consumer group: what it reacts to, and with what.
+    """A consumer group: its reactions and what they need.
 
-    `hold_gaps`: wait for missing predecessors (per subject, others proceed). Crisis flags never wait:
-    there, a late predecessor is still processed when it comes.
+    `hold_gaps`: hold messages until missing predecessors arrive (per subject, others proceed). Crisis flags
+    never wait: a late predecessor is still processed when it arrives.
     """
 
     service: str
@@ -51,7 +51,10 @@ class Group(Generic[W]):
 
 
 class Batch(Generic[W]):
-    """One attempt at one batch. `letter`: a replay; `held`: a release. Both are batches of one."""
+    """One attempt at one batch. `letter`: a replayed dead letter; `held`: a released message.
+
+    Both of these are batches of one.
+    """
 
     def __init__(
         self,
@@ -70,7 +73,7 @@ class Batch(Generic[W]):
         self.holding: list[Document] = []
         self.gap_told: str | None = None
         self.spans: list[tracing.Span] = []
-        """Of the messages whose trace is recorded; they end when their effects are committed."""
+        """Spans of messages whose trace is recorded; they end when the effects are committed."""
         self.outcome: Literal["processed", "duplicate", "held", "dead_lettered"] = "processed"
 
     async def process(self, records: Sequence[Record]) -> None:
@@ -94,7 +97,7 @@ class Batch(Generic[W]):
         self._measure(records)
 
     def _measure(self, records: Sequence[Record]) -> None:
-        """Count what was committed, once a batch."""
+        """Update metrics and end spans once the batch is committed."""
         CONSUMED.labels(self.group.name).inc(len(records))
         if self.letter is None and self.held is None:
             MESSAGE_SECONDS.labels(self.group.name).observe(max(0.0, time() - records[0].timestamp / 1000))
@@ -104,7 +107,7 @@ class Batch(Generic[W]):
             span.end()
 
     async def _accept(self, record: Record, envelope: Envelope) -> Inbound | None:
-        """The fact to react to; or `None`, with everything noted that has to be."""
+        """Return the fact to react to, or `None` after recording why there is none."""
         position = self.inbox.position(envelope)
         arrival = position.judge(envelope, replay=self.letter is not None)
         if arrival is Arrival.EARLY and not self.group.hold_gaps:
@@ -155,7 +158,7 @@ class Batch(Generic[W]):
         position.changed = True
 
     async def _is_other(self, id: str, envelope: Envelope) -> bool:
-        """Whether another message waits under this one's number."""
+        """Whether a different message is already held under this sequence."""
         waiting = next((row for row in self.holding if row["_id"] == id), None)
         waiting = waiting or await self.group.database[HELD].find_one({"_id": id})
         if waiting is None:
@@ -183,7 +186,7 @@ class Batch(Generic[W]):
             await self.give_up(record, f"failed_{type(error).__name__}")
 
     def _trace(self, envelope: Envelope) -> None:
-        """What the reaction announces belongs to the span of this message's effect."""
+        """Make events that the reaction announces children of the span of this message's effect."""
         span = tracing.effect(envelope, self.group.name)
         if span is not None:
             self.spans.append(span)
@@ -192,9 +195,9 @@ class Batch(Generic[W]):
     async def set_aside(
         self, record: Record, envelope: Envelope | None, reason: str, *, anonymous: bool = False
     ) -> None:
-        """Keep the record as a dead letter and announce it (once: its id is where it came from).
+        """Keep the record as a dead letter and announce it once: its id is derived from its origin.
 
-        `anonymous`: not even its key is used.
+        `anonymous`: ignore even the record's key.
         """
         self.outcome = "dead_lettered"
         if self.letter is not None:
@@ -215,7 +218,7 @@ class Batch(Generic[W]):
             offset=record.offset,
             reason=reason,
             type=envelope.type if envelope else None,
-            crisis=is_of_crises and reason != GAP,  # whoever pages waits for nothing, and has read it
+            crisis=is_of_crises and reason != GAP,  # paging never waits for a gap
             set_aside_at=self.work.now,
         )
         self.letters.append(dead_letters.document(letter, record, envelope, self.epoch))
@@ -235,11 +238,11 @@ class Batch(Generic[W]):
         if self.group.on_dead_letter is not None:
             await self.group.on_dead_letter(letter, self.work)
         own = dead_letters.topic_of(self.group.service)
-        if not dead_letters.is_dead_letter_topic(record.topic):  # a letter about a letter is kept, not told
+        if not dead_letters.is_dead_letter_topic(record.topic):  # else kept, not announced
             self.work.announce(letter, subject=letter.dead_letter_id, sequence=1, topic=own)
 
     async def give_up(self, record: Record, reason: str) -> None:
-        """Set aside a record whose reaction or commit failed; its subject goes on."""
+        """Set aside a record whose reaction or commit failed, so that its subject continues."""
         try:
             envelope = unseal(record)
         except Unreadable:
@@ -247,7 +250,7 @@ class Batch(Generic[W]):
         await self.inbox.load([envelope])
         position = self.inbox.position(envelope)
         arrival = position.judge(envelope, replay=self.letter is not None)
-        if arrival is Arrival.DUPLICATE:  # another replica took it, or gave it up, meanwhile
+        if arrival is Arrival.DUPLICATE:  # meanwhile another replica processed it or set it aside
             self.outcome = "duplicate"
             position.count(envelope, effect=True)
             return None
@@ -264,12 +267,12 @@ class Batch(Generic[W]):
         await self.work.commit()
 
     async def _write(self, txn: Txn) -> None:
-        """Beside the effect: positions, what is set aside or held, and what this settles."""
+        """Write inbox positions, dead letters and held messages, and settle the replay or release."""
         if not await self.inbox.flush(txn):
             raise Conflict(INBOX)
         for letter in self.letters:
             await self._keep(letter, txn)
-        for row in self.holding:  # one may be held already: it came twice
+        for row in self.holding:  # one may be held already if it was read twice
             await self.group.database[HELD].update_one(
                 {"_id": row["_id"]}, {"$setOnInsert": row}, upsert=True, session=txn
             )
@@ -283,7 +286,7 @@ class Batch(Generic[W]):
             raise Conflict(dead_letters.COLLECTION)
 
     async def _keep(self, letter: Document, txn: Txn) -> None:
-        """Only the replica whose insert succeeds announces the letter; the others get `Conflict`."""
+        """Store the letter. Only the replica whose insert succeeds announces it; others get `Conflict`."""
         kept = await self.group.database[dead_letters.COLLECTION].update_one(
             {"_id": letter["_id"]}, {"$setOnInsert": letter}, upsert=True, session=txn
         )
@@ -298,7 +301,7 @@ class Batch(Generic[W]):
             raise Conflict(HELD)
 
     async def _settle_held(self, row: Document, txn: Txn) -> None:
-        """Delete the released row, and close the letter about its gap, unless the message failed again."""
+        """Delete the released row. Close the dead letter about its gap unless the message failed again."""
         await self.group.database[HELD].delete_one({"_id": row["_id"]}, session=txn)
         if self.outcome != "dead_lettered":
             told = dead_letters.StoredRecord.of(row)
@@ -307,9 +310,9 @@ class Batch(Generic[W]):
 
 
 def _in_sequence(messages: list[tuple[Record, Envelope]]) -> list[tuple[Record, Envelope]]:
-    """Subjects in order of appearance, each subject's messages by sequence.
+    """Sort by sequence within each subject; subjects stay in order of appearance.
 
-    A producer that retries one of several messages may put them into the log out of order.
+    A producer that retries one of several messages may append them to the log out of order.
     """
     first: dict[str, int] = {}
     for index, (_, envelope) in enumerate(messages):

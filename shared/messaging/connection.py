@@ -1,4 +1,4 @@
-"""How every Kafka client of ours connects, and why a connection that was refused was refused."""
+"""Connection arguments of all our Kafka clients, and the diagnosis of refused connections."""
 
 import ssl
 from contextlib import suppress
@@ -29,11 +29,11 @@ REFUSED: tuple[tuple[type[Exception], tuple[str, ...], str], ...] = (
     ),
     (ssl.SSLCertVerificationError, ("kafka_ca_file",), "does not vouch for the certificate of Kafka"),
 )
-"""What no waiting mends: the error, the settings, and what is wrong with them."""
+"""Errors that retrying will not fix: the error, the settings at fault, and what is wrong with them."""
 
 
 def connection(settings: KafkaSettings) -> dict[str, Any]:
-    """The arguments of aiokafka's clients that say where Kafka is and who we are."""
+    """Return aiokafka's client arguments for address, encryption and credentials."""
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.kafka,
         "security_protocol": settings.kafka_security,
@@ -49,7 +49,7 @@ def connection(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def security(settings: KafkaSettings) -> BaseSecurity | None:
-    """The same, as FastStream's broker wants it."""
+    """Return encryption and credentials in the form that FastStream's broker takes."""
     context = settings.kafka_tls()
     if settings.asks_for_password():
         password = settings.kafka_password.get_secret_value()
@@ -58,9 +58,9 @@ def security(settings: KafkaSettings) -> BaseSecurity | None:
 
 
 async def require_not_refused(arguments: dict[str, Any]) -> None:
-    """Knock once at each server. Raises `SettingRefused` when one says no to who we are.
+    """Connect once to each server. Raises `SettingRefused` when one refuses us.
 
-    aiokafka's clients say only that they could not connect. Servers that are away are no refusal.
+    aiokafka's clients report only that they could not connect. An unreachable server is not a refusal.
     """
     given = {name: value for name, value in arguments.items() if name != "bootstrap_servers"}
     for host, port, _ in collect_hosts(arguments["bootstrap_servers"], randomize=False):

@@ -1,4 +1,4 @@
-"""One subscription under way: batches in, offsets committed, signs of life."""
+"""Runs one subscription: polls batches, commits offsets, reports lag and liveness."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,17 +30,17 @@ log = structlog.get_logger()
 POLL_MS = 500
 SMALL_BATCH = 100
 SILENT_SECONDS = 15.0
-"""A consumer that has not polled for this long, and is not at work, is taken for dead."""
+"""A consumer that is not processing and has not polled for this long counts as dead."""
 
 
 @dataclass(frozen=True)
 class Subscription:
     """What one consumer group of a service reads and does.
 
-    `own_group`: every replica reads everything (crisis flags). `hold_gaps`: see `Group`. `records`: the most
-    in one transaction, for messages that each become many documents. `abreast`: how many transactions at a
-    time, each about different people, so that one is decided while another is stored; only for services in
-    which two people never share a document.
+    `own_group`: every replica reads everything (crisis flags). `hold_gaps`: see `Group`. `records`: at most
+    so many per transaction, for messages that each write many documents. `abreast`: how many transactions
+    run concurrently, each about different people, so that one is decided while another is stored. Use it
+    only in services where two people never share a document.
     """
 
     name: str
@@ -80,9 +80,9 @@ class Consumer:
         self._polled = monotonic()
         self._reading = Reading(service, lambda: flow.consumed[subscription.name])
         self._in_hand: dict[Place, int] = {}
-        """The first offset of each partition in the batch that is being worked on."""
+        """The first offset of each partition in the batch being processed."""
         self._assignment = 0
-        """Which sharing out of partitions that batch was read under."""
+        """The count of partition assignments when that batch was read."""
         self.consumption = Consumption(
             Group(
                 service=service,
@@ -96,7 +96,7 @@ class Consumer:
         )
 
     async def begin(self, broker: KafkaBroker, epoch: str) -> None:
-        """Join; the group's name carries the epoch, since a new log's offsets begin anew."""
+        """Join the group. Its name carries the epoch, because offsets restart in a new log."""
         own = f".{self._settings.instance}" if self._own_group else ""
         self._epoch, self._polled = epoch, monotonic()
         self._reading.begin()
@@ -120,7 +120,7 @@ class Consumer:
 
     @property
     def _kafka(self) -> Any:
-        """aiokafka's consumer, while there is one."""
+        """aiokafka's consumer, or `None` while not subscribed."""
         return self._subscriber.consumer if self._subscriber is not None else None
 
     @property
@@ -129,13 +129,13 @@ class Consumer:
 
     @property
     def silent(self) -> bool:
-        """No poll for `SILENT_SECONDS` although nothing is being worked on."""
+        """Whether there was no poll for `SILENT_SECONDS` although no batch is being processed."""
         return self._has_begun and not self._at_work and monotonic() - self._polled > SILENT_SECONDS
 
     async def _poll(self, kafka: Any) -> tuple[Any, ...]:
-        """Records as soon as there are some; nothing after `POLL_MS`, so that a stop is noticed.
+        """Return records as soon as there are any, or nothing after `POLL_MS` so that a stop is noticed.
 
-        From the moment they are in hand we are at work: their offsets count as read from then on.
+        The consumer counts as at work as soon as it has records, since their offsets count as read.
         """
         self._rest()
         self._polled = monotonic()
@@ -155,8 +155,8 @@ class Consumer:
     async def _take(self, records: Sequence[Record]) -> None:
         """Process a batch, for as long as it takes, then commit its offsets.
 
-        Not if partitions were shared out meanwhile: they are read from where the group stands, and another
-        member may have committed more. Whatever is read twice is dropped.
+        Do not commit if partitions were reassigned meanwhile: another member may have committed further, and
+        reading resumes at the group's committed offsets. Records that are read twice are dropped.
         """
         kafka, assignment, offsets = self._kafka, self._assignment, next_offsets(records)
         try:
@@ -166,10 +166,10 @@ class Consumer:
             self._flow.note_consumed(self.name, {(p.topic, p.partition): o for p, o in offsets.items()})
         finally:
             if self._kafka is kafka:
-                self._rest()  # also where our task was cancelled at work: then silence is noticed
+                self._rest()  # also if our task was cancelled while processing, so that silence is noticed
         try:
             await kafka.commit(offsets)
-        except KafkaError as error:  # normal around a rebalance: whoever reads them again drops them
+        except KafkaError as error:  # normal during a rebalance: records read again are dropped
             log.info("offsets not committed", group=self.group, error=type(error).__name__)
 
     async def _process(self, records: Sequence[Record]) -> None:
@@ -179,18 +179,18 @@ class Consumer:
 
     @property
     def standing(self) -> int:
-        """Partitions that stand because a record in them cannot be read; the others go on."""
+        """How many partitions are blocked by an unreadable record; the others continue."""
         return self._reading.standing
 
     def lag(self) -> int:
-        """How many messages it is behind the log's end, as last seen by its fetches.
+        """Return how many messages it is behind the log's end, as last seen by its fetches.
 
-        Partitions of which nothing was processed yet are left out.
+        Partitions in which nothing was processed yet are left out.
         """
         return self._behind(self._flow.consumed[self.name])
 
     async def behind(self) -> int:
-        """As `lag`, and also of partitions in which nothing was processed yet."""
+        """Like `lag`, but including partitions in which nothing was processed yet."""
         return self._behind(await self.positions())
 
     def _behind(self, reached: Mapping[Place, int]) -> int:
@@ -201,9 +201,9 @@ class Consumer:
         )
 
     async def positions(self) -> dict[Place, int]:
-        """Next offsets; of partitions not read yet, where reading will begin.
+        """Return the next offset of each partition; for one not read yet, where reading will start.
 
-        A consumer that is still connecting has partitions already, and no position in them.
+        Empty while still connecting: partitions may be assigned by then, but have no position.
         """
         if not self._has_begun:
             return {}
@@ -211,15 +211,15 @@ class Consumer:
         reached: dict[Place, int] = {}
         for place in kafka.assignment():
             at = known.get(place, self._in_hand.get(place) if self._at_work else None)
-            with suppress(IllegalStateError):  # another member's by now
+            with suppress(IllegalStateError):  # reassigned to another member
                 reached[place] = at if at is not None else await kafka.position(place)
         return reached
 
 
 def apart(records: Sequence[Record], parts: int) -> list[Sequence[Record]]:
-    """The records in at most so many parts, each person's in one of them and in their order.
+    """Split records into at most `parts` parts; each person's records stay in one part, in order.
 
-    What fits into one small transaction stays together: two of them would cost more than they save.
+    Up to `SMALL_BATCH` records stay together: several small transactions cost more than they save.
     """
     if parts == 1 or len(records) <= SMALL_BATCH:
         return [records]

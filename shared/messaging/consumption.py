@@ -1,7 +1,7 @@
-"""From a batch of records to one transaction.
+"""Turns a batch of records into one transaction.
 
-read → judge against the inbox → validate → load → react → commit. If anything in a batch is
-troublesome, the batch is done again one message at a time, so that only the culprit is set aside.
+read → judge against the inbox → validate → load → react → commit. If anything in a batch fails, the
+batch is processed again one message at a time, so that only the message at fault is set aside.
 """
 
 import asyncio
@@ -26,26 +26,26 @@ log = structlog.get_logger()
 INDEXES = [Index(HELD, "stream", "sequence"), *dead_letters.INDEXES]
 COLLECTIONS = [INBOX, HELD]
 ATTEMPTS = 20
-"""How often one batch is decided while it conflicts with other replicas."""
+"""How often one batch is attempted while it conflicts with other replicas."""
 
 WHOLE_ATTEMPTS = 3
-"""After so many failures a batch is halved: all of it may take longer than a transaction may live."""
+"""After so many failures a batch is halved: it may exceed the lifetime of a transaction."""
 
 HOLD = timedelta(seconds=30)
-"""How long a gap in one subject's sequence is waited for before people are told."""
+"""How long a gap in one subject's sequence may last before it is announced."""
 
 W = TypeVar("W", bound=Work)
 
 
 class Consumption(Generic[W]):
-    """One group's way of taking records in."""
+    """Processes the records of one consumer group."""
 
     def __init__(self, group: Group[W]) -> None:
         self.group = group
         self._held = group.database[HELD]
 
     async def persist(self, records: Sequence[Record], epoch: str) -> None:
-        """As `take`, however often that takes."""
+        """Like `take`, but retry with back-off until it succeeds."""
         pause = 0.1
         for attempt in count(1):
             try:
@@ -61,10 +61,10 @@ class Consumption(Generic[W]):
         return None
 
     async def take(self, records: Sequence[Record], *, epoch: str = "") -> None:
-        """Process a batch. Returns when every record's effect, or its dead letter, is committed.
+        """Process a batch. Return once every record's effect, or its dead letter, is committed.
 
-        Raises the transient error when MongoDB cannot be reached; nothing was committed then and the
-        records must come again.
+        Raises the transient error when MongoDB cannot be reached. Some records may be committed by then, and
+        repeating all of them is safe.
         """
         try:
             await self._attempt(records, epoch, alone=False)
@@ -73,7 +73,7 @@ class Consumption(Generic[W]):
                 await self._alone(record, epoch)
 
     async def _alone(self, record: Record, epoch: str, held: Document | None = None) -> Batch[W]:
-        """One record by itself: whatever it breaks, only it is set aside."""
+        """Process one record by itself, so that only this record is set aside if it fails."""
         try:
             return await self._attempt([record], epoch, alone=True, held=held)
         except Exception as error:
@@ -82,7 +82,7 @@ class Consumption(Generic[W]):
             return await self._give_up(record, epoch, held, f"failed_{type(error).__name__}")
 
     async def _give_up(self, record: Record, epoch: str, held: Document | None, reason: str) -> Batch[W]:
-        """Set the record aside with its envelope, or, if that cannot be stored, without it."""
+        """Set the record aside with its envelope, or without it if that cannot be stored."""
         try:
             batch = Batch(self.group, epoch, alone=True, held=held)
             await batch.give_up(record, reason)
@@ -96,10 +96,10 @@ class Consumption(Generic[W]):
         return batch
 
     async def replay(self, letter: Document) -> str:
-        """Try a dead letter again. Returns `processed`, `duplicate`, `dead_lettered` or `held`: then it
-        waits for the one before it, and stays a letter.
+        """Process a dead letter again. Returns `processed`, `duplicate`, `dead_lettered` or `held`.
 
-        The letter is closed in the transaction of its effect: two replays make one effect.
+        `held`: a predecessor is still missing, so it stays a letter. The letter is closed in the transaction
+        of its effect, so two replays have one effect.
         """
         record = dead_letters.StoredRecord.of(letter)
         try:
@@ -111,7 +111,7 @@ class Consumption(Generic[W]):
         return batch.outcome
 
     async def sweep(self) -> None:
-        """Release held messages whose gap was filled; tell people of gaps older than `HOLD`."""
+        """Release held messages whose gap was filled, and announce gaps older than `HOLD`."""
         streams = await self._held.distinct("stream", {"group": self.group.name})
         for stream in streams:
             await self._release(stream)
@@ -128,10 +128,10 @@ class Consumption(Generic[W]):
         letter: Document | None = None,
         held: Document | None = None,
     ) -> Batch[W]:
-        """Process records in one transaction, again after a conflict, since another replica may be faster.
+        """Process records in one transaction. Retry after a conflict: another replica may have been faster.
 
-        If a record by itself meets a duplicate key in all `ATTEMPTS`, that is raised: competition alone does
-        not explain it.
+        If a single record meets a duplicate key in all `ATTEMPTS`, that error is raised: concurrency alone
+        does not explain it.
         """
         doubled: list[Exception] = []
         for attempt in range(ATTEMPTS):
@@ -164,14 +164,14 @@ class Consumption(Generic[W]):
         raise Troubled
 
     async def _release(self, stream: str) -> None:
-        """Process this stream's held messages, as far as they now follow without a gap."""
+        """Process this stream's held messages up to the next gap."""
         async for row in self._held.find({"stream": stream}).sort("sequence", 1):
             batch = await self._alone(dead_letters.StoredRecord.of(row), row["epoch"], held=row)
             if batch.outcome == "held":
                 break
 
     async def _announce_gap(self, row: Document) -> None:
-        """Unless it was released, or told of, meanwhile."""
+        """Announce the gap before a held message, unless it was released or announced meanwhile."""
         record = dead_letters.StoredRecord.of(row)
         envelope = unseal(record)
         batch = Batch(self.group, row["epoch"], alone=True)

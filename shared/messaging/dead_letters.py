@@ -1,6 +1,6 @@
 """Messages that could not be processed: kept whole in the consuming service's own database.
 
-The record's raw bytes stay where they were read; what is announced about it carries ids and codes only.
+The record's raw bytes never leave that database; the event about it carries only ids and codes.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ class MessageDeadLettered(Event):
 
 @dataclass(frozen=True, slots=True)
 class StoredRecord:
-    """A record read back from the store; the same shape as the consumer's."""
+    """A record read back from the store, with the attributes of the consumer's record."""
 
     topic: str
     partition: int
@@ -57,7 +57,7 @@ class StoredRecord:
 
 
 def raw(record: Record) -> Document:
-    """A record as a document, byte for byte."""
+    """Convert a record to a document, byte for byte."""
     return {
         "topic": record.topic,
         "partition": record.partition,
@@ -80,9 +80,10 @@ def is_dead_letter_topic(name: str) -> bool:
 async def page(
     database: MongoDatabase, state: str, *, after: str | None, limit: int
 ) -> tuple[list[Document], str | None]:
-    """Letters in the order in which they were set aside, without their content.
+    """Return letters in the order they were set aside, without their content, and where to continue.
 
-    And after which place there are more; `after` is such a place. Raises `ValueError` for any other text.
+    Pass the latter as `after` for the next page; it is `None` on the last page. Raises `ValueError` for an
+    `after` that is malformed.
     """
     query: Document = {"state": state}
     if after is not None:
@@ -98,10 +99,10 @@ async def page(
 
 
 async def look_up(database: MongoDatabase, record: Record, group: str, epoch: str) -> tuple[str, bool]:
-    """The id of this record's letter, and whether there is one.
+    """Return the id of this record's letter, and whether that letter exists.
 
-    It says where the record came from. The broker's log begins anew with every epoch; where a topic was made
-    anew within one, another record may have been at this place, and this one's id says what it is as well.
+    The id names the record's origin, with the epoch, because offsets restart in each epoch. If a topic was
+    recreated within an epoch, a different record may own that id; then a digest of the content is appended.
     """
     place = f"{group}:{record.topic}:{record.partition}:{record.offset}:{epoch[-8:]}"
     found = await database[COLLECTION].find_one({"_id": place}, {"key": 1, "value": 1, "timestamp": 1})
@@ -115,7 +116,7 @@ async def look_up(database: MongoDatabase, record: Record, group: str, epoch: st
 
 
 def document(letter: MessageDeadLettered, record: Record, envelope: Envelope | None, epoch: str) -> Document:
-    """The stored form: what was announced, what could be read of the envelope, the record byte for byte."""
+    """Build the stored form: the announced facts, envelope fields if readable, the record byte for byte."""
     about = (
         {}
         if envelope is None
@@ -143,7 +144,7 @@ async def close(database: MongoDatabase, txn: Txn, id: str) -> bool:
 
 
 async def discard(database: MongoDatabase, id: str, *, reason: str, by: str, now: datetime) -> bool:
-    """Give up an open letter, with the reason; `False` if it is not open. The record stays."""
+    """Discard an open letter with a reason; `False` if it is not open. The record is kept."""
     discarded = {"reason": reason, "by": by, "at": now}
     result = await database[COLLECTION].update_one(
         {"_id": id, "state": "open"}, {"$set": {"state": "discarded", "discarded": discarded}}

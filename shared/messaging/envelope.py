@@ -20,16 +20,16 @@ MAX_BODY = 900_000
 
 MAX_HEADERS = 64
 MAX_ATTRIBUTE = 512
-"""Characters of an attribute: ids of recent messages stand in a document of their subject."""
+"""Characters per attribute. Limited because a subject's inbox document stores recent messages' ids."""
 
 PATIENT = re.compile(rb"pat_[0-9a-f]{32}")
 
 
 class Envelope(NamedTuple):
-    """One message. `(topic, subject, sequence)` orders it; `id` makes it recognisable.
+    """One message. `(topic, subject, sequence)` orders it; `id` identifies it.
 
-    A tuple, because it is made three times on a message's way and a frozen dataclass takes three times as
-    long to make.
+    A named tuple, because each message needs three of them on its way and a frozen dataclass takes three
+    times as long to create.
     """
 
     id: str
@@ -38,19 +38,19 @@ class Envelope(NamedTuple):
     subject: str
     """The aggregate the event is about: a referral, a plan, an alert."""
     sequence: int
-    """Counts this subject's events in this topic from 1 without a gap."""
+    """Number of this event among its subject's events in this topic: from 1, without gaps."""
     time: datetime
     topic: str
     key: str
     """The patient id."""
     schema_version: int
     correlation_id: str
-    """Id of the message or request that began the story."""
+    """Id of the message or request that started the causal chain."""
     causation_id: str | None
     """Id of the message that directly led to this one."""
     body: bytes
     traceparent: str | None = None
-    """W3C trace context of what announced it, where that is recorded (see `shared.tracing`)."""
+    """W3C trace context in which it was announced, if that is recorded (see `shared.tracing`)."""
 
     def headers(self) -> list[tuple[str, bytes]]:
         headers = [
@@ -74,7 +74,7 @@ class Envelope(NamedTuple):
 
     @classmethod
     def of_document(cls, document: dict[str, Any]) -> "Envelope":
-        """What `to_document` made, also that of a newer release. Raises `Unreadable`."""
+        """Parse the output of `to_document`, including a newer release's. Raises `Unreadable`."""
         try:
             found = cls(**{name: document[name] for name in cls._fields if name in document})
         except TypeError:
@@ -86,7 +86,7 @@ class Envelope(NamedTuple):
         return found
 
     def to_document(self) -> dict[str, Any]:
-        """As it stands in an outbox document; the body as bytes, a trace where there is one."""
+        """Convert to the form in an outbox document: body as bytes, `traceparent` only if present."""
         document = self._asdict()
         if self.traceparent is None:
             del document["traceparent"]
@@ -94,7 +94,7 @@ class Envelope(NamedTuple):
 
 
 class TooLarge(ValueError):
-    """An event's body is over `MAX_BODY`; refused before the transaction."""
+    """An event's body exceeds `MAX_BODY`; refused before the transaction."""
 
 
 def seal(
@@ -107,7 +107,7 @@ def seal(
     cause: "Cause",
     topic: str | None = None,
 ) -> Envelope:
-    """Put an event into its envelope. The id is the same whenever the same fact is sealed again."""
+    """Put an event into its envelope. Sealing the same fact again gives the same id. Raises `TooLarge`."""
     body = event.model_dump_json().encode()
     if len(body) > MAX_BODY:
         raise TooLarge(f"{type(event).__name__}: {len(body)} bytes")
@@ -131,14 +131,14 @@ def seal(
 
 
 def derived_id(about: str) -> str:
-    """A UUID of version 5, in a quarter of the time of `uuid5`."""
+    """Compute a version 5 UUID, in a quarter of the time of `uuid5`."""
     h = sha1(NAMESPACE.bytes + about.encode(), usedforsecurity=False).hexdigest()
     return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """Why something happens: the message or the request behind it."""
+    """The message or request that caused an event."""
 
     correlation_id: str
     id: str | None = None
@@ -150,11 +150,11 @@ class Cause:
 
 
 STORABLE = range(1, 2**63)
-"""Whole numbers that MongoDB can keep."""
+"""Positive integers that MongoDB can store."""
 
 
 class Unreadable(ValueError):
-    """A record that is no message of ours. `reason` is a code; no content is repeated."""
+    """A record that is not one of our messages. `reason` is a code and repeats no content."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -162,7 +162,7 @@ class Unreadable(ValueError):
 
 
 class Record(Protocol):
-    """What we read of aiokafka's `ConsumerRecord`."""
+    """The attributes of aiokafka's `ConsumerRecord` that we read."""
 
     @property
     def topic(self) -> str: ...
@@ -181,12 +181,12 @@ class Record(Protocol):
 
 
 def patient_of(record: Record) -> str | None:
-    """Whom a record is about by its key, where that has the form of an id of ours: it may be anything."""
+    """Return the patient id in a record's key, or `None` if the key does not have the form of one."""
     return record.key.decode() if record.key is not None and PATIENT.fullmatch(record.key) else None
 
 
 def unseal(record: Record) -> Envelope:
-    """Read a record's envelope, the body left as bytes. Raises `Unreadable` with a named reason."""
+    """Read a record's envelope, leaving the body as bytes. Raises `Unreadable` with a named reason."""
     if record.value is None:
         raise Unreadable("tombstone")
     if not record.value:
@@ -214,7 +214,7 @@ def unseal(record: Record) -> Envelope:
         schema_version = int(text.get("ce_schemaversion", "1"))
         told = datetime.fromisoformat(text["ce_time"])
         time = told.astimezone(UTC)
-    except (ValueError, OverflowError):  # the year 1 or 9999 may have no such instant in UTC
+    except (ValueError, OverflowError):  # in the years 1 and 9999 conversion to UTC may overflow
         raise Unreadable("bad_attribute") from None
     if told.tzinfo is None or sequence not in STORABLE or schema_version not in STORABLE:
         raise Unreadable("bad_attribute")

@@ -1,4 +1,4 @@
-"""What a service announces (`Event`) and what it reads of others' announcements (`Inbound`)."""
+"""Base classes for the events a service announces (`Event`) and those it reads (`Inbound`)."""
 
 from typing import Any, ClassVar
 
@@ -8,9 +8,9 @@ from pydantic import BaseModel, ConfigDict
 class Event(BaseModel):
     """A fact in the past tense that another service needs. Subclasses live in a service's `events.py`.
 
-    The class name is the event's type. Every event is about one person and travels under their id,
-    so that one person's story stays in order. Only opaque ids, codes, numbers and instants: never a
-    name, a contact or free text.
+    The class name is the event's type. Every event is about one person and is keyed by their id, so
+    that each person's events stay in order. It holds only opaque ids, codes, numbers and instants:
+    never a name, a contact or free text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -22,16 +22,16 @@ class Event(BaseModel):
     clinic_id: str
 
     def about(self) -> str | None:
-        """For clock-driven facts: what it is about (plan, kind, number, due instant).
+        """Identify a clock-driven fact (plan, kind, number, due instant).
 
-        The event id is derived from it, so that whoever announces it, however often, announces the
-        same event. `None`: the id is derived from subject and sequence.
+        The event id is derived from it, so every announcement, repeated or by another replica, is the
+        same event. `None`: the id is derived from subject, topic and sequence.
         """
         return None
 
 
 class Inbound(BaseModel):
-    """Another service's event in this service's own words: only the fields it reads.
+    """Another service's event, reduced to the fields this service reads.
 
     Subclasses live in `inbound.py` and carry the name of the owner's event.
     """
@@ -46,5 +46,5 @@ class Inbound(BaseModel):
 
     @classmethod
     def upcast(cls, body: dict[str, Any], version: int) -> dict[str, Any]:
-        """Lift a body of an older `version` to `schema_version`; the default adds nothing."""
+        """Convert a body of an older `version` to `schema_version`; by default returns it unchanged."""
         return body

@@ -1,4 +1,4 @@
-"""What is under way in this process: published up to where, consumed up to where, busy or not."""
+"""Progress of this process: offsets published, offsets consumed, and whether it is busy."""
 
 from collections import Counter, defaultdict
 
@@ -7,13 +7,13 @@ Place = tuple[str, int]
 
 
 class Flow:
-    """Offsets are next offsets: one past the last message published or processed."""
+    """Records progress. Offsets are next offsets: one past the last message published or processed."""
 
     def __init__(self) -> None:
         self.published: dict[Place, int] = {}
         self.consumed: dict[str, dict[Place, int]] = defaultdict(dict)
         self.assignments: Counter[str] = Counter()
-        """How often each subscription's partitions were shared out."""
+        """How often each subscription's partitions were assigned."""
         self.working = 0
 
     def note_published(self, place: Place, offset: int) -> None:
@@ -23,9 +23,9 @@ class Flow:
         self.consumed[subscription].update(offsets)
 
     def note_assigned(self, subscription: str) -> None:
-        """Forget how far we have read: after partitions were shared out anew, others may have read further.
+        """Forget consumed offsets: after a rebalance another member may have read further.
 
-        Also of those that were ours before: somebody else may have had them while we were stopped.
+        This includes partitions we keep: another member may have had them while we were stopped.
         """
         self.assignments[subscription] += 1
         self.consumed[subscription].clear()

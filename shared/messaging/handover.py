@@ -1,7 +1,7 @@
-"""From a commit to the relay of the same process, which need not read what it is handed.
+"""Hands committed rows to the relay of the same process, which then need not read them.
 
-The outbox stays the truth. Rows handed over are published without reading it only if nothing before them can
-be missing. Otherwise, and whenever anything is unclear, they are dropped and the outbox is read.
+The outbox remains the source of truth. Rows handed over are published without reading it only if all their
+predecessors are known to be published. Otherwise, or in doubt, they are dropped and the outbox is read.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,11 +10,11 @@ from shared.messaging.envelope import Envelope
 from shared.messaging.outbox import Row
 
 SUBJECTS = 4096
-"""Of how many subjects the last published sequence is remembered."""
+"""How many subjects to remember the last published sequence of."""
 
 
 class Published:
-    """The last sequence of the subjects that were published lately, in one lane and epoch."""
+    """The last published sequence of recently published subjects, in one lane and epoch."""
 
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], int] = {}
@@ -27,13 +27,13 @@ class Published:
             del self._last[next(iter(self._last))]
 
     def rest(self, rows: Sequence[Row]) -> list[Row]:
-        """Rows with a message that is not known to be published."""
+        """Return rows with a message that is not known to be published."""
         return [row for row in rows if any(m.sequence > self._reached(m) for m in row.envelopes)]
 
     def is_followed_by(self, messages: Sequence[Envelope]) -> bool:
-        """Whether everything that comes before these messages was published, subject by subject.
+        """Whether all predecessors of these messages were published, subject by subject.
 
-        Each subject's messages must be in order. Sequence 1 has nothing before it.
+        Each subject's messages must be in order. Sequence 1 has no predecessor.
         """
         reached: dict[tuple[str, str], int] = {}
         for message in messages:

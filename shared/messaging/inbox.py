@@ -1,7 +1,7 @@
-"""What was already processed: one small document per subject and topic.
+"""Records what was already processed: one small document per subject and topic.
 
-It counts the subject's sequence, remembers ids and digests of recent messages, and is written in the
-transaction of their effects. So a duplicate is known, a forged repeat is caught, a gap is noticed.
+It holds the subject's last sequence and the ids and digests of recent messages, and is written in the
+transaction of their effects. It detects duplicates, forged repeats and gaps.
 """
 
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from shared.mongo import InsertOne, MongoDatabase, ReplaceOne, Txn
 
 COLLECTION = "inbox"
 REMEMBERED = 64
-"""Messages per subject whose id and content are remembered; older repeats are known by sequence alone."""
+"""Messages per subject whose id and digest are kept; older repeats are recognised by sequence alone."""
 
 
 class Arrival(StrEnum):
@@ -24,9 +24,9 @@ class Arrival(StrEnum):
     FRESH = "fresh"
     DUPLICATE = "duplicate"
     ALTERED = "altered"
-    """Same id or sequence as before, other content."""
+    """Same id or sequence as an earlier message, but different content."""
     EARLY = "early"
-    """Messages before it have not come yet."""
+    """Its predecessors have not arrived yet."""
 
 
 def digest(envelope: Envelope) -> bytes:
@@ -39,15 +39,15 @@ class Position:
 
     key: str
     stored: int = 0
-    """Version of the stored document; 0: not stored yet."""
+    """Version of the stored document; 0 if not stored yet."""
     sequence: int = 0
     """Everything up to here has been seen."""
     ahead: list[int] = field(default_factory=list)
-    """Seen beyond a gap (only where gaps are not waited for)."""
+    """Sequences seen beyond a gap; where gaps are held, only those of repeats."""
     set_aside: list[int] = field(default_factory=list)
-    """Dead-lettered: seen, without effect so far."""
+    """Sequences dead-lettered: seen, but without effect so far."""
     waiting: bool = False
-    """Messages were held at some time because one before them was missing."""
+    """Whether messages were ever held because a predecessor was missing."""
     recent: list[list[Any]] = field(default_factory=list)
     """[sequence, id, digest] of the last messages."""
     changed: bool = False
@@ -72,12 +72,12 @@ class Position:
         return sequence <= self.sequence or sequence in self.ahead
 
     def count(self, envelope: Envelope, *, effect: bool) -> None:
-        """As `advance`, of a known id: under a number of its own, nothing else will come with that number."""
+        """Like `advance`, but skip a sequence already seen. A repeat under a new sequence uses it up."""
         if not self.has_seen(envelope.sequence):
             self.advance(envelope, effect=effect)
 
     def advance(self, envelope: Envelope, *, effect: bool = True) -> None:
-        """Count a message as seen; without `effect` it was set aside and may be replayed."""
+        """Count a message as seen. Without `effect` it was set aside and may be replayed."""
         self.changed = True
         number = envelope.sequence
         if number in self.set_aside:
@@ -133,13 +133,13 @@ class Inbox:
         return any(position.changed for position in self._positions.values())
 
     def unblocked(self) -> list[str]:
-        """Streams that moved on and have messages held back."""
+        """Return streams that advanced and may have held messages."""
         return [
             position.key for position in self._positions.values() if position.waiting and position.changed
         ]
 
     async def flush(self, txn: Txn) -> bool:
-        """Write what changed; `False` if another replica moved a position meanwhile."""
+        """Write changed positions; `False` if another replica changed one meanwhile."""
         changed = [position for position in self._positions.values() if position.changed]
         if not changed:
             return True

@@ -21,7 +21,7 @@ from shared.settings import KafkaSettings, Settings
 log = structlog.get_logger()
 
 BATCH_BYTES = 256 * 1024
-"""Per partition and request: what one batch of ours announces goes out at once."""
+"""Producer batch size per partition: what one consumed batch announces is sent at once."""
 
 
 class Cluster:
@@ -32,11 +32,11 @@ class Cluster:
         self._admin: AIOKafkaAdminClient | None = None
 
     async def require_not_refused(self) -> None:
-        """Raises `SettingRefused` when a server is there and says no to who we are."""
+        """Raises `SettingRefused` when a reachable server refuses us."""
         await require_not_refused(self._connection)
 
     async def identity(self) -> str:
-        """The cluster's id. Raises `KafkaError` or `OSError` when no broker answers."""
+        """Return the cluster's id. Raises `KafkaError` or `OSError` when no broker answers."""
         try:
             if self._admin is None:
                 self._admin = AIOKafkaAdminClient(**self._connection, request_timeout_ms=3000)
@@ -49,9 +49,9 @@ class Cluster:
         return str(described["cluster_id"])
 
     async def partitions(self, names: Sequence[str]) -> dict[str, int]:
-        """How many partitions each of these topics has; absent ones are left out.
+        """Return how many partitions each of these topics has; absent topics are left out.
 
-        All topics are asked for: some brokers make one that is asked for by name.
+        Requests all topics, because some brokers create a topic that is requested by name.
         """
         if self._admin is None:
             await self.identity()
@@ -67,11 +67,11 @@ class Cluster:
 
 
 GRACEFUL_SECONDS = 3.0
-"""How long the end of a consumer waits for its batch in hand, which comes again if it is broken off."""
+"""How long a stopping consumer waits for its current batch, which is read again if interrupted."""
 
 
 async def within(seconds: float, stopping: Awaitable[Any], what: str) -> None:
-    """Wait for something of aiokafka's to stop, but not for ever: with a broker gone it may hang."""
+    """Wait for an aiokafka client to stop, with a limit: it may hang when the broker is gone."""
     task = asyncio.ensure_future(stopping)
     done, _ = await asyncio.wait([task], timeout=seconds)
     if not done:
@@ -82,10 +82,10 @@ async def within(seconds: float, stopping: Awaitable[Any], what: str) -> None:
 
 
 def producer(settings: Settings) -> AIOKafkaProducer:
-    """Acknowledged by all in-sync replicas, and not idempotent.
+    """Build a producer that waits for all in-sync replicas and is not idempotent.
 
-    aiokafka counts a batch that it gave up as sent, so that an idempotent broker would refuse every one after
-    it. Duplicates are dropped by consumers anyway, and a partition has one request under way at a time.
+    aiokafka counts a batch it gave up on as sent, so with idempotence the broker would refuse every later
+    batch. Consumers drop duplicates anyway, and each partition has one request in flight at a time.
     """
     return AIOKafkaProducer(
         **connection(settings),
@@ -97,7 +97,7 @@ def producer(settings: Settings) -> AIOKafkaProducer:
 
 
 def consumers(settings: Settings) -> KafkaBroker:
-    """FastStream's broker, which makes the consumers."""
+    """Build FastStream's broker, which creates the consumers."""
     return KafkaBroker(
         settings.kafka,
         security=security(settings),
@@ -108,7 +108,7 @@ def consumers(settings: Settings) -> KafkaBroker:
 
 
 async def _raw(message: tuple[Any, ...]) -> KafkaMessage:
-    """FastStream's parser decodes headers and fails the batch on a bad one; ours leaves them alone."""
+    """Leave headers undecoded: FastStream's parser fails the whole batch on a bad one."""
     return KafkaMessage(body=b"", raw_message=message, consumer=None)  # type: ignore[arg-type]
 
 
@@ -116,12 +116,12 @@ async def _nothing(_: Any) -> None:
     return None
 
 
-class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka tells no types
+class _Assigned(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
     def __init__(self, then: Callable[[], None]) -> None:
         self._then = then
 
     def on_partitions_revoked(self, revoked: Any) -> None:
-        """Nothing: what is in hand is finished, and its effects count once."""
+        """Do nothing: the current batch is finished, and its effects count once."""
 
     def on_partitions_assigned(self, assigned: Any) -> None:
         self._then()
@@ -141,9 +141,9 @@ def subscribe(
 ) -> Any:
     """Declare a batch subscriber in which nothing is left to defaults.
 
-    Offsets start at the earliest and are never committed by FastStream (`MANUAL`); `take` gets the raw
-    records of `poll`; `assigned` is called whenever partitions were shared out. `every_replica_reads_all`:
-    partitions are assigned, not shared out, so no rebalance ever stands between a crisis flag and its page.
+    Offsets start at the earliest and are never committed by FastStream (`MANUAL`). `take` gets the raw
+    records of `poll`. `assigned` is called after each rebalance. `every_replica_reads_all`: every partition
+    is assigned by number without group membership, so no rebalance ever delays a crisis flag's page.
     """
     where: dict[str, Any] = {}
     if every_replica_reads_all:
@@ -173,12 +173,12 @@ def subscribe(
         await take(message.raw_message)
 
     subscriber(consume)
-    subscriber.get_msg = poll  # FastStream's own sleeps after an empty one
+    subscriber.get_msg = poll  # FastStream's own sleeps after an empty poll
     return subscriber
 
 
 def next_offsets(records: Sequence[Record]) -> dict[TopicPartition, int]:
-    """What to commit when these records are done: explicit, never FastStream's *all positions*."""
+    """Return the offsets to commit after these records: explicit, never FastStream's *all positions*."""
     offsets: dict[Place, int] = {}
     for record in records:
         place = record.topic, record.partition

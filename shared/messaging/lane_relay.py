@@ -1,7 +1,7 @@
-"""One lane of the outbox on its way to Kafka: at least once, in order per subject.
+"""Publishes one lane of the outbox to Kafka: at least once, in order per subject.
 
-A partition that takes nothing delays only its own messages. Their rows stay pending and are left behind;
-the lane goes on after them, and returns to the oldest row when that partition takes messages again.
+A partition that refuses messages delays only its own. Their rows stay pending and are left behind. The lane
+continues after them, and returns to the oldest row when that partition accepts messages again.
 """
 
 import asyncio
@@ -30,15 +30,15 @@ log = structlog.get_logger()
 EVENTS_AT_ONCE = 1000
 ROWS_AT_FIRST = 20
 SWEEP_SECONDS = 0.5
-"""How often the outbox is read without being woken."""
+"""Interval of reading the outbox when nothing wakes the relay."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 
 RETURN_SECONDS = 5.0
-"""At least so long after rows were left behind, the lane returns to the oldest one."""
+"""Minimum pause at the end of a pass that left rows behind, before the next one from the oldest row."""
 
 RETURN_SHARE = 10
-"""Going through what was left behind takes at most one part in so many of the time."""
+"""That pause also lasts at least so many times as long as the pass took."""
 
 NEVER = float("-inf")
 
@@ -64,18 +64,18 @@ class LaneRelay:
         self._refill = Refill(database, lane, epoch, now)
         self._published = Published()
         self._caught_up = NEVER
-        """When the outbox was last read, if that found all there was."""
+        """When the outbox was last read; `NEVER` if that read may have left rows unread."""
         self._rows_at_once = ROWS_AT_FIRST
-        """Rows to ask for next: as many as hold about `EVENTS_AT_ONCE` messages, judged by the last read."""
+        """Rows to read next: enough for about `EVENTS_AT_ONCE` messages, estimated from the last read."""
         self._after: ObjectId | None = None
-        """The last row left behind; every pending row up to it has messages that were refused."""
+        """Read after this row: every pending row up to it has refused messages or is unreadable."""
         self._began = NEVER
-        """When it last read the oldest row."""
+        """When the current pass from the oldest row began."""
         self._return_at: float | None = None
-        """When it will do so again; `None` until it has reached the end."""
+        """When the next such pass begins; `None` until this one reaches the end."""
         self._failing_since: float | None = None
         self._emptied = -1
-        """How often `woken` had beaten before the latest read that left nothing to publish."""
+        """`woken.beats` before the latest read that left nothing to publish."""
 
     @property
     def is_empty(self) -> bool:
@@ -83,7 +83,7 @@ class LaneRelay:
         return self._emptied == self.woken.beats
 
     def fails_for(self) -> float:
-        """Seconds since when nothing at all could be published; 0 while something can."""
+        """Return for how many seconds nothing at all could be published; 0 while something can."""
         return 0.0 if self._failing_since is None else monotonic() - self._failing_since
 
     async def run(self, leads: Callable[[], bool]) -> None:
@@ -112,7 +112,7 @@ class LaneRelay:
             await self.woken.wait(seen, SWEEP_SECONDS)
 
     def _step_down(self) -> None:
-        """Forget what only a leader may rely on: another replica publishes now."""
+        """Drop state that is valid only for the leader: another replica publishes now."""
         self.woken.take()
         self._publisher.forget_refusals()
         self._begin_with_the_oldest()
@@ -122,7 +122,7 @@ class LaneRelay:
         self._after, self._return_at, self._caught_up = None, None, NEVER
 
     async def _move(self) -> bool:
-        """Publish one batch, crises first; whether there may be more."""
+        """Publish one batch, after any crisis under way. Returns whether there may be more."""
         async with self._database.precedence.turn(urgent=self.lane == "crisis"):
             if self._publisher.readmit():
                 self._begin_with_the_oldest()
@@ -130,11 +130,11 @@ class LaneRelay:
                 return await self._fill_anew()
             if rows := self._handed_over():
                 await self._publish(rows)
-                return True  # the outbox may have what nobody handed over
+                return True  # the outbox may have rows that were not handed over
             return await self._publish_pending()
 
     async def _fill_anew(self) -> bool:
-        """The log of this epoch began empty: everything in the outbox is published again, part by part."""
+        """Republish the whole outbox part by part, because the log of this epoch began empty."""
         if not await self._refill.is_wanted() or await self._refill.had_to_wait():
             return True
         if not await self._publish_pending(self._refill.marked):
@@ -142,10 +142,10 @@ class LaneRelay:
         return True
 
     def _handed_over(self) -> list[Row]:
-        """What was committed in this process, if it can be published without reading the outbox.
+        """Return rows committed in this process, if they can be published without reading the outbox.
 
-        Only if the outbox was read recently: rows of other replicas, and of our own commits whose answer was
-        lost, are found only there.
+        Requires a recent read of the outbox: only that finds the rows of other replicas, and of our own
+        commits whose reply was lost.
         """
         rows = self.woken.take()
         if monotonic() - self._caught_up > 2 * SWEEP_SECONDS:
@@ -154,7 +154,7 @@ class LaneRelay:
         return rows if self._published.is_followed_by(messages_of(rows)) else []
 
     async def _publish_pending(self, among: Document | None = None) -> bool:
-        """Read pending rows and publish them; whether there may be more. `among`: a condition on `_id`."""
+        """Read and publish pending rows. Returns whether there may be more. `among`: a condition on `_id`."""
         if self._return_at is not None and monotonic() > self._return_at:
             self._begin_with_the_oldest()
         looked = monotonic()
@@ -165,17 +165,17 @@ class LaneRelay:
         if await self._publish(rows):
             self._after = rows[-1].id
         elif not rows and self._after is None:
-            self._failing_since = None  # what failed here was published by another replica
+            self._failing_since = None  # another replica published what failed here
         if not more and self._after is not None and self._return_at is None:
             took = monotonic() - self._began
             self._return_at = monotonic() + max(RETURN_SECONDS, RETURN_SHARE * took)
         return more
 
     async def _read(self, among: Document) -> tuple[list[Row], bool]:
-        """Pending rows until they hold about `EVENTS_AT_ONCE` messages, and whether there may be more.
+        """Read pending rows with about `EVENTS_AT_ONCE` messages. Also returns whether there may be more.
 
-        Reads with majority concern: a published message cannot be taken back if an election undoes its row.
-        `limit` and `batch_size`: the server would otherwise send up to 16 MB of a backlog each time.
+        Reads with majority concern: a published message cannot be undone if an election rolls back its row.
+        Without `limit` and `batch_size` the server would send up to 16 MB of a backlog each time.
         """
         limit = self._rows_at_once
         place = among if self._after is None else {**among, "$gt": self._after}
@@ -196,14 +196,14 @@ class LaneRelay:
         return rows, events >= EVENTS_AT_ONCE or len(rows) == limit
 
     async def _publish(self, rows: list[Row]) -> bool:
-        """Publish, and mark what was acknowledged; whether any of it was left behind."""
+        """Publish rows and mark what was acknowledged. Returns whether any were left behind."""
         messages = messages_of(rows)
         refused = await self._send(messages) if messages else set[str]()
         await outbox.mark(self._database, rows, refused)
         return any(not row.is_readable or row.has_any(refused) for row in rows)
 
     async def _send(self, messages: Sequence[Envelope]) -> set[str]:
-        """The ids of the messages that were refused."""
+        """Send messages to Kafka. Returns the ids of those that were refused."""
         since = tracing.now_ns()
         if self._failing_since is None:
             self._failing_since = monotonic()
@@ -224,7 +224,7 @@ class LaneRelay:
 
 
 def is_cancelled() -> bool:
-    """Whether somebody asked the current task to end; a stray `CancelledError` asks nothing."""
+    """Whether cancellation of the current task was requested; a stray `CancelledError` does not count."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
@@ -234,9 +234,9 @@ def messages_of(rows: Sequence[Row]) -> list[Envelope]:
 
 
 def in_sequence(messages: list[Envelope]) -> list[Envelope]:
-    """Put each subject's messages in the order of their sequence, at the places the subject has.
+    """Sort each subject's messages by sequence, within the positions the subject occupies.
 
-    Two replicas make outbox ids independently, so within a second their order says nothing.
+    Replicas generate outbox ids independently, so within a second the order of ids means nothing.
     """
     places: dict[tuple[str, str], list[int]] = {}
     for index, message in enumerate(messages):

@@ -1,4 +1,4 @@
-"""A lease on a role that one replica at a time should have; time is the database server's."""
+"""A lease on a role that one replica at a time should hold, timed by the database server's clock."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,19 +7,19 @@ from shared.mongo import Document, DuplicateKeyError, MongoDatabase, ReturnDocum
 COLLECTION = "leases"
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 FARTHEST_MS = 60_000
-"""A lease that claims to run longer than this is broken and may be taken."""
+"""A lease that claims to run longer than this is corrupt and may be taken."""
 
 
 class Lease:
-    """Held by `holder` for `ttl_ms`, renewed by asking again. A successor waits until it ran out."""
+    """Held by `holder` for `ttl_ms` and renewed by `take`. A successor waits until it ends."""
 
     def __init__(self, database: MongoDatabase, role: str, *, holder: str, ttl_ms: int = 3000) -> None:
         self._database, self._role, self._holder, self._ttl_ms = database, role, holder, ttl_ms
         self.is_wanted = False
-        """Whether, when we took it last, somebody waited for it within the last `ttl_ms`."""
+        """Whether another replica asked for the lease in the `ttl_ms` before we last took it."""
 
     async def take(self) -> bool:
-        """Take or renew; `False` while somebody else has it."""
+        """Take or renew the lease; `False` while another replica holds it."""
         free: Document = {
             "$or": [
                 {"holder": self._holder},
@@ -46,11 +46,11 @@ class Lease:
         return False
 
     async def _ask(self) -> None:
-        """Let whoever has it know that somebody waits."""
+        """Tell the holder that another replica waits for the lease."""
         await self._database[COLLECTION].update_one({"_id": self._role}, [{"$set": {"asked": "$$NOW"}}])
 
     async def hand_over(self) -> bool:
-        """Give it up if somebody else asked for it within the last `ttl_ms`; whether that was so."""
+        """Give up the lease if another replica asked for it within `ttl_ms`. Returns whether it did."""
         waiting: Document = {"$expr": {"$gt": ["$asked", {"$subtract": ["$$NOW", self._ttl_ms]}]}}
         mine = {"_id": self._role, "holder": self._holder, **waiting}
         given = await self._database[COLLECTION].delete_one(mine)

@@ -1,4 +1,4 @@
-"""The whole log of some topics, read once from its beginning, outside of any consumer group."""
+"""Reads the whole log of some topics once from its beginning, outside any consumer group."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,33 +23,33 @@ class Log:
         self._consumer, self.epoch, self._first = consumer, epoch, first
 
     async def some(self, at_most: int | None = None) -> Sequence[Record]:
-        """The next records; none when nothing came for a moment. Whole batches, unless `at_most` cuts one."""
+        """Return the next records, or none after `POLL_MS`. Batches are whole unless `at_most` cuts one."""
         found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=at_most)
         return list(chain.from_iterable(found.values()))
 
     async def ends(self) -> Mapping[Any, int]:
-        """How far the log reaches now, by partition; with some brokers, to the begin of its last batch."""
+        """Return the log's present end by partition; some brokers report the start of the last batch."""
         ends: Mapping[Any, int] = await self._consumer.end_offsets(list(self._first))
         return ends
 
     async def has_reached(self, ends: Mapping[Any, int]) -> bool:
-        """Whether everything up to these was read, where `some` was left to give whole batches."""
+        """Whether everything up to these ends was read. Call `some` without `at_most` before."""
         return all([await self._consumer.position(place) >= end for place, end in ends.items()])
 
     async def progress(self) -> tuple[int, int]:
-        """How many messages were read, and how many there are by now, as far as `ends` says."""
+        """Return how many messages were read, and how many there are now according to `ends`."""
         ends = await self.ends()
         read = [await self._consumer.position(place) - first for place, first in self._first.items()]
         return sum(read), sum(ends[place] - first for place, first in self._first.items())
 
 
 class LogReplaced(RuntimeError):
-    """Another log began while this one was opened: what was asked of it is of no use."""
+    """The log was replaced while it was being opened, so its offsets are unusable."""
 
 
 @asynccontextmanager
 async def reading(settings: Settings, names: Sequence[str]) -> AsyncIterator[Log]:
-    """Raises `KafkaError` or `OSError` when no broker answers, and `LogReplaced`."""
+    """Open a log. Raises `LogReplaced`, and `KafkaError` or `OSError` when no broker answers."""
     places = [
         TopicPartition(name, number)
         for name in names

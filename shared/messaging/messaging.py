@@ -1,7 +1,7 @@
 """All Kafka traffic of one process: one epoch of the cluster at a time.
 
-The broker is transport. When the cluster's id changes, its log was lost: subscribers, producers and
-relay are built anew, with groups of the new epoch, and the relay refills the log from the outbox.
+The broker is only transport. A changed cluster id means that its log was lost. Subscribers, producers and
+relay are then rebuilt, with consumer groups of the new epoch, and the relay refills the log from the outbox.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ from shared.settings import Settings
 log = structlog.get_logger()
 
 AWAY = (KafkaError, OSError, TimeoutError)
-"""What a broker that is not there looks like."""
+"""Errors raised when no broker can be reached."""
 
 SAY_AGAIN_SECONDS = 5.0
 BEGIN_SECONDS = 120.0
-"""A consumer that has not joined its group by then counts as stuck, and everything is built anew."""
+"""A consumer that has not joined its group by then counts as stuck, and everything is rebuilt."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class _Epoch:
 
 
 class _Complaint:
-    """Says something is awaited, at once and then every few seconds."""
+    """Logs a warning at once, then at most every `SAY_AGAIN_SECONDS`."""
 
     def __init__(self) -> None:
         self._said = -SAY_AGAIN_SECONDS
@@ -60,7 +60,7 @@ class _Complaint:
 
 
 class Messaging:
-    """Runs until cancelled; survives a broker that is away, comes back, or comes back empty."""
+    """Runs until cancelled. Survives a broker that is unreachable, returns, or returns with an empty log."""
 
     def __init__(
         self,
@@ -100,22 +100,22 @@ class Messaging:
 
     @property
     def assigned(self) -> bool:
-        """Whether every subscription has its partitions."""
+        """Whether every subscription has partitions assigned."""
         return self._epoch is not None and all(consumer.assigned for consumer in self.consumers)
 
     @property
     def leads(self) -> bool:
-        """Whether this replica is the one that relays."""
+        """Whether this replica holds the relay lease."""
         relay = self._epoch.relay if self._epoch is not None else None
         return relay is not None and relay.leads
 
     @property
     def is_current(self) -> bool:
-        """Whether the broker answers and everything it has for us was read."""
+        """Whether the broker answers, partitions are assigned and no consumer lags."""
         return self.cluster_reached and self.assigned and not any(c.lag() for c in self.consumers)
 
     async def has_something_to_publish(self) -> bool:
-        """Asks the database only when the relay does not know."""
+        """Query the database only if the relay cannot tell."""
         relay = self._epoch.relay if self._epoch is not None else None
         if relay is not None and relay.has_published_all:
             return False
@@ -123,7 +123,7 @@ class Messaging:
 
     @property
     def alive(self) -> bool:
-        """No task ended, no consumer silent: what a supervisor asks before it restarts us."""
+        """Liveness for a supervisor: no task ended, and no consumer is silent while the broker answers."""
         if self._epoch is None:
             return True
         if any(task.done() for task in self._epoch.tasks):
@@ -163,14 +163,14 @@ class Messaging:
                 return cluster_id
 
     async def _give_up_if_refused(self) -> None:
-        """Raises `SettingRefused` only until a broker has answered once; a later refusal may be a restart."""
+        """Raises `SettingRefused`, but not after a broker has answered: then a refusal may be a restart."""
         if self._reached == float("-inf"):
             await self._cluster.require_not_refused()
 
     async def _wait_for_topics(self) -> None:
-        """Every topic we read or write must be there with exactly the declared number of partitions.
+        """Wait until every topic we read or write exists with exactly the declared number of partitions.
 
-        Crisis flags are read from partitions that are assigned by number: one more would never be read.
+        Crisis partitions are assigned by number, so an additional one would never be read.
         """
         own = [t.name for t in topics().values() if t.producer == self._service]
         wanted = sorted({*own, *(name for consumer in self.consumers for name in consumer.topics)})
@@ -219,11 +219,11 @@ class Messaging:
                     log.warning("sweep failed", group=consumer.group, error=type(error).__name__)
 
     async def _watch(self, cluster_id: str) -> None:
-        """Return when another cluster answers, a task of ours ended or a consumer reads no more.
+        """Return when another cluster answers, one of our tasks ended or a consumer stopped polling.
 
-        Then all of it is built anew. A broker that is merely away is waited for. Silence counts while the
-        broker answers, and when it is found twice: a process that was stopped finds itself silent when it
-        wakes, and reads on.
+        The caller then rebuilds everything. An unreachable broker is waited for. Silence counts only while
+        the broker answers, and only in two checks in a row: a process resumed after a stop finds its
+        consumers silent once, then they poll again.
         """
         silent = False
         while True:

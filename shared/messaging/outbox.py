@@ -1,7 +1,7 @@
-"""The outbox: what is to be published, written in the transaction that made it true.
+"""The outbox: messages to publish, written in the transaction of the state that they announce.
 
-One document holds all that one transaction announces in one lane. Documents stay after they were
-published: they are the truth from which a broker's lost log is refilled.
+One document holds what one transaction announces in one lane, up to `EVENTS_PER_DOCUMENT`. Documents are
+kept after publication: a broker's lost log is refilled from them.
 """
 
 from collections import defaultdict
@@ -17,31 +17,31 @@ from shared.mongo import Document, Index, MongoDatabase, ObjectId, Txn, UpdateOn
 COLLECTION = "outbox"
 EVENTS_PER_DOCUMENT = 500
 REPLAYED_AT_ONCE = 10_000
-"""Far from what a request may take."""
+"""Documents per replay request: few enough to finish well within its time limits."""
 
 PENDING: Document = {"pending": True}
 WAITING: Document = {"lane": {"$in": ["crisis", "work"]}, **PENDING}
-"""What is still to be published, in words that the index understands."""
+"""Query for unpublished documents, phrased so that the index on `lane` serves it."""
 
 INDEXES = [
     Index(COLLECTION, "lane", "_id", partial=PENDING),
-    # A lost log gets its crises first: they are found without a look at years of all the rest.
+    # After a lost log crises are refilled first: this finds them without scanning years of other rows.
     Index(COLLECTION, "_id", "lane", partial={"lane": "crisis"}),
 ]
 
 
 class Row(NamedTuple):
-    """What is still to be published of what one transaction announced in one lane."""
+    """The unpublished messages of one outbox document."""
 
     id: ObjectId
     envelopes: Sequence[Envelope]
     epoch: str | None = None
-    """The epoch whose empty log it was marked for, if it was published before."""
+    """The epoch whose empty log it was marked for, if any."""
     is_readable: bool = True
 
     @classmethod
     def of(cls, document: Document) -> "Row":
-        """Of a pending document; one that cannot be read has no messages."""
+        """Build from a pending document; an unreadable one has no messages."""
         id, epoch, left = document["_id"], document.get("epoch"), document.get("left")
         try:
             found = envelopes(document)
@@ -61,7 +61,7 @@ class Outbox:
         self._ids: dict[tuple[Lane, int], Any] = {}
 
     def add(self, envelope: Envelope) -> Any:
-        """Returns the id of the document in which the envelope will stand."""
+        """Add an envelope. Returns the id of the document that will hold it."""
         lane = topic(envelope.topic).lane
         envelopes = self.lanes.setdefault(lane, [])
         chunk = len(envelopes) // EVENTS_PER_DOCUMENT
@@ -94,21 +94,21 @@ class Outbox:
             await database[COLLECTION].insert_many(rows, session=txn)
 
     def hand_over(self, database: MongoDatabase) -> None:
-        """After the commit: to whoever publishes in this process, crises first."""
+        """After the commit, hand the rows to this process's relay, crises first."""
         for lane in LANES:
             for row in self.rows(lane):
                 database.announced[lane].hand(row, len(row.envelopes))
 
 
 def envelopes(document: Document) -> list[Envelope]:
-    """All messages of an outbox document. Raises `Unreadable`."""
+    """Parse all messages of an outbox document. Raises `Unreadable`."""
     return [Envelope.of_document(event) for event in document["events"]]
 
 
 async def mark(database: MongoDatabase, rows: Sequence[Row], refused: Collection[str]) -> None:
-    """Mark rows as published, and note in the others which of their messages are left.
+    """Mark rows as published, and record in the others which of their messages are left.
 
-    Only as they were read: what was marked for another epoch's log meanwhile is not in that log yet.
+    Skips rows that were marked for another epoch since they were read: that epoch's log lacks them.
     """
     published: defaultdict[str | None, list[ObjectId]] = defaultdict(list)
     parts: list[UpdateOne] = []
@@ -128,7 +128,7 @@ async def mark(database: MongoDatabase, rows: Sequence[Row], refused: Collection
 async def mark_again(
     database: MongoDatabase, chosen: Document, now: datetime, *, epoch: str | None = None
 ) -> int:
-    """Let these documents be published again, all of each; how many they are. `epoch`: into its empty log."""
+    """Mark documents for republishing in full; returns how many. `epoch`: into its empty log."""
     fields: Document = {"pending": True, "again": now} | ({"epoch": epoch} if epoch else {})
     change = {"$set": fields, "$unset": {"left": ""}}
     return int((await database[COLLECTION].update_many(chosen, change)).matched_count)
@@ -137,9 +137,9 @@ async def mark_again(
 async def replay(
     database: MongoDatabase, at: Document, *, after: ObjectId | None, now: datetime, dry_run: bool
 ) -> tuple[int, ObjectId | None]:
-    """Let documents of a span of time be published again: those among the next `REPLAYED_AT_ONCE`.
+    """Mark documents of a time span to be republished: those among the next `REPLAYED_AT_ONCE` documents.
 
-    Returns how many they are, and after which document to go on; none: there are no more.
+    Returns how many they are and the id to continue after, or `None` if there are no more.
     """
     rows = database[COLLECTION]
     place: Document = {} if after is None else {"$gt": after}
@@ -157,15 +157,15 @@ async def replay(
 
 
 def waits_since(document: Document) -> datetime:
-    """Since when a pending document is to be published."""
+    """Return since when a pending document waits to be published."""
     since: datetime = document["again"] if "again" in document else document["at"]
     return since
 
 
 async def announced(database: MongoDatabase, *events: type[Event]) -> dict[str, int]:
-    """How many distinct events of these types were announced, by type name; all types if none is given.
+    """Count the distinct events announced, by type name; all types if none is given.
 
-    What was published again counts once. Reads the whole outbox.
+    Events published again count once. Reads the whole outbox.
     """
     names = [event.__name__ for event in events]
     chosen: Document = {"events.type": {"$in": names}} if names else {}

@@ -1,4 +1,4 @@
-"""Many messages to Kafka at once: a batch per partition, not a promise per message."""
+"""Publishes many messages to Kafka at once: batches per partition instead of a future per message."""
 
 import asyncio
 from collections import defaultdict
@@ -19,22 +19,22 @@ log = structlog.get_logger()
 M, MASK = 0x5BD1E995, 0xFFFFFFFF
 
 NOWHERE = -1
-"""The partition of whatever belongs to a topic whose partitions nobody tells."""
+"""Placeholder partition for messages of a topic whose partition count is unknown."""
 
 TRY_AGAIN_SECONDS = 0.2
 
 
 class Publisher:
-    """Publishes in the order given, per partition; the key says which partition (murmur2, as Kafka's own).
+    """Publishes in the given order per partition; the key selects the partition (murmur2, as Kafka's own).
 
-    A partition that refuses delays only its own messages: it is tried beside the others, and gets nothing
-    else until the caller begins with what it refused (`readmit`). `wake` is called when it takes one again.
+    A partition that refuses messages delays only its own. It is probed in the background and gets nothing
+    else until the caller starts over with the refused ones (`readmit`). `wake` is called once it accepts one.
     """
 
     def __init__(self, producer: AIOKafkaProducer, wake: Callable[[], None] = lambda: None) -> None:
         self._producer, self._wake = producer, wake
         self._refusing: dict[Place, asyncio.Task[None]] = {}
-        """Where something was refused, with what tries whether it takes anything again."""
+        """Partitions that refused messages, each with the task that probes it."""
 
     async def start(self) -> None:
         await self._producer.start()
@@ -44,16 +44,16 @@ class Publisher:
         await self._producer.stop()
 
     def forget_refusals(self) -> None:
-        """Try no more what was refused: another replica does."""
+        """Stop probing: another replica publishes what was refused, or this process stops."""
         for trying in self._refusing.values():
             trying.cancel()
         self._refusing.clear()
 
     async def publish(self, messages: Sequence[Envelope]) -> tuple[dict[Place, int], list[Envelope]]:
-        """Return when each is acknowledged or refused.
+        """Return once each message is acknowledged or refused.
 
-        The next offset of each partition that took all of its messages, and the messages of the others, some
-        of which may have been published all the same.
+        Returns the next offset of each partition that accepted all its messages, and the messages of the
+        other partitions, some of which may have been published nonetheless.
         """
         counts = {topic: await self._count(topic) for topic in {message.topic for message in messages}}
         parts: defaultdict[Place, list[Envelope]] = defaultdict(list)
@@ -72,9 +72,9 @@ class Publisher:
         return reached, [message for place in parts.keys() - reached.keys() for message in parts[place]]
 
     def readmit(self) -> bool:
-        """Publish again where something is taken again; whether there is such a place.
+        """Readmit partitions that accept messages again. Returns whether there are any.
 
-        What was refused there comes next, or what was announced after it would overtake it.
+        The caller must publish the refused messages next, or later ones would overtake them.
         """
         taking = [place for place, trying in self._refusing.items() if trying.done()]
         for topic, partition in taking:
@@ -87,7 +87,7 @@ class Publisher:
         self._refusing[place] = asyncio.create_task(self._try(first))
 
     async def _try(self, message: Envelope) -> None:
-        """Publish one message until it is acknowledged. It is published again with the others then."""
+        """Retry one message until it is acknowledged. It is later published again with the others."""
         while True:
             try:
                 partitions = len(await self._producer.partitions_for(message.topic))
@@ -99,16 +99,16 @@ class Publisher:
         self._wake()
 
     async def _count(self, topic: str) -> int:
-        """How many partitions a topic has; 0 where nobody tells."""
+        """Return how many partitions a topic has; 0 if that is unknown."""
         if (topic, NOWHERE) in self._refusing:
             return 0
         try:
             return len(await self._producer.partitions_for(topic))
-        except Exception:  # what it was is found again where the topic is tried
+        except Exception:  # the probe of this topic retries and meets the same error
             return 0
 
     async def _publish(self, topic: str, partition: int, messages: Sequence[Envelope]) -> int:
-        """One batch after the other: where one is refused, none goes on past it."""
+        """Publish one batch after the other; stop at the first that is refused."""
         if partition == NOWHERE:
             raise UnknownTopicOrPartitionError
         reached = 0
@@ -118,7 +118,7 @@ class Publisher:
         return reached
 
     def _batches(self, messages: Sequence[Envelope]) -> Iterator[Any]:
-        """As few as the size of a batch allows."""
+        """Split messages into as few batches as the batch size allows."""
         batch = self._producer.create_batch()
         for message in messages:
             record = {
@@ -134,14 +134,14 @@ class Publisher:
         yield batch
 
 
-@lru_cache(maxsize=4096)  # what one batch announces of a patient is what hits
+@lru_cache(maxsize=4096)  # hits come from several messages about a patient in one batch
 def partition_of(key: str, partitions: int) -> int:
-    """Where Kafka's default partitioner puts a key; nowhere, where there are no partitions."""
+    """Return the partition Kafka's default partitioner selects; `NOWHERE` if there are no partitions."""
     return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions if partitions else NOWHERE
 
 
 def murmur2(data: bytes) -> int:
-    """Kafka's hash of a key, 32 bits, in half the time of aiokafka's own."""
+    """Compute Kafka's 32-bit hash of a key, in half the time of aiokafka's own."""
     whole = len(data) // 4
     hashed = 0x9747B28C ^ len(data)
     for word in unpack(f"<{whole}I", data[: 4 * whole]):

@@ -1,4 +1,4 @@
-"""A service's reactions, as a map from what it reads to what it does about it."""
+"""A service's reactions: a map from inbound event types to the functions that handle them."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +15,7 @@ Reaction = Callable[[Any, Any], None]
 
 
 class Unacceptable(ValueError):
-    """A message that is readable but that we must not act on. `reason` is a code."""
+    """A message that is readable but must not be acted on. `reason` is a code."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -23,10 +23,10 @@ class Unacceptable(ValueError):
 
 
 class Reactions:
-    """Which inbound type leads to which reaction.
+    """Maps inbound types to reactions.
 
-    A type that the topic declares and nobody here reacts to is ignored on purpose; a type that the
-    topic does not declare is a dead letter.
+    A type that the topic declares but no reaction handles is ignored on purpose. A type that the topic
+    does not declare becomes a dead letter.
     """
 
     def __init__(self, reactions: Mapping[type[Inbound], Reaction]) -> None:

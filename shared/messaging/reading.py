@@ -1,4 +1,4 @@
-"""Records out of aiokafka, and what to do where a partition cannot be read."""
+"""Polls records from aiokafka and isolates partitions that cannot be read."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -16,15 +16,15 @@ log = structlog.get_logger()
 
 TRY_AGAIN_SECONDS = 10.0
 SUSPECT_MS = 100
-"""For one partition by itself: whatever else there is waits as long."""
+"""Timeout for polling a single partition; all others wait meanwhile."""
 
 
 class Reading:
-    """Polls one consumer, so that a partition that cannot be read holds up no other and loses nothing.
+    """Polls one consumer. An unreadable partition delays no other, and no record is lost.
 
-    A batch with a wrong checksum, or a header's name that is no UTF-8, makes aiokafka raise. By then it has
-    moved on in the partitions it had read before, and thrown away what it had read. So we go back to what
-    was processed, look for the culprit one by one, and pause it: it stands, is said, and is tried again.
+    aiokafka raises for a batch with a wrong checksum or a header name that is not UTF-8. By then it has
+    advanced in the partitions read before and discarded their records. So seek back to what was processed,
+    poll the partitions one by one to find the one at fault, pause it, log it and retry it later.
     """
 
     def __init__(self, service: str, processed: Callable[[], Mapping[Place, int]]) -> None:
@@ -36,16 +36,16 @@ class Reading:
 
     @property
     def standing(self) -> int:
-        """Partitions that could not be read, and have not been since, though they may be tried again."""
+        """How many partitions failed and have not been read since, including those being retried."""
         return len(self._standing)
 
     def begin(self) -> None:
-        """Another consumer, at the beginning of what it reads."""
+        """Reset for a new consumer."""
         self._suspects, self._astray, self._paused = [], False, {}
         self._standing.clear()
 
     async def poll(self, kafka: Any, timeout_ms: int) -> Mapping[Any, list[Any]]:
-        """Records by partition. Raises what aiokafka raises about the whole consumer."""
+        """Return records by partition. Raises `ConsumerStoppedError`, and `KafkaError` from seeking back."""
         if self._astray:
             await self._go_back(kafka)
         self._resume(kafka)
@@ -72,7 +72,10 @@ class Reading:
         return found
 
     async def _stands(self, kafka: Any, place: Any, found: Mapping[Any, list[Any]]) -> bool:
-        """False once something was read from it or its end is reached; an empty poll alone proves nothing."""
+        """Whether a partition is still blocked: nothing was read from it and its end is not reached.
+
+        An empty poll alone proves nothing. A partition that is no longer assigned counts as not blocked.
+        """
         if place in found or place not in kafka.assignment():
             return False
         return place in self._paused or not await self._is_at_end(kafka, place)
@@ -80,20 +83,20 @@ class Reading:
     async def _is_at_end(self, kafka: Any, place: Any) -> bool:
         end = kafka.highwater(place)
         try:
-            async with asyncio.timeout(SUSPECT_MS / 1000):  # it waits for a position, where there is none yet
+            async with asyncio.timeout(SUSPECT_MS / 1000):  # `position` waits if there is none yet
                 return end is not None and await kafka.position(place) >= end
         except TimeoutError:
             return False
-        except IllegalStateError:  # another member's by now
+        except IllegalStateError:  # reassigned to another member
             return True
 
     async def _go_back(self, kafka: Any) -> None:
-        """To what was processed; where nothing was, to what was committed; else to the beginning."""
+        """Seek each partition to its processed offset, else its committed offset, else the beginning."""
         for partition in kafka.assignment():
             offset = self._processed().get((partition.topic, partition.partition))
             if offset is None:
                 offset = await kafka.committed(partition)
-            with suppress(IllegalStateError):  # another member's by now
+            with suppress(IllegalStateError):  # reassigned to another member
                 if offset is None:
                     await kafka.seek_to_beginning(partition)
                 else:
@@ -109,7 +112,7 @@ class Reading:
                   partition=partition.partition, error=type(error).__name__)  # fmt: skip
 
     def _resume(self, kafka: Any) -> None:
-        """Those that have stood for a while, each by itself: one may have been mended."""
+        """Resume partitions paused for `TRY_AGAIN_SECONDS`, to be polled one by one."""
         for partition, since in list(self._paused.items()):
             if monotonic() - since > TRY_AGAIN_SECONDS:
                 del self._paused[partition]

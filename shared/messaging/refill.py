@@ -1,7 +1,7 @@
-"""Publishing all of the outbox again, into a log that began empty.
+"""Republishes the whole outbox into a log that began empty.
 
-The outbox holds all that was ever announced. It is marked as pending part by part, and the lane publishes
-each part as it publishes everything else before the next one is marked.
+The outbox holds everything ever announced. It is marked as pending part by part. The lane publishes each
+part, like any other pending rows, before the next one is marked.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ LOADED = monotonic()
 """When this process began."""
 
 REFILL_AFTER = 5.0
-"""Seconds after that, before the work of a new log is published: what starts beside us loads first."""
+"""Seconds after `LOADED` before a new log gets its work lane, so that other starting processes load first."""
 
 MARKED_AT_ONCE = 2000
 BEGINNING = ObjectId(b"\0" * 12)
@@ -30,27 +30,27 @@ BEGINNING = ObjectId(b"\0" * 12)
 
 
 class Refill:
-    """How far one lane and epoch is marked. It is kept, so that a restart goes on from there."""
+    """Tracks how far one lane is marked in one epoch. Stored, so that a restart continues from there."""
 
     def __init__(self, database: MongoDatabase, lane: Lane, epoch: str, now: Callable[[], datetime]) -> None:
         self._database, self._lane, self._epoch, self._now = database, lane, epoch, now
         self._id = f"relay-epoch-{lane}"
         self._at = BEGINNING
-        """The last row that was marked."""
+        """Id of the last row that was marked."""
         self.is_done = False
-        """As far as this process knows."""
+        """Whether everything is marked, as far as this process knows."""
 
     async def is_wanted(self) -> bool:
-        """Whether there is more to mark. Reads how far we, or a replica before us, have come."""
+        """Whether there is more to mark. Reads the progress stored by this or an earlier leader."""
         kept = await self._database[LEASES].find_one({"_id": self._id, "epoch": self._epoch})
         self._at = (kept and kept["at"]) or BEGINNING
         self.is_done = kept is not None and kept["done"]
         return not self.is_done
 
     async def had_to_wait(self) -> bool:
-        """If there is something to refill, wait until `REFILL_AFTER` is over; whether that was necessary.
+        """Wait until `REFILL_AFTER` has passed if there is something to refill. Returns whether it waited.
 
-        Another replica may lead by then, so the caller looks again. Crises never wait.
+        Another replica may lead by then, so the caller checks again. Crises never wait.
         """
         early = LOADED + REFILL_AFTER - monotonic()
         if self._lane == "crisis" or early <= 0:
@@ -62,11 +62,11 @@ class Refill:
 
     @property
     def marked(self) -> Document:
-        """The rows that were marked so far, as a condition on `_id`."""
+        """Condition on `_id` that matches the rows marked so far."""
         return {"$lte": self._at}
 
     async def mark_next(self) -> None:
-        """Mark the next part as pending; the last one is everything that is left."""
+        """Mark the next part as pending; the last part is everything that is left."""
         rest: Document = {"$gt": self._at}
         last = await self._database[outbox.COLLECTION].find_one(
             {"lane": self._lane, "_id": rest}, {"_id": 1}, sort=[("_id", 1)], skip=MARKED_AT_ONCE - 1

@@ -1,10 +1,10 @@
 """From the outbox to Kafka, by one replica at a time.
 
-The outbox document is the truth: it is `pending` until its messages are acknowledged by the broker. What
-wakes the relay is the commit itself, which hands over what it wrote (`handover.py`), or a change stream where
-another replica committed; without other replicas there is no stream, for which MongoDB would look at every
-write there is. The replica with the lease relays; a second one that believes it has it, after a pause,
-publishes duplicates, which every consumer drops. How a lane is published: `lane_relay.py`.
+The outbox document is the source of truth: it is `pending` until the broker acknowledges its messages. A
+commit in this process wakes the relay and hands over its rows (`handover.py`); a change stream reports the
+commits of other replicas. Without other replicas no stream is open, since MongoDB examines every write for
+it. The lease holder relays. A replica that was suspended may still believe that it holds the lease and
+publish duplicates, which every consumer drops. How a lane is published: `lane_relay.py`.
 """
 
 import asyncio
@@ -25,14 +25,14 @@ from shared.mongo import MongoDatabase, ObjectId, PyMongoError
 log = structlog.get_logger()
 
 STUCK_SECONDS = 10.0
-"""How long publishing may fail before another replica that waits for the lease gets it."""
+"""How long publishing may fail before the lease is handed over to a waiting replica."""
 
 STEP_BACK_SECONDS = 3.0
-"""Pause before a replica that handed over asks for the lease again."""
+"""Back-off before a replica that handed over the lease competes for it again."""
 
 
 class Relay:
-    """Publishes one service's outbox into one epoch of the cluster, a lane at a time in a task each."""
+    """Publishes one service's outbox into one epoch of the cluster, with one task per lane."""
 
     def __init__(
         self,
@@ -61,11 +61,11 @@ class Relay:
         }
         self.leads = False
         self._has_company = asyncio.Event()
-        """Whether we lead, and other replicas commit what only we publish."""
+        """Set while we lead and another replica waits for the lease: we publish what it commits."""
 
     @property
     def has_published_all(self) -> bool:
-        """True only if everything that this process announced is known to be published."""
+        """True only if everything this process announced is known to be published."""
         return self.leads and all(lane.is_empty for lane in self._lanes.values())
 
     async def run(self) -> None:
@@ -99,7 +99,7 @@ class Relay:
                 await self._lease.give_up()
 
     def _is_stuck(self) -> bool:
-        """Whether a lane could publish nothing at all: another replica's way to Kafka may be open."""
+        """Whether a lane could publish nothing for too long: another replica may still reach Kafka."""
         return any(lane.fails_for() > STUCK_SECONDS for lane in self._lanes.values())
 
     def _note_company(self) -> None:
@@ -109,7 +109,7 @@ class Relay:
             self._has_company.clear()
 
     async def _listen(self) -> None:
-        """Let what other replicas put into the outbox wake its lane."""
+        """Wake a lane when another replica inserts into its outbox."""
         while True:
             await self._has_company.wait()
             try:
@@ -124,7 +124,7 @@ class Relay:
                 await asyncio.sleep(1.0)
 
     def _wake(self, lane: str) -> None:
-        """A newer release may have lanes that this one does not know."""
+        """Wake one lane; ignore lanes of a newer release that this one does not know."""
         for relay in self._lanes.values():
             if relay.lane == lane:
                 relay.woken.beat()
@@ -135,7 +135,7 @@ class Relay:
 
 
 def made_by(id: ObjectId) -> bytes:
-    """The five bytes of an ObjectId that say which process made it."""
+    """Return the five bytes of an ObjectId that identify the process that created it."""
     return id.binary[4:9]
 
 

@@ -10,13 +10,13 @@ DECLARATION = Path(__file__).parents[1] / "contracts" / "topics.json"
 
 Lane = Literal["work", "crisis"]
 LANES: tuple[Lane, ...] = ("crisis", "work")
-"""The first goes first."""
+"""In order of priority."""
 
 EMBEDDED_PARTITIONS = 2
 
 
 class Topic(BaseModel):
-    """`lane`: crisis topics have an outbox lane, a producer and consumers of their own."""
+    """One declared topic. `lane`: crisis topics have their own outbox lane, producer and consumers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -27,10 +27,10 @@ class Topic(BaseModel):
     lane: Lane
     types: tuple[str, ...]
     retention_days: int | None = None
-    """None: kept for good, since read models are built anew from the beginning of the log."""
+    """None: kept forever, since read models are rebuilt from the beginning of the log."""
 
     def partitions_on(self, *, embedded: bool) -> int:
-        """The embedded broker's fetches cost by the partition, and one replica needs no more than two."""
+        """Return the partition count; at most two on the embedded broker, where each adds to fetch cost."""
         return min(self.partitions, EMBEDDED_PARTITIONS) if embedded else self.partitions
 
 
@@ -41,5 +41,5 @@ def topics() -> dict[str, Topic]:
 
 
 def topic(name: str) -> Topic:
-    """The declared topic; `KeyError` for one that nobody declared."""
+    """Return the declared topic. Raises `KeyError` for an undeclared one."""
     return topics()[name]

@@ -1,8 +1,8 @@
-"""The unit of work: load → decide → save, and everything saved in one transaction.
+"""The unit of work: load → decide → save, with everything saved in one transaction.
 
-A reaction or a command reads documents that were loaded before, decides, and calls `save` with the
-new state and the events that announce it. `commit` writes all of it at once: states (only if nobody
-changed them meanwhile), outbox rows and whatever else takes part in the transaction.
+A reaction or a command reads documents that are already loaded, decides, and calls `save` with the
+new state and the events that announce it. `commit` writes all of it at once: states (only if they did
+not change meanwhile), outbox rows and any other writes that joined the transaction.
 """
 
 import itertools
@@ -25,16 +25,16 @@ WRITES_AT_A_TURN = 25
 
 
 class Conflict(Exception):
-    """Somebody else changed what this work is about: load again and decide anew."""
+    """A loaded document changed concurrently; reload and decide again."""
 
 
 def may_pass(error: BaseException) -> bool:
-    """Whether the same work may succeed when it is done again: it says nothing about what it was done for."""
+    """True if a retry may succeed: the failure is not the message's fault."""
     return isinstance(error, Conflict) or is_transient(error)
 
 
 class NotFound(LookupError):
-    """No such document here (or not in the caller's clinic)."""
+    """No such document exists (or not in the caller's clinic)."""
 
     def __init__(self, collection: str, id: str) -> None:
         super().__init__(collection)
@@ -42,7 +42,7 @@ class NotFound(LookupError):
 
 
 class NotLoaded(LookupError):
-    """A decision asked for a document that was not loaded before it: a fault of ours."""
+    """A decision asked for a document that was not loaded: a programming error."""
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -50,10 +50,10 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True)
 class Excerpt(Generic[M]):
-    """A part of a document that is enough to decide upon, where the whole is large.
+    """The part of a large document that suffices for a decision.
 
-    `projection` is what is read; `changes` are the fields to be set for a new state of the part, and the
-    array filters they need.
+    `projection` selects the part to read. `changes` returns the fields to set for a new state of the part,
+    and the array filters they need.
     """
 
     projection: Document
@@ -62,7 +62,7 @@ class Excerpt(Generic[M]):
 
 @dataclass(slots=True)
 class _Held(Generic[M]):
-    """A document in hand. `version` is the stored one, 0 for a new document."""
+    """A loaded or new document. `version` is the stored one, 0 for a new document."""
 
     state: M
     version: int
@@ -74,14 +74,14 @@ class _Held(Generic[M]):
 class Documents(Generic[M]):
     """A collection of aggregates seen through one unit of work. `model` needs an `id: str` field.
 
-    Stored beside the model's fields: `version` (for ETag and concurrent change), `announced` (the last
-    sequence per topic) and `trail` (the outbox rows that tell this document's story).
+    Stored alongside the model's fields: `version` (for ETag and optimistic concurrency), `announced` (the
+    last sequence per topic) and `trail` (the outbox rows with this document's history).
     """
 
     def __init__(
         self, work: "Work", collection: str, model: type[M], due: str | None, excerpt: Excerpt[M] | None
     ) -> None:
-        self._work: Work = proxy(work)  # a ring would keep all in hand until the garbage collector looks
+        self._work: Work = proxy(work)  # a cycle would keep documents until garbage collection
         self._due = due
         self._excerpt = excerpt
         self._collection = collection
@@ -90,7 +90,7 @@ class Documents(Generic[M]):
         self._asked: set[str] = set()
 
     async def load(self, ids: Iterable[str]) -> None:
-        """Load by id; ids without a document are simply not there."""
+        """Load documents by id; ids without a document are ignored."""
         wanted = [id for id in set(ids) if id not in self._asked and id not in self._held]
         if wanted:
             self._asked.update(wanted)
@@ -99,11 +99,11 @@ class Documents(Generic[M]):
     async def find(
         self, query: Document, *, limit: int = 0, sort: list[tuple[str, int]] | None = None
     ) -> list[M]:
-        """Load what matches; what is already in hand stays as it is in hand."""
+        """Load matching documents. Those already loaded keep their in-memory state."""
         return [self._hold(row).state for row in await self._rows(query, limit, sort)]
 
     async def find_readable(self, query: Document, *, sort: list[tuple[str, int]] | None = None) -> list[M]:
-        """As `find`, without documents that do not validate: only for what decides nothing."""
+        """Like `find`, but skip documents that do not validate. Only for reads that decide nothing."""
         found: list[M] = []
         for row in await self._rows(query, 0, sort):
             with suppress(ValidationError, KeyError):
@@ -129,7 +129,7 @@ class Documents(Generic[M]):
         return held.state if held else None
 
     def get_loaded(self, id: str) -> M | None:
-        """As `get`, for decisions that rely on there being none. Raises `NotLoaded` if nobody looked."""
+        """Like `get`, for decisions that rely on absence. Raises `NotLoaded` if the id was never loaded."""
         if id not in self._asked and id not in self._held:
             raise NotLoaded(self._collection)
         return self.get(id)
@@ -144,12 +144,12 @@ class Documents(Generic[M]):
         return iter([held.state for held in self._held.values()])
 
     def version(self, id: str) -> int:
-        """The version as it will be once this work is committed; 0 if there is no such document."""
+        """Return the version after this work commits; 0 if there is no such document."""
         held = self._held.get(id)
         return 0 if held is None else held.version + held.changed
 
     def save(self, state: M, events: Iterable[Event] = ()) -> None:
-        """Remember the new state and what is announced with it, in order."""
+        """Record the new state and the events to announce with it, in order."""
         id: str = state.id  # type: ignore[attr-defined]
         held = self._held.get(id)
         if held is None:
@@ -182,7 +182,7 @@ class Documents(Generic[M]):
 
     def _write_part(self, id: str, held: _Held[M], if_unchanged: Document | None) -> Any:
         assert self._excerpt is not None  # noqa: S101 (flush has looked)
-        assert if_unchanged is not None  # noqa: S101 (a part was read before)
+        assert if_unchanged is not None  # noqa: S101 (a part exists only after a read)
         fields, filters = self._excerpt.changes(held.state)
         self._note_due(fields)
         change = {"$set": fields | self._beside(held)}
@@ -213,13 +213,13 @@ class Work:
         self.now = now
         self.cause = Cause(correlation_id="-")
         self.message: Envelope | None = None
-        """The message that is being reacted to."""
+        """The message being processed, if any."""
         self.outbox = Outbox()
         self._collections: list[Documents[Any]] = []
         self._also: list[Callable[[Txn], Awaitable[None]]] = []
         self._notes: list[tuple[str, str]] = []
         self.due_at_once = False
-        """Whether something was saved for which a ticker has work at this very moment."""
+        """Whether a saved document is already due for a ticker."""
 
     def documents(
         self,
@@ -229,17 +229,17 @@ class Work:
         due: str | None = None,
         excerpt: Excerpt[M] | None = None,
     ) -> Documents[M]:
-        """`due`: the field with the moment at which a ticker has to look at a document, or none.
+        """Add a collection. `due`: the field that holds when a ticker must next process a document.
 
-        With an `excerpt` only that part is read and written. A document in hand both whole and in part may be
-        changed through one of the two only.
+        With an `excerpt` only that part is read and written. If a document is loaded both whole and in part,
+        change it through only one of the two.
         """
         documents = Documents(self, collection, model, due, excerpt)
         self._collections.append(documents)
         return documents
 
     async def prefetch(self, facts: "list[Any]") -> None:
-        """Load what the reactions to these facts will read; overridden by each service."""
+        """Load the documents that reactions to these facts will read. Each service overrides this."""
 
     def announce(self, event: Event, *, subject: str, sequence: int, topic: str | None = None) -> Any:
         """Put an event into the outbox; returns the outbox row's id. `Documents.save` calls this."""
@@ -256,11 +256,11 @@ class Work:
 
     @property
     def place(self) -> int:
-        """The sequence, in its subject's stream, of the message that is being reacted to; 0 without one."""
+        """The sequence of the message being processed within its subject's stream; 0 without a message."""
         return self.message.sequence if self.message else 0
 
     def note(self, decision: str, reason: str) -> None:
-        """Say, with a named reason, what a reaction decided not to do."""
+        """Record a decision not to act, with its named reason."""
         self._notes.append((decision, reason))
 
     @property
@@ -268,7 +268,7 @@ class Work:
         return self._notes
 
     def also(self, write: Callable[[Txn], Awaitable[None]]) -> None:
-        """Let another database write take part in the transaction."""
+        """Add another database write to the transaction."""
         self._also.append(write)
 
     @property
@@ -296,7 +296,7 @@ class Work:
             await self.outbox.flush(self.database, txn, now=self.now)
 
         await self.database.transaction(write)
-        self._also.clear()  # those who take part often hold this work
+        self._also.clear()  # these callables often reference this work: break the cycle
         self.outbox.hand_over(self.database)
         if self.due_at_once:
             self.database.due.beat()

@@ -21,20 +21,20 @@ from shared.pulse import Handover, Pulse
 NAMESPACE_EXISTS = 48
 
 SOCKET_MS = 20_000
-"""How long an answer is waited for, see `patience`."""
+"""How long to wait for a reply, unless within `patience`."""
 
 COUNTING_SECONDS = 300.0
-"""How long counting the books may take: it reads all there ever was."""
+"""How long counting the books may take: it reads the whole history."""
 
 HANDED_OVER = 2000
-"""At most so many announcements are held for the relay; beyond that it reads the outbox."""
+"""At most so many announcements are kept in memory for the relay; beyond that it reads the outbox."""
 
 FEW = 20
-"""Up to so many documents, a version in each change's filter is cheaper than reading all versions first."""
+"""Up to so many documents, a version in each filter is cheaper than reading all versions first."""
 
 
 def patience(seconds: float) -> AbstractContextManager[None]:
-    """What is asked of the server within this may take so long, in place of a socket's 20 s."""
+    """Allow operations in this context so many seconds, in place of the socket's 20 s."""
     limit: AbstractContextManager[None] = timeout(seconds)
     return limit
 
@@ -42,7 +42,7 @@ def patience(seconds: float) -> AbstractContextManager[None]:
 class MongoDatabase:
     """One service's database: collections, transactions and the few calls the drivers differ in.
 
-    `prefix` begins the name of every collection: a second set of all of them beside the first.
+    `prefix` starts every collection's name, which makes room for a second set beside the first.
     """
 
     def __init__(
@@ -69,23 +69,23 @@ class MongoDatabase:
         )
         self.name, self._prefix = name, prefix
         self.due = Pulse()
-        """Beats when something was stored that is due at once: tickers look again."""
+        """Beats when a document that is already due was stored, so that tickers look again."""
         self.announced: defaultdict[str, Handover[Any]] = defaultdict(partial(Handover, HANDED_OVER))
-        """Beats, by lane, when something was put into the outbox, and hands it over (`outbox.Row`)."""
+        """By lane: beats when rows were added to the outbox, and hands them over (`outbox.Row`)."""
         self.precedence = Precedence()
-        """Crises go first among those of this process who use the database."""
+        """Gives crises priority among this process's uses of the database."""
         self._transactions = Transactions(self.client, driver)
         self._collections: dict[str, Any] = {}
         self.db: Any = self.client.get_database(name, codec_options=CODEC)
 
     def __getitem__(self, collection: str) -> Any:
         found = self._collections.get(collection)
-        if found is None:  # both drivers take their time to make one
+        if found is None:  # creating one is slow in both drivers
             found = self._collections[collection] = self.db[self._prefix + collection]
         return found
 
     def majority(self, collection: str) -> Any:
-        """Reads with majority concern, for what is sent outside: no election can undo what was read."""
+        """A collection with majority read concern, for data sent outside: no election can undo it."""
         return self[collection].with_options(read_concern=ReadConcern("majority"))
 
     async def close(self) -> None:
@@ -108,7 +108,7 @@ class MongoDatabase:
     async def server_time(self) -> datetime:
         """The primary's clock, to the millisecond."""
         told: datetime = (await self.client.admin.command("hello"))["localTime"]
-        return told.replace(tzinfo=UTC)  # commands are answered without a zone
+        return told.replace(tzinfo=UTC)  # command replies have no time zone
 
     async def ensure_indexes(self, indexes: Sequence[Index]) -> None:
         await self.ensure_collections([index.collection for index in indexes])
@@ -117,25 +117,25 @@ class MongoDatabase:
             await self[index.collection].create_index(keys, **index.options)
 
     async def ensure_collections(self, names: Sequence[str]) -> None:
-        """Make what is not there yet: a transaction must not have to."""
+        """Create missing collections, so that no transaction has to."""
         existing = set(await self.db.list_collection_names())
         for name in dict.fromkeys(names):
             if self._prefix + name not in existing:
                 try:
                     await self.db.create_collection(self._prefix + name)
                 except OperationFailure as error:
-                    if error.code != NAMESPACE_EXISTS:  # another replica made it meanwhile
+                    if error.code != NAMESPACE_EXISTS:  # another replica created it meanwhile
                         raise
 
     async def transaction(self, work: Callable[[Txn], Awaitable[None]]) -> None:
-        """Run `work` in one transaction, again if MongoDB asks for it: so database writes only."""
+        """Run `work` in one transaction. It may be retried, so it must do database writes only."""
         await self._transactions.run(work)
 
     async def filters(self, collection: str, versions: Mapping[str, int], txn: Txn) -> dict[str, Document]:
-        """Filters by id that match each document only in the version given, in this transaction.
+        """Return filters by id that, in this transaction, match each document only in the given version.
 
-        A version in a filter costs mongod as much as the update itself, because it plans each one. So for
-        many documents the versions are read first: a change by others after that conflicts with our write.
+        A version in a filter costs mongod as much as the update itself, because it plans each one. For many
+        documents the versions are therefore read first: a later concurrent change conflicts with our write.
         """
         found: dict[str, Document] = {id: {"_id": id, "version": v} for id, v in versions.items()}
         if len(versions) > FEW:
@@ -147,10 +147,10 @@ class MongoDatabase:
         return found
 
     async def write_all(self, collection: str, operations: Sequence[Any], txn: Txn) -> int:
-        """Write in one transaction; how many documents the updates and replacements met.
+        """Write in one transaction. Returns how many documents the updates and replacements matched.
 
         Ordered: the first write that fails aborts the transaction. Unordered, later writes would fail with
-        "no such transaction", which is labelled transient, and all of it would be retried for
+        "no such transaction". That error is labelled transient, so the transaction would be retried for
         `PERSIST_SECONDS`.
         """
         by_kind = sorted(operations, key=lambda operation: type(operation).__name__)  # one command each
@@ -164,7 +164,7 @@ class MongoDatabase:
         return [row async for row in cursor]
 
     async def replace_collections(self, names: Sequence[str], prefix: str) -> None:
-        """Put the collections of another `prefix` into the place of ours, one after the other.
+        """Replace our collections with those of another `prefix`, one after the other.
 
         Those already renamed are skipped, so it can be repeated after an interruption.
         """
@@ -183,10 +183,10 @@ class MongoDatabase:
     async def watch(
         self, collection: str, *operations: str, fields: Sequence[str] = ()
     ) -> AsyncIterator[Any]:
-        """A change stream of some operations (`insert`, `replace` …); only ids and `fields` travel.
+        """Open a change stream of some operations (`insert`, `replace` …) that sends only ids and `fields`.
 
-        `try_next()` returns soon, with or without a change. It ends when another collection takes this one's
-        place. While it is open, the server looks at every write of every database for it.
+        `try_next()` returns soon, with or without a change. The stream ends when another collection replaces
+        this one. While it is open, the server examines every write to every database.
         """
         shown = {"_id": 1, "documentKey": 1, "operationType": 1} | {
             f"fullDocument.{field}": 1 for field in fields

@@ -1,4 +1,4 @@
-"""How documents are encoded, and the indexes a store declares."""
+"""How documents are encoded, and how a store declares indexes."""
 
 from datetime import date, time, timedelta
 from enum import Enum

@@ -1,4 +1,4 @@
-"""What MongoDB's errors mean for whoever asked."""
+"""Classifies MongoDB's errors for callers: transient, duplicate key or refusal."""
 
 from pymongo.errors import (
     AutoReconnect,
@@ -19,11 +19,11 @@ TRANSACTION_TOO_OLD = 290
 
 
 class StandaloneServerError(RuntimeError):
-    """The server is no replica set, so it has no transactions."""
+    """The server is not a replica set, so it has no transactions."""
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same work may succeed when tried again."""
+    """Whether a retry of the same work may succeed."""
     if isinstance(
         error,
         AutoReconnect
@@ -35,7 +35,7 @@ def is_transient(error: BaseException) -> bool:
     ):
         return True
     if isinstance(error, OperationFailure) and error.code == TRANSACTION_TOO_OLD:
-        return True  # ended by the server in the middle of an operation: no label says so
+        return True  # the server ended it during an operation, and sets no label for that
     return isinstance(error, PyMongoError) and (
         error.has_error_label("TransientTransactionError")
         or error.has_error_label("UnknownTransactionCommitResult")
@@ -52,7 +52,7 @@ def is_duplicate_key(error: BaseException) -> bool:
 
 
 def refusal(error: BaseException) -> str:
-    """Why the server will never serve us as we are, or nothing: no waiting mends a password."""
+    """Return why the server refuses us permanently, or an empty string if it does not."""
     code = error.code if isinstance(error, OperationFailure) else None
     if code == AUTHENTICATION_FAILED:
         return "MongoDB refuses its user or password"

@@ -1,4 +1,4 @@
-"""Transactions, alike with both drivers."""
+"""Transactions, the same for both drivers."""
 
 import asyncio
 import random
@@ -17,20 +17,20 @@ Txn = Any
 """A MongoDB session inside a transaction. (*Session* is a clinical word here.)"""
 
 PERSIST_SECONDS = 30.0
-"""How long a transaction is tried again, and its commit asked for."""
+"""How long a transaction, and its commit, are retried."""
 
 COMMIT_PAUSE = 0.02
 IDLE_SECONDS = 60.0
-"""How long a session is kept for the next transaction; the server forgets one after 30 minutes."""
+"""How long an idle session is kept for reuse; the server drops one after 30 minutes."""
 
 
 class Transactions:
-    """Runs transactions of one client, and keeps their sessions for the next ones."""
+    """Runs transactions of one client and reuses their sessions."""
 
     def __init__(self, client: Any, driver: Driver) -> None:
         self._client, self._driver = client, driver
         self._idle: deque[tuple[float, Txn]] = deque()
-        """Idle sessions, each with the time since when; the one used last is used next."""
+        """Idle sessions, each with the time since when it is idle; the last one used is reused first."""
 
     async def close(self) -> None:
         while self._idle:
@@ -38,11 +38,11 @@ class Transactions:
             await txn.end_session()
 
     async def run(self, work: Callable[[Txn], Awaitable[None]]) -> None:
-        """Run `work` in one transaction, again if MongoDB asks for it: so database writes only.
+        """Run `work` in one transaction. It may be retried, so it must do database writes only.
 
-        In place of the drivers' `with_transaction`: Motor's commits outside its retry loop, so a commit whose
-        answer got lost would be an error although it may have been done. After `PERSIST_SECONDS` the last
-        error is raised.
+        Replaces the drivers' `with_transaction`: Motor's commits outside its retry loop, so a commit whose
+        reply was lost would raise although it may have succeeded. After `PERSIST_SECONDS` the last error is
+        raised.
         """
         until, pause = monotonic() + PERSIST_SECONDS, 0.005
         async with self._session() as txn:
@@ -56,14 +56,14 @@ class Transactions:
                         raise
                 else:
                     return
-                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 (spreads those who met)
+                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 (spreads retries)
                 pause = min(pause * 1.5, 0.5)
 
     @asynccontextmanager
     async def _session(self) -> AsyncIterator[Txn]:
-        """One that is idle, or a new one; kept only if all went well.
+        """Reuse an idle session or start one; discard it after an error.
 
-        For Motor, beginning and ending one each cost a round trip to a thread.
+        With Motor, starting and ending a session each cost a round trip to a thread.
         """
         while self._idle and monotonic() - self._idle[0][0] > IDLE_SECONDS:
             _, stale = self._idle.popleft()
@@ -93,6 +93,6 @@ class Transactions:
             except PyMongoError as error:
                 if monotonic() > until or not error.has_error_label("UnknownTransactionCommitResult"):
                     raise
-                await asyncio.sleep(COMMIT_PAUSE)  # a server on its way out says so at once
+                await asyncio.sleep(COMMIT_PAUSE)  # a server that is shutting down fails at once
             else:
                 return
