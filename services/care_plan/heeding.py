@@ -11,12 +11,12 @@ from services.care_plan import handlers
 from services.care_plan.domain.crisis import EXPLICIT, Signs
 from services.care_plan.salvage import signs_in_refused
 from services.care_plan.store import CarePlanWork
-from services.care_plan.views import notice
+from services.care_plan.views import CrisisNotice
 from shared.errors import Refused
 from shared.http.caller import Call, Caller, Role, arrival_of, digest_of
 from shared.http.commands import ChangedMeanwhile, Commands
 from shared.http.guard import PreconditionFailed
-from shared.http.hearing import HearingRoute
+from shared.http.hearing import HearingRoute, refusal_with
 from shared.http.problems import Problem
 from shared.http.routes import CRISIS
 
@@ -59,7 +59,7 @@ def heeding_route(commands: Commands[CarePlanWork]) -> type[HearingRoute]:
                     if signs is None or caller is None or not caller.roles & CARERS:
                         raise
                     await _flag(commands, await _call(request, caller, once=not outright), signs, request)
-                    raise _with_notice(refusal, signs) from None
+                    return await _with_notice(request, refusal, signs)
 
             return heed
 
@@ -86,18 +86,14 @@ async def _flag(commands: Commands[CarePlanWork], call: Call, signs: Signs, requ
     )
 
 
-def _with_notice(refusal: Exception, signs: Signs) -> Exception:
-    """Add the crisis notice to a refusal by a rule or by a newer release; other refusals are unchanged."""
-    support = notice(signs)
-    if support is None:
-        return refusal
-    said = {"crisis_notice": support.model_dump(mode="json")}
+async def _with_notice(request: Request, refusal: Exception, signs: Signs) -> Response:
+    """The usual response to this refusal, with the crisis notice added."""
     match refusal:
         case Refused():
             detail = "A rule refuses this; the crisis flag was raised all the same."
-            return Problem(409, refusal.reason, detail, facts=refusal.facts, **said)
+            refusal = Problem(409, refusal.reason, detail, facts=refusal.facts)
         case ValidationError():
             detail = "A newer release keeps this: nothing was recorded, but the crisis flag was raised."
-            return Problem(503, "kept_by_newer_release", detail, **said)
-        case _:
-            return refusal
+            refusal = Problem(503, "kept_by_newer_release", detail)
+    crisis_notice = CrisisNotice.of(signs).model_dump(mode="json")
+    return await refusal_with(request, refusal, crisis_notice=crisis_notice)

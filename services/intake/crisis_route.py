@@ -1,6 +1,5 @@
 """Routes on which a refused request is still read for crisis evidence (reliability.md, 20 and 21)."""
 
-import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +19,7 @@ from shared.errors import Refused
 from shared.http.caller import Call, Role, arrival_of
 from shared.http.commands import ChangedMeanwhile, Commands, Reply
 from shared.http.guard import PreconditionFailed
-from shared.http.hearing import HearingRoute
+from shared.http.hearing import HearingRoute, refusal_with
 from shared.http.problems import Problem
 from shared.http.routes import CRISIS
 from shared.messaging.work import NotFound
@@ -126,10 +125,4 @@ async def _with_support(request: Request, error: Exception) -> Response:
     """The usual response to this error, with the crisis lines added."""
     if isinstance(error, ValidationError):
         error = kept_by_newer_release()
-    handlers = request.app.exception_handlers
-    handler = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)
-    answer = handler(request, error)
-    response: Response = await answer if inspect.isawaitable(answer) else answer
-    problem = {**json.loads(bytes(response.body)), "crisis_support": CRISIS_SUPPORT}
-    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
-    return Response(json.dumps(problem), response.status_code, headers)
+    return await refusal_with(request, error, crisis_support=CRISIS_SUPPORT)

@@ -1,5 +1,7 @@
 """Routes that also receive bodies that are not valid JSON, because one may hold signs of a crisis."""
 
+import inspect
+import json
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -26,3 +28,14 @@ class HearingRoute(APIRoute):
             return await handle(request)
 
         return unless_malformed
+
+
+async def refusal_with(request: Request, error: Exception, **fields: Any) -> Response:
+    """The usual response to this error, with further fields in its problem document."""
+    handlers = request.app.exception_handlers
+    handler = next(handlers[kind] for kind in type(error).__mro__ if kind in handlers)
+    answer = handler(request, error)
+    response: Response = await answer if inspect.isawaitable(answer) else answer
+    problem = {**json.loads(bytes(response.body)), **fields}
+    headers = {name: value for name, value in response.headers.items() if name != "content-length"}
+    return Response(json.dumps(problem), response.status_code, headers)

@@ -41,9 +41,7 @@ def _owe(alert: Alert, kind: ObligeReason, due_at: datetime, now: datetime) -> A
 
 def meet(alert: Alert, kind: ObligeReason, now: datetime) -> Alert:
     """End open obligations of this kind: as met, or as breached where they were due before `now`."""
-    ended = tuple(
-        _answered(o, now) if o.state == "open" and o.kind == kind else o for o in alert.obligations
-    )
+    ended = tuple(_answered(o, now) if o.state == "open" and o.kind == kind else o for o in alert.obligations)
     return alert.model_copy(update={"obligations": ended})
 
 

@@ -215,6 +215,7 @@ async def test_signs_in_an_invalid_form_are_flagged_once_before_it_is_refused(
     for _ in range(2):
         response = await care_plan.ask("POST", f"/plans/{plan}/sessions", body)
         assert response.status_code == status, response.text
+        assert "988" in response.json()["crisis_notice"]["support"]
     assert await care_plan.announced(FLAGS) == ["CrisisFlagRaised"]
 
 
@@ -233,6 +234,7 @@ async def test_a_stale_version_does_not_silence_a_sign(care_plan: CarePlan) -> N
     body = {"phq9": {"items": answers(3, 1)}}
     response = await care_plan.ask("POST", f"/plans/{plan}/measures", body, **{"If-Match": '"99"'})
     assert response.status_code == 412
+    assert "988" in response.json()["crisis_notice"]["support"]
     assert await care_plan.announced(FLAGS) == ["CrisisFlagRaised"]
 
 
@@ -245,6 +247,7 @@ async def test_a_header_nobody_understands_does_not_silence_a_sign(
     for path, sent, times in [("measures", body, 1), ("crisis-flag", None, 2), ("crisis-flag", None, 3)]:
         response = await care_plan.ask("POST", f"/plans/{plan}/{path}", sent, **headers)
         assert response.status_code == 400
+        assert "988" in response.json()["crisis_notice"]["support"]
         assert len(await care_plan.announced(FLAGS)) == times
 
 

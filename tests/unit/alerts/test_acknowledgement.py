@@ -41,6 +41,17 @@ def test_a_late_acknowledgement_is_accepted_and_not_in_time() -> None:
     assert [o.state for o in out.alert.obligations if o.kind == "acknowledge"] == ["breached"]
 
 
+def test_what_is_answered_late_is_breached_although_nobody_had_noticed_yet() -> None:
+    """The clock may find it only after the answer, where the service was away."""
+    late = acknowledge(a_crisis(), "cln_r01", DESK, MONDAY + minutes(7))
+    assert [o.state for o in late.alert.obligations if o.kind == "acknowledge"] == ["breached"]
+    (contact,) = [o for o in late.alert.obligations if o.kind == "contact"]
+    after = contact.due_at + minutes(1)
+    seen = assess(late.alert, assessment(after, contact_made=True), DESK, after).alert
+    (contact,) = [o for o in seen.obligations if o.kind == "contact"]
+    assert (contact.state, contact.reason) == ("breached", "contact_overdue")
+
+
 def test_acknowledged_twice_the_first_is_kept() -> None:
     first = acknowledge(a_crisis(), "cln_r01", DESK, MONDAY).alert
     second = acknowledge(first, "cln_r02", DESK, MONDAY + minutes(1))

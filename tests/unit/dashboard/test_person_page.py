@@ -42,7 +42,7 @@ from services.dashboard.web.words import moment
 from shared.clock import SystemClock
 
 NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
-WEEK = timedelta(weeks=1)
+HOUR, WEEK = timedelta(hours=1), timedelta(weeks=1)
 
 
 def appointment(number: int, at: datetime, **more: Any) -> Appointment:
@@ -427,10 +427,14 @@ def test_a_crisis_stands_in_the_episode_in_which_it_was() -> None:
             raised_at=at,
             resolved_at=end,
         )
-        for id, at, end in (("a", NOW - WEEK, NOW - WEEK), ("b", NOW + WEEK, None))
+        for id, at, end in (
+            ("a", NOW - WEEK, NOW - WEEK),
+            ("b", NOW - HOUR, None),
+            ("c", NOW + WEEK, None),
+        )
     ]
-    assert [s.start for s in pictures.crises(alerts, first, second)] == [NOW - WEEK]
-    assert [s.start for s in pictures.crises(alerts, second, None)] == [NOW + WEEK]
+    assert [s.start for s in pictures.crises(alerts, first, second)] == [NOW - WEEK, NOW - HOUR]
+    assert [s.start for s in pictures.crises(alerts, second, None)] == [NOW - HOUR, NOW + WEEK]
 
 
 def test_appointments_that_the_course_itself_took_off_are_no_cancelled_sessions() -> None:
