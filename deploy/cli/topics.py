@@ -1,6 +1,6 @@
-"""`kith topics`: the topics and rights on a Kafka cluster, compared with and made like the declared ones.
+"""`kith topics`: compare a Kafka cluster's topics and rights with the declared ones, and apply those.
 
-The cluster and who asks come from the environment: `KITH_KAFKA`, `KITH_KAFKA_SECURITY` and so on.
+The cluster and the credentials come from the environment: `KITH_KAFKA`, `KITH_KAFKA_SECURITY` and so on.
 """
 
 import asyncio
@@ -65,7 +65,7 @@ def apply(
     principal: Principal = "User:{service}",
     within: Within = 60,
 ) -> None:
-    """Make what is missing; never delete, never reduce. Exit 0: alike; 1: something is left; 2: as plan."""
+    """Create what is missing; never delete or reduce. Exit 0: alike; 1: something is left; 2: as plan."""
     from deploy.topics.alike import make_alike
 
     _end(
@@ -105,7 +105,7 @@ def _run(
     from shared.errors import SettingRefused
 
     settings = _settings()
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats what we say once
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats what is reported here once
     try:
         wanted = shapes(replication, min_insync)
         allowed = None if principal is None else rights(principal)
@@ -117,7 +117,7 @@ def _run(
 async def _patiently(
     settings: "KafkaSettings", look: "Callable[[Cluster], Awaitable[list[Difference]]]", within: float
 ) -> "list[Difference]":
-    """Wait for Kafka, saying so. Raises `SettingRefused` at once, `TimeoutError` in the end."""
+    """Retry until Kafka answers, saying so. Raises `SettingRefused` at once, `TimeoutError` in the end."""
     from aiokafka.errors import KafkaError
 
     from deploy.topics.cluster import administering
@@ -139,7 +139,7 @@ async def _patiently(
 
 
 def _end(found: "list[Difference]", closing: str) -> None:
-    """The table, one line that sums it up, and the exit status."""
+    """Print the table and a one-line summary, then exit: 0 if nothing differs, else 1."""
     from rich.table import Table
 
     if not found:
