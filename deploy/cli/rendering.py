@@ -33,7 +33,7 @@ def _left_out(name: str, value: object, body: Mapping[str, Any]) -> bool:
         return value == 0
     if name == "starts_at":
         return "local_time" in body
-    return name.endswith("_at")  # the time of the entry says it
+    return name.endswith("_at")  # the entry's own time is shown instead
 
 
 def _fact(name: str, value: Any) -> str:
