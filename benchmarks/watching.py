@@ -16,7 +16,7 @@ WARM_UP = 0.1
 STANDSTILL = 60.0
 AFTER_LOOKS = 10
 BATCHES_OF = 1000
-"""Announcements are made in batches of up to this many."""
+"""Largest batch of announcements."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Span:
 
 @dataclass
 class Progress:
-    """The looks at one side's run."""
+    """The samples taken of one side's run."""
 
     total: int
     looks: list[Look] = field(default_factory=list)

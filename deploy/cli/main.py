@@ -29,7 +29,7 @@ COMMANDS = (
 )
 """Modules of `deploy.cli`, in the order of `kith --help`, where groups (`kith outbox …`) come last.
 
-A new command is a line here.
+To add a command, add its module here.
 """
 
 

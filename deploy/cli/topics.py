@@ -48,7 +48,7 @@ def plan(
     principal: Principal = "User:{service}",
     within: Within = 60,
 ) -> None:
-    """Show what differs. Exit 0: nothing; 1: something; 2: wrong settings, or Kafka refuses or is away."""
+    """Show what differs. Exit 0: nothing; 1: something; 2: wrong settings, or Kafka refuses or is down."""
     from deploy.topics.alike import look
 
     _end(
@@ -65,7 +65,10 @@ def apply(
     principal: Principal = "User:{service}",
     within: Within = 60,
 ) -> None:
-    """Create what is missing; never delete or reduce. Exit 0: alike; 1: something is left; 2: as plan."""
+    """Apply what differs; never remove topics, partitions or rights.
+
+    Exit 0: nothing differs any more; 1: differences are left; 2: as for plan.
+    """
     from deploy.topics.alike import make_alike
 
     _end(

@@ -28,7 +28,7 @@ Disturb = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Performance:
-    """`lives` are played for `weeks`; `begun` is when the stack began to start (`time.monotonic`)."""
+    """`lives` are played for `weeks`; `begun` is when start-up began (`time.monotonic`)."""
 
     lives: Sequence[Life]
     weeks: int

@@ -19,7 +19,7 @@ PAUSE = 0.008
 
 
 class Unsettled(Exception):
-    """The stack did not come to rest in time; `why` says what was still moving."""
+    """The stack did not come to rest in time; `why` says what was still in flight."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)

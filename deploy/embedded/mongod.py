@@ -103,7 +103,7 @@ class Mongod:
         return stop(self.process, within=within)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, as a power cut would."""
         if self.process is not None:
             stop(self.process, within=10.0, how=signal.SIGKILL)
 

@@ -54,7 +54,7 @@ def stop(process: Process, *, within: float, how: signal.Signals = signal.SIGTER
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process with this id exists, a zombie excepted."""
+    """Whether a process with this id exists and is not a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""One of our services as a process of the stack."""
+"""One of Kith's services as a process of the stack."""
 
 import signal
 import sys

@@ -1,4 +1,4 @@
-"""Compares a cluster with the declaration, and applies it as far as nothing is lost."""
+"""Compares a cluster with the declaration, and applies it without removing topics, partitions or rights."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ async def make_alike(
 ) -> list[Difference]:
     """Create and change what differs; return what is left to a person. Raises `ClusterRefused`.
 
-    Deletes nothing, and removes no partition and no right.
+    Removes no topic, partition or right.
     """
     found = await cluster.shapes(topic.name for topic in wanted)
     await cluster.make([topic for topic in wanted if topic.name not in found])

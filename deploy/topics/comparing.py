@@ -19,7 +19,7 @@ class Difference:
 
 
 def differences(wanted: Iterable[Shape], found: Mapping[str, Shape]) -> list[Difference]:
-    """Differences in the order of the declaration; none asks to delete or shrink anything."""
+    """Differences in the order of the declaration; none asks to remove a topic, partitions or replicas."""
     return [difference for topic in wanted for difference in (_about(topic, found.get(topic.name)))]
 
 

@@ -1,4 +1,4 @@
-"""One synthetic crisis through the public API, from the flag to its end."""
+"""One synthetic crisis through the public API, from the flag to its resolution."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

@@ -33,11 +33,11 @@ class WatchdogSettings(LineSettings):
     token_file: Path | None = None
     """A token for the reserved clinic with the roles coordinator and clinician, reread in every round."""
     development_key: Path | None = None
-    """Development only: signs such tokens instead."""
+    """Development only: a key that signs such tokens instead."""
 
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=0, le=65535)
-    """For `/metrics`."""
+    """The port of `/metrics`."""
 
     @field_validator("heartbeat_url")
     @classmethod

@@ -16,7 +16,7 @@ CLINICS = ROOT / "deploy" / "config" / "clinics.json"
 
 @dataclass
 class Caseload(Clinic):
-    """People's actions depend on their own progress and random numbers, never on how long anything took."""
+    """People's actions depend on their own progress and random numbers, never on durations."""
 
     seed: int = 0
     waiting: list[Life] = field(default_factory=list)

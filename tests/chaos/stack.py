@@ -36,7 +36,7 @@ def replicas_of(service: str) -> tuple[str, ...]:
 
 PORTS_OF_A_STACK = 2 + 3 * (len(REPLICAS) + 1)
 SELDOM_FLUSHES = ("--journalCommitInterval", "500")
-"""The longest flush interval that mongod allows, so that a kill loses writes nobody waited for."""
+"""The longest flush interval that mongod allows, so that a kill loses writes without journalling."""
 
 GUEST = "scheduler-2"
 """A replica that joins and leaves."""

@@ -1,4 +1,4 @@
-"""One person's events as the services announce them, from referral to resolved crisis, topic by topic."""
+"""One person's events as the services announce them, from referral to acknowledged crisis, topic by topic."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
