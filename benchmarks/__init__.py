@@ -1,4 +1,4 @@
-"""Ratios on real servers: what Kith does in a second, against what the same machine can do otherwise.
+"""Ratios on real servers: Kith's throughput against other implementations on the same machine.
 
 `python -m benchmarks [NAME ...] [--quick] [--full] [--rounds N] [--results DIR]`
 """

@@ -1,7 +1,7 @@
 """`python -m benchmarks [NAME ...] [--quick | --full] [--rounds N] [--results DIR]`.
 
 A quick run shows that everything works; its figures go to `DIR/quick`, which git ignores.
-Exit status 0 whatever the figures say, 1 when a side's effects were wrong, 2 for a wrong name.
+Exit status 0 whatever the figures are, 1 if a side's effects were wrong, 2 for an unknown name.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from benchmarks.scale import Scale
 from benchmarks.topics import Shortfall
 
 Measure = Callable[[Scale, Callable[[str], None]], Coroutine[Any, Any, Result]]
-"""Runs one benchmark, and is told how to report on the way."""
+"""Runs one benchmark; its second argument reports progress."""
 
 BENCHMARKS = {
     "consume": "consume.run:run",
@@ -50,12 +50,12 @@ def main() -> int:
 
 
 def folder_for(scale: Scale, results: Path) -> Path:
-    """Figures of a quick run never take the place of others."""
+    """The folder for results; figures of a quick run never overwrite others."""
     return results / "quick" if scale.size == "quick" else results
 
 
 def run(name: str, scale: Scale, folder: Path) -> bool:
-    """Measure, print, keep. Whether all effects were right."""
+    """Run a benchmark, print and save its result; True if all effects were right."""
     print(f"== {name} ({scale.size}, {scale.rounds} rounds)", flush=True)
     measure = measure_of(name)
     try:
@@ -71,7 +71,7 @@ def run(name: str, scale: Scale, folder: Path) -> bool:
 
 
 def measure_of(name: str) -> Measure:
-    """Its module is imported only when it is asked for."""
+    """The benchmark's function; its module is imported only when needed."""
     module, _, function = BENCHMARKS[name].partition(":")
     measure: Measure = getattr(import_module(f"benchmarks.{module}"), function)
     return measure

@@ -12,7 +12,7 @@ FONT = "font-family='system-ui, sans-serif'"
 
 
 def svg(result: Result) -> str:
-    """Bars of the result's main measure, and under them the ratios with their goals."""
+    """Bars of the result's main measure, with the ratios and goals below."""
     bars = [(side.name, side.figures()[result.measure]) for side in result.sides if side.rounds]
     most = max((figure.high for _, figure in bars), default=1.0) or 1.0
     lines = [" · ".join(filter(None, (f"{r.name}: {r.value}", r.asked, r.verdict))) for r in result.ratios]
@@ -36,7 +36,7 @@ def svg(result: Result) -> str:
 
 
 def caption(result: Result) -> str:
-    """What the bars show, and of how large a run."""
+    """The bars' measure and the size of the run."""
     facts = result.facts
     of = f"; {facts['size']} size, rounds: {facts['rounds']}" if "size" in facts else ""
     return f"{result.measure} ({result.unit}); median, line: range of the rounds{of}"

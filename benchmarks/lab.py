@@ -1,4 +1,4 @@
-"""Servers of the benchmark's own: one mongod for all sides, an empty broker for each side's run."""
+"""The benchmarks' own servers: one mongod for all sides, an empty broker for each side's run."""
 
 import json
 import os
@@ -39,7 +39,7 @@ class Lab:
             broker.kill()
 
     def plan(self, **chosen: str) -> Plan:
-        """Free ports, keys, and settings for every service."""
+        """A plan with free ports, keys, and these settings for every service."""
         ports = Ports.above(free_ports(1 + len(SERVICES)))
         plan = Plan(self.folder, ports, chosen={"*": chosen})
         ensure_keys(plan.signing_key, plan.jwks)
@@ -50,7 +50,7 @@ class Lab:
         return ServiceProcess(name, self.plan(**chosen), self.mongod.uri, broker.address)
 
     def last_words(self) -> str:
-        """The end of the log that was written last: what went wrong usually stands there."""
+        """The end of the log written last, which usually shows what went wrong."""
         logs = [log for log in (self.folder / "logs").glob("*.log") if "mongod" not in log.name]
         return last_lines(max(logs, key=lambda log: log.stat().st_mtime), 12) if logs else ""
 
@@ -58,7 +58,7 @@ class Lab:
     async def contender(
         self, name: str, task: Mapping[str, Any], *, rival: bool = False
     ) -> AsyncIterator[Process]:
-        """A hand-written side in a process of its own; `task` is what it is told, as JSON."""
+        """A hand-written side in its own process, with `task` as its JSON argument."""
         python = str(RIVALS) if rival else sys.executable
         command = [python, "-m", f"benchmarks.contenders.{name}", json.dumps(task)]
         log = self.folder / "logs" / f"{name}.log"
@@ -70,7 +70,7 @@ class Lab:
 
     @asynccontextmanager
     async def looking(self, name: str) -> AsyncIterator[MongoDatabase]:
-        """Our own look at a database that stays."""
+        """Access to a database that is kept."""
         database = MongoDatabase(self.mongod.uri, name)
         try:
             yield database
@@ -79,7 +79,7 @@ class Lab:
 
     @asynccontextmanager
     async def database(self, name: str) -> AsyncIterator[MongoDatabase]:
-        """Our own look at a database, which is dropped in the end and written to disk by then."""
+        """Access to a database that is dropped at the end, flushing to disk before the next side runs."""
         database = MongoDatabase(self.mongod.uri, name)
         try:
             yield database
@@ -107,5 +107,5 @@ def has_rivals() -> bool:
 
 
 def partitions_of(name: str) -> int:
-    """The same for every side."""
+    """The number of partitions of a topic, the same for every side."""
     return topic(name).partitions_on(embedded=True)

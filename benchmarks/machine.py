@@ -1,4 +1,4 @@
-"""What the kernel says: CPU seconds and memory of a process, the machine's load."""
+"""Figures from the kernel: CPU seconds and memory of a process, the machine's load."""
 
 import os
 import platform
@@ -10,7 +10,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of a process with all its threads; 0 once it is gone."""
+    """User and system time of a process with all its threads; 0 once it has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
@@ -19,7 +19,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def resident_megabytes(pid: int) -> float:
-    """Memory of a process that is in RAM."""
+    """Resident memory of a process. Raises `LookupError`."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
@@ -27,7 +27,7 @@ def resident_megabytes(pid: int) -> float:
 
 
 def machine() -> dict[str, Any]:
-    """What a reader needs to judge absolute figures."""
+    """Facts that a reader needs to judge absolute figures."""
     packages = ("aiokafka", "pymongo", "motor", "faststream", "pydantic")
     return {
         "cores": len(os.sched_getaffinity(0)),

@@ -1,4 +1,4 @@
-"""What a benchmark found: sides with their rounds, ratios with their goals; printed and kept as JSON."""
+"""A benchmark's result: sides with their rounds, ratios with their goals; printed, and saved as JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ Better = Literal["higher", "lower"]
 
 @dataclass(frozen=True)
 class Side:
-    """One contender. `rounds`: what each round gave, by measure; `note`: with which guarantees."""
+    """One contender. `rounds`: each round's values by measure. `note`: its guarantees."""
 
     name: str
     note: str
@@ -28,7 +28,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Ratio:
-    """One figure with its goal. `goal` none: told, not judged."""
+    """One figure with its goal. Without a `goal` it is reported, not judged."""
 
     name: str
     value: Figure
@@ -51,7 +51,7 @@ class Ratio:
 
     @property
     def asked(self) -> str:
-        """The goal in a reader's words."""
+        """The goal as text."""
         if self.goal is None:
             return ""
         sign = "≥" if self.better == "higher" else "≤"
@@ -61,7 +61,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Result:
-    """`measure` is the one the chart shows; `unit` belongs to it. The first `ours` sides are Kith."""
+    """The chart shows `measure`, in `unit`. The first `ours` sides are Kith."""
 
     benchmark: str
     title: str
@@ -90,7 +90,7 @@ def _plain(figures: Mapping[str, Figure]) -> dict[str, Any]:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns as wide as their widest cell; the first to the left, the others to the right."""
+    """A text table with columns as wide as their widest cell: the first left-aligned, the others right."""
     widths = [max(len(row[i]) for row in [headers, *rows]) for i in range(len(headers))]
     lines = [_line(headers, widths), "  ".join("─" * width for width in widths)]
     return "\n".join([*lines, *(_line(row, widths) for row in rows)])

@@ -1,15 +1,15 @@
-"""Rounds in which the sides take turns, so that drift of the machine falls on all of them."""
+"""Rounds in which the sides take turns, so that drift of the machine affects all of them."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from benchmarks.results import Side
 
 Run = Callable[[int], Awaitable[Mapping[str, float]]]
-"""One run of one side, given the number of the round: what it measured."""
+"""Runs one side in the round of that number, and returns its measurements."""
 
 
 def order(names: Sequence[str], number: int) -> list[str]:
-    """As given in even rounds, the other way round in odd ones."""
+    """The given order in even rounds, reversed in odd ones."""
     return list(names) if number % 2 == 0 else list(reversed(names))
 
 

@@ -1,4 +1,4 @@
-"""How large a run is."""
+"""The size of a run."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,9 +12,9 @@ class Scale:
     rounds: int = 3
 
     def facts(self) -> dict[str, Any]:
-        """What a result says of its run."""
+        """The run's facts for its result."""
         return {"size": self.size, "rounds": self.rounds}
 
     def pick(self, *, quick: int, normal: int, full: int | None = None) -> int:
-        """The number for this size; a full run is a normal one where nothing else is said."""
+        """The number for this size; `full` defaults to `normal`."""
         return {"quick": quick, "normal": normal, "full": full or normal}[self.size]

@@ -7,7 +7,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """What several rounds gave: the median, and the range it lies in."""
+    """The median and the range of several rounds."""
 
     median: float
     low: float
@@ -20,14 +20,14 @@ class Figure:
 
 
 def figure(values: Sequence[float]) -> Figure:
-    """Raises `ValueError` when nothing was measured."""
+    """The figure of some measurements. Raises `ValueError` if there are none."""
     if not values:
         raise ValueError("nothing was measured")
     return Figure(median(values), min(values), max(values))
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> Figure:
-    """The ratio of each round by itself, for machines drift between rounds."""
+    """The figure of the ratios per round, because machines drift between rounds."""
     return figure([mine / other for mine, other in zip(ours, theirs, strict=True)])
 
 
@@ -41,7 +41,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def short(value: float) -> str:
-    """Three or four digits, as people read them."""
+    """Format a value for people: at most two decimals, thousands separated."""
     if value >= 1000:
         return f"{value:,.0f}"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

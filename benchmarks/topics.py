@@ -1,4 +1,4 @@
-"""Messages in and out, as seen from outside: fill a topic, read all of it, read a group's offsets."""
+"""Access to topics from outside: fill a topic, read all of it, read a group's offsets."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ PATIENCE = 10.0
 
 
 class Shortfall(Exception):
-    """Effects are missing, or there are too many: the figure would be worth nothing."""
+    """Effects are missing or too many: the figure would be worthless."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One message of a topic. `at`: when its producer handed it over, in seconds since 1970."""
+    """One message of a topic. `at`: when its producer sent it, in seconds since 1970."""
 
     id: str
     type: str
@@ -44,9 +44,9 @@ async def produce(address: str, envelopes: Sequence[Envelope]) -> None:
 
 
 async def read(address: str, name: str, *, expected: int, kind: str | None = None) -> list[Seen]:
-    """The topic from its beginning until `expected` messages (of type `kind`) are there and no more come.
+    """Read the topic from its beginning until `expected` messages (of type `kind`) and no more arrive.
 
-    Returns what there is, `PATIENCE` seconds after the last one came.
+    If some are missing, returns the others `PATIENCE` seconds after the last arrival.
     """
     places = [TopicPartition(name, number) for number in range(partitions_of(name))]
     consumer = AIOKafkaConsumer(
@@ -79,7 +79,7 @@ def _seen(record: "object") -> Seen:
 
 
 async def committed(address: str, group: str, name: str) -> int:
-    """How many of a topic's messages a group has committed."""
+    """The number of a topic's messages that a group has committed."""
     admin = AIOKafkaAdminClient(bootstrap_servers=address)
     await admin.start()
     try:
@@ -91,7 +91,7 @@ async def committed(address: str, group: str, name: str) -> int:
 
 
 async def all_committed(address: str, group: str, name: str, expected: int) -> None:
-    """Raises `Shortfall` when the group's offsets do not come to the end of the topic."""
+    """Raises `Shortfall` if the group's offsets do not reach the end of the topic."""
     until, found = monotonic() + PATIENCE, -1
     while monotonic() < until:
         found = await committed(address, group, name)

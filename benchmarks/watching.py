@@ -1,4 +1,4 @@
-"""Looking on from outside while a side works: how much is done by when, at what cost."""
+"""Observes a running side from outside: progress over time, and CPU cost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -11,17 +11,17 @@ from deploy.embedded.processes import Process
 
 LOOK_SECONDS = 0.02
 WARM_UP = 0.1
-"""This share of the work is done before the clock starts."""
+"""Share of the work done before the measurement starts."""
 
 STANDSTILL = 60.0
 AFTER_LOOKS = 10
 BATCHES_OF = 1000
-"""Announcements are made in batches of up to this many."""
+"""Largest batch of announcements."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """`at`: seconds since 1970, as in the messages' timestamps; `cpu`: seconds so far, by process."""
+    """`at`: seconds since 1970, as in the messages' timestamps. `cpu`: CPU seconds so far, by process."""
 
     at: float
     done: int
@@ -30,7 +30,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of the run, and how many effects came about in it."""
+    """A time span of the run, and the number of effects in it."""
 
     start: float
     end: float
@@ -39,15 +39,15 @@ class Span:
 
 @dataclass
 class Progress:
-    """The looks at one side's run."""
+    """The samples taken of one side's run."""
 
     total: int
     looks: list[Look] = field(default_factory=list)
 
     def span(self, last_effect: float | None = None) -> Span:
-        """From the first look at which the warm-up was over to the end.
+        """The span from the first look after the warm-up to the end.
 
-        `last_effect`: when the last announcement was handed to the broker, for a side that announces.
+        `last_effect`: when the last announcement was sent to the broker, for a side that announces.
         """
         start = next(look for look in self.looks if look.done >= self.total * WARM_UP)
         complete = next(look for look in self.looks if look.done >= self.total)
@@ -65,9 +65,9 @@ class Progress:
 
 
 def steady(times: Sequence[float]) -> Span:
-    """The span of announcements alone: from the end of the batch in which the warm-up ends to the last.
+    """The span of announcements: from the end of the batch in which the warm-up ends to the last one.
 
-    Batches show as gaps between the times; without any, one place is as good as another.
+    Batches show as gaps between the times; without gaps any start is equally good.
     """
     ordered = sorted(times)
     first = max(1, int(len(ordered) * WARM_UP))
@@ -77,7 +77,7 @@ def steady(times: Sequence[float]) -> Span:
 
 
 class Watch:
-    """Counts what is done and looks at some processes' CPU time, often and cheaply."""
+    """Samples the number of effects and the processes' CPU time, often and cheaply."""
 
     def __init__(
         self, count: Callable[[], Awaitable[int]], total: int, processes: Mapping[str, Process | None]
@@ -87,7 +87,7 @@ class Watch:
         self.progress = Progress(total)
 
     async def until_done(self, worker: Process) -> None:
-        """Raises `Shortfall` when nothing moves any more, or the worker ended."""
+        """Sample until all is done. Raises `Shortfall` if progress stops or the worker ends."""
         moved, most = time(), -1
         while (look := await self.look()).done < self.progress.total:
             if look.done > most:
@@ -97,7 +97,7 @@ class Watch:
             if look.at - moved > STANDSTILL:
                 raise Shortfall(f"only {most} of {self.progress.total} done, and nothing moves")
             await asyncio.sleep(LOOK_SECONDS)
-        for _ in range(AFTER_LOOKS):  # what was stored last is still being announced
+        for _ in range(AFTER_LOOKS):  # the last effects stored are still being announced
             await asyncio.sleep(LOOK_SECONDS)
             await self.look()
 

@@ -1,7 +1,7 @@
-"""The books of a whole deployment: what was expected against what became of it, joined across services.
+"""The books of a whole deployment: expected counts against outcomes, joined across services.
 
-Expected and outcome of a kind are counted in different places, often in different services, so that one
-mistake cannot hide on both sides.
+A kind's expected count and its outcomes are counted in different places, often in different services, so
+that one mistake cannot hide on both sides.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ COLUMNS = ("expected", *OUTCOMES)
 
 
 class Counted(Protocol):
-    """How many of a kind are in one column (`shared.service.BookEntry` is one)."""
+    """The count of one kind in one column (`shared.service.BookEntry` is one)."""
 
     @property
     def kind(self) -> str: ...
@@ -32,7 +32,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class BookLine:
-    """One kind across all services. A column that no service states is None, which is not zero."""
+    """One kind across all services. A column that no service reports is None, which is not zero."""
 
     kind: str
     expected: int | None = None
@@ -43,12 +43,12 @@ class BookLine:
 
     @property
     def incomplete(self) -> bool:
-        """Nobody states what was expected, or nobody what became of it."""
+        """True if no service reports the expected count, or none reports any outcome."""
         return self.expected is None or all(getattr(self, column) is None for column in OUTCOMES)
 
     @property
     def difference(self) -> int | None:
-        """Expected less every outcome: what disappeared (negative: what nobody expected)."""
+        """Expected minus all outcomes: how many disappeared (negative: how many were not expected)."""
         if self.expected is None or self.incomplete:
             return None
         return self.expected - sum(getattr(self, column) or 0 for column in OUTCOMES)
@@ -63,16 +63,16 @@ class BookLine:
 
 
 def entries(answers: Iterable[Mapping[str, Any]]) -> list[Entry]:
-    """The entries in bodies of `GET /books`. Raises `KeyError` for what is no such body."""
+    """The entries in the bodies of `GET /books`. Raises `KeyError` for any other body."""
     return [
         Entry(row["kind"], row["column"], row["count"]) for answer in answers for row in answer["entries"]
     ]
 
 
 def join(counted: Iterable[Counted]) -> list[BookLine]:
-    """One line per kind, by name; several services' counts of one column add up.
+    """One line per kind, sorted by name; counts of several services in one column are added.
 
-    Raises `ValueError` for a column that the books do not have.
+    Raises `ValueError` for an unknown column.
     """
     sums: dict[str, dict[str, int]] = {}
     for entry in counted:

@@ -1,7 +1,7 @@
-"""What Kith is made of: bill of materials, licences, the image's lint, known holes.
+"""Kith's supply chain: bill of materials, licences, the image's lint, known vulnerabilities.
 
-`python -m deploy.supply_chain` checks all of it, with exit status 1 for what must be mended; with `--write`
-it makes docs/licences.md anew.
+`python -m deploy.supply_chain` checks all of it, with exit status 1 if anything must be fixed. With
+`--write` it regenerates docs/licences.md.
 """
 
 import json
@@ -19,13 +19,13 @@ LICENCES, SBOM, DOCKERFILE = ROOT / "docs/licences.md", ROOT / "build/sbom.json"
 
 PERMISSIVE = {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PSF-2.0"}
 WEAK_COPYLEFT = {"MPL-2.0"}
-"""Binds who changes their files; we change none."""
+"""Binds only those who change the licensed files; Kith changes none."""
 
 TOOLS_ONLY = {"GPL-3.0"}
-"""Programs that are run while developing, and never handed on or linked with."""
+"""Allowed for development tools, which are neither distributed nor linked."""
 
 SERVER_SIDE = {"SSPL-1.0"}
-"""Binds who offers the program itself as a service. The embedded mongod is for development machines."""
+"""Binds those who offer the program itself as a service. The embedded mongod is for development machines."""
 
 NAMES = {
     "Apache": "Apache-2.0",
@@ -37,7 +37,7 @@ NAMES = {
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }
-"""What packages call their licence → its SPDX name."""
+"""A package's name for its licence → the SPDX name."""
 
 STATED = {
     "axe-playwright-python": ("MIT", "its LICENSE file; its metadata names none"),
@@ -46,7 +46,7 @@ STATED = {
         "the wheel is Apache-2.0, the mongod in it is under the SSPL; not in the image",
     ),
 }
-"""Where the metadata says nothing, or not all of it."""
+"""Licences of packages whose metadata is missing or incomplete."""
 
 OUTSIDE = (
     (
@@ -61,7 +61,7 @@ OUTSIDE = (
 
 @dataclass(frozen=True)
 class Package:
-    """`licence`: an SPDX expression, or what the package says where we know no SPDX name for it."""
+    """`licence` is an SPDX expression, or the package's own words if their SPDX name is not known."""
 
     name: str
     licence: str
@@ -78,7 +78,7 @@ class Package:
 
 
 def locked(file: Path) -> set[str]:
-    """Names of all packages in a requirement file."""
+    """Names of all packages in a requirements file."""
     lines = file.read_text().splitlines()
     return {_name(line.partition("==")[0]) for line in lines if "==" in line and not line.startswith(" ")}
 
@@ -88,7 +88,7 @@ def _name(text: str) -> str:
 
 
 def packages() -> list[Package]:
-    """Every locked package that is installed here, by name."""
+    """Every locked package that is installed here, sorted by name."""
     runs, all_of_them = locked(RUN), locked(RUN) | locked(DEVELOP)
     told = json.loads(_output(_tool("pip-licenses"), "--format=json", "--from=mixed", "--with-system"))
     found = [_package(_name(row["Name"]), row["License"], runs) for row in told]
@@ -101,12 +101,12 @@ def _package(name: str, told: str, runs: set[str]) -> Package:
 
 
 def spdx(told: str) -> str:
-    """Classifiers that stand side by side are a choice."""
+    """The SPDX expression of a package's licence; several classifiers are alternatives."""
     return " OR ".join(dict.fromkeys(NAMES.get(one.strip(), one.strip()) for one in told.split(";")))
 
 
 def page(found: Iterable[Package]) -> str:
-    """docs/licences.md"""
+    """The text of docs/licences.md."""
     every = list(found)
     absent = sorted(locked(RUN) - {package.name for package in every})
     lines = [
@@ -146,13 +146,13 @@ def _row(package: Package) -> str:
 
 
 def unlisted(found: Iterable[Package]) -> list[str]:
-    """Packages that do not stand in docs/licences.md as they are; other systems may have fewer or others."""
+    """Packages missing or outdated in docs/licences.md; rows without a package here are allowed."""
     listed = set(LICENCES.read_text().splitlines())
     return [package.name for package in found if _row(package) not in listed]
 
 
 def write_sbom(path: Path = SBOM) -> int:
-    """CycloneDX 1.6 of what the image installs, with hashes; how many components it has."""
+    """Write a CycloneDX 1.6 document of the image's packages, with hashes; return their number."""
     path.parent.mkdir(parents=True, exist_ok=True)
     project = ("--pyproject", str(ROOT / "pyproject.toml"), "--output-reproducible", "--validate")
     _output(_tool("cyclonedx-py"), "requirements", str(RUN), *project, "--output-file", str(path))
@@ -160,12 +160,12 @@ def write_sbom(path: Path = SBOM) -> int:
 
 
 def lint_image() -> str:
-    """What hadolint says of the Dockerfile; nothing when it is well."""
+    """hadolint's output for the Dockerfile; empty if it finds nothing."""
     return _run(_tool("hadolint"), str(DOCKERFILE))[1]
 
 
 def audit() -> tuple[bool, str]:
-    """Known holes in what runs, where pip-audit is installed and its advisory service answers."""
+    """Look for known vulnerabilities, if pip-audit is installed and its advisory service answers."""
     program = shutil.which("pip-audit")
     if program is None:
         return (
@@ -179,7 +179,7 @@ def audit() -> tuple[bool, str]:
 
 
 def _tool(name: str) -> str:
-    """The one installed beside this Python."""
+    """The path of a tool installed beside this Python."""
     return str(Path(sys.executable).parent / name)
 
 

@@ -1,4 +1,4 @@
-"""Completed intakes as intake announces them, and the plan that care_plan makes of one."""
+"""Completed intakes as intake announces them, and the plan that care_plan creates from one."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -48,7 +48,7 @@ def _sealed(intake: IntakeCompleted, now: datetime) -> Envelope:
 
 
 def write_template(path: Path) -> Path:
-    """The stored document of a new plan, as BSON: what hand-written sides fill in for each referral."""
+    """Write the stored document of a new plan and its event as BSON: the hand-written sides' template."""
     intake = completed(0, whole_milliseconds(datetime.now(UTC)))
     plan, events = start(
         patient_id=intake.patient_id,

@@ -34,7 +34,7 @@ from shared.mongo import MongoDatabase
 NAME, TITLE = "consume", "Consume → plan → store → announce"
 RATE = "events/s"
 LEAST = 200
-"""The smallest backlog of a side that gets only a share."""
+"""Smallest backlog of a side that gets only a share."""
 
 GOALS: tuple[tuple[str, float, float | None], ...] = (
     (LIMIT, 1.0, 1.4),
@@ -82,7 +82,7 @@ def _facts(count: int) -> dict[str, object]:
 async def measure(
     lab: Lab, contender: Contender, backlog: Sequence[Envelope], number: int
 ) -> Mapping[str, float]:
-    """Give the side its backlog, start it, look on until it is done, count its effects."""
+    """Produce the backlog, start the side, watch it until it is done, and verify its effects."""
     part = backlog[: max(LEAST, round(len(backlog) * contender.share))]
     label = f"bench_{contender.label}_{number}"
     async with lab.broker() as broker, lab.database(f"{label}_care_plan") as database:
@@ -109,7 +109,7 @@ def _watch(lab: Lab, broker: Broker, database: MongoDatabase, process: Process, 
 async def _verified(
     contender: Contender, place: Workplace, database: MongoDatabase, part: Sequence[Envelope]
 ) -> float | None:
-    """When the last announcement was made, for a side that announces. Raises `Shortfall`."""
+    """Verify all effects; return the time of the last announcement, if any. Raises `Shortfall`."""
     referrals = {envelope.subject for envelope in part}
     address, last = place.broker.address, None
     if contender.announces:

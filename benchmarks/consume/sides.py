@@ -1,4 +1,4 @@
-"""The sides of the benchmark: how each is started, and what is asked of it afterwards."""
+"""The sides of the benchmark: how each is started, and what is verified afterwards."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,7 +17,7 @@ LOOSE = "the same and an announcement beside it: nothing ties what is stored to 
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where one side works in one round. `label` is fit for names of databases and groups."""
+    """One side's environment in one round. `label` is usable in names of databases and groups."""
 
     lab: Lab
     broker: Broker
@@ -34,7 +34,7 @@ Start = Callable[[Workplace], AbstractAsyncContextManager[Process]]
 
 @dataclass(frozen=True)
 class Contender:
-    """`share`: of the backlog that this side gets, for those that would take minutes."""
+    """`share` is the part of the backlog this side gets, reduced for sides that would take minutes."""
 
     name: str
     label: str

@@ -1,5 +1,5 @@
-"""Other ways to do the same, each a program of its own: `python -m benchmarks.contenders.NAME TASK`.
+"""Other implementations of the same, each a separate program: `python -m benchmarks.contenders.NAME TASK`.
 
-`TASK` is JSON. `quix_sink`, `faust_take` and `ap_timers` run in an environment of their own and import
-nothing of Kith.
+`TASK` is JSON. `quix_sink`, `faust_take` and `ap_timers` run in a separate environment and import nothing of
+Kith.
 """

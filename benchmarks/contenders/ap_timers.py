@@ -1,7 +1,7 @@
-"""APScheduler 3 with its MongoDB job store: a job per timer, each announces one event and is gone.
+"""APScheduler 3 with its MongoDB job store: one job per timer, which announces one event and is removed.
 
-Writes are acknowledged by the majority and journalled. A job is removed from the store when it is handed
-to the pool, before it has run: a crash between the two loses it.
+Writes are acknowledged by the majority and journalled. A job is removed from the store when it is submitted
+to the pool, before it runs: a crash in between loses it.
 """
 
 import json
@@ -23,7 +23,7 @@ producer = Producer({"bootstrap.servers": told["kafka"], "acks": "all", "linger.
 
 
 def announce(body: str) -> None:
-    """What every job does."""
+    """Publish one event; the function of every job."""
     event = json.loads(body)
     now = datetime.now(UTC).isoformat()
     headers = [
@@ -40,7 +40,7 @@ def announce(body: str) -> None:
 
 
 def deliver(stopping: Event) -> None:
-    """The producer's callbacks want somebody to wait for them."""
+    """Poll the producer for its delivery callbacks."""
     while not stopping.is_set():
         producer.poll(0.05)
 

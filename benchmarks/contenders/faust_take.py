@@ -1,6 +1,6 @@
 """faust-streaming with `take`: consume and store, at least once; or announce too.
 
-No inbox, no outbox, no transaction; upserts, so that a message that comes again does no harm.
+No inbox, no outbox, no transaction; upserts, so that redelivered messages are harmless.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The plan and the announcement that hand-written sides make of a completed intake. Imports only `bson`."""
+"""The plan and announcement that hand-written sides create from a completed intake. Needs only `bson`."""
 
 import json
 import sys
@@ -17,14 +17,14 @@ INTAKE_TOPIC, PLAN_TOPIC = "intake.referrals", "care-plan.plans"
 
 
 def task() -> Document:
-    """What the benchmark told this side."""
+    """The benchmark's instructions to this side, from the command line."""
     told: Document = json.loads(sys.argv[1])
     return told
 
 
 @dataclass(frozen=True)
 class Filling:
-    """A stored plan and an event body to be filled in for each referral."""
+    """Templates of a stored plan and an event body, filled in for each referral."""
 
     plan: Document
     event: Document
@@ -67,7 +67,7 @@ def plan_id(referral_id: str) -> str:
 
 
 def envelope(event_id: str, plan: Document, cause: Document, now: str) -> list[tuple[str, bytes]]:
-    """CloudEvents headers as Kith's. `cause`: the incoming message's headers."""
+    """CloudEvents headers like Kith's. `cause`: the incoming message's headers."""
     return [
         ("ce_specversion", b"1.0"),
         ("ce_id", event_id.encode()),

@@ -1,4 +1,4 @@
-"""The limit: the loop somebody writes who wants speed and keeps every guarantee, and nothing else.
+"""The limit: a hand-written loop with every guarantee, optimised for speed, and nothing else.
 
 aiokafka and PyMongo's async client, batches of 500, one transaction per batch (inbox rows, plans, outbox
 rows), publish after the commit, mark as published, then commit the offsets. No fallback for duplicates,
@@ -55,8 +55,8 @@ class Loop:
                 await self.take(records)
 
     async def prepare(self) -> None:
-        """Plans are indexed as Kith's are. What is pending of the outbox is, too, but by id alone: Kith's
-        index is by lane and id, and here are no lanes.
+        """Create collections and indexes like Kith's, but with pending outbox rows indexed by id alone:
+        Kith's index is by lane and id, and there are no lanes here.
         """
         for name in ("inbox", "plans", "outbox"):
             await self.db.create_collection(name)
@@ -124,4 +124,4 @@ async def main() -> None:
 if __name__ == "__main__":
     gc.freeze()
     gc.set_threshold(50_000)
-    uvloop.run(main())  # as Kith's services
+    uvloop.run(main())  # like Kith's services

@@ -1,7 +1,7 @@
 """Quix Streams with its own batching sink for MongoDB: consume and store, at least once; or announce too.
 
-No inbox, no outbox, no transaction; upserts, so that a message that comes again does no harm. What is
-announced may be out before, or without, what was stored.
+No inbox, no outbox, no transaction; upserts, so that redelivered messages are harmless. An announcement may
+be published before its plan is stored, or without it.
 """
 
 from datetime import UTC, datetime
@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def announce(plans: Any, topic: Any, filling: Filling) -> None:
-    """Each plan's start, under the patient's key, in the envelope of the others."""
+    """Announce each plan's start, under the patient's key and in the same envelope as other sides."""
 
     def headers(plan: Document, key: Any, timestamp: int, came: Any) -> list[tuple[str, bytes]]:
         now = datetime.now(UTC).isoformat()

@@ -1,4 +1,4 @@
-"""FastStream as tutorials show it: a typed message at a time, a transaction each, publish, acknowledge."""
+"""FastStream as in tutorials: one typed message at a time, a transaction each, publish, acknowledge."""
 
 import asyncio
 import json

@@ -1,1 +1,1 @@
-"""The coordinators' page: the caseload of a large clinic, and many pages that are open at once."""
+"""The coordinators' page: the caseload of a large clinic, and many pages open at once."""

@@ -29,7 +29,7 @@ VIEWS = {
     "next appointment": "/?sort=next",
 }
 LOADS = 60
-"""Of each view in a round, in turns."""
+"""Loads of each view per round, in turns."""
 
 WARM_UP = 5
 
@@ -61,7 +61,7 @@ async def run(scale: Scale, say: Callable[[str], None]) -> Result:
 
 @asynccontextmanager
 async def _page(lab: Lab, size: int) -> AsyncIterator[httpx2.AsyncClient]:
-    """A dashboard with so many people, behind its own HTTP edge. Raises `Shortfall`."""
+    """A client of a dashboard with `size` people, through its real ASGI app. Raises `Shortfall`."""
     prefix = f"bench_page_{size}_"
     plan = lab.plan()
     settings = DashboardSettings(
@@ -90,7 +90,7 @@ async def _page(lab: Lab, size: int) -> AsyncIterator[httpx2.AsyncClient]:
 
 
 async def _load(client: httpx2.AsyncClient, address: str) -> float:
-    """Milliseconds for one page. Raises `Shortfall` unless it is full of people."""
+    """Milliseconds for one page. Raises `Shortfall` unless it shows people."""
     begun = perf_counter()
     answer = await client.get(address)
     took = (perf_counter() - begun) * 1000

@@ -1,4 +1,4 @@
-"""The benchmark `open_pages`: what a message costs the dashboard with 200 pages open, and with none."""
+"""The benchmark `open_pages`: a message's cost to the dashboard with 200 open pages and with none."""
 
 import asyncio
 import json
@@ -30,21 +30,21 @@ NAME, TITLE = "open_pages", "A message's cost to the dashboard, with and without
 COST = "CPU µs a message"
 PAGES, NONE = 200, 0
 CLINICS = tuple(f"clinic{number:02}" for number in range(10))
-"""The people are of these in turn, and so are those who look at their pages."""
+"""People and viewers are assigned to these in turn."""
 
 GOAL = 2.0
 AT_ONCE, PAUSE = 50, 0.1
-"""Messages are published evenly: 500 a second."""
+"""Messages are published evenly, at most 500 a second."""
 
 PACE = 0.8
-"""Fetches of each region in a second, at least, and changes told to each page, while messages come:
+"""Minimum per second, while messages arrive, of changes sent to each page and of fetches of each region:
 `regions.js` fetches once a second."""
 
 LEAST_REGIONS = 1
-"""Of a caseload's page, where people change and no alert does: its groups and people."""
+"""Least number of regions of a caseload page that change with people: its groups and people."""
 
 TRAILING_SECONDS = 1.0
-"""Charged as well: what waits for a page's next fetch is paid for."""
+"""Also measured, so that fetches still pending on open pages are charged."""
 
 PATIENCE = 180.0
 
@@ -76,7 +76,7 @@ async def run(scale: Scale, say: Callable[[str], None]) -> Result:
 
 @asynccontextmanager
 async def _dashboard(lab: Lab, prefix: str) -> AsyncIterator[tuple[str, int, Broker, str]]:
-    """As it ships, in a process of its own."""
+    """The dashboard as shipped, in its own process: its URL, process id, broker and database prefix."""
     async with lab.broker() as broker, lab.database(f"{prefix}{PAGE}"):
         service = lab.service(PAGE, broker, database_prefix=prefix)
         service.start()
@@ -106,7 +106,7 @@ async def _measured(
 
 
 def pace(already: Seen, during: Seen, seconds: float) -> dict[str, float]:
-    """What each page did in a second while messages came. Raises `Shortfall` when that was too little."""
+    """Changes and fetches per page and second while messages arrived. Raises `Shortfall` if too few."""
     each = during.regions / during.pages
     if each < LEAST_REGIONS:
         raise Shortfall(f"a page has {each:g} regions that are kept up to date")
@@ -120,7 +120,7 @@ def pace(already: Seen, during: Seen, seconds: float) -> dict[str, float]:
 
 @asynccontextmanager
 async def _viewers(lab: Lab, url: str, pages: int) -> AsyncIterator[Path]:
-    """So many open pages in a process of their own, all connected; where they report. Raises `Shortfall`."""
+    """Keep `pages` pages open in a separate process; yield the path of its report. Raises `Shortfall`."""
     report = lab.folder / "seen.json"
     report.unlink(missing_ok=True)
     if not pages:
@@ -168,7 +168,7 @@ async def _publish(broker: Broker, count: int) -> None:
 
 
 async def _everybody_shown(lab: Lab, prefix: str, count: int) -> None:
-    """Raises `Shortfall` unless all stand in the read model, each once."""
+    """Wait until the read model shows all people, each once. Raises `Shortfall`."""
     deadline = monotonic() + PATIENCE
     async with lab.looking(f"{prefix}{PAGE}") as database:
         while (shown := await database["people"].count_documents({})) != count:

@@ -1,4 +1,4 @@
-"""People in the read model, as it would have been written from their events."""
+"""Documents of people as the read model would store them from their events."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta

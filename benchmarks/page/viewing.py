@@ -1,8 +1,8 @@
 """Many open pages: `python -m benchmarks.page.viewing TASK`. Each loads the caseload, follows `/live`, and
-fetches every region of its page anew as `regions.js` does. What they did is reported in a file.
+refetches every region of its page as `regions.js` does. Their counts are reported in a file.
 
-Hundreds of requests a second come from this one process, so it speaks HTTP itself: a client library would
-need more of the machine than the page that is measured.
+This one process makes hundreds of requests a second, so it speaks HTTP itself: a client library would use
+more CPU than the page being measured.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import uvloop
 
 SPACING = 1.0
-"""As `regions.js` has it: a region is fetched at most once in so many seconds."""
+"""Least seconds between fetches of a region, as in `regions.js`."""
 
 REPORT_SECONDS = 0.1
 CHANGE, PERSON = b"event: change", b"data-patient="
@@ -31,7 +31,7 @@ LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 
 @dataclass
 class Seen:
-    """Of all pages together, since they were opened. `full`: pages that have shown somebody."""
+    """Totals over all pages since they were opened. `full`: pages that have shown a person."""
 
     pages: int = 0
     regions: int = 0
@@ -44,20 +44,20 @@ class Seen:
         return cls(**json.loads(report.read_text())) if report.exists() else cls()
 
     def write(self, report: Path) -> None:
-        """All or nothing: somebody reads it meanwhile."""
+        """Write atomically: the benchmark reads it meanwhile."""
         draft = report.with_suffix(".draft")
         draft.write_text(json.dumps(asdict(self)))
         draft.replace(report)
 
 
 def regions(markup: str) -> list[str]:
-    """Addresses of the regions that people's changes concern; without single people, and alerts."""
+    """Addresses of the regions that any person's change refreshes, not those of one person or of alerts."""
     return [unescape(m[1]) for m in REGION.finditer(markup) if not NARROWER.search(m[0])]
 
 
 @dataclass
 class Line:
-    """One connection, one request after the other."""
+    """One connection, used for one request at a time."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -71,7 +71,7 @@ class Line:
         return cls(reader, writer, f"Host: {place.netloc}\r\nAuthorization: Bearer {token}\r\n")
 
     async def get(self, address: str, *more: str) -> bytes:
-        """What was answered. Raises `ConnectionError` unless that is 200 and says how long it is."""
+        """The body of the answer. Raises `ConnectionError` unless it is 200 with a Content-Length."""
         async with self.turn:
             length = LENGTH.search(await self.ask(address, *more))
             if length is None:
@@ -79,7 +79,7 @@ class Line:
             return await self.reader.readexactly(int(length[1]))
 
     async def ask(self, address: str, *more: str) -> bytes:
-        """The answer's head. Raises `ConnectionError` unless it is 200."""
+        """Send a request; return the answer's head. Raises `ConnectionError` unless it is 200."""
         lines = "".join(f"{line}\r\n" for line in more)
         self.writer.write(f"GET {address} HTTP/1.1\r\n{self.head}{lines}\r\n".encode())
         head = await self.reader.readuntil(b"\r\n\r\n")
@@ -99,7 +99,7 @@ class Page:
     is_full: bool = False
 
     async def stay_open(self, tasks: asyncio.TaskGroup) -> None:
-        """Until it is killed. Raises `ConnectionError`, also when `/live` ends."""
+        """Run until killed. Raises `ConnectionError`, also when `/live` ends."""
         page = await self.requests.get("/", "Accept: text/html")
         await self.live.ask("/live", "Accept: text/event-stream")
         for address in regions(page.decode()):
@@ -127,7 +127,7 @@ class Page:
 
 
 async def open_pages(url: str, tokens: Sequence[str], report: Path) -> None:
-    """A page for each token. Runs until killed, or until one of them fails."""
+    """Open a page for each token. Runs until killed, or until a page fails."""
     seen = Seen()
     async with asyncio.TaskGroup() as tasks:
         for token in tokens:

@@ -1,1 +1,1 @@
-"""The care_plan service on more partitions and with a second replica: what an event costs then."""
+"""The cost of an event in the care_plan service on more partitions and with a second replica."""

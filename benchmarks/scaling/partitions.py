@@ -1,4 +1,4 @@
-"""Another number of partitions of `intake.referrals` than declared, in this process; others as embedded."""
+"""Overrides the number of partitions of `intake.referrals` in this process; others stay as embedded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ MOST = 12
 
 
 def declare(partitions: int) -> None:
-    """Every process that is to agree with the broker calls this before it asks for a topic."""
+    """Override the number; call it in each process that uses the broker, before it uses a topic."""
     for name, topic in topics().items():
         number = partitions if name == INTAKE_TOPIC else topic.partitions_on(embedded=True)
         topics()[name] = topic.model_copy(update={"partitions": number})
@@ -20,7 +20,7 @@ def declare(partitions: int) -> None:
 
 @contextmanager
 def declared(partitions: int) -> Iterator[None]:
-    """`declare`, and as it was after the block."""
+    """Apply `declare` inside the block, and restore the declaration after it."""
     before = dict(topics())
     declare(partitions)
     try:

@@ -1,4 +1,4 @@
-"""Replicas of care_plan: in their group with their partitions before the backlog is there."""
+"""Replicas of care_plan that have joined their group and got partitions before the backlog exists."""
 
 import asyncio
 import os
@@ -20,13 +20,13 @@ from deploy.embedded.servers import Broker
 from deploy.embedded.services import ServiceProcess
 
 SESSION_MS = 60_000
-"""For every side: replicas that stand still while the backlog is made must stay in the group."""
+"""The same for every side: replicas paused while the backlog is produced must stay in the group."""
 
 JOINED_SECONDS = 60.0
 
 
 class Replica(ServiceProcess):
-    """As it ships, but for the number of partitions of the topic it consumes."""
+    """care_plan as shipped, except for the number of partitions of the topic it consumes."""
 
     partitions: int = 1
 
@@ -41,7 +41,7 @@ class Replica(ServiceProcess):
         return self.process
 
     async def assigned(self) -> set[str]:
-        """Which partitions of the topic it has: `topic/number`."""
+        """Its assigned partitions of the topic, as `topic/number`."""
         token = development_token(self.plan.signing_key, "engineer")
         headers = {"authorization": f"Bearer {token}"}
         async with httpx2.AsyncClient(base_url=self.address, headers=headers, trust_env=False) as client:
@@ -53,7 +53,7 @@ class Replica(ServiceProcess):
 async def working(
     lab: Lab, broker: Broker, label: str, number: int, partitions: int
 ) -> AsyncIterator[list[Replica]]:
-    """So many replicas that share the partitions out as evenly as these allow. Raises `Shortfall`."""
+    """Run `number` replicas with the partitions assigned as evenly as possible. Raises `Shortfall`."""
     replicas = [_replica(lab, broker, label, place, partitions) for place in range(1, number + 1)]
     try:
         for replica in replicas:
@@ -87,7 +87,7 @@ async def _shared_out(replicas: Sequence[Replica], partitions: int) -> None:
 
 @contextmanager
 def standing_still(replicas: Sequence[Replica]) -> Iterator[None]:
-    """Nobody consumes in the block."""
+    """Pause all replicas inside the block (SIGSTOP)."""
     for replica in replicas:
         os.kill(replica.running.pid, signal.SIGSTOP)
     try:

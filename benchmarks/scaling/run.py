@@ -79,7 +79,7 @@ def _costs(found: Mapping[str, Side]) -> list[Ratio]:
 
 
 def _rates(found: Mapping[str, Side]) -> list[Ratio]:
-    """Told, not judged."""
+    """Ratios of rates, which are reported but not judged."""
     return [Ratio(f"rate: {a.name} / {b.name}", _ratio(found, a, b, RATE), "higher") for a, b, _ in GOALS]
 
 
@@ -88,7 +88,7 @@ def _ratio(found: Mapping[str, Side], one: Shape, other: Shape, measure: str) ->
 
 
 async def measure(lab: Lab, shape: Shape, backlog: Sequence[Envelope], number: int) -> Mapping[str, float]:
-    """Replicas join, the backlog comes, they work it off; effects are counted from outside."""
+    """Let replicas join, produce the backlog, wait until it is processed, and verify the effects."""
     label = f"bench_scaling_{shape.partitions}_{shape.replicas}_{number}"
     with declared(shape.partitions):
         async with (
@@ -118,7 +118,7 @@ def _watch(
 
 
 async def _verified(broker: Broker, database: MongoDatabase, backlog: Sequence[Envelope]) -> list[Seen]:
-    """The announcements, some perhaps more than once. Raises `Shortfall`."""
+    """Verify all effects; return the announcements, possibly with duplicates. Raises `Shortfall`."""
     referrals = {envelope.subject for envelope in backlog}
     await verifying.nothing_pending(database)
     seen = await read(broker.address, PLAN_TOPIC, expected=len(referrals), kind=verifying.STARTED)
@@ -130,17 +130,17 @@ async def _verified(broker: Broker, database: MongoDatabase, backlog: Sequence[E
 
 
 def announced_once(seen: Sequence[Seen], referrals: Collection[str]) -> None:
-    """One announcement for each plan. Raises `Shortfall`.
+    """Check that each plan has one announcement. Raises `Shortfall`.
 
-    Publication is at least once: of two replicas that stood still, either may publish what the other has
-    begun with. That comes under one id, and whoever reads it drops it.
+    Publication is at least once: after a pause, either of two replicas may publish what the other has started
+    to publish. Duplicates share an id, and consumers drop them.
     """
     subjects = {message.id: message.subject for message in seen}
     verifying.same("announcements", list(subjects.values()), {plan_id(id) for id in referrals})
 
 
 def _measures(progress: Progress, seen: Sequence[Seen]) -> dict[str, float]:
-    """The replicas' costs as one, and what share of the announcements was published again."""
+    """The replicas' costs added up, and the share of announcements published again."""
     found = progress.measures(progress.span(max(message.at for message in seen)))
     again = 100 * (len(seen) / progress.total - 1)
     rate = found.pop(RATE)

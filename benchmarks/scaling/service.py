@@ -1,4 +1,4 @@
-"""`python -m benchmarks.scaling.service PARTITIONS`: care_plan as it ships, on so many partitions."""
+"""`python -m benchmarks.scaling.service PARTITIONS`: care_plan as shipped, on that many partitions."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""What the clock brings about: how fast what is due is announced, and what it costs when nothing is."""
+"""Timers: how fast due ones are announced, and the cost of a tick when none is due."""

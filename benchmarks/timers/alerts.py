@@ -1,4 +1,4 @@
-"""Alerts as the alerts service stores them, one for each person, made by its own reaction."""
+"""Alerts as the alerts service stores them, one per person, created by its own reaction."""
 
 from datetime import datetime, timedelta
 
@@ -29,7 +29,7 @@ def settings(mongodb: str, prefix: str, jwks: str) -> AlertsSettings:
 
 
 async def fill(database: MongoDatabase, chosen: AlertsSettings, count: int, now: datetime) -> datetime:
-    """Store `count` open alerts; the moment just before the first of them is due."""
+    """Store `count` open alerts; return the moment just before the first of them is due."""
     alert = _raised(database, chosen, now)
     if alert.next_due is None:
         raise LookupError("a new alert waits for nothing")

@@ -1,4 +1,4 @@
-"""The benchmark `idle`: what a tick costs when nothing is due, for a small and a large caseload."""
+"""The benchmark `idle`: the cost of a tick when nothing is due, for a small and a large caseload."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -28,20 +28,20 @@ NAME, TITLE = "idle", "Timers: a tick when nothing is due"
 P50, P99, SMALL = "p50 ms", "p99 ms", 10_000
 GOAL = 1.2
 TICKS = 300
-"""Of each caseload in a round, in turns."""
+"""Ticks of each caseload per round, in turns."""
 
 WARM_UP_TICKS = 50
 
 
 @dataclass(frozen=True)
 class Caseload:
-    """A service over many people of whom nobody has anything due at `now`."""
+    """A service with many people, none of whom has anything due at `now`."""
 
     service: Service
     now: datetime
 
     async def tick(self) -> float:
-        """Milliseconds that one tick of each ticker took. Raises `Shortfall` if there was work."""
+        """Milliseconds for one tick of every ticker. Raises `Shortfall` if there was work."""
         begun = perf_counter()
         done = [await ticker.tick(self.now) for ticker in self.service.tickers]
         took = (perf_counter() - begun) * 1000
@@ -100,7 +100,7 @@ async def _alerts(lab: Lab, stack: AsyncExitStack, size: int) -> Caseload:
 
 
 async def _checked(stack: AsyncExitStack, caseload: Caseload, collection: str, size: int) -> Caseload:
-    """Everybody waits for something. Raises `Shortfall`."""
+    """Check that every document waits for a later moment. Raises `Shortfall`."""
     database = caseload.service.database
     stack.push_async_callback(database.close)
     waiting = await database[collection].count_documents({"waiting": True, "next_due": {"$gt": caseload.now}})
@@ -122,7 +122,7 @@ async def _measured(
 
 
 async def _round(caseloads: Mapping[str, Caseload], names: Sequence[str]) -> dict[str, list[float]]:
-    """Ticks of all caseloads, one after the other: milliseconds each."""
+    """Milliseconds of each tick, with the caseloads in turns."""
     took: dict[str, list[float]] = {name: [] for name in names}
     for turn in range(WARM_UP_TICKS + TICKS):
         for name in names:

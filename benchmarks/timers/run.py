@@ -1,4 +1,4 @@
-"""The benchmark `timers`: announce what is due."""
+"""The benchmark `timers`: announcing what is due."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -61,7 +61,7 @@ async def run(scale: Scale, say: Callable[[str], None]) -> Result:
 
 
 async def measure_kith(lab: Lab, count: int, number: int) -> Mapping[str, float]:
-    """Start the scheduler an hour before everything is due, then move its clock."""
+    """Start the scheduler an hour before everything is due, then advance its clock."""
     prefix, clock, due = f"bench_timers_{number}_", lab.folder / f"clock_{number}", first_day().due
     step(clock, due - timedelta(hours=1))
     async with lab.broker() as broker, lab.database(f"{prefix}scheduler") as database:
@@ -89,7 +89,7 @@ async def measure_kith(lab: Lab, count: int, number: int) -> Mapping[str, float]
 
 
 async def _announced(database: MongoDatabase, count: int) -> int:
-    """All or nothing: asked often, so it may cost nothing."""
+    """All or none: a cheap query, because it runs often."""
     due = {"waiting": True, "next_due": {"$lte": first_day().due}}
     return 0 if await database[SCHEDULES].find_one(due, {"_id": 1}) else count
 
@@ -101,7 +101,7 @@ async def _each_moved_on(database: MongoDatabase, count: int) -> None:
 
 
 async def _verified(broker: Broker, count: int) -> list[float]:
-    """One announcement per plan, and none besides: when each was made."""
+    """Check that there is exactly one announcement per plan; return their times."""
     seen = await read(broker.address, TOPIC, expected=count)
     wanted = {f"pln_{number:032x}" for number in range(1, count + 1)}
     same("announcements", [message.subject for message in seen], wanted)
@@ -110,7 +110,7 @@ async def _verified(broker: Broker, count: int) -> list[float]:
 
 
 async def measure_apscheduler(lab: Lab, count: int, number: int) -> Mapping[str, float]:
-    """It fills its own store while paused, and then goes."""
+    """Measure APScheduler, which fills its own store while paused and then starts."""
     name = f"bench_jobs_{number}"
     async with lab.broker() as broker, lab.database(name) as database:
         task = {
@@ -136,7 +136,7 @@ async def measure_apscheduler(lab: Lab, count: int, number: int) -> Mapping[str,
 
 
 async def _run_off(database: MongoDatabase, count: int) -> int:
-    """How many jobs have left the store, once all of them were in it."""
+    """The number of jobs that have left the store; 0 until it has been filled."""
     if await database["stage"].estimated_document_count() == 0:
         return 0
     return count - int(await database["jobs"].estimated_document_count())

@@ -1,4 +1,4 @@
-"""Schedules as the scheduler stores them, made by its own domain."""
+"""Schedules as the scheduler stores them, created by its own domain code."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ AT_ONCE = 1000
 
 @dataclass(frozen=True)
 class Course:
-    """A whole course on its first day. `due`: when its first announcement is due."""
+    """A whole course on its first day. `due` is when its first announcement is due."""
 
     schedule: Schedule
     document: Document
@@ -58,7 +58,7 @@ def first_day() -> Course:
 
 
 def document(number: int) -> Document:
-    """The stored schedule of one of many plans: the same course, with ids of its own."""
+    """The stored schedule of plan `number`: the same course with its own ids."""
     id, row = f"pln_{number:032x}", first_day().document
     appointments = [
         {**appointment, "id": appointment_id(id, appointment["kind"], appointment["number"])}
@@ -73,13 +73,13 @@ def document(number: int) -> Document:
 
 
 def documents(count: int) -> Iterator[list[Document]]:
-    """In parts fit for one insert."""
+    """The documents in batches of one insert."""
     for start in range(1, count + 1, AT_ONCE):
         yield [document(number) for number in range(start, min(start + AT_ONCE, count + 1))]
 
 
 async def fill(database: MongoDatabase, count: int) -> None:
-    """Store `count` schedules under the indexes of the scheduler."""
+    """Store `count` schedules with the scheduler's indexes."""
     await database.ensure_indexes(INDEXES)
     for part in documents(count):
         await database[SCHEDULES].insert_many(part, ordered=False)

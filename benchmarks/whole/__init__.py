@@ -1,1 +1,1 @@
-"""The whole stack: a course from referral to appointments, crises on their way, its start and its memory."""
+"""The whole stack: a course from referral to appointments, the paging of crises, its start and memory."""

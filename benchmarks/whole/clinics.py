@@ -1,4 +1,4 @@
-"""Clinics large enough for the caseload, and people on call for each of them."""
+"""Clinics large enough for the caseload, with people on call for each of them."""
 
 import json
 from collections.abc import Iterator
@@ -10,20 +10,20 @@ from deploy.embedded.plan import ROOT
 CONFIG = ROOT / "deploy" / "config"
 CLINICIANS_PER_CLINIC = 100
 PATIENTS_PER_CLINICIAN = 8
-"""All referred at once, and all to be seen within 48 hours."""
+"""They are all referred at once, and all must be seen within 48 hours."""
 
 ON_CALL, BACKUP, SUPERVISOR, COORDINATOR = "on_call", "backup", "supervisor", "coordinator"
 
 
 def clinicians(patients: int) -> Iterator[tuple[str, str]]:
-    """(clinic, clinician) for as many patients as there are."""
+    """(clinic, clinician) pairs, enough for that many patients."""
     for number in range(-(-patients // PATIENTS_PER_CLINICIAN)):
         clinic = f"clinic{number // CLINICIANS_PER_CLINIC:03}"
         yield clinic, f"cln_{number:06}"
 
 
 def write(folder: Path, patients: int, *, page: str | None = None) -> dict[str, str]:
-    """Settings that name the two files. `page`: webhook of everybody who is on call."""
+    """Write both files; return the settings that name them. `page`: webhook of everybody on call."""
     staff: dict[str, list[str]] = {}
     for clinic, clinician in clinicians(patients):
         staff.setdefault(clinic, []).append(clinician)
@@ -35,7 +35,7 @@ def write(folder: Path, patients: int, *, page: str | None = None) -> dict[str, 
 
 
 def _clinics(staff: dict[str, list[str]]) -> dict[str, Any]:
-    """Like the first one that ships, but larger."""
+    """Clinics like the first shipped one, but larger."""
     shipped: dict[str, Any] = json.loads((CONFIG / "clinics.json").read_text())
     like = shipped["clinics"][0]
     clinics = [
@@ -46,7 +46,7 @@ def _clinics(staff: dict[str, list[str]]) -> dict[str, Any]:
 
 
 def _on_call(staff: dict[str, list[str]], page: str | None) -> dict[str, Any]:
-    """The policy that ships, with a roster for each clinic."""
+    """The shipped policy, with a roster for each clinic."""
     policy: dict[str, Any] = json.loads((CONFIG / "on_call.json").read_text())
     return policy | {"clinics": {clinic: list(_roster(clinic, ids, page)) for clinic, ids in staff.items()}}
 

@@ -1,4 +1,4 @@
-"""The benchmark `course`: referrals in, until every plan has its appointments, all services running."""
+"""The benchmark `course`: from referrals to scheduled plans, with all services running."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -22,16 +22,16 @@ from services.scheduler import subscribers as scheduler
 
 NAME, TITLE = "course", "Whole course: referrals in, until every plan is scheduled"
 PER_CORE, ACTED_ON = "events/s/core", "messages acted on/s/core"
-"""A course announces about 19 events for a referral, 16 of them from one schedule; the limit loop stores one
-document and announces one event for each message. So the second measure compares more strictly: it counts the
-messages that somebody reacts to."""
+"""A course announces about 19 events for a referral, 16 of them from one schedule. The limit loop stores one
+document and announces one event per message. The second measure is therefore stricter: it counts only
+messages with a reaction."""
 
 GOAL, LINEAR = 0.5, 0.8
 WARM_UP = 500
-"""Referrals before the clock starts: code loaded, connections made, indexes in use."""
+"""Referrals before the measurement, to load code, open connections and warm indexes."""
 
 EACH = ("ReferralReceived", "IntakeCompleted", "CarePlanStarted")
-"""Announced once for each referral; and `BOOKED` once for each session of its contract."""
+"""Announced once per referral; `BOOKED` is announced once per session of its contract."""
 
 BOOKED = "SessionScheduled"
 REACTS: Mapping[str, frozenset[str]] = {
@@ -42,7 +42,7 @@ REACTS: Mapping[str, frozenset[str]] = {
         "alerts": [alerts.CRISIS, alerts.WORK],
     }.items()
 }
-"""Service → types it has a reaction to; all others it skips."""
+"""Service → event types it reacts to; it skips all others."""
 
 
 async def run(scale: Scale, say: Callable[[str], None]) -> Result:
@@ -81,7 +81,7 @@ def _note(size: int) -> str:
 
 
 def _ratios(found: Mapping[str, Side], names: list[str]) -> list[Ratio]:
-    """The largest course against the limit loop, by both measures, and against the smallest course."""
+    """Compare the largest course with the limit loop, by both measures, and with the smallest course."""
     largest, *_, smallest, limit = (found[name].of(PER_CORE) for name in names)
     acted_on = ratio(found[names[0]].of(ACTED_ON), found[LIMIT].of(ACTED_ON))
     return [
@@ -92,7 +92,7 @@ def _ratios(found: Mapping[str, Side], names: list[str]) -> list[Ratio]:
 
 
 def per_core(measured: Mapping[str, float]) -> dict[str, float]:
-    """Of a side of `consume`: what all its processes together make of a second."""
+    """A side of `consume`, in events per CPU second of all its processes together."""
     cost = {name: value for name, value in measured.items() if name.endswith(" µs")}
     return {PER_CORE: 1e6 / sum(cost.values()), "events/s": measured["events/s"], **cost}
 
@@ -108,7 +108,7 @@ def _course(size: int) -> rounds.Run:
 
 
 async def measure_course(stack: RunningStack, size: int) -> Mapping[str, float]:
-    """Import, wait, count everything. Raises `Shortfall`."""
+    """Import, wait, and count all effects. Raises `Shortfall`."""
     await stack.refer(1, WARM_UP)
     await stack.settled()
     known = await stack.announced()
@@ -131,12 +131,12 @@ async def measure_course(stack: RunningStack, size: int) -> Mapping[str, float]:
 
 
 def acted_on(announced: Mapping[str, int]) -> int:
-    """Messages that were reacted to: each announcement, once for each service that has a reaction to it."""
+    """Messages reacted to: each announcement counts once per service that reacts to it."""
     return sum(announced.get(kind, 0) for kinds in REACTS.values() for kind in kinds)
 
 
 async def _verified(stack: RunningStack, size: int) -> Mapping[str, int]:
-    """Events by type: every referral led to all it should, once, and nothing was set aside."""
+    """Events by type, after checking that each referral had all its effects once, without dead letters."""
     await stack.require_no_dead_letters()
     announced = await stack.announced()
     wanted = dict.fromkeys(EACH, size) | {BOOKED: await _sessions(stack, size)}
@@ -149,7 +149,7 @@ async def _verified(stack: RunningStack, size: int) -> Mapping[str, int]:
 
 
 async def _sessions(stack: RunningStack, size: int) -> int:
-    """The contracted sessions of all plans together. Raises `Shortfall` when a plan is missing."""
+    """Total of contracted sessions over all plans. Raises `Shortfall` if a plan is missing."""
     group = {"_id": None, "plans": {"$sum": 1}, "sessions": {"$sum": "$contract.sessions"}}
     async with stack.database("care_plan") as database:
         (found,) = await database.aggregate("plans", [{"$group": group}])

@@ -1,4 +1,4 @@
-"""The benchmarks `crisis` and `crisis_load`: from an accepted request to an attempt to page somebody."""
+"""The benchmarks `crisis` and `crisis_load`: from an accepted request to the attempt to page."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -22,9 +22,9 @@ OURS, THEIRS = "crisis: accepted → page attempted", "raw: produce → consume"
 UNDER_LOAD, QUIET = "crisis under load", "crisis, quiet"
 WARM_UP = 10
 REST_SECONDS, PAUSE_SECONDS = 0.12, 0.04
-"""Between two samples: what a crisis leads to is worked on after its page, too, and only then is the stack at
-rest (docs/performance.md). The pause on top, at random up to its length, keeps samples out of step with the
-fetches."""
+"""Time between two samples: work on a crisis continues after its page, and only then is the stack at rest
+(docs/performance.md). The additional pause of random length, up to its value, keeps samples out
+of step with fetches."""
 
 QUIET_NOTE = (
     f"the whole stack at rest, {REST_SECONDS * 1000:g} ms or more after the sample before; referral over HTTP"
@@ -97,7 +97,7 @@ async def _stack(capacity: int) -> AsyncIterator[tuple[RunningStack, Telephone]]
 
 
 async def _in_turns(stack: RunningStack, telephone: Telephone, count: int) -> tuple[list[float], list[float]]:
-    """Crises and bare messages, one of each after the other."""
+    """Alternate crises and bare messages."""
     paged, bare = [], []
     async with crises(stack, telephone) as pager, raw(stack.broker_address) as message:
         await _warm(pager)
@@ -117,7 +117,7 @@ async def _warm(pager: Crises) -> None:
 
 
 async def _while_working(stack: RunningStack, pager: Crises, backlog: int) -> list[float]:
-    """Crises from the beginning of the import until every plan is scheduled."""
+    """Raise crises from the start of the import until every plan is scheduled."""
     paged: list[float] = []
     async with stack.importing(1, backlog) as process, stack.database("scheduler") as scheduler:
         while not await stack.scheduled(scheduler, backlog):
@@ -151,7 +151,7 @@ def _figures(values: list[float]) -> dict[str, float]:
 
 
 def _answers(pager: Crises) -> dict[str, float]:
-    """How long the requests themselves took."""
+    """Durations of the requests themselves."""
     taken = pager.answered[WARM_UP:]
     return {"accepted after p50 ms": percentile(taken, 0.5), "accepted after p99 ms": percentile(taken, 0.99)}
 

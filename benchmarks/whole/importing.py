@@ -12,11 +12,11 @@ from benchmarks.whole.referrals import rows
 ROWS_PER_REQUEST, AT_ONCE = 500, 2
 PATIENCE_SECONDS = 120.0
 TRIES, PAUSE_SECONDS = 30, 2.0
-"""A busy machine's intake may answer 503, which asks to be sent the same again: the rows count once."""
+"""On a busy machine intake may answer 503; the same rows are retried and count once."""
 
 
 class Refused(Exception):
-    """Intake did not take a part of the import."""
+    """Intake refused a part of the import."""
 
 
 async def send(task: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The benchmark `memory`: each service after many plans, against the same process after a few."""
+"""The benchmark `memory`: each service's memory after many plans against the same process after a few."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -40,7 +40,7 @@ async def run(scale: Scale, say: Callable[[str], None]) -> Result:
 
 
 async def _grown(stack: RunningStack, first: int, last: int) -> dict[str, float]:
-    """Refer numbers `first` to `last`, let everything come to rest, and look. Raises `Shortfall`."""
+    """Refer numbers `first` to `last`, wait until all is at rest, and measure. Raises `Shortfall`."""
     await stack.refer(first, last - first + 1)
     await stack.settled()
     await stack.require_no_dead_letters()

@@ -1,4 +1,4 @@
-"""Crises into a stack, and the page of each: how long it takes from the accepted request to the attempt."""
+"""Raises crises and receives their pages, timing each from the accepted request to the attempt."""
 
 import asyncio
 import base64
@@ -26,7 +26,7 @@ PATIENCE = 60.0
 
 @dataclass
 class Telephone:
-    """Receives webhooks. `rang`: alert → when its first page came."""
+    """Receives webhooks. `rang`: alert → time of its first page."""
 
     port: int = field(default_factory=lambda: free_ports(1))
     rang: dict[str, float] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Telephone:
         return Response(status_code=204)
 
     async def next(self, known: int) -> float:
-        """When the page after the `known`-th came. Raises `Shortfall`."""
+        """Wait for the page after the `known`-th and return its time. Raises `Shortfall`."""
         try:
             async with asyncio.timeout(PATIENCE):
                 while len(self.rang) <= known:
@@ -65,7 +65,7 @@ class Telephone:
         app = Starlette(routes=[Route("/page", self.receive, methods=["POST"])])
         config = uvicorn.Config(app, host=LOOPBACK, port=self.port, log_config=None, access_log=False)
         server = uvicorn.Server(config)
-        serving = asyncio.create_task(server._serve())  # `serve` would take the signals that are ours
+        serving = asyncio.create_task(server._serve())  # `serve` would install signal handlers over ours
         try:
             yield
         finally:
@@ -75,7 +75,7 @@ class Telephone:
 
 @dataclass
 class Crises:
-    """One crisis after the other, each in a referral of its own."""
+    """Raises crises one after the other, each in its own referral."""
 
     stack: RunningStack
     client: httpx2.AsyncClient
@@ -85,7 +85,7 @@ class Crises:
     """Milliseconds until each request was accepted."""
 
     async def page(self) -> float:
-        """Milliseconds from the answer that the referral was accepted to the attempt to page somebody."""
+        """Raise a crisis; return milliseconds from the referral's acceptance to the attempt to page."""
         staff = list(clinicians(self.stack.capacity))
         number = len(self.patients) + 1
         body = form(number, *staff[number % len(staff)], crisis=True)
@@ -99,7 +99,7 @@ class Crises:
         return (await self.telephone.next(number - 1) - accepted) * 1000
 
     async def verify(self) -> None:
-        """Each crisis has one alert and was paged, and nothing else was. Raises `Shortfall`."""
+        """Check that each crisis has one alert and a page, and nothing else has. Raises `Shortfall`."""
         async with self.stack.database("alerts") as database:
             rows = await database["alerts"].find({"kind": "crisis"}, {"patient_id": 1}).to_list(None)
         alerts = {row["_id"]: row["patient_id"] for row in rows}

@@ -1,4 +1,4 @@
-"""Produce → consume on the same broker, with the same fetch wait, and nothing in between."""
+"""The baseline: produce → consume on the same broker with the same fetch wait, nothing in between."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,7 @@ from shared.messaging.topics import EMBEDDED_PARTITIONS, Topic
 
 NAME = "bench.raw"
 FETCH_WAIT_MS = 20
-"""As the services are set (deploy.embedded.plan)."""
+"""The services' own setting (deploy.embedded.plan)."""
 
 WITHIN = 30
 
@@ -25,7 +25,7 @@ class Raw:
     sent: int = 0
 
     async def trip(self) -> float:
-        """Milliseconds from handing a message over to having it in hand again."""
+        """Milliseconds from sending a message to receiving it."""
         self.sent += 1
         key = f"pat_{self.sent:032x}".encode()
         listening = asyncio.create_task(self.consumer.getone())

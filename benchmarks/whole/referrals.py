@@ -1,4 +1,4 @@
-"""Referrals to come: people who are enrolled by the rules, and people in a crisis."""
+"""Referrals to send: people who are enrolled by the rules, and people in a crisis."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ HIGH_RISK = {"q1": True, "q2": True, "q3": True, "q4": True, "q5": False, "q6": 
 
 
 def row(number: int, clinic: str, clinician: str) -> Json:
-    """A row of a bulk import: moderate, consenting, without risk."""
+    """A row of a bulk import: moderate symptoms, consent given, no risk."""
     return {"row": number} | form(number, clinic, clinician)
 
 
@@ -40,7 +40,7 @@ def form(number: int, clinic: str, clinician: str, *, crisis: bool = False) -> J
 
 
 def rows(first: int, count: int, capacity: int) -> Iterator[Json]:
-    """Numbers `first` … of a caseload of `capacity`: each clinician gets no more than they can see."""
+    """`count` rows from number `first`, of a caseload of `capacity`; no clinician gets too many."""
     staff = list(clinicians(capacity))
     for number in range(first, first + count):
         clinic, clinician = staff[(number - 1) // PATIENTS_PER_CLINICIAN % len(staff)]

@@ -1,4 +1,4 @@
-"""A whole stack for a benchmark, and what is asked of it from outside."""
+"""A whole stack for a benchmark, queried from outside."""
 
 import asyncio
 import json
@@ -30,12 +30,12 @@ PAUSE = 0.05
 PATIENCE = 1800.0
 SERVERS = 2
 COUNTING_MS = 120_000
-"""Whole collections are read to count effects."""
+"""Long timeout: counting effects reads whole collections."""
 
 
 @dataclass
 class RunningStack:
-    """`capacity`: for how many patients its clinics have time."""
+    """`capacity`: the number of patients its clinics have time for."""
 
     embedded: Stack
     capacity: int
@@ -70,17 +70,17 @@ class RunningStack:
             await database.close()
 
     def cpu(self) -> dict[str, float]:
-        """Seconds so far of each process."""
+        """CPU seconds so far of each process."""
         return {m.name: cpu_seconds(m.process.pid) for m in self.embedded.members if m.process is not None}
 
     def memory(self) -> dict[str, float]:
-        """Megabytes of each service."""
+        """Resident megabytes of each service."""
         services = self.embedded.services.items()
         return {name: resident_megabytes(s.process.pid) for name, s in services if s.process is not None}
 
     @asynccontextmanager
     async def importing(self, first: int, count: int) -> AsyncIterator[Process]:
-        """A process that sends referrals number `first` and on."""
+        """A process that sends `count` referrals, from number `first` on."""
         task = {
             "url": self.url("intake"),
             "token": self.token("service"),
@@ -107,7 +107,7 @@ class RunningStack:
     async def until(
         self, holds: Callable[[], Awaitable[bool]], what: str, process: Process | None = None
     ) -> None:
-        """Raises `Shortfall` when it does not come about, or the helper failed."""
+        """Wait until `holds` is true. Raises `Shortfall` after `PATIENCE`, or if `process` failed."""
         deadline = monotonic() + PATIENCE
         while not await holds():
             if process is not None and process.poll() not in (None, 0):
@@ -117,7 +117,7 @@ class RunningStack:
             await asyncio.sleep(PAUSE)
 
     async def settled(self) -> None:
-        """Until nothing is under way: what was announced is published, and read by all who read it."""
+        """Wait until nothing is in flight: all announcements are published and consumed."""
         async with self.client("engineer") as client:
             await self.until(lambda: self._still(client), "everything at rest")
 
@@ -150,7 +150,7 @@ class RunningStack:
 
 
 def plan_for(data: Path, capacity: int, *, page: str | None = None, **chosen: Any) -> Plan:
-    """Free ports, and clinics with time for `capacity` patients."""
+    """A plan with free ports, and clinics with time for `capacity` patients."""
     first = free_ports(1 + len(SERVICES) + SERVERS)
     ports = Ports.above(first + SERVERS, mongod=first, kafka=first + 1)
     files = clinics.write(data / "config", capacity, page=page)

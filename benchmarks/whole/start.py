@@ -1,4 +1,4 @@
-"""The benchmark `start`: `kith up` to ready, with many plans in its folder against with none."""
+"""The benchmark `start`: `kith up` until ready, with many plans in its folder against none."""
 
 import os
 import sys
@@ -49,7 +49,7 @@ async def run(scale: Scale, say: Callable[[str], None]) -> Result:
 
 
 async def _fill(plan: Plan, plans: int) -> None:
-    """Through the services themselves, in one run of the stack."""
+    """Create the plans through the services themselves, in one run of the stack."""
     async with running_stack(plan, plans) as stack:
         if plans:
             await stack.refer(1, plans)
@@ -58,7 +58,7 @@ async def _fill(plan: Plan, plans: int) -> None:
 
 
 async def _started(plan: Plan, plans: int, number: int) -> Mapping[str, float]:
-    """Run `kith up`, wait for its word, see that the plans are there, and stop it."""
+    """Run `kith up`, wait until it is ready, check that the plans are there, and stop it."""
     log = plan.data / "logs" / "up"
     asked, begun = datetime.now(UTC), monotonic()
     process = spawn(_command(plan), folder=ROOT, log=log, environment=os.environ)

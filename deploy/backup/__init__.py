@@ -1,4 +1,4 @@
-"""Backup of every service's database as of one instant, and its way back.
+"""Backup of every service's database as of one instant, and its restore.
 
-Manages: files of BSON beside a manifest. Never: Kafka's log, which the outboxes refill; keys; settings.
+Manages: BSON files and a manifest. Never: Kafka's log, which the outboxes refill; keys; settings.
 """

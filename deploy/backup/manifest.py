@@ -1,4 +1,4 @@
-"""What a backup folder holds: a manifest, and a compressed file of documents per collection."""
+"""The content of a backup folder: a manifest, and a compressed file of documents per collection."""
 
 import gzip
 import hashlib
@@ -18,11 +18,11 @@ FORMAT = 1
 
 
 class NotABackup(Exception):
-    """There is no backup in that folder, or not the one that was written."""
+    """The folder holds no backup, or one that was altered."""
 
 
 class Kept(BaseModel):
-    """One collection. `bytes` are those of its documents, `sha256` that of the file as it lies there."""
+    """One collection. `bytes` is the size of its documents, `sha256` the hash of the compressed file."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -38,7 +38,7 @@ class Kept(BaseModel):
 
 
 class Manifest(BaseModel):
-    """`taken_at`, by the database server's clock: whatever was acknowledged before is in the backup."""
+    """Every write acknowledged before `taken_at`, by the database server's clock, is in the backup."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -78,7 +78,7 @@ def file_of(service: str, collection: str) -> Path:
 
 @contextmanager
 def private_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file that only its owner reads, on the disk when the block ends."""
+    """Create a file that only its owner can read; it is synced to disk when the block ends."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         yield file
         file.flush()
@@ -107,7 +107,7 @@ def checksum(path: Path) -> str:
 
 
 def verify(folder: Path, manifest: Manifest) -> None:
-    """Every file is there and unchanged. Raises `NotABackup`, naming the first that is not."""
+    """Check that every file is present and unchanged. Raises `NotABackup` with the first that is not."""
     for kept in manifest.collections:
         path = folder / kept.file
         if not path.is_file():
@@ -117,7 +117,7 @@ def verify(folder: Path, manifest: Manifest) -> None:
 
 
 def read(folder: Path, kept: Kept, at_once: int) -> Iterator[list[raw.Unread]]:
-    """The documents of a collection, some at a time."""
+    """The documents of a collection, in batches of `at_once`."""
     with gzip.open(folder / kept.file, "rb") as file:
         some: list[raw.Unread] = []
         for document in raw.documents(file):  # type: ignore[arg-type]

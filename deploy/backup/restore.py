@@ -1,7 +1,7 @@
-"""Put a backup into empty databases. The services must be stopped, and find an empty Kafka log afterwards.
+"""Restores a backup into empty databases. The services must be stopped, and the Kafka log must be empty.
 
-A log that knows what happened after the backup would contradict it: the services begin again at the
-backup's instant, and number what they announce from there on. An empty log is filled from the outboxes.
+A log with messages from after the backup would contradict it: the services resume at the backup's instant
+and number their announcements from there. An empty log is filled from the outboxes.
 """
 
 from contextlib import suppress
@@ -23,15 +23,15 @@ IN_USE = {"$expr": {"$gt": ["$until", "$$NOW"]}}
 
 
 class NotEmpty(Exception):
-    """Something is there already, or still at work."""
+    """The target holds data already, or a service still works on it."""
 
 
 class NotRestored(Exception):
-    """Not everything arrived; what had arrived was taken away again."""
+    """The restore was incomplete, and was rolled back."""
 
 
 async def require_empty_log(settings: Settings) -> None:
-    """Raises `NotEmpty` when any declared topic has messages; `KafkaError`, `OSError` without a broker."""
+    """Raises `NotEmpty` if any declared topic has messages; `KafkaError`, `OSError` without a broker."""
     async with reading(settings, sorted(topics())) as log:
         _, messages = await log.progress()
     if messages:
@@ -42,7 +42,7 @@ async def require_empty_log(settings: Settings) -> None:
 
 
 async def restore(uri: str, folder: Path, *, prefix: str) -> Manifest:
-    """Raises `NotABackup`, `NotEmpty`, `NotRestored` and PyMongo's errors; nothing stays behind then."""
+    """Raises `NotABackup`, `NotEmpty`, `NotRestored` and PyMongo's errors, and leaves nothing behind then."""
     manifest = read_manifest(folder)
     verify(folder, manifest)
     async with raw_server(uri) as server:
@@ -76,7 +76,7 @@ async def _fill(server: RawServer, folder: Path, manifest: Manifest, prefix: str
 
 
 async def _require_nobody_worked(server: RawServer, prefix: str) -> None:
-    """A service that started meanwhile has noted its empty outbox as published and would not look again."""
+    """Raise if a service has started: it took its empty outbox for published and would not look again."""
     for database in (prefix + service for service in (*SERVICES, PAGE)):
         if await server.holds_documents(database, LEASES):
             raise NotRestored(
@@ -88,7 +88,7 @@ async def _require_nobody_worked(server: RawServer, prefix: str) -> None:
 async def _put(server: RawServer, folder: Path, kept: Kept, database: str) -> None:
     await server.drop(
         database, kept.collection
-    )  # an empty one; the services make its indexes when they start
+    )  # an empty one; the services create its indexes when they start
     await server.make(database, kept.collection)
     for documents in read(folder, kept, AT_ONCE):
         await server.insert(database, kept.collection, documents)

@@ -1,9 +1,9 @@
-"""Take a backup while everything runs.
+"""Takes a backup while everything runs.
 
-All databases are read as of one instant of their common replica set. What a consumer took in was then in its
-producer's outbox before, so nothing in the backup has a cause that is missing from it; what was announced
-and not yet taken in is given again when the outboxes refill the log. No order of reading one database after
-the other could promise that, for the services read one another in circles.
+All databases are read as of one instant of their common replica set. Whatever a consumer had processed by
+then was already in its producer's outbox, so no event in the backup lacks its cause. Messages announced but
+not yet consumed are delivered again when the outboxes refill the log. Reading the databases one after the
+other could not guarantee that in any order, because the services consume each other's events in circles.
 """
 
 import shutil
@@ -18,25 +18,25 @@ from shared.metrics import running_version
 from shared.raw import InstantGone, RawServer, raw_server
 
 FORGOTTEN = {LEASES}
-"""Who held a role, and how far which log was filled, says nothing about another cluster."""
+"""Not backed up: lease holders, and progress in filling a log, mean nothing on another cluster."""
 
 LONGER = "raise minSnapshotHistoryWindowInSeconds on the server (default 300), or stop the services meanwhile"
 
 
 class NothingToBackUp(Exception):
-    """A service has no database there: another server, another prefix, or never started."""
+    """A service's database is missing: wrong server, wrong prefix, or never started."""
 
 
 class NotThePrimary(Exception):
-    """The server may be behind the moment that the backup would name."""
+    """The server is not the primary and may be behind the backup's instant."""
 
 
 class TooSlow(Exception):
-    """The server forgot the instant before everything was read."""
+    """The server dropped the instant's history before everything was read."""
 
 
 async def take(uri: str, folder: Path, *, prefix: str) -> Manifest:
-    """Write a backup into `folder`, which must not exist; it appears only once it is complete.
+    """Write a backup into `folder`, which must not exist and appears only when the backup is complete.
 
     Raises `NotThePrimary`, `NothingToBackUp`, `TooSlow`, `FileExistsError` and PyMongo's errors.
     """
@@ -49,7 +49,7 @@ async def take(uri: str, folder: Path, *, prefix: str) -> Manifest:
 
 @contextmanager
 def _draft_of(folder: Path) -> Iterator[Path]:
-    """A folder that takes its name when the block ends well, and is gone otherwise."""
+    """A temporary folder, renamed to `folder` if the block succeeds and deleted otherwise."""
     if folder.exists():
         raise FileExistsError(f"{folder} is there already; every backup gets a folder of its own")
     draft = folder.with_name(f"{folder.name}.unfinished")
@@ -87,7 +87,7 @@ async def _take(server: RawServer, folder: Path, prefix: str) -> Manifest:
 
 
 async def _collections(server: RawServer, prefix: str) -> list[tuple[str, str]]:
-    """Service and collection. The page may be missing: it is optional, and can be rebuilt."""
+    """(service, collection) pairs. The page's may be missing: it is optional and can be rebuilt."""
     found = {service: await server.collections(prefix + service) for service in (*SERVICES, PAGE)}
     missing = [prefix + service for service in SERVICES if not found[service]]
     if missing:

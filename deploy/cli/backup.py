@@ -31,8 +31,8 @@ def register(app: typer.Typer) -> None:
 def backup(folder: Folder, data: DataFolder = DATA, prefix: Prefix = "kith_") -> None:
     """Copy every service's database into a new folder, all as of one instant, while everything runs.
 
-    Of the stack in --data, or, where KITH_MONGODB is set, of the replica set at that address. The
-    folder holds names and free text: only its owner can read it, and whoever copies it must see to that.
+    Backs up the stack in --data or, if KITH_MONGODB is set, the replica set at that address. The folder
+    holds names and free text: only its owner can read it, and copies must be protected in the same way.
     """
     from deploy.backup.take import take
     from shared.settings import without_line_end
@@ -57,8 +57,8 @@ def restore(
 ) -> None:
     """Put a backup into empty databases; the services must be stopped, and refill Kafka when they start.
 
-    Into the stack in --data, or, where KITH_MONGODB is set, into that replica set: then in the environment
-    of a service, whose Kafka log must be empty.
+    Restores into the stack in --data or, if KITH_MONGODB is set, into that replica set. The latter needs
+    the environment of a service, and its Kafka log must be empty.
     """
     from deploy.backup.manifest import read_manifest, verify
 
@@ -109,7 +109,7 @@ def _settings() -> "Settings":
 
 @asynccontextmanager
 async def _stopped_stack(data: Path) -> AsyncIterator[str]:
-    """The mongod of a stack that does not run, by itself; its broker keeps no log anyway."""
+    """Run only the mongod of a stopped stack; the broker keeps no log and is not needed."""
     from deploy.embedded.ports import free_ports
     from deploy.embedded.servers import Mongod
     from deploy.embedded.state import locked
@@ -126,13 +126,13 @@ async def _stopped_stack(data: Path) -> AsyncIterator[str]:
 
 
 def _hosts() -> str:
-    """Where the one of the environment is, without who asks it."""
+    """The hosts in `KITH_MONGODB`, without the credentials."""
     hosts = os.environ.get(MONGODB, "").partition("://")[2].rpartition("@")[2].partition("/")[0]
     return f" at {hosts}" if hosts else ""
 
 
 def _in_one_line(work: "Callable[[], Awaitable[Manifest]]") -> "Manifest":
-    """Run it; a failure that people can mend ends the command in its own words."""
+    """Run `work`; a failure that people can fix ends the command with a one-line message."""
     from aiokafka.errors import KafkaError
 
     from deploy.backup.manifest import NotABackup

@@ -1,4 +1,4 @@
-"""`kith books`: does everything that was expected stand somewhere?"""
+"""`kith books`: check that everything that was expected is accounted for."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ def books(
     url: Address = "",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Expected = done + cancelled + breached + open, per kind, across services; exit status 1 if not."""
+    """Check per kind over all services: expected = done + cancelled + breached + open; exit 1 if not."""
     with failures_in_one_line():
         lines = asyncio.run(read(deployment(data, url, "engineer")))
     balanced = all(line.balanced for line in lines)
@@ -43,7 +43,7 @@ def books(
 
 
 async def read(deployment: Deployment) -> list[BookLine]:
-    """Raises `Failed` when any service does not answer: books without it would say nothing."""
+    """Raises `Failed` when any service does not answer: books without it would be meaningless."""
     async with Client(deployment, patience=COUNT_SECONDS) as client:
         return join(entries((await client.get_all("/books")).values()))
 

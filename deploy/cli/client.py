@@ -1,4 +1,4 @@
-"""The services of a deployment over HTTP: where they are, who asks, and failures as one clear line."""
+"""HTTP access to a deployment's services: addresses, tokens, and failures as one clear line."""
 
 import asyncio
 import os
@@ -34,10 +34,10 @@ Address = Annotated[
 ]
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 30.0
-"""A service gives up on its database after 15 s and says so: that answer is worth waiting for."""
+"""The answer timeout exceeds the 15 s after which a service gives up on its database and reports that."""
 
 COUNT_SECONDS = 310.0
-"""What counts all there ever was may take longer: five minutes, then the service gives up."""
+"""Timeout of requests that count the whole history: the service itself gives up after five minutes."""
 
 TOKEN_LIFETIME = timedelta(minutes=10)
 
@@ -46,7 +46,7 @@ Json = dict[str, Any]
 
 
 class ServiceName(StrEnum):
-    """One of `SERVICES`, or the page, as an option."""
+    """One of `SERVICES`, or the page, as a command-line option."""
 
     INTAKE = "intake"
     CARE_PLAN = "care_plan"
@@ -56,13 +56,13 @@ class ServiceName(StrEnum):
 
 
 class Failed(Exception):
-    """An answer could not be had; the message is what a person should read."""
+    """A request got no usable answer; the message is fit to show to a person."""
 
     transient = False
 
 
 class NoAnswer(Failed):
-    """Nobody answers there, or not in time."""
+    """Nothing answers at the address, or not in time."""
 
     transient = True
 
@@ -72,7 +72,7 @@ class NoAnswer(Failed):
 
 
 class Refusal(Failed):
-    """The service said no, and why."""
+    """The service refused the request and gave a reason."""
 
     def __init__(self, service: str, status: int, title: str, reason: str, detail: str) -> None:
         super().__init__(f"{service}: {title} ({reason}): {detail}")
@@ -82,7 +82,7 @@ class Refusal(Failed):
 
 @dataclass(frozen=True)
 class Deployment:
-    """`token` gives one that is good for the next request; `embedded`: the stack of this machine."""
+    """`token` returns a token valid for the next request; `embedded` is true for this machine's stack."""
 
     urls: Mapping[str, str]
     token: Callable[[], str]
@@ -108,13 +108,13 @@ def _elsewhere(url: str) -> Deployment:
 
 
 def addresses(url: str) -> dict[str, str]:
-    """Where each service is; without a place for the name, all are taken to be at the same address."""
+    """Each service's address; without a placeholder for the name, all share the same address."""
     base = url.rstrip("/")
     return {service: base.replace(PLACE, service.replace("_", "-")) for service in (*SERVICES, PAGE)}
 
 
 class _Minted:
-    """Short-lived development tokens, a new one before the last runs out."""
+    """Mints short-lived development tokens, each renewed well before it expires."""
 
     def __init__(self, signing_key: Path, role: Role) -> None:
         self._signing_key, self._role = signing_key, role
@@ -132,9 +132,9 @@ class _Minted:
 
 
 class Client:
-    """Asks the services of one deployment. Raises `NoAnswer` and `Refusal`.
+    """HTTP client for the services of one deployment. Raises `NoAnswer` and `Refusal`.
 
-    `transport` takes the place of the network; `patience`: seconds to wait for an answer.
+    `transport` replaces the network in tests; `patience` is the answer timeout in seconds.
     """
 
     def __init__(
@@ -165,16 +165,16 @@ class Client:
         return await self._ask("GET", service, path, params=parameters)
 
     async def post(self, service: str, path: str, **request: Any) -> Json:
-        """`request`: `params`, `json`, `content`, `headers` as httpx2 takes them."""
+        """Send a POST; `request` takes `params`, `json`, `content` and `headers` as httpx2 does."""
         return await self._ask("POST", service, path, **request)
 
     async def get_all(self, path: str, **parameters: str | int) -> dict[str, Json]:
-        """The same of every service at once. Raises the first failure."""
+        """GET the same path from every service concurrently. Raises the first failure."""
         answers = await asyncio.gather(*(self.get(name, path, **parameters) for name in SERVICES))
         return dict(zip(SERVICES, answers, strict=True))
 
     async def get_each(self, path: str, **parameters: str | int) -> dict[str, Json | Failed]:
-        """The same of every service at once; a failure stands in the place of the answer."""
+        """GET the same path from every service concurrently; a failure takes the answer's place."""
         asked = (self._or_failure(name, path, **parameters) for name in SERVICES)
         return dict(zip(SERVICES, await asyncio.gather(*asked), strict=True))
 
@@ -212,7 +212,7 @@ def _answered(service: str, url: str, status: int, body: Json | None) -> Json:
 
 
 def segment(id: str) -> str:
-    """An id as one part of a path."""
+    """Quote an id for use as one segment of a path."""
     return quote(id, safe="")
 
 

@@ -1,4 +1,4 @@
-"""`kith clock`: where the time of a stack stands, and moving it where it is stepped."""
+"""`kith clock`: show a stack's time, and advance it if it is stepped."""
 
 import re
 from datetime import timedelta
@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def show(context: typer.Context, data: DataFolder = DATA) -> None:
-    """Show a stack's time; move it where it is stepped (`kith up --clock stepped`)."""
+    """Show a stack's time; advance it if it is stepped (`kith up --clock stepped`)."""
     context.obj = data
     if context.invoked_subcommand is not None:
         return
@@ -40,7 +40,7 @@ def advance(
     by: Annotated[str, typer.Argument(help="So far on: 1d, 6h, 30m or 2w.")],
     data: Annotated[Path | None, typer.Option("--data", help="The stack's folder.", file_okay=False)] = None,
 ) -> None:
-    """Move stepped time on. What is due in between is done as after a stack that was away so long."""
+    """Advance stepped time. Work due in between is done late, as after an outage of that length."""
     from shared.clock import SteppedClock, step
 
     span = span_of(by)
@@ -53,7 +53,7 @@ def advance(
 
 
 def span_of(text: str) -> timedelta | None:
-    """`1d` as a day; `None` for what is no span."""
+    """Parse `1d` as one day; `None` if the text is not a span."""
     found = SPAN.fullmatch(text)
     return timedelta(**{UNITS[found[2]]: int(found[1])}) if found else None
 

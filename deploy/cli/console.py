@@ -1,4 +1,4 @@
-"""What the commands share: the data folder's option, plain failures, the running stack."""
+"""Shared by the commands: the data folder's option, plain failure messages, the running stack."""
 
 import shutil
 import sys
@@ -27,12 +27,12 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def kith() -> str:
-    """How to call this command again: its name where it is found, else the path it was called by."""
+    """How to call this command again: `kith` if it is on PATH, else the path it was called by."""
     return "kith" if shutil.which("kith") else sys.argv[0]
 
 
 def fail(message: str, *, code: int = 1) -> NoReturn:
-    """Say what is wrong on standard error, and end with `code`."""
+    """Print what is wrong on standard error, and exit with `code`."""
     console(stderr=True).print(message, style="red", markup=False, soft_wrap=True)
     raise typer.Exit(code)
 

@@ -1,4 +1,4 @@
-"""`kith dashboard`: what engineers do with the coordinators' page."""
+"""`kith dashboard`: engineers' operations on the coordinators' page."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -35,9 +35,9 @@ def _group() -> None:
 
 
 def rebuild(data: DataFolder = DATA, url: Address = "") -> None:
-    """Drop the read model and build it anew from the log, while the old one serves.
+    """Rebuild the read model from the log while the old one keeps serving, then replace it.
 
-    Says both checksums; exit status 1 if it failed or they differ.
+    Prints both checksums; exit status 1 if it failed or they differ.
     """
     target = deployment(data, url, "engineer")
     if PAGE not in target.urls:
@@ -68,7 +68,7 @@ async def _rebuild(target: Deployment) -> Json:
 
 
 async def followed(client: Client, progress: "Progress", run: str) -> Json:
-    """That run's end, whichever replica does it and whichever answers. Raises `Failed` when it is gone."""
+    """Poll until that run ends, on whichever replica, and return its result. Raises `Failed` if lost."""
     bar = progress.add_task("reading", total=None)
     while True:
         now = await client.get(PAGE, "/rebuild")

@@ -1,4 +1,4 @@
-"""`kith dead-letters`: messages that could not be processed, read and tried again."""
+"""`kith dead-letters`: inspect, replay or discard messages that could not be processed."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 AT_ONCE = 200
-"""As many as are asked for at a time."""
+"""Page size of one request."""
 
 SUCCEEDED = frozenset({"processed", "duplicate", "already_replayed"})
 
@@ -57,7 +57,7 @@ def list_letters(
     url: Address = "",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """List dead letters: where each came from, why it was set aside, no content."""
+    """List dead letters: where each came from and why it was set aside, without content."""
     with failures_in_one_line():
         letters = asyncio.run(_listed(deployment(data, url, "engineer"), service, state))
     if as_json:
@@ -93,9 +93,9 @@ def replay(
     data: DataFolder = DATA,
     url: Address = "",
 ) -> None:
-    """Process dead letters again; says what it would do unless --yes. Exit status 1 if any fails again.
+    """Process dead letters again; without --yes, only show what would be done. Exit status 1 if any fails.
 
-    A record that was processed already has no second effect.
+    A record that was already processed has no second effect.
     """
     if bool(ids) == every:
         fail("name the dead letters, or give --all", code=2)
@@ -148,7 +148,7 @@ def _say_what_would_be_done(letters: list[Json]) -> None:
 
 
 async def _replay_each(target: Deployment, letters: Iterable[Json]) -> int:
-    """In the order in which they were set aside; returns how many failed again."""
+    """Replay the letters in the order in which they were set aside; return how many failed again."""
     failed, out = 0, console()
     async with Client(target) as client:
         for letter in letters:
@@ -170,7 +170,7 @@ async def _chosen(target: Deployment, ids: list[str], service: ServiceName | Non
 
 
 def _asked(target: Deployment, service: ServiceName | None, id: str = "") -> list[str]:
-    """Which services to ask: the named one, the one whose group the id begins with, or all there are."""
+    """Which services to ask: the named one, the one whose name the id begins with, or all."""
     if service is not None:
         return [service.value]
     owner = id.split(".", 1)[0]
@@ -195,7 +195,7 @@ async def _all_of(client: Client, service: str, state: State) -> list[Json]:
 
 
 async def _found(target: Deployment, id: str, service: ServiceName | None) -> Json:
-    """The letter in whichever service has it. Raises `Failed` when none has."""
+    """Fetch the letter from the service that has it. Raises `Failed` when none has."""
     services = _asked(target, service, id)
     async with Client(target) as client:
         for name in services:

@@ -1,4 +1,4 @@
-"""`kith demo`: whole courses of care on real servers, in stepped time, with the books at the end."""
+"""`kith demo`: play whole courses of care on real servers in stepped time, then balance the books."""
 
 import asyncio
 from enum import StrEnum
@@ -95,7 +95,7 @@ def demo(
 
 
 def _played(playing: "Coroutine[Any, Any, int]") -> int:
-    """The exit status. What a stack lacks is said as `kith up` says it."""
+    """Run the demo and return its exit status. Start-up failures are reported as `kith up` reports them."""
     from deploy.demo.settling import Unsettled
     from deploy.embedded.servers import MissingBinary, NotReady, PortTaken, TopicsRefused
 
@@ -129,7 +129,7 @@ def _found(data: Path) -> list[str]:
 
 
 def _require_own(data: Path) -> None:
-    """An empty folder, or one in which a demo was played before."""
+    """End the command unless the folder is empty or holds an earlier demo."""
     from deploy.cli.reset import OURS
 
     found = _found(data)
@@ -138,7 +138,7 @@ def _require_own(data: Path) -> None:
 
 
 def _fresh_clock(data: Path) -> Path:
-    """An empty data folder whose clock stands at the play's start."""
+    """Empty the data folder and set its clock to the play's start."""
     from deploy.cli.reset import delete
     from deploy.demo.play import START
     from deploy.embedded.clock import stepped_clock
@@ -153,7 +153,7 @@ def _fresh_clock(data: Path) -> Path:
 
 
 def _kills(asked: list[str]) -> dict[int, list[str]]:
-    """Day of the play → services to be killed on it."""
+    """Map each day of the play to the services to kill on it."""
     from deploy.embedded.plan import SERVICES
 
     kills: dict[int, list[str]] = {}
@@ -203,7 +203,7 @@ async def _demo(
 
 
 def _say_where(plan: "Plan", clinic: "Clinic", out: "Console") -> None:
-    """How to look at it again."""
+    """Print the commands that show this caseload again."""
     folder = _short(plan.data)
     someone = min(clinic.lives.values(), key=lambda life: life.person.number).patient_id
     out.print(f"All of it stays in {folder}. To look at its caseload:", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`kith up --detach`: the supervisor goes on by itself once everything is ready."""
+"""`kith up --detach`: the supervisor keeps running in the background once everything is ready."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ LOOK_SECONDS = 0.1
 
 
 def start_detached(data: Path, arguments: list[str]) -> None:
-    """Start `kith ARGUMENTS` in the background and return when its stack is ready; 1 when it ends first."""
+    """Start `kith ARGUMENTS` in the background; exit 0 when its stack is ready, non-zero if it ends first."""
     from deploy.embedded.plan import ROOT
     from deploy.embedded.state import of_folder, running_state
 

@@ -1,4 +1,4 @@
-"""`kith doctor`: what this machine, or with `--prod` a service in production, lacks, and what mends it."""
+"""`kith doctor`: what this machine, or with `--prod` a production service, lacks, and how to fix it."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ def doctor(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Check this machine, a line each; exit status 1 when anything is missing.
+    """Check this machine, one line per check; exit status 1 when anything is missing.
 
     With --prod, a service as it would run in production: its settings, keys, certificates, MongoDB, Kafka.
     """
@@ -78,7 +78,7 @@ def _machine(
 
 
 def _print(checks: "Iterable[Check]", *, as_json: bool, quiet: bool) -> int:
-    """How many are not well."""
+    """Print the checks and return how many failed."""
     if as_json:
         found = list(checks)
         print(json.dumps([asdict(check) for check in found], indent=2))

@@ -1,4 +1,4 @@
-"""`kith import`: referrals from a file; the same file again makes nothing twice."""
+"""`kith import`: import referrals from a file; importing it again creates no duplicates."""
 
 import asyncio
 from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 NOTHING_SENT, INTERRUPTED = 2, 130
 BECAME = ("created", "updated", "unchanged", "to be mended")
-"""What a row can become; whatever became none of it is not confirmed, so that the counts add up."""
+"""A row's possible outcomes. Rows with none of these count as not confirmed, so that the counts add up."""
 
 CLINICS = ROOT / "deploy" / "config" / "clinics.json"
 
@@ -51,8 +51,8 @@ def import_file(
 ) -> None:
     """Send the referrals of a file to intake.
 
-    It may be interrupted and run again, as often as one likes: rows are known by their external id.
-    Exit status 1 if rows are to be mended or were not sent, 2 if nothing could be sent.
+    It may be interrupted and run again any number of times: rows are identified by their external id.
+    Exit status 1 if rows need correction or were not sent, 2 if nothing could be sent.
     """
     from deploy.cli.importing.reading import Unusable, source
     from deploy.cli.importing.sending import Tally
@@ -71,13 +71,13 @@ def import_file(
     problem, code = _sent(found, target, clinic, tally, retry_for)
     _tell(found, tally, report)
     if problem:
-        # Interrupted before any answer, rows may be stored all the same: so never "nothing sent".
+        # Rows may be stored even if interrupted before any answer: so never "nothing sent".
         fail(problem, code=code if tally.sent or code == INTERRUPTED else NOTHING_SENT)
     raise typer.Exit(NOTHING_SENT if not tally.sent else 1 if tally.errors else 0)
 
 
 def _own_clinic(target: Deployment) -> str | None:
-    """The stack of this machine: its first clinic. Elsewhere the token says which."""
+    """The first clinic, for this machine's stack; for other deployments the token determines the clinic."""
     if not target.embedded:
         return None
     import json
@@ -86,7 +86,7 @@ def _own_clinic(target: Deployment) -> str | None:
 
 
 def _require_writable(report: Path) -> None:
-    """Before anything is sent: what went wrong must have a place to stand, not in place of another file."""
+    """Check, before anything is sent, that the report can be written and overwrites no other file."""
     from deploy.cli.importing.report import is_report
 
     draft = report.with_name(report.name + ".draft")
@@ -102,7 +102,7 @@ def _require_writable(report: Path) -> None:
 def _sent(
     source: "Source", target: Deployment, clinic: str | None, tally: "Tally", patience: float
 ) -> tuple[str, int]:
-    """Send all of it; what ended that early, and the exit status, or nothing."""
+    """Send the whole file; return what ended it early with the exit status, or `("", 0)`."""
     from deploy.cli.importing.reading import Unusable
 
     try:
@@ -130,7 +130,7 @@ async def _send(
     from deploy.cli.importing.reading import read
     from deploy.cli.importing.sending import Sending, batches
 
-    set_on_retry_hooks([])  # they would write into the progress bar
+    set_on_retry_hooks([])  # the default hooks would write into the progress bar
     task = progress.add_task("Sending", total=source.rows, trouble="")
 
     def show(trouble: str = "") -> None:
@@ -141,7 +141,7 @@ async def _send(
         try:
             await sending.send_all(batches(read(source), tally))
         finally:
-            show()  # what ended it is said once, below
+            show()  # clears the trouble text: the failure is reported once, at the end
 
 
 def _progress() -> "Progress":

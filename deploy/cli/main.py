@@ -1,4 +1,4 @@
-"""`kith`: one module per command, each with a `register(app)`; they import what is slow when they run."""
+"""`kith`: one module per command, each with a `register(app)` and slow imports inside the functions."""
 
 import errno
 import importlib
@@ -29,7 +29,7 @@ COMMANDS = (
 )
 """Modules of `deploy.cli`, in the order of `kith --help`, where groups (`kith outbox …`) come last.
 
-A new command is a line here.
+To add a command, add its module here.
 """
 
 
@@ -47,7 +47,7 @@ def application() -> typer.Typer:
 
 
 def main() -> None:
-    """What the file system refuses is said in a line: another folder mends it, or room on the disk."""
+    """Run the command line. File system errors end it in one line: another folder or more space helps."""
     try:
         application()()
     except OSError as error:

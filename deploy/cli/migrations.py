@@ -1,4 +1,4 @@
-"""`kith migrations`: how far stored documents have come to their present shape."""
+"""`kith migrations`: progress of migrating stored documents to their present shape."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ def status(
     url: Address = "",
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """What is left of each migration; exit status 1 while anything is."""
+    """Show what is left of each migration; exit status 1 while anything is left."""
     with failures_in_one_line():
         rows = asyncio.run(_read(deployment(data, url, "engineer")))
     if as_json:

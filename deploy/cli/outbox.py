@@ -1,4 +1,4 @@
-"""`kith outbox`: publish again what a service announced."""
+"""`kith outbox`: republish a service's past announcements."""
 
 import asyncio
 from datetime import datetime
@@ -41,10 +41,10 @@ def replay(
     data: DataFolder = DATA,
     url: Address = "",
 ) -> None:
-    """Publish a span of the outbox again; says how much it would be unless --yes.
+    """Publish a span of the outbox again; without --yes, only show how many rows that would be.
 
-    Consumers drop what they have processed, so nothing happens twice. It goes part by part and says where it
-    is; one that was broken off goes on there with --after.
+    Consumers drop what they have already processed, so nothing happens twice. The rows are published in
+    parts, with progress shown; resume an interrupted replay there with --after.
     """
     span = {"since": _instant("--since", since)} | ({"until": _instant("--until", until)} if until else {})
     target = deployment(data, url, "engineer")
@@ -67,7 +67,7 @@ def _instant(option: str, text: str) -> str:
 async def _replay(
     target: Deployment, service: str, span: dict[str, str], after: str, *, dry_run: bool
 ) -> int:
-    """Raises `Failed`, with where to go on."""
+    """Returns the number of rows. Raises `Failed`, naming where to resume."""
     count, said = 0, monotonic()
     async with Client(target) as client:
         while True:

@@ -1,11 +1,11 @@
-"""Values of events as people read them, and text of others' making as a terminal may show it."""
+"""Renders event values for people, and makes untrusted text safe to print on a terminal."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 OURSELVES = frozenset({"patient_id", "clinic_id", "zone", "minutes", "protocol_version"})
-"""What every entry of a story has, or what only programs need."""
+"""Fields that every entry of a story has or that only programs need; not shown."""
 
 PLAIN = frozenset(
     {
@@ -13,14 +13,14 @@ PLAIN = frozenset(
         *("frequency", "disposition", "local_time", "skipped"),
     }
 )
-"""Values that say by themselves what they are."""
+"""Fields whose values are shown without the field's name."""
 
 LATENESS = "late_by_seconds"
 FACTS = 5
 
 
 def facts(body: Mapping[str, Any], *, at_most: int = FACTS) -> str:
-    """A few facts out of an event's body: numbers, codes and days; no ids, nothing that is not so."""
+    """Up to `at_most` facts from an event's body: numbers, codes and days; no ids, no false values."""
     named = sorted(body.items(), key=lambda item: item[0] == LATENESS)
     told = (_fact(name, value) for name, value in named if not _left_out(name, value, body))
     return ", ".join([fact for fact in told if fact][:at_most])
@@ -33,7 +33,7 @@ def _left_out(name: str, value: object, body: Mapping[str, Any]) -> bool:
         return value == 0
     if name == "starts_at":
         return "local_time" in body
-    return name.endswith("_at")  # the time of the entry says it
+    return name.endswith("_at")  # the entry's own time is shown instead
 
 
 def _fact(name: str, value: Any) -> str:
@@ -63,5 +63,5 @@ def moment(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """Text that somebody sent, with what could steer a terminal shown as escapes."""
+    """Escape the non-printable characters of untrusted text: they could control the terminal."""
     return "".join(part if part.isprintable() or part == "\n" else ascii(part)[1:-1] for part in text)

@@ -1,4 +1,4 @@
-"""`kith reset`: begin anew, with an empty data folder."""
+"""`kith reset`: empty the data folder to start over."""
 
 import shutil
 from pathlib import Path
@@ -9,7 +9,7 @@ import typer
 from deploy.cli.console import DATA, DataFolder, console, fail
 
 OURS = ("mongod", "broker", "logs", "keys", "clock", "stack.json", "lock")
-"""What a stack makes in its folder; nothing else in it is touched."""
+"""The entries that a stack creates in its folder; `kith reset` touches nothing else."""
 
 
 def register(app: typer.Typer) -> None:
@@ -39,7 +39,7 @@ def reset(
 
 
 def delete(present: list[Path]) -> None:
-    """All of these, which are in one folder, and the folder if nothing else is there."""
+    """Delete these entries, all in one folder, and the folder itself if nothing else is left in it."""
     for path in present:
         if path.is_dir():
             shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""`kith status`: how each service is, and what waits."""
+"""`kith status`: each service's health and backlog."""
 
 import asyncio
 import json
@@ -67,7 +67,7 @@ def _alive(pid: int) -> str:
 
 
 def _count(service: "ServiceHealth", count: int | None) -> str:
-    """A service that has just begun has not counted yet; one that is away says nothing."""
+    """The count; "not yet" if a ready service has not counted yet, a dash if it is not ready."""
     if count is None:
         return "not yet" if service.ready else "–"
     return str(count)

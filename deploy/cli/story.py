@@ -1,4 +1,4 @@
-"""One person's story out of what each service tells: in order of time, no cause after its effect."""
+"""One person's story, merged from every service's events: by time, with no cause after its effect."""
 
 import heapq
 import itertools
@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any, Self
 
 NO_STORY = "-"
-"""The correlation of what belongs to nobody's request."""
+"""The correlation id of events that belong to no request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event, as `GET /story/{patient}` tells it."""
+    """One event, as `GET /story/{patient}` returns it."""
 
     at: datetime
     service: str
@@ -28,7 +28,7 @@ class Entry:
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Self:
-        """Raises `KeyError` or `ValueError` for what is no entry."""
+        """Raises `KeyError` or `ValueError` if `told` is not an entry."""
         rest = {name: told[name] for name in cls.__slots__ if name != "at"}
         return cls(at=datetime.fromisoformat(told["at"]), **rest)
 
@@ -49,7 +49,7 @@ class Line:
     entry: Entry
     cause: int | None
     clock: bool = False
-    """Its moment had come; nobody asked for it."""
+    """True if a timer caused it, not a request."""
 
     @property
     def because(self) -> str:
@@ -61,7 +61,7 @@ class Line:
 
 
 def tell(entries: Iterable[Entry]) -> list[Line]:
-    """By time; an entry waits for its cause, and for what its subject announced before it."""
+    """Sort by time, but place an entry after its cause and after its subject's earlier events."""
     told = sorted({(e.topic, e.subject, e.sequence): e for e in entries}.values(), key=lambda e: e.order)
     numbers: dict[str, int] = {}
     begun: dict[str, tuple[str, datetime]] = {}
@@ -74,7 +74,7 @@ def tell(entries: Iterable[Entry]) -> list[Line]:
 
 
 def _by_the_clock(entry: Entry, begun: dict[str, tuple[str, datetime]]) -> bool:
-    """Without a cause, and not of the request that began its story (`begun`: where and when that was)."""
+    """True if it has no cause and is not part of the request that began its story (`begun`: where, when)."""
     if entry.causation_id is not None:
         return False
     here = entry.service, entry.at
@@ -82,7 +82,7 @@ def _by_the_clock(entry: Entry, begun: dict[str, tuple[str, datetime]]) -> bool:
 
 
 def _in_order(entries: list[Entry]) -> list[Entry]:
-    """Clocks of two services may differ; what led to what does not."""
+    """Topological order, ties by time: clocks of two services may differ, causes do not."""
     followers, waits = _dependencies(entries)
     ready = [index for index, count in enumerate(waits) if count == 0]
     ordered: list[Entry] = []
@@ -97,7 +97,7 @@ def _in_order(entries: list[Entry]) -> list[Entry]:
 
 
 def _dependencies(entries: list[Entry]) -> tuple[list[list[int]], list[int]]:
-    """By index: who follows whom, and for how many each waits."""
+    """By index: the followers of each entry, and how many entries each one waits for."""
     places: dict[str, int] = {}
     for index, entry in enumerate(entries):
         places.setdefault(entry.id, index)

@@ -26,7 +26,7 @@ def token(
     hours: Annotated[float, typer.Option(min=0.01, max=24 * 365, help="How long it is good.")] = 12.0,
     data: DataFolder = DATA,
 ) -> None:
-    """Print a development token; it is good for the stack of this data folder alone."""
+    """Print a development token, valid only for the stack of this data folder."""
     from datetime import timedelta
 
     from deploy.embedded.keys import development_token

@@ -1,6 +1,6 @@
-"""`kith topics`: the topics and rights on a Kafka cluster, compared with and made like the declared ones.
+"""`kith topics`: compare a Kafka cluster's topics and rights with the declared ones, and apply those.
 
-The cluster and who asks come from the environment: `KITH_KAFKA`, `KITH_KAFKA_SECURITY` and so on.
+The cluster and the credentials come from the environment: `KITH_KAFKA`, `KITH_KAFKA_SECURITY` and so on.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ def plan(
     principal: Principal = "User:{service}",
     within: Within = 60,
 ) -> None:
-    """Show what differs. Exit 0: nothing; 1: something; 2: wrong settings, or Kafka refuses or is away."""
+    """Show what differs. Exit 0: nothing; 1: something; 2: wrong settings, or Kafka refuses or is down."""
     from deploy.topics.alike import look
 
     _end(
@@ -65,7 +65,10 @@ def apply(
     principal: Principal = "User:{service}",
     within: Within = 60,
 ) -> None:
-    """Make what is missing; never delete, never reduce. Exit 0: alike; 1: something is left; 2: as plan."""
+    """Apply what differs; never remove topics, partitions or rights.
+
+    Exit 0: nothing differs any more; 1: differences are left; 2: as for plan.
+    """
     from deploy.topics.alike import make_alike
 
     _end(
@@ -105,7 +108,7 @@ def _run(
     from shared.errors import SettingRefused
 
     settings = _settings()
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats what we say once
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it repeats what is reported here once
     try:
         wanted = shapes(replication, min_insync)
         allowed = None if principal is None else rights(principal)
@@ -117,7 +120,7 @@ def _run(
 async def _patiently(
     settings: "KafkaSettings", look: "Callable[[Cluster], Awaitable[list[Difference]]]", within: float
 ) -> "list[Difference]":
-    """Wait for Kafka, saying so. Raises `SettingRefused` at once, `TimeoutError` in the end."""
+    """Retry until Kafka answers, saying so. Raises `SettingRefused` at once, `TimeoutError` in the end."""
     from aiokafka.errors import KafkaError
 
     from deploy.topics.cluster import administering
@@ -139,7 +142,7 @@ async def _patiently(
 
 
 def _end(found: "list[Difference]", closing: str) -> None:
-    """The table, one line that sums it up, and the exit status."""
+    """Print the table and a one-line summary, then exit: 0 if nothing differs, else 1."""
     from rich.table import Table
 
     if not found:

@@ -1,4 +1,4 @@
-"""`kith trace`: everything that happened around one person, across services, and what led to it."""
+"""`kith trace`: every event about one person, across services, with its cause."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 PIPED_WIDTH = 200
-"""Columns where no terminal says how many it has."""
+"""Columns to use when the output is not a terminal."""
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def trace(
 ) -> None:
     """Show one person's story: every event in order, what it is about, and what caused it.
 
-    Exit status 1 when nobody knows the person, or when a service did not answer and its part is missing.
+    Exit status 1 when no service knows the person, or when a service did not answer and its part is missing.
     """
     entries, failures = asyncio.run(read(deployment(data, url, "engineer"), patient))
     if not entries and not failures:
@@ -55,7 +55,7 @@ async def read(deployment: Deployment, patient: str) -> tuple[list[Entry], list[
 
 
 def _is_absent(failed: Failed) -> bool:
-    """An id that cannot be one is an address where nothing is."""
+    """True for a 404: a malformed id matches no address."""
     return isinstance(failed, Refusal) and failed.status == 404
 
 

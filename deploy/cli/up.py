@@ -1,4 +1,4 @@
-"""`kith up`: start everything, show where it is, keep it running until told to stop."""
+"""`kith up`: start everything, show the addresses, keep it running until it is asked to stop."""
 
 import asyncio
 import signal
@@ -90,7 +90,7 @@ def up(
 
 
 def _require_free_folder(data: Path) -> None:
-    """Before anything is written there."""
+    """End the command if a stack runs in the folder; called before anything is written there."""
     from deploy.embedded.state import AlreadyRunning, holder
 
     pid = holder(data)
@@ -121,7 +121,7 @@ def _clock_file(data: Path, clock: TimeFrom, start: str, out: "Console") -> Path
 
 
 def _supervise(plan: "Plan", out: "Console") -> int:
-    """The exit status: 0 when it was asked to stop, 1 when it could not start."""
+    """Run until asked to stop and return exit status 0; end the command with 1 if it cannot start."""
     from deploy.embedded.servers import MissingBinary, NotReady, PortTaken, PortTwice, TopicsRefused
     from deploy.embedded.state import AlreadyRunning
 
@@ -150,7 +150,7 @@ async def _run(plan: "Plan", out: "Console") -> None:
 
 
 def _cancel_when_told_to_stop(say: Callable[[], None]) -> None:
-    """The first Ctrl-C or SIGTERM ends this task in order; further ones cannot hurry that."""
+    """Cancel this task on the first SIGINT, SIGTERM or SIGHUP, for an orderly stop; ignore further ones."""
     task, told = asyncio.current_task(), False
 
     def stop() -> None:

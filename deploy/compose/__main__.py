@@ -1,7 +1,7 @@
 """`python -m deploy.compose secrets`: passwords for docker-compose.yml. The rest runs in its containers.
 
-`… prepare` readies the servers, `… token --role clinician` prints a bearer token, `… demo` plays the demo,
-`… receiver` takes what the watchdog's clinic is paged.
+`… prepare` sets up the servers, `… token --role clinician` prints a bearer token, `… demo` plays the demo,
+`… receiver` receives the pages of the watchdog's clinic.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from deploy.compose import passwords
 from deploy.embedded.keys import DEVELOPERS, development_token
 
 SIGNING_KEY, JWKS = Path("/signing/development.json"), Path("/keys/jwks.json")
-"""Two volumes: the services are given the public half alone."""
+"""On two volumes, so that the services get only the public half."""
 
 CONFIG = Path("/config")
 

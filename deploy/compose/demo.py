@@ -1,4 +1,4 @@
-"""The demo inside the compose network: its clock is a volume, its telephones are here."""
+"""The demo inside the compose network: its clock is on a volume, its telephones run in this process."""
 
 from pathlib import Path
 from time import monotonic
@@ -19,13 +19,13 @@ HOST, PORT = "demo", 8080
 
 
 def set_the_stage(on_call_file: Path) -> None:
-    """The clock at the play's start, and people on call with telephones: before any service starts."""
+    """Set the clock to the play's start and give people on call telephones, before any service starts."""
     step(CLOCK, START)
     Receiver(PORT, HOST).settings(on_call_file, STAGE)
 
 
 async def play(signing_key: Path, people: int, weeks: int, seed: int, referrals: Path | None) -> int:
-    """The exit status: 0 when the books balance."""
+    """Play the demo; return the exit status: 0 when the books balance."""
     receiver, begun = Receiver(PORT, HOST, webhook_secret()), monotonic()
     lives = cast(referrals, people, seed, ROOT / "deploy" / "config" / "clinics.json")
     urls = {name: f"http://{name}:8000" for name in SERVICES}

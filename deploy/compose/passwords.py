@@ -1,4 +1,4 @@
-"""The passwords of docker-compose.yml: made here, kept in `.env`, never a default. Standard library only."""
+"""The passwords of docker-compose.yml: generated, kept in `.env`, no defaults. Standard library only."""
 
 import os
 from pathlib import Path
@@ -9,25 +9,25 @@ BYTES = 24
 
 
 def names() -> list[str]:
-    """The secrets of the example file: what has no value there."""
+    """The names of the secrets: the variables without a value in the example file."""
     lines = EXAMPLE.read_text().splitlines()
     return [name for name, equals, value in map(_parts, lines) if equals and not value]
 
 
 def _parts(line: str) -> tuple[str, str, str]:
-    """A line that is no assignment has an empty middle part."""
+    """Split a line at `=`; the middle part is empty if the line is not an assignment."""
     return ("", "", "") if line.lstrip().startswith("#") else line.partition("=")
 
 
 def made() -> dict[str, str]:
-    """A new value for each: safe in addresses, key files and files of variables."""
+    """A new value for each secret, safe in URLs, key files and environment files."""
     return {name: token_hex(BYTES) for name in names()}
 
 
 def ensure(path: Path) -> list[str]:
-    """Put what is missing into `path`, readable by its owner alone; the names of what was put there.
+    """Add missing passwords to `path`, readable only by its owner; return the names of those added.
 
-    What stands there is kept: the servers' volumes know the first passwords only.
+    Existing ones are kept: the servers' volumes know only the first passwords.
     """
     text = path.read_text() if path.exists() else EXAMPLE.read_text()
     given = {name: value for name, equals, value in map(_parts, text.splitlines()) if equals}
@@ -38,7 +38,7 @@ def ensure(path: Path) -> list[str]:
 
 
 def _write(path: Path, text: str) -> None:
-    """All or nothing, and never readable by others, not even for a moment."""
+    """Write atomically; the file is never readable by others, not even for a moment."""
     draft = path.with_name(f"{path.name}.draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,4 +1,4 @@
-"""`kith demo --against compose`: containers of their own beside any others, their volumes gone afterwards."""
+"""`kith demo --against compose`: its own containers, removed with their volumes at the end."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ LACKS = {
     ("compose", "version"): "docker has no compose plugin here",
     ("version",): "docker's daemon does not answer",
 }
-"""What docker is asked first, and what is said where it fails."""
+"""Docker commands tried first → the message if one fails."""
 
 
 class CannotPlay(Exception):
@@ -24,7 +24,7 @@ class CannotPlay(Exception):
 
 
 class Compose:
-    """`docker compose` on the demo's own project, with passwords of its own."""
+    """`docker compose` on the demo's own project, with newly generated passwords."""
 
     def __init__(self) -> None:
         self._environment = os.environ | passwords.made()
@@ -56,7 +56,7 @@ def play_on_compose(people: int, weeks: int, seed: int, referrals: Path | None, 
 
 
 def _require_docker() -> None:
-    """Before anything is asked of it. Raises `CannotPlay`."""
+    """Check that docker works before it is used. Raises `CannotPlay`."""
     for asked, lacks in LACKS.items():
         try:
             command = ["docker", *asked]

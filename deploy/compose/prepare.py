@@ -1,4 +1,4 @@
-"""A replica set, users and their rights, the topics, development keys; safe to run again and again."""
+"""Sets up the replica set, users and their rights, topics and development keys; safe to run repeatedly."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from shared.settings import KafkaSettings, Settings
 
 PAUSE_SECONDS, SAY_AGAIN_SECONDS = 0.5, 5.0
 REPLICATION = 1
-"""One broker, one copy: this is one machine."""
+"""One copy, on one broker: all runs on one machine."""
 
 KEPT = (
     "Kafka knows another or none; its volume keeps the first one. docker compose down && docker volume rm"
@@ -29,7 +29,7 @@ KEPT = (
 
 
 async def prepare(signing_key: Path, jwks: Path) -> None:
-    """Waits for both servers without end, saying so. Raises `SettingRefused`, `KeyError` for a password."""
+    """Wait for both servers without limit, saying so. Raises `SettingRefused`, `KeyError` for a password."""
     settings = Settings.load()
     ensure_keys(signing_key, jwks)
     await _until("MongoDB", lambda: _prepare_mongodb(settings.database_prefix))
@@ -53,7 +53,7 @@ async def _prepare_mongodb(prefix: str) -> None:
 
 
 async def prepare_kafka(settings: KafkaSettings, passwords: Mapping[str, str]) -> None:
-    """Services' users, their rights, and the topics. Raises `SettingRefused`, `KafkaError`, `OSError`."""
+    """Create users, rights and topics. Raises `SettingRefused`, `ClusterRefused`, `KafkaError`, `OSError`."""
     try:
         await require_not_refused(connection(settings))
     except SettingRefused as refused:
@@ -68,7 +68,7 @@ async def prepare_kafka(settings: KafkaSettings, passwords: Mapping[str, str]) -
 
 
 def _passwords(server: str) -> dict[str, str]:
-    """By service. Raises `KeyError`."""
+    """Passwords by service, from the environment. Raises `KeyError`."""
     return {service: os.environ[f"{service.upper()}_{server}_PASSWORD"] for service in SERVICES}
 
 

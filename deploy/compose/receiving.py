@@ -12,12 +12,12 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104 (of the container)
 
 
 def webhook_secret() -> str:
-    """Raises `KeyError` where the compose file gives none."""
+    """Raises `KeyError` if the compose file sets none."""
     return os.environ["WEBHOOK_SECRET"]
 
 
 async def receive() -> None:
-    """Until SIGTERM."""
+    """Receive pages until SIGTERM or SIGINT."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -27,5 +27,5 @@ async def receive() -> None:
 
 
 def telephone() -> str:
-    """Its address, for the roster."""
+    """The receiver's address, for the roster."""
     return Receiver(PORT, HOST).address(CONTACT)

@@ -15,7 +15,7 @@ def administrator(password: str, host: str = HOST) -> MongoDatabase:
 
 
 async def initiate(server: MongoDatabase, host: str = HOST) -> None:
-    """Make the server a replica set of one, unless it is."""
+    """Make the server a replica set of one, unless it is one already."""
     try:
         config = {"_id": "rs0", "members": [{"_id": 0, "host": host}]}
         await server.db.command({"replSetInitiate": config})
@@ -25,7 +25,7 @@ async def initiate(server: MongoDatabase, host: str = HOST) -> None:
 
 
 async def ensure_users(server: MongoDatabase, passwords: Mapping[str, str], prefix: str) -> None:
-    """Each service's user, kept in its own database. Raises until the server is primary."""
+    """Create or update each service's user in its own database. Raises until the server is primary."""
     for service, password in passwords.items():
         database = server.client[f"{prefix}{service}"]
         roles = [{"role": "readWrite", "db": database.name}]

@@ -1,7 +1,7 @@
-"""Writes what the code says into the published contracts and `docs/events.md`.
+"""Writes the published contracts and `docs/events.md` from the code.
 
-Nothing is written while one of the schemas would change in a way that its readers do not survive, or while
-a reader does not survive what was published before.
+Writes nothing if a schema would change in a way that breaks its readers, or if a reader cannot read what was
+published before.
 """
 
 import sys
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
-    """Exit status: 1 when `--check` found something, or when something is in the way of writing."""
+    """Exit status: 1 if `--check` found a problem, or if a problem prevented writing."""
     asked = _parser().parse_args(arguments)
     try:
         changed = {path: new for path, new in exports().items() if _published(root / path) != new}
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
 
 
 def _broken(changed: Mapping[str, str], root: Path) -> list[str]:
-    """A sentence for each change that readers do not survive, and one about what to raise."""
+    """One sentence per change that breaks readers, and one that names the versions to raise."""
     where = defaultdict(list)
     for path, new in changed.items():
         for problem in breaks(path, _published(root / path) or "{}", new):
@@ -54,7 +54,7 @@ def _broken(changed: Mapping[str, str], root: Path) -> list[str]:
 
 
 def _write(path: Path, new: str, *, keep: bool) -> None:
-    """`keep`: examples that are written over stay beside the new ones, for readers to be tried on."""
+    """`keep`: move overwritten examples to `earlier/`, so that readers are still checked against them."""
     path.parent.mkdir(parents=True, exist_ok=True)
     earlier = path.parent / "earlier" / path.name
     if not keep:

@@ -1,4 +1,4 @@
-"""Which changes of an event's schema its readers would not survive."""
+"""Finds changes of an event's schema that break its readers."""
 
 import json
 from collections import defaultdict
@@ -9,10 +9,10 @@ Schema = dict[str, Any]
 
 
 def breaks(path: str, before: str, after: str) -> list[str]:
-    """Sentences about what a reader of the old schema would miss; none for documents that are no schema.
+    """One sentence per change that breaks a reader of the old schema; none if `path` is not a schema.
 
-    A producer may add fields. Removing one, changing its type, opening a closed list or giving it another
-    value, at whatever depth, needs a new `schema_version` (which is a file of its own).
+    A producer may add fields. Removing one, changing its type, opening a closed list or adding a value to it,
+    at any depth, needs a new `schema_version` (which is a separate file).
     """
     if "/schemas/" not in path:
         return []
@@ -20,7 +20,7 @@ def breaks(path: str, before: str, after: str) -> list[str]:
 
 
 def _resolved(document: Schema) -> Schema:
-    """With what stands in `$defs` put in the place where it is meant."""
+    """The schema with every `$ref` replaced by its definition from `$defs`."""
 
     def put_in(part: Any) -> Any:
         if isinstance(part, list):
@@ -36,7 +36,7 @@ def _resolved(document: Schema) -> Schema:
 
 
 def _in_object(name: str, old: Schema, new: Schema) -> Iterator[str]:
-    """`name`: of the field that holds it, none for the event itself."""
+    """`name` is the name of the field that holds the object; empty for the event itself."""
     now = new.get("properties", {})
     for field, described in old.get("properties", {}).items():
         inner = f"{name}.{field}" if name else field
@@ -71,7 +71,7 @@ def _in_values(name: str, old: set[str] | None, new: set[str] | None) -> Iterato
 
 
 def _by_type(described: Schema) -> dict[str, list[Schema]]:
-    """The alternatives of a field by their type: one, and `null` where it may be that."""
+    """A field's alternatives by type and format, `null` included."""
     found = defaultdict(list)
     for part in described.get("anyOf", [described]):
         found[f"{part.get('type')}:{part.get('format', '')}"].append(part)
@@ -79,7 +79,7 @@ def _by_type(described: Schema) -> dict[str, list[Schema]]:
 
 
 def _values(described: Schema) -> set[str] | None:
-    """The closed list of values, if it is one."""
+    """The closed list of allowed values; None if any value is allowed."""
     if "const" in described:
         return {str(described["const"])}
     return {str(value) for value in described["enum"]} if "enum" in described else None

@@ -1,4 +1,4 @@
-"""Named examples of an event, made from its fields alone so that they never fall behind the code."""
+"""Named examples of an event, generated from its fields so that they never fall behind the code."""
 
 import types
 from datetime import UTC, date, datetime
@@ -10,7 +10,7 @@ MOMENT = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 
 
 def examples(event: type[Event]) -> dict[str, Any]:
-    """`typical` has every field filled, `sparse` leaves out what may be left out."""
+    """`typical` has every field filled, `sparse` omits optional values."""
     made = {}
     for name, full in (("typical", True), ("sparse", False)):
         fields = {field: _value(field, info.annotation, full) for field, info in event.model_fields.items()}

@@ -1,4 +1,4 @@
-"""What is exported: a JSON Schema and examples per event, AsyncAPI per service, the table of events."""
+"""The exported documents: a JSON Schema and examples per event, AsyncAPI per service, the table of events."""
 
 import json
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ def announced(service: str) -> list[type[Event]]:
 
 
 def subscriptions(service: str) -> dict[str, Reactions]:
-    """What a service reads: name → reactions, as its `subscribers.py` states."""
+    """A service's subscriptions from its `subscribers.py`: name → reactions."""
     module = import_module(f"services.{service}.subscribers")
     return {name.lower(): member for name, member in vars(module).items() if isinstance(member, Reactions)}
 
@@ -45,7 +45,7 @@ def exports() -> Mapping[str, str]:
 
 
 def schema(event: type[Event]) -> str:
-    """The file of its JSON Schema."""
+    """The path of the event's JSON Schema."""
     return f"shared/contracts/schemas/{event.topic}.{event.__name__}.v{event.schema_version}.json"
 
 
@@ -59,7 +59,7 @@ def _json(value: Any) -> str:
 
 
 def says(event: type[Event]) -> str:
-    """What the event's own docstring says happened; a base class's is not about it. Raises `Undescribed`."""
+    """The event's own docstring, never an inherited one, as a single line. Raises `Undescribed`."""
     described: str | None = event.__dict__["__doc__"]
     if not described:
         raise Undescribed(
@@ -69,7 +69,7 @@ def says(event: type[Event]) -> str:
 
 
 def table() -> str:
-    """The events, who announces and who reacts, as one page with a picture."""
+    """The page of all events with producers, reactions and a diagram, as Markdown."""
     reads: dict[tuple[str, str], list[str]] = {}
     flows: dict[tuple[str, str], set[str]] = {}
     for service in SERVICES:

@@ -1,4 +1,4 @@
-"""Readers against what was published: every example is kept, and every reader reads all of them."""
+"""Checks readers against published messages: every example is kept, and every reader must read all."""
 
 import inspect
 import json
@@ -14,13 +14,13 @@ from shared.messaging.event import Event, Inbound
 ROOT = Path(__file__).parents[2]
 EXAMPLES = "shared/contracts/examples"
 EARLIER = f"{EXAMPLES}/earlier"
-"""Examples that others took the place of while the version stayed: messages like them are in the log."""
+"""Examples since replaced under the same version: messages like them are still in the log."""
 
 Model = TypeVar("Model", bound=Event | Inbound)
 
 
 def readers() -> list[tuple[str, type[Inbound]]]:
-    """(service, class) of all that is read of others' events, but for dead letters."""
+    """(service, class) of every event model that services read, except dead letters."""
     return [
         (service, model)
         for service in SERVICES
@@ -39,7 +39,7 @@ def published(root: Path, model: type[Event] | type[Inbound], version: int) -> l
 
 
 def kept(before: str | None, after: str, earlier: str | None) -> str | None:
-    """What to keep of a file of examples that is written anew; `None`: nothing that is not kept already."""
+    """New content of the `earlier` file when examples are replaced; `None` if nothing new must be kept."""
     known = json.loads(earlier or "[]")
     gone = [
         old for old in json.loads(before or "{}").values() if old not in (*json.loads(after).values(), *known)
@@ -48,7 +48,7 @@ def kept(before: str | None, after: str, earlier: str | None) -> str | None:
 
 
 def unread(root: Path, model: type[Inbound]) -> Iterator[str]:
-    """What of the published messages this reader does not survive, and what to do about it."""
+    """One sentence per published message that this reader cannot read, with what to do about it."""
     for version in range(1, model.schema_version + 1):
         for body in published(root, model, version):
             try:
@@ -77,7 +77,7 @@ def _home(model: type[Model], field: str) -> type[Model]:
 
 
 def behind() -> Iterator[str]:
-    """Readers that would set every message aside as `newer_schema`: what to set, and where."""
+    """For readers that would dead-letter every message as `newer_schema`: what to set, and where."""
     for service in SERVICES:
         models = [model for reader, model in readers() if reader == service]
         owners = {model: owner for model in models if (owner := _owner(model))}
@@ -92,7 +92,7 @@ def to_raise(broken: Iterable[type[Event]]) -> list[str]:
 
 
 def _highest(chosen: list[type[Model]], every: list[type[Model]]) -> list[str]:
-    """Where the chosen classes are; the one above several, where all below it are chosen."""
+    """Where the chosen classes are declared; a common base class if all its subclasses are chosen."""
     found = set()
     for model in chosen:
         above = [c for c in model.__mro__ if issubclass(c, Event | Inbound) and c not in (Event, Inbound)]

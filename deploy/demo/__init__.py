@@ -1,4 +1,4 @@
-"""Whole courses of care by people who do not exist, as `kith demo` plays them."""
+"""Whole courses of care with simulated people, played by `kith demo`."""
 
 WEEKS = 34
-"""How long a demo lasts: sixteen sessions with room for misses and holds, and three months of maintenance."""
+"""Default length: sixteen sessions with room for misses and holds, and three months of maintenance."""

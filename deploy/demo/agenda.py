@@ -1,4 +1,4 @@
-"""What the simulated people are going to do, and when."""
+"""The simulated people's future actions, by time."""
 
 import heapq
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ Action = Callable[[], Awaitable[None]]
 
 
 class Agenda:
-    """Actions by moment; those of one moment in the order in which they were put down."""
+    """Actions by moment; those of the same moment in the order in which they were added."""
 
     def __init__(self) -> None:
         self._entries: list[tuple[datetime, int, Action]] = []
@@ -23,7 +23,7 @@ class Agenda:
         return self._entries[0][0] if self._entries else None
 
     def take(self, now: datetime) -> list[Action]:
-        """All that is to be done by now."""
+        """Remove and return all actions due by `now`."""
         taken = []
         while self._entries and self._entries[0][0] <= now:
             taken.append(heapq.heappop(self._entries)[2])

@@ -1,4 +1,4 @@
-"""Who takes part: synthetic people, or those of a referral file, each with a clinician of their clinic."""
+"""The demo's cast: synthetic people or those of a referral file, each with a clinician of their clinic."""
 
 import json
 from collections.abc import Iterable
@@ -13,11 +13,11 @@ from services.intake.importing import Format, rows
 
 
 class NobodyToPlay(ValueError):
-    """The file has no row that can be read."""
+    """The file has no readable row."""
 
 
 def cast(people: Iterable[Person], seed: int, clinicians: dict[str, list[str]]) -> list[Life]:
-    """People in turn to the clinicians of their clinic."""
+    """Assign people to the clinicians of their clinic in turn."""
     turn = dict.fromkeys(clinicians, 0)
     lives = []
     for person in people:
@@ -60,7 +60,7 @@ def _format(path: Path, header: str) -> Format:
 
 
 def _person(number: int, row: ImportRow, clinics: list[str], random: Random) -> Person:
-    """Their answers as they stand in the file; what the play needs besides is drawn."""
+    """Take the answers from the file, and draw at random what else the play needs."""
     phq9 = row.screening.phq9.items if row.screening and row.screening.phq9 else (None,) * 9
     return Person(
         number=number,

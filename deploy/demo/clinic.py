@@ -1,4 +1,4 @@
-"""What coordinators and clinicians do all day: refer, decide, record, take alerts. Public HTTP only."""
+"""The daily work of coordinators and clinicians: refer, decide, record, handle alerts. Public HTTP only."""
 
 import asyncio
 from collections import Counter
@@ -16,10 +16,10 @@ ROUND_HOURS = (23, 30)
 """When the day's sessions are recorded, UTC: after hours in every clinic of the demo."""
 
 HANDLED = {"intake_review", "crisis"}
-"""Alerts that somebody else in the play takes care of."""
+"""Kinds of alerts that the play handles elsewhere."""
 
 DISPOSITIONS = {"missed_session": "contacted", "session_unrecorded": "recorded"}
-"""What is said of a settled alert; of all others, that it was reviewed."""
+"""Kind of alert → disposition; all others are resolved as `reviewed`."""
 
 
 @dataclass
@@ -32,13 +32,13 @@ class Clinic:
     lives: dict[str, Life] = field(default_factory=dict)
     """By patient id."""
     refused: Counter[str] = field(default_factory=Counter)
-    """What Kith refused, by reason."""
+    """Number of refused requests, by reason."""
     crises_under_way: int = 0
     views: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """A plan's path → how it looked when it was last recorded."""
+    """A plan's path → its last seen state."""
 
     async def _try(self, asking: Awaitable[Any]) -> Any:
-        """A refusal is counted and lived with: people read it and go on."""
+        """Await a request; count a refusal and carry on, as people would."""
         try:
             return await asking
         except Answered as answered:
@@ -70,7 +70,7 @@ class Clinic:
         await self._look_after_intake(life, view)
 
     async def decide(self, life: Life) -> None:
-        """A clinician enrols most, and declines those for whom IPT is not indicated, with a reason."""
+        """Enrol most people, and decline with a reason those for whom IPT is not indicated."""
         total = sum(item or 0 for item in life.person.items)
         if total < 5 or (total >= 20 and life.random.random() < 0.5):
             reason = "not_indicated" if total < 5 else "other_treatment"
@@ -83,7 +83,7 @@ class Clinic:
     # The daily round
 
     async def round(self) -> None:
-        """Record what became of every appointment that is over, then look at the open alerts."""
+        """Record the outcome of every past appointment, then handle the open alerts."""
         since = self.time.now - timedelta(days=4)
         over = await self.desks.all_pages(
             "scheduler", "/appointments", **{"from": since.isoformat(), "to": self.time.now.isoformat()}
@@ -135,7 +135,7 @@ class Clinic:
             self.agenda.put(tomorrow, lambda: self.after_the_end(life, path))
 
     async def _initial_work(self, life: Life, path: str, attended: int) -> None:
-        """Inventory in the first session, ranked and completed in the second, then a focus is chosen."""
+        """Take the inventory in the first session; complete it and choose a focus in the second."""
         slow = 4 if life.slow_inventory else 0
         if attended >= 1 + slow and life.once(f"inventory {path}"):
             await self._try(self.desks.send("care_plan", "PUT", f"{path}/inventory", life.inventory()))
@@ -165,7 +165,7 @@ class Clinic:
         await self._try(self.desks.send("care_plan", "POST", f"{path}/resume", role="coordinator"))
 
     async def after_the_end(self, life: Life, path: str) -> None:
-        """Maintenance for those who want it; the others leave, non-responders with an alternative."""
+        """Contract maintenance for those who want it; others leave, non-responders with an alternative."""
         self.views.pop(path, None)
         if life.wants_maintenance:
             await self._try(
@@ -186,7 +186,7 @@ class Clinic:
     # Alerts
 
     async def read_alerts(self) -> None:
-        """Everything that waits for a human and is no crisis is acknowledged and resolved in the round."""
+        """Acknowledge and resolve every open alert that needs a human, except crises and intake reviews."""
         waiting = await self.desks.all_pages("alerts", "/alerts", state="open")
         waiting = [alert for alert in waiting if alert["kind"] not in HANDLED and not alert["informational"]]
         await together(self.handle(alert) for alert in waiting)
@@ -198,7 +198,7 @@ class Clinic:
             await self._try(asked)
 
     async def take_crisis(self, life: Life) -> None:
-        """Each person's clinician has their own manner: in time, late, or not before everyone is paged."""
+        """Schedule responses to open crises, in the person's manner: in time, late, after all are paged, …"""
         found = await self.desks.all_pages("alerts", "/alerts", patient_id=life.patient_id, kind="crisis")
         for alert in found:
             if alert["state"] == "open" and life.once(f"crisis {alert['id']} {alert['severity']}"):
@@ -253,7 +253,7 @@ def next_working_day(now: datetime) -> datetime:
 
 
 def working_days(first: date, count: int) -> list[date]:
-    """The first `count` days from `first` on that are no weekend."""
+    """The first `count` weekdays from `first` on."""
     days: list[date] = []
     day = first
     while len(days) < count:

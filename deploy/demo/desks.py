@@ -1,4 +1,4 @@
-"""How the simulated people reach Kith: its public HTTP APIs, with a bearer token per role."""
+"""The simulated people's client: Kith's public HTTP APIs, with a bearer token per role."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,11 +18,11 @@ ROLES = ("coordinator", "clinician", "engineer")
 AWAY = 503
 PATIENCE_SECONDS = 45.0
 AT_ONCE = 12
-"""Requests under way at once: as many clinicians as there are."""
+"""Concurrent requests: as many as there are clinicians."""
 
 
 class Answered(Exception):
-    """A service said no, in words."""
+    """A service refused a request and gave a reason."""
 
     def __init__(self, status: int, reason: str, what: str) -> None:
         super().__init__(f"{what}: {status} {reason}")
@@ -30,10 +30,10 @@ class Answered(Exception):
 
 
 class Desks:
-    """Coordinators, clinicians and the engineer's eye, at a running stack.
+    """Coordinators, clinicians and an observing engineer at a running stack.
 
-    Every write carries an Idempotency-Key made from what it is, so a service that dies in the middle
-    of a request is simply asked again.
+    Every write carries an Idempotency-Key derived from its content, so a request during which a service died
+    is simply retried.
     """
 
     def __init__(self, urls: dict[str, str], tokens: dict[str, str]) -> None:
@@ -85,13 +85,13 @@ class Desks:
         role: str = "clinician",
         key: str = "",
     ) -> Any:
-        """A write. `key` tells two equal requests apart that are meant to be two."""
+        """Send a write. `key` distinguishes intentionally repeated, otherwise equal requests."""
         once = str(uuid5(NAMESPACE_URL, f"{service} {method} {path} {key}"))
         self.writes += 1
         try:
             return await self._ask(service, method, path, role, body, once, {})
         finally:
-            self.writes += 1  # who looked while it was under way has not seen what it did
+            self.writes += 1  # a look during the request may have missed its effect
 
     async def _ask(
         self,
@@ -126,7 +126,7 @@ class Desks:
                 await asyncio.sleep(0.1)
 
     async def flows(self) -> list[dict[str, Any]]:
-        """`GET /flow` of every service, without patience: settling has its own."""
+        """`GET /flow` of every service, without retries: settling retries itself."""
         return list(await asyncio.gather(*(self._flow(name) for name in self._clients)))
 
     async def _flow(self, service: str) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class Desks:
 
 
 def development_tokens(signing_key: Path) -> dict[str, str]:
-    """Role → a token that the stack of this key accepts."""
+    """Role → a token accepted by the stack of this key."""
     return {role: development_token(signing_key, role) for role in ROLES}
 
 

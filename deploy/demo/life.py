@@ -1,7 +1,7 @@
-"""One simulated person's course: what they would do, decided by their own random numbers.
+"""One simulated person's course, decided by their own random numbers.
 
-Each person draws from a generator of their own, in the order of their own sessions, so the same seed
-gives the same course whatever else happens at the same time, a killed service included.
+Each person draws from their own generator, in the order of their own sessions. The same seed therefore gives
+the same course whatever else happens meanwhile, even if a service is killed.
 """
 
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ TECHNIQUES = (
 
 @dataclass
 class Life:
-    """A person, what was decided about them, and the chance that drives them."""
+    """A person, the decisions about them, and their random generator."""
 
     person: Person
     seed: int
@@ -35,7 +35,7 @@ class Life:
     referral_id: str = ""
     patient_id: str = ""
     done: set[str] = field(default_factory=set)
-    """What happens only once in a course and has happened."""
+    """Actions that happen only once in a course and have happened."""
 
     def __post_init__(self) -> None:
         self.random = Random(f"{self.seed}-{self.person.number}")  # noqa: S311 (a simulation, no secret)
@@ -53,19 +53,19 @@ class Life:
         )[0]
 
     def once(self, what: str) -> bool:
-        """True the first time."""
+        """True the first time it is called with `what`."""
         if what in self.done:
             return False
         self.done.add(what)
         return True
 
     def visit(self) -> Visit:
-        """What becomes of an appointment."""
+        """Draw the outcome of an appointment."""
         kinds: tuple[Visit, ...] = ("attended", "missed", "cancelled", "forgotten")
         return self.random.choices(kinds, (87, 7, 3, 3))[0]
 
     def referral(self) -> dict[str, Any]:
-        """The referral form, C-SSRS included: a positive item 9 mostly means thoughts without intent."""
+        """The referral form with C-SSRS answers: a positive item 9 mostly means thoughts without intent."""
         answered = {"phq9": {"items": list(self.person.items)}, "gad7": {"items": list(self.person.gad7)}}
         return {
             "clinic_id": self.person.clinic,
@@ -92,11 +92,11 @@ class Life:
         return {"q1": True, "q2": True, "q3": True, "q4": risk == "high", "q5": False, "q6": False}
 
     def completed_screening(self) -> dict[str, Any]:
-        """The answers, with what was left open answered."""
+        """The answers, with unanswered items filled in."""
         return {"phq9": {"items": [1 if item is None else item for item in self.person.items]}}
 
     def session(self, appointment: str, attended: int, sessions: int) -> dict[str, Any]:
-        """An attended session with its measure: treatment helps, or does not, or a crisis comes."""
+        """An attended session with its measure: treatment helps or not, or a crisis occurs."""
         items = later_answers(self.person, attended + 1, max(sessions, 1), self.random)
         body: dict[str, Any] = {
             "outcome": "attended",

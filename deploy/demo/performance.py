@@ -1,4 +1,4 @@
-"""The demo on services that run already, wherever they run: the play, its tables, its telephones."""
+"""The demo on running services, wherever they run: the play, its tables, its telephones."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,15 +20,15 @@ from deploy.demo.receiver import Receiver
 from deploy.demo.settling import Time
 
 SAID_DAYS = 28
-"""Where no bar can be drawn, a line says so often how far it is."""
+"""Days between progress lines when the output is not a terminal."""
 
 Disturb = Callable[[int], None]
-"""Told each day of the play before it is drawn."""
+"""Called with each day of the play, before progress is drawn."""
 
 
 @dataclass(frozen=True)
 class Performance:
-    """`lives` are played for `weeks`; `begun` is when the stack began to start (`time.monotonic`)."""
+    """`lives` are played for `weeks`; `begun` is when start-up began (`time.monotonic`)."""
 
     lives: Sequence[Life]
     weeks: int
@@ -36,7 +36,7 @@ class Performance:
 
 
 def cast(referrals: Path | None, people: int, seed: int, clinics: Path) -> list[Life]:
-    """Synthetic people, or those of a file. Raises `ValueError`."""
+    """The cast: synthetic people, or those of a file. Raises `ValueError`."""
     if referrals is None:
         return casting.synthetic(people, seed, clinics)
     return casting.from_file(referrals, people, seed, clinics)
@@ -50,7 +50,7 @@ async def perform(
     out: Console,
     disturb: Disturb = lambda day: None,
 ) -> tuple[Clinic, bool]:
-    """Play it and show what came of it; whether the books balance. Raises `Unsettled`."""
+    """Play and show the results; the flag tells whether the books balance. Raises `Unsettled`."""
     clinic = Clinic(desks, Time(clock_file, desks, START), Agenda())
     async with _progress(out, len(performance.lives), performance.weeks) as draw:
 

@@ -1,4 +1,4 @@
-"""Whole courses of care, played in stepped time: referrals, sixteen weeks and more, three months after."""
+"""Plays whole courses of care in stepped time: referrals, sixteen weeks or more, three months after that."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,13 +13,13 @@ REFERRAL_HOURS = (14, 15, 16, 18, 19)
 """UTC: when people are referred on a day."""
 
 STOPS = ((12, 0), (13, 0), (14, 0), (16, 30), ROUND_HOURS)
-"""UTC: where routine announcements of the day are met, several at once: late, but not too late."""
+"""UTC: clock stops at which the day's routine timers fire in groups: late, but not expired."""
 
 NEAR = timedelta(minutes=90)
-"""While a crisis is being taken care of, a due moment nearer than this is met exactly."""
+"""While a crisis is being handled, the clock stops exactly at due moments nearer than this."""
 
 Watch = Callable[[datetime, int], Awaitable[None]]
-"""Told after each day: the instant and how many of the play's days are over."""
+"""Called after each day with the instant and the number of days played."""
 
 
 async def play(clinic: Clinic, lives: Sequence[Life], *, weeks: int, watch: Watch) -> None:
@@ -40,7 +40,7 @@ async def play(clinic: Clinic, lives: Sequence[Life], *, weeks: int, watch: Watc
 
 
 def _next_moment(clinic: Clinic, end: datetime) -> datetime:
-    """The next moment at which somebody acts or something is due."""
+    """The next moment at which a person acts or a timer is due."""
     now = clinic.time.now
     moments = [end]
     if (act := clinic.agenda.next) is not None:
@@ -62,7 +62,7 @@ def next_stop(moment: datetime) -> datetime:
 
 
 def _plan_referrals(clinic: Clinic, lives: Sequence[Life]) -> None:
-    """One person per clinician at a time, so that slots are given away in the same order every time."""
+    """Schedule at most one referral per clinician at a time, so that slots are assigned in a fixed order."""
     waiting = list(lives)
     rounds: list[list[Life]] = []
     while waiting:

@@ -1,4 +1,4 @@
-"""People who do not exist, with answers as real people gave them.
+"""Simulated people whose answers follow the distribution of real ones.
 
 PHQ-9 items are drawn from the frequencies of NHANES 2017–2018 within the band of the total. The mix of
 bands is that of a clinic that treats depression, not of the general population.
@@ -28,7 +28,7 @@ ITEM_9 = 8
 
 @dataclass(frozen=True)
 class Person:
-    """One referral to come. `items`: PHQ-9, 0–3 each, None where nothing was answered."""
+    """One future referral. `items`: PHQ-9 answers, 0–3 each, None if not answered."""
 
     number: int
     clinic: str
@@ -49,7 +49,7 @@ def answers(band: str, random: Random, frequencies: dict[str, Any]) -> tuple[int
 
 
 def people(count: int, seed: int, clinics: list[str]) -> Iterator[Person]:
-    """The same people for the same seed. About one in seventy leaves an item open."""
+    """Generate people, the same for the same seed. About one in seventy leaves an item unanswered."""
     random = Random(seed)  # noqa: S311 (a simulation, no secret)
     frequencies = json.loads(FREQUENCIES.read_text())["answers"]
     for number in range(1, count + 1):

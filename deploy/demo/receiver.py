@@ -1,4 +1,4 @@
-"""The telephones of the people on call: receives their signed webhooks, and checks what is in them."""
+"""The telephones of the people on call: receives their signed webhooks and verifies the signatures."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ ON_CALL = {"on_call", "backup", "supervisor"}
 
 @dataclass
 class Receiver:
-    """What rang, by contact. `host`: as alerts reaches it. `refused`: signatures that did not fit."""
+    """`rang` counts pages by contact. `host` is the address for alerts. `refused` counts bad signatures."""
 
     port: int
     host: str = LOOPBACK
@@ -43,7 +43,7 @@ class Receiver:
         return Response(status_code=204)
 
     def settings(self, on_call_file: Path, folder: Path) -> dict[str, str]:
-        """Settings of alerts with which the people on call have a telephone besides their inbox."""
+        """Settings of alerts that give the people on call a telephone in addition to their inbox."""
         policy = json.loads(on_call_file.read_text())
         for contacts in policy["clinics"].values():
             for contact in contacts:
@@ -66,11 +66,11 @@ class Receiver:
 
 @asynccontextmanager
 async def listening(receiver: Receiver, on: str = LOOPBACK) -> AsyncIterator[None]:
-    """Answers at the address `on` until the block ends."""
+    """Serve at the address `on` until the block ends."""
     app = Starlette(routes=[Route("/pages/{contact}", receiver.receive, methods=["POST"])])
     config = uvicorn.Config(app, host=on, port=receiver.port, log_config=None, access_log=False)
     server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve())  # `serve` would take the signals that are ours
+    serving = asyncio.create_task(server._serve())  # `serve` would install signal handlers over ours
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""What came of it: the closing tables, the books, and a digest of the final state."""
+"""The demo's results: the closing tables, the books, and a digest of the final state."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Outcome:
     crises: list[dict[str, Any]]
     announced: dict[str, int]
     deliveries: dict[str, int]
-    """Channel and outcome → how often."""
+    """Channel and outcome → count."""
     lines: list[books.BookLine]
     dead_letters: int
 
@@ -65,11 +65,11 @@ async def _told(desks: Desks) -> dict[str, int]:
 
 
 def digest(outcome: Outcome, clinic: Clinic) -> str:
-    """The same for the same final state: who is where in their course, and what was announced how often.
+    """A digest that is equal for equal final states: each course's state, and how often each event occurred.
 
-    Ids differ from run to run, so people are named by their number. Whether a notification was delivered
-    or had just become moot depends, within one instant of stepped time, on which of two simultaneous
-    things came first; that it ended one way or the other counts here.
+    Ids differ from run to run, so people are identified by number. Whether a notification was delivered or
+    had just become moot depends on the order of simultaneous events within one instant of stepped time. The
+    two outcomes are therefore counted as one.
     """
     number = {life.patient_id: life.person.number for life in clinic.lives.values()}
     plans = sorted(

@@ -1,7 +1,7 @@
 """Stepped time: move the clock, wait until nothing is in flight, move it again.
 
-Nothing is in flight when every outbox is published, every message published was processed by all who
-read its topic, no one is at work, and nothing due at this moment is unfired.
+Nothing is in flight when every outbox is published, every published message was processed by all consumers
+of its topic, no service is busy, and no timer due by now is unfired.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ PAUSE = 0.008
 
 
 class Unsettled(Exception):
-    """The stack did not come to rest in time; `why` says what was still moving."""
+    """The stack did not come to rest in time; `why` says what was still in flight."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -29,11 +29,11 @@ class Unsettled(Exception):
 class Flows(Protocol):
     @property
     def writes(self) -> int:
-        """Grows with every request that may change something, when it is sent and when it is answered."""
+        """A counter that grows when a request that may change something is sent, and when it is answered."""
         ...
 
     async def flows(self) -> list[dict[str, Any]]:
-        """`GET /flow` of every service; raises `ConnectionError` while one of them is away."""
+        """`GET /flow` of every service. Raises `ConnectionError` if one does not answer."""
         ...
 
 
@@ -48,10 +48,10 @@ class Time:
     steps: int = 0
     due: tuple[datetime, ...] = ()
     _settled: tuple[datetime, int] | None = None
-    """The moment, and how much had been written, when nothing was in flight."""
+    """The moment and the write counter at which nothing was last in flight."""
 
     async def advance(self, to: datetime) -> None:
-        """Move time (never back) and wait until all that follows from it has happened."""
+        """Move time (never back) and wait until everything it triggers has happened."""
         if to > self.now:
             self.now = to
             step(self.clock_file, to)
@@ -59,8 +59,10 @@ class Time:
         await self.settle()
 
     async def settle(self) -> None:
-        """One look is enough, for offsets only grow: whatever sets something moving again shows in some
-        service's answer. After a service was away we look three times, for it has forgotten what it saw.
+        """Wait until nothing is in flight. Raises `Unsettled`.
+
+        One look is enough, because offsets only grow: any new work shows in some service's answer. After a
+        service was away it takes three, because the service has lost its in-memory offsets.
         """
         written = self.flows.writes
         deadline, looks, why = monotonic() + self.patience, 1, ""
@@ -79,14 +81,16 @@ class Time:
         raise Unsettled(why)
 
     async def settle_writes(self) -> None:
-        """Like `settle`, without a look if the desks wrote nothing since the last: for who writes by them
-        alone."""
+        """Like `settle`, but skip the look if the desks wrote nothing since the last one.
+
+        For callers that write only through the desks.
+        """
         if self._settled != (self.now, self.flows.writes):
             await self.settle()
 
 
 def unsettled(flows: Sequence[dict[str, Any]], now: datetime) -> str:
-    """What is still moving, or nothing."""
+    """Describe what is still in flight; empty if nothing is."""
     for flow in flows:
         if flow["busy"]:
             return f"{flow['service']} is at work"

@@ -1,4 +1,4 @@
-"""What keeps a service from doing its work in production, found from where it runs and before people notice.
+"""Checks, from where a service runs, for anything that would keep it from working in production.
 
-Looks at: settings, keys, certificates, MongoDB, Kafka, ways out. Never: changes anything that stays.
+Looks at: settings, keys, certificates, MongoDB, Kafka, outgoing connections. Never: makes a lasting change.
 """

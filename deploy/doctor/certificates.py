@@ -1,4 +1,4 @@
-"""How long certificates are still good: those servers show, and those we show."""
+"""Remaining validity of certificates, both the servers' and the service's own."""
 
 import asyncio
 import ssl
@@ -11,14 +11,14 @@ from cryptography import x509
 from deploy.embedded.diagnosis import Check
 
 SOON = timedelta(days=14)
-"""Enough to renew one in office hours, with a holiday between."""
+"""Leaves enough office hours to renew a certificate, even with a holiday in between."""
 
 CONNECT_SECONDS = 5.0
 RENEW = "renew it now; see docs/runbooks.md, certificate expiry"
 
 
 async def of_server(name: str, host: str, port: int, context: ssl.SSLContext | None = None) -> Check:
-    """Shakes hands as a client would: a certificate that is not trusted is a finding too."""
+    """Do a TLS handshake as a client would; an untrusted certificate is a finding too."""
     place = f"{host}:{port}"
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
@@ -38,13 +38,13 @@ async def of_server(name: str, host: str, port: int, context: ssl.SSLContext | N
 
 
 async def of_address(name: str, url: str) -> Check:
-    """The same for an https address."""
+    """Check the certificate of an https address."""
     parts = urlsplit(url)
     return await of_server(name, parts.hostname or "", parts.port or 443)
 
 
 def of_file(name: str, path: Path) -> Check:
-    """The first to end of the PEM certificates in a file."""
+    """Check the PEM certificate in the file that expires first."""
     try:
         found = x509.load_pem_x509_certificates(path.read_bytes())
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Everything there is to check for one service in production, in the order in which it is mended."""
+"""All checks of one service in production, in the order in which to fix what they find."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from deploy.embedded.diagnosis import Check
 
 
 async def examine(service: str, variables: Mapping[str, str], *, deep: bool) -> list[Check]:
-    """Settings first: what does not start with them is not looked for."""
+    """Run all checks; skip the others if the service would not start with its settings."""
     settings, found = reading.read(service, variables)
     if settings is None:
         return found

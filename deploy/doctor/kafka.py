@@ -1,4 +1,4 @@
-"""Kafka as every service needs it: who we are, topics as declared and copied, certificates."""
+"""Kafka as every service needs it: credentials, topics as declared, replicas in sync, certificates."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -55,12 +55,12 @@ async def _admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def _partitions(admin: AIOKafkaAdminClient) -> Partitions:
-    """Of every topic: some brokers make one that is asked for by name."""
+    """Partitions of every topic. None is named in the request: some brokers create a topic named in one."""
     return {row["topic"]: row["partitions"] for row in await admin.describe_topics() if not row["error_code"]}
 
 
 async def _told(cluster: Cluster, wanted: Iterable[Shape], partitions: Partitions) -> dict[str, Shape]:
-    """As the cluster tells; without their settings where a service's user may not read these."""
+    """Topics as the cluster reports them, without their settings if the service's user may not read those."""
     names = [shape.name for shape in wanted]
     try:
         return await cluster.shapes(names)
@@ -84,7 +84,7 @@ async def _certificates(settings: Settings) -> list[Check]:
 
 
 def of_topics(wanted: list[Shape], found: Mapping[str, Shape]) -> list[Check]:
-    """A check per difference from the declaration; one for all when there is none."""
+    """One check per difference from the declaration; a single passed one if there is none."""
     unknown = [shape.name for shape in found.values() if not shape.configs]
     asked = [replace(shape, configs={}) if shape.name in unknown else shape for shape in wanted]
     wrong = [_check(difference) for difference in differences(asked, found)]
@@ -101,7 +101,7 @@ def _check(difference: Difference) -> Check:
 
 
 def of_copies(wanted: Iterable[Shape], partitions: Partitions) -> list[Check]:
-    """Copies that lag are the ones that will be missing when the next broker fails."""
+    """A failed check per topic with replicas out of sync: they will be missing when the next broker fails."""
     found = []
     for shape in wanted:
         parts = partitions.get(shape.name, [])

@@ -1,4 +1,4 @@
-"""The keys that sign people's tokens."""
+"""The public keys that verify people's tokens."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ async def checks(settings: Settings) -> list[Check]:
 
 
 def of_keys(keys: list[dict[str, Any]]) -> list[Check]:
-    """Development keys are refused, keys we cannot use counted out, certificates' ends looked at."""
+    """Refuse development keys, require one usable key, and check the expiry of certificates in the set."""
     found = []
     if any(str(key.get("kid", "")).startswith(DEVELOPMENT_PREFIX) for key in keys):
         found.append(

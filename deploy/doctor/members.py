@@ -1,4 +1,4 @@
-"""The members of a MongoDB replica set, each asked directly: `hello` needs no rights."""
+"""The members of a MongoDB replica set, each queried directly: `hello` needs no rights."""
 
 import asyncio
 import ssl
@@ -17,7 +17,7 @@ NOT_DIRECT = {"replicaset", "directconnection", "authsource", "authmechanism", "
 
 @dataclass(frozen=True)
 class Address:
-    """A connection string taken apart: no credentials in it."""
+    """The parts of a connection string, without the credentials."""
 
     hosts: tuple[str, ...]
     options: dict[str, str]
@@ -52,7 +52,7 @@ class Address:
 
 
 async def hello(address: Address, host: str) -> dict[str, Any] | None:
-    """What a member says of itself, or nothing."""
+    """A member's answer to `hello`; None if it does not answer."""
     member = MongoDatabase(address.direct(host), "admin", timeout_ms=ANSWER_MS)
     try:
         said: dict[str, Any] = await member.db.command("hello")
@@ -64,14 +64,14 @@ async def hello(address: Address, host: str) -> dict[str, Any] | None:
 
 
 async def look(address: Address) -> dict[str, dict[str, Any] | None]:
-    """Every member that any of them names, by host:port."""
+    """Query every member that any of them names; answers by host:port."""
     found: dict[str, dict[str, Any] | None] = {}
     wanted = set(address.hosts)
     while wanted - found.keys():
         new = sorted(wanted - found.keys())
         found |= dict(zip(new, await asyncio.gather(*(hello(address, host) for host in new)), strict=True))
         named = _named(found)
-        if named:  # what a set calls its members is who they are; other ways to them are aliases
+        if named:  # the set's own names identify its members; other addresses are aliases
             wanted = named
     return {host: found[host] for host in sorted(wanted)}
 
@@ -82,7 +82,7 @@ def _named(found: dict[str, dict[str, Any] | None]) -> set[str]:
 
 
 def checks(found: dict[str, dict[str, Any] | None]) -> list[Check]:
-    """A majority is there, one of them is primary, and who is down is named."""
+    """Check that a majority is up with a primary, and name the members that are down."""
     if not any(found.values()):
         return [
             Check(

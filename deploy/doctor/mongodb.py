@@ -1,4 +1,4 @@
-"""MongoDB as one service needs it: members, rights, writes by a majority, clock, certificates."""
+"""MongoDB as one service needs it: members, rights, majority writes, clock, certificates."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ from shared.settings import Settings
 
 OLDEST = (6, 0)
 TOLERANCE = timedelta(seconds=1)
-"""Leases last three seconds by the server's clock; what people read is stamped with ours."""
+"""Leases last three seconds by the server's clock, while timestamps shown to people use this machine's."""
 
 OWN = {"find", "insert", "update", "remove", "createCollection", "createIndex", "changeStream"}
 READING_OR_WRITING = {"find", "insert", "update", "remove"}
@@ -60,7 +60,7 @@ Asked = Callable[[MongoDatabase], Awaitable[list[Check]]]
 
 
 async def _asked(ask: Asked, database: MongoDatabase) -> list[Check]:
-    """A server that does not answer, or says no, is a finding of its own."""
+    """Run one check; a server that does not answer or refuses is a finding in itself."""
     name = f"MongoDB {ask.__name__}"
     try:
         async with asyncio.timeout(WITHIN):
@@ -82,7 +82,7 @@ async def version(database: MongoDatabase) -> list[Check]:
 
 
 async def rights(database: MongoDatabase) -> list[Check]:
-    """Enough for its own database, and nothing in anybody else's."""
+    """Check that the user has enough rights on its own database and none on any other."""
     status = await database.client.admin.command({"connectionStatus": 1, "showPrivileges": True})
     info = status["authInfo"]
     user = f"a user of its own with readWrite on {database.name}, and nothing else"
@@ -115,7 +115,7 @@ def of_privileges(own: str, privileges: list[dict[str, Any]]) -> list[Check]:
 
 
 async def writing(database: MongoDatabase) -> list[Check]:
-    """A write that a majority acknowledges: a lease that is given back at once."""
+    """Check that a majority acknowledges a write: takes a lease and releases it at once."""
     lease = Lease(database, "doctor", holder="doctor", ttl_ms=1000)
     await lease.take()
     await lease.give_up()
@@ -131,7 +131,7 @@ async def clock(database: MongoDatabase) -> list[Check]:
 
 
 def off_by(name: str, off: timedelta) -> Check:
-    """`off`: at least so far from ours."""
+    """`off` is the least possible difference between the two clocks."""
     ok = off <= TOLERANCE
     mend = "let both machines follow a time server (chrony, systemd-timesyncd); see docs/runbooks.md, clock"
     return Check(name, ok, f"{off.total_seconds():.1f} s from ours", "" if ok else mend)

@@ -1,4 +1,4 @@
-"""A service's settings as it would read them, and everything that would keep it from starting."""
+"""Reads a service's settings as the service would, and finds all that would keep it from starting."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -17,13 +17,13 @@ OWN_SETTINGS = {
     "alerts": ("services.alerts.settings", "AlertsSettings"),
     "dashboard": ("services.dashboard.settings", "DashboardSettings"),
 }
-"""Services with settings of their own; the others read what every service reads."""
+"""Services with their own settings class; the others use the common `Settings`."""
 
 ENVIRONMENT = f"{PREFIX}ENVIRONMENT"
 
 
 def read_environment(file: Path | None) -> dict[str, str]:
-    """Every `KITH_` variable: of a file with NAME=VALUE lines, else of this process."""
+    """Every `KITH_` variable, from a file of NAME=VALUE lines if given, else from this process."""
     found = os.environ if file is None else dotenv_values(file, interpolate=False)
     return {name: value for name, value in found.items() if name.startswith(PREFIX) and value is not None}
 
@@ -37,7 +37,7 @@ def settings_class(service: str) -> type[Settings]:
 
 
 def read(service: str, variables: Mapping[str, str]) -> tuple[Settings | None, list[Check]]:
-    """The settings, if it would start in production with them; a check per line that must be mended."""
+    """The settings, or None if the service would not start in production; a failed check per problem."""
     checks = [_environment(variables)]
     with _as_environment({**variables, ENVIRONMENT: "production"}):
         try:
@@ -55,7 +55,7 @@ def _environment(variables: Mapping[str, str]) -> Check:
 
 
 def _build(service: str, settings: Settings) -> Service:
-    """As the service does it: its files are read, its channels are set up, nothing is connected yet."""
+    """Build the service as it does itself: reads its files, sets up its channels, connects to nothing."""
     built: Service = import_module(f"services.{service}.app").build(settings)
     return built
 
@@ -71,7 +71,7 @@ def _mend(line: str) -> str:
 
 @contextmanager
 def _as_environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Only these `KITH_` variables, for as long as the block runs."""
+    """Make these the only `KITH_` variables while the block runs."""
     before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(PREFIX)}
     os.environ.update(variables)
     try:

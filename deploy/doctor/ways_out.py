@@ -1,4 +1,4 @@
-"""Who is reached from here: the other services, whose people are on call, with `--deep` the ways to them."""
+"""Checks outgoing connections: the other services, the on-call rosters and, with `--deep`, their channels."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def checks(settings: Settings, *, deep: bool) -> list[Check]:
 
 
 def rosters(settings: AlertsSettings) -> Check:
-    """alerts refuses to start where a clinic has nobody on call, and starts with one too many."""
+    """Report rosters of unknown clinics: alerts starts despite them, but not if a clinic has no roster."""
     if strangers := read_on_call(settings).strangers:
         mend = "name them in KITH_ON_CALL_FILE as KITH_CLINICS_FILE does, or take them out"
         return Check("on call", False, f"no clinic of the clinics file: {', '.join(strangers)}", mend)
@@ -48,7 +48,7 @@ async def _service(name: str, url: str) -> Check:
 
 
 async def _to_people(settings: AlertsSettings) -> AsyncIterator[Check]:
-    """As far as one can go without waking anybody."""
+    """Check the channels to people as far as possible without paging anybody."""
     if settings.smtp_host:
         yield await mail(settings)
     hosts = {
@@ -62,7 +62,7 @@ async def _to_people(settings: AlertsSettings) -> AsyncIterator[Check]:
 
 
 async def mail(settings: AlertsSettings) -> Check:
-    """Connects, signs in and leaves again; sends nothing."""
+    """Connect to the mail server, log in and disconnect; sends nothing."""
     place = f"{settings.smtp_host}:{settings.smtp_port}"
     server = aiosmtplib.SMTP(
         hostname=settings.smtp_host,

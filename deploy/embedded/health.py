@@ -1,4 +1,4 @@
-"""How a running stack is: asked of every service over HTTP."""
+"""The health of a running stack, queried from every service over HTTP."""
 
 import asyncio
 from dataclasses import asdict, dataclass, field
@@ -12,7 +12,7 @@ ASK_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class ServiceHealth:
-    """`checks` names what readiness depends on. Counts are None when the service did not say."""
+    """`checks` names what readiness depends on. Counts are None if the service did not report them."""
 
     name: str
     url: str
@@ -70,7 +70,7 @@ async def _service(client: Any, name: str, url: str, pid: int) -> ServiceHealth:
 
 
 async def _ask(client: Any, url: str) -> Any:
-    """The answer, or None when there is none."""
+    """GET the URL; None if there is no answer."""
     import httpx2  # noqa: PLC0415
 
     try:
@@ -93,7 +93,7 @@ def _checks(readiness: Any) -> dict[str, bool]:
 
 
 def _lag(metrics: str) -> int:
-    """Messages behind, over all groups, out of a Prometheus text page."""
+    """Total lag in messages over all groups, from a Prometheus text page."""
     values = [
         line.rsplit(" ", 1)[1] for line in metrics.splitlines() if line.startswith("kith_consumer_lag{")
     ]

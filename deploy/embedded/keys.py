@@ -1,4 +1,4 @@
-"""The development signing key of one data folder, and its public half, which the services read."""
+"""The development signing key of one data folder, and its public half for the services."""
 
 import json
 import os
@@ -11,13 +11,13 @@ DEVELOPERS = {
     "engineer": "dev-engineer",
     "service": "dev-service",
 }
-"""Who the development tokens are for: role → subject."""
+"""Role → subject of its development token."""
 
 LIFETIME = timedelta(hours=12)
 
 
 def ensure_keys(signing_key: Path, jwks: Path) -> None:
-    """Make the key unless it is there; only its owner can read it."""
+    """Create the key pair unless it exists; only its owner can read the files."""
     if signing_key.exists() and jwks.exists():
         return
     from shared.auth import new_development_key, public_jwks  # noqa: PLC0415  (slow to load, rarely needed)
@@ -30,7 +30,7 @@ def ensure_keys(signing_key: Path, jwks: Path) -> None:
 
 
 def _write(path: Path, value: object) -> None:
-    """All or nothing, and never readable by others, not even for a moment."""
+    """Write atomically; the file is never readable by others, not even for a moment."""
     draft = path.with_suffix(".draft")
     draft.unlink(missing_ok=True)
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -46,7 +46,7 @@ def development_token(
     subject: str | None = None,
     lifetime: timedelta = LIFETIME,
 ) -> str:
-    """A token that the stack of this key accepts. Raises `FileNotFoundError` before the first start."""
+    """Mint a token that this key's stack accepts. Raises `FileNotFoundError` before the first start."""
     key = json.loads(signing_key.read_text())
     from shared.auth import mint  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Warnings and errors out of the services' JSON logs, as they are written."""
+"""Follows the services' JSON logs and extracts warnings and errors."""
 
 import json
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from pathlib import Path
 
 LOUD = {"warning", "error", "critical"}
 PER_LOOK = 10
-"""Lines of one service shown at a look; how many more there were is said."""
+"""Most lines of one service shown per look; the rest are only counted."""
 
 STANDARD = {"event", "level", "at", "service", "instance", "logger", "exception"}
 
 
 @dataclass(frozen=True)
 class LogLine:
-    """`level` is one of the standard names; `text` is one line without the log's own frame."""
+    """`level` is a standard level name; `text` is the entry without its standard fields."""
 
     service: str
     level: str
@@ -23,7 +23,7 @@ class LogLine:
 
 @dataclass
 class LogTail:
-    """Reads one service's log from where it was last read."""
+    """Reads one service's log from the last position on."""
 
     service: str
     path: Path
@@ -31,11 +31,11 @@ class LogTail:
     _rest: bytes = field(default=b"", repr=False)
 
     def skip(self) -> None:
-        """Leave out what was written so far."""
+        """Skip what was written so far."""
         self._position, self._rest = (self.path.stat().st_size if self.path.exists() else 0), b""
 
     def look(self) -> Iterator[LogLine]:
-        """What is worth showing since the last look, at most `PER_LOOK` lines and a word about the rest."""
+        """New lines worth showing, at most `PER_LOOK`, and then one line with the number of the rest."""
         loud = [line for raw in self._new_lines() if (line := understood(self.service, raw)) is not None]
         yield from loud[:PER_LOOK]
         if len(loud) > PER_LOOK:
@@ -54,9 +54,9 @@ class LogTail:
 
 
 def understood(service: str, raw: bytes) -> LogLine | None:
-    """A line of a log as something to show; None for the quiet ones.
+    """Parse a log line; None if it is below warning level.
 
-    What is not JSON was not written by our logging (an interpreter's last words): it is shown.
+    A line that is not JSON did not come from the service's logging (a traceback, for example): it is shown.
     """
     text = raw.decode(errors="replace").rstrip()
     try:
@@ -70,6 +70,6 @@ def understood(service: str, raw: bytes) -> LogLine | None:
 
 
 def keep_one_generation(folder: Path) -> None:
-    """Set the logs of the run before aside as `<name>.log.1`."""
+    """Rename the previous run's logs to `<name>.log.1`."""
     for log in folder.glob("*.log"):
         log.replace(log.with_name(f"{log.name}.1"))

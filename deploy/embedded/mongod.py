@@ -1,4 +1,4 @@
-"""A mongod of our own on loopback, as a replica set of one (transactions need that)."""
+"""The stack's mongod on loopback, as a replica set of one (transactions need a replica set)."""
 
 import os
 import signal
@@ -18,9 +18,9 @@ CACHE_GB = "1"
 
 @dataclass
 class Mongod:
-    """`folder` keeps the data between runs; `log` takes what the server prints.
+    """`folder` keeps the data between runs; `log` takes the server's output.
 
-    `options` are arguments besides ours.
+    `options` are additional arguments.
     """
 
     folder: Path
@@ -52,9 +52,9 @@ class Mongod:
             *("--replSet", REPLICA_SET, "--oplogSize", "256"),
             # A client killed in a transaction holds its documents for this long (default: a minute and more).
             *("--setParameter", "transactionLifetimeLimitSeconds=3"),
-            # zlib, the third by default, has a memory leak that needs no login in 6.0.5 (CVE-2025-14847)
+            # Without zlib, the third default: its memory leak in 6.0.5 needs no login (CVE-2025-14847)
             *("--networkMessageCompressors", "snappy,zstd"),
-            # A slow operation would be logged with what it looks for: names (intake's search, its writes).
+            # Slow operations would be logged with their parameters: names (intake's search, its writes).
             *("--slowms", "60000", "--slowOpSampleRate", "0"),
             *("--wiredTigerCacheSizeGB", CACHE_GB, "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
@@ -65,7 +65,7 @@ class Mongod:
         )
 
     async def ready(self, within: float = 60.0) -> None:
-        """Wait until it accepts writes; its replica set is initiated on the way. Raises `NotReady`."""
+        """Wait until it accepts writes, initiating its replica set if needed. Raises `NotReady`."""
         async for left in attempts(within):
             self._require_running()
             if await listens(self.port):
@@ -91,25 +91,25 @@ class Mongod:
                     if "setName" not in hello:
                         await _configure(direct.db, self.address)
                 except PyMongoError:
-                    continue  # still starting: the next attempt tells
+                    continue  # still starting: try again
         finally:
             await direct.close()
         raise NotReady(f"mongod on {self.address} did not become primary within {within:.0f} s")
 
     def stop(self, within: float = 10.0) -> bool:
-        """Shut it down in order; whether it did so in time (it is killed otherwise, and loses nothing)."""
+        """Shut it down; return whether it ended in time (it is killed otherwise, and loses nothing)."""
         if self.process is None:
             return True
         return stop(self.process, within=within)
 
     def kill(self) -> None:
-        """End it as a power cut would."""
+        """Kill it, as a power cut would."""
         if self.process is not None:
             stop(self.process, within=10.0, how=signal.SIGKILL)
 
 
 async def _configure(admin: Any, address: str) -> None:
-    """Initiate the set, or tell a set that was started on another port where it is now."""
+    """Initiate the set, or reconfigure one that was started on another port with its new address."""
     from shared.mongo import OperationFailure  # noqa: PLC0415
 
     members = [{"_id": 0, "host": address}]

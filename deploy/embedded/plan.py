@@ -1,4 +1,4 @@
-"""What a development stack is made of: its data folder, its ports, the settings of each service."""
+"""The layout of a development stack: its data folder, its ports, the settings of each service."""
 
 import os
 from dataclasses import dataclass, field
@@ -7,10 +7,10 @@ from pathlib import Path
 from deploy.embedded.ports import LOOPBACK, PortTaken, PortTwice, is_free
 
 SERVICES = ("intake", "care_plan", "scheduler", "alerts")
-"""In the order in which people read about them; each listens at its place above the port base."""
+"""In documentation order; each listens at the port base plus its position, counted from 1."""
 
 PAGE = "dashboard"
-"""The service that people open: it listens at the port base itself."""
+"""The service that people open in a browser; it listens at the port base itself."""
 
 ROOT = Path(__file__).resolve().parents[2]
 DEFAULT_DATA = Path(".kith")
@@ -37,12 +37,12 @@ class Ports:
     def above(
         cls, base: int, *, mongod: int = MONGOD_PORT, kafka: int = KAFKA_PORT, **chosen: int | None
     ) -> "Ports":
-        """The page at `base`, services at `base` + 1, + 2, …, except those chosen by name."""
+        """Put the page at `base` and services at `base` + 1, + 2, …, except those chosen by name."""
         counted = {name: base + place for place, name in enumerate((PAGE, *SERVICES))}
         return cls({name: chosen.get(name) or port for name, port in counted.items()}, mongod, kafka)
 
     def require_free(self) -> None:
-        """Raises `PortTwice` where two of ours are given one, `PortTaken` for the first that is not free."""
+        """Raises `PortTwice` if two members share a port, `PortTaken` for the first port that is not free."""
         ours: dict[int, str] = {}
         for what, port in self._listening.items():
             if port in ours:
@@ -66,7 +66,7 @@ def _option(what: str) -> str:
 class Plan:
     """`data` is absolute. `chosen` are settings by service name, or `*` for every service.
 
-    `page`: whether the dashboard runs as well.
+    `page`: whether the dashboard runs too.
     """
 
     data: Path
@@ -97,7 +97,7 @@ class Plan:
     def environment(self, service: str, *, mongodb: str, kafka: str) -> dict[str, str]:
         """The environment of one service: everything of this process except its `KITH_` variables.
 
-        Fetches wait little: the embedded broker answers them when the wait is over, not when something came.
+        Fetch waits are short: the embedded broker answers when the wait is over, not when data arrives.
         """
         settings = {
             "environment": "development",

@@ -1,4 +1,4 @@
-"""Loopback ports: whether one is free, and finding one for a test."""
+"""Loopback ports: checking whether one is free, and finding free ones."""
 
 import random
 import socket
@@ -9,7 +9,7 @@ BELOW_EPHEMERAL = range(20_000, 32_000)
 
 
 class PortTwice(Exception):
-    """Two of ours were given one port."""
+    """Two of the stack's processes were given the same port."""
 
     def __init__(self, port: int, one: tuple[str, str], other: tuple[str, str]) -> None:
         both = f"{one[0]} and {other[0]} are both to listen at port {port}"
@@ -17,7 +17,7 @@ class PortTwice(Exception):
 
 
 class PortTaken(Exception):
-    """Something else listens on a port of ours; `option` is what changes it."""
+    """Another program listens on a port of the stack; `option` is the option that changes the port."""
 
     def __init__(self, port: int, what: str, option: str) -> None:
         super().__init__(f"port {port} ({what}) is taken by another program; choose another with {option}")
@@ -35,7 +35,7 @@ def is_free(port: int) -> bool:
 
 
 def free_ports(count: int) -> int:
-    """The first of `count` neighbouring free ports. Raises `RuntimeError` when there are none."""
+    """The first of `count` consecutive free ports. Raises `RuntimeError` if none are found."""
     for _ in range(200):
         first = random.choice(BELOW_EPHEMERAL)  # noqa: S311  (spreads tests over ports; guards nothing)
         if all(is_free(port) for port in range(first, first + count)):

@@ -1,4 +1,4 @@
-"""Readiness by looking, with a deadline: nothing here sleeps and hopes."""
+"""Polling for readiness with a deadline, instead of fixed sleeps."""
 
 import asyncio
 import time
@@ -10,11 +10,11 @@ PAUSE = 0.02
 
 
 class NotReady(Exception):
-    """A server did not become ready in time, or ended; the message says which, and what its log says."""
+    """A process was not ready in time or ended; the message names it and its log."""
 
 
 async def attempts(within: float, *, pause: float = PAUSE) -> AsyncIterator[float]:
-    """Yield the seconds left, again and again, until `within` seconds have passed."""
+    """Yield the seconds left every `pause` seconds, until `within` seconds have passed."""
     deadline = time.monotonic() + within
     while (left := deadline - time.monotonic()) > 0:
         yield left

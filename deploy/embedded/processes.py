@@ -17,14 +17,14 @@ def spawn(
 ) -> Process:
     """Start `command` in `folder`, its output appended to `log`; it is killed when this process dies.
 
-    With a `niceness` (1 to 19) it gets a smaller share of a processor that others want, too.
+    With a `niceness` (1 to 19) it gets a smaller share of a contended processor.
 
     It gets a process group of its own, so that a terminal's Ctrl-C reaches only the supervisor, which
     stops the others in order. Call from the main thread: the tie is to the thread that starts it.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
-        return subprocess.Popen(  # noqa: S603  (commands are put together here, never from outside)
+        return subprocess.Popen(  # noqa: S603  (commands are built here, never from outside)
             [sys.executable, "-I", "-S", str(TETHER), str(os.getpid()), str(niceness), *command],
             cwd=folder,
             env=dict(environment),
@@ -36,12 +36,12 @@ def spawn(
 
 
 def command_line(process: Process) -> str:
-    """What it was started with, its tether included."""
+    """The command line the process was started with, including its tether."""
     return " ".join(str(part) for part in process.args) if isinstance(process.args, list) else ""
 
 
 def stop(process: Process, *, within: float, how: signal.Signals = signal.SIGTERM) -> bool:
-    """Ask `process` to end and kill it after `within` seconds; whether it ended by itself."""
+    """Signal `process` to end and kill it after `within` seconds; return whether it ended in time."""
     if process.poll() is None:
         process.send_signal(how)
     try:
@@ -54,7 +54,7 @@ def stop(process: Process, *, within: float, how: signal.Signals = signal.SIGTER
 
 
 def is_running(pid: int) -> bool:
-    """Whether a process with this id exists, a zombie excepted."""
+    """Whether a process with this id exists and is not a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -1,4 +1,4 @@
-"""The two servers of the development stack, under the names others import them by."""
+"""Re-exports: the two servers of the development stack, and what is used with them."""
 
 from deploy.embedded.binaries import MissingBinary, broker_binary, mongod_binary
 from deploy.embedded.broker import Broker, TopicsRefused, cluster_id, create_topics

@@ -1,4 +1,4 @@
-"""One of our services as a process of the stack."""
+"""One of Kith's services as a process of the stack."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ from deploy.embedded.processes import Process, last_lines, spawn, stop
 
 PROBE_SECONDS, PROBE_PAUSE = 2.0, 0.1
 NICENESS = {"care_plan": 10, "scheduler": 10}
-"""On one machine these work off whatever was imported; no page for a crisis waits for them."""
+"""Lower priority for services that process import backlogs: no page for a crisis waits for them."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class ServiceProcess:
         self.process = spawn(command, folder=ROOT, log=self.log, environment=environment, niceness=niceness)
 
     async def ready(self, within: float = 90.0) -> None:
-        """Wait until `/health/ready` says so. Raises `NotReady`, with the log's end when it ended."""
+        """Wait until `/health/ready` answers 200. Raises `NotReady`, with the last log lines if it ended."""
         import httpx2  # noqa: PLC0415  (while the services start, not before)
 
         told = "no answer"

@@ -1,4 +1,4 @@
-"""The supervisor: starts everything, brings back what dies, stops everything in order."""
+"""The supervisor: starts everything, restarts what dies, stops everything in order."""
 
 import asyncio
 import math
@@ -22,7 +22,7 @@ from deploy.embedded.state import Member, StackState, end_leftovers, locked, rea
 
 LOOK_SECONDS = 0.1
 LONG_ENOUGH = 60.0
-"""A process that ran this long is brought back without a pause when it dies."""
+"""A process that ran this long is restarted without a pause when it dies."""
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 15.0
 SERVICES_STOP, MONGOD_STOP = 5.0, 4.0
@@ -48,7 +48,7 @@ class Supervised(Protocol):
 
 
 class Stack:
-    """One development stack in one data folder. `say` gets warnings, deaths and returns."""
+    """One development stack in one data folder. `say` receives warnings, exits and restarts."""
 
     def __init__(self, plan: Plan, say: Say) -> None:
         self.plan, self.say = plan, say
@@ -60,7 +60,7 @@ class Stack:
         self.started = datetime.now(UTC)
         self.became_ready: datetime | None = None
         self.seconds = 0.0
-        """How long it took until everything was ready."""
+        """Seconds until everything was ready."""
 
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -71,8 +71,8 @@ class Stack:
     async def start(self, within: float = 90.0) -> None:
         """Start everything at once and wait until all of it is ready.
 
-        Services need longer to load than the servers to start, and wait for them. Raises `PortTaken`,
-        `MissingBinary`, `NotReady`; what had been started is stopped then.
+        Services take longer to load than the servers to start, and wait for them. Raises `PortTaken`,
+        `PortTwice`, `MissingBinary`, `NotReady`; whatever was started by then is stopped.
         """
         begun = time.monotonic()
         self.plan.ports.require_free()
@@ -80,7 +80,7 @@ class Stack:
         try:
             for member in self.members:
                 member.start()
-            ensure_keys(self.plan.signing_key, self.plan.jwks)  # nobody asks for them before they are ready
+            ensure_keys(self.plan.signing_key, self.plan.jwks)  # needed only once services are ready
             self._save()
             await _all_ready(self.members, within)
         except BaseException:
@@ -92,7 +92,7 @@ class Stack:
         self._keepers.append(asyncio.create_task(self._follow_logs()))
 
     async def stop(self) -> None:
-        """Services first, then the broker, then mongod; killed when they take too long."""
+        """Stop the services, then the broker, then mongod; kill those that take too long."""
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -104,7 +104,7 @@ class Stack:
             self.say(LogLine(late, "warning", f"did not stop within {MONGOD_STOP:g} s and was killed"))
 
     async def _keep(self, member: Supervised) -> None:
-        """Bring `member` back whenever it dies, after a pause that grows while it keeps dying."""
+        """Restart `member` whenever it dies, after a back-off that grows while it keeps dying."""
         pause = 0.0
         while True:
             since = time.monotonic()
@@ -122,7 +122,7 @@ class Stack:
             member.start()
             self._save()
             await member.ready(30.0)
-        except Exception as failed:  # whatever it is, it is said and tried again
+        except Exception as failed:  # report any failure; `_keep` retries
             self.say(LogLine(member.name, "error", str(failed).splitlines()[0]))
             return
         self._save()
@@ -160,7 +160,7 @@ class Stack:
 
 @asynccontextmanager
 async def running(plan: Plan, say: Say, *, within: float = 90.0) -> AsyncIterator[Stack]:
-    """A stack that is ready inside the block and gone after it. Raises `AlreadyRunning` besides."""
+    """A stack that is ready inside the block and stopped after it. Raises `AlreadyRunning` and as `start`."""
     with locked(plan.data):
         for name in end_leftovers(read_state(plan.data)):
             say(LogLine(name, "warning", "was left over from a run that was killed, and is ended"))
@@ -173,7 +173,7 @@ async def running(plan: Plan, say: Say, *, within: float = 90.0) -> AsyncIterato
 
 
 async def _all_ready(members: Sequence[Supervised], within: float) -> None:
-    """The first failure ends the wait for the others."""
+    """Wait until all members are ready; the first failure ends the wait for the others."""
     waits = [asyncio.create_task(member.ready(within)) for member in members]
     try:
         await asyncio.gather(*waits)
@@ -184,7 +184,7 @@ async def _all_ready(members: Sequence[Supervised], within: float) -> None:
 
 
 async def _end(members: Iterable[Supervised], within: float) -> list[str]:
-    """Ask all of them to stop; the names of those that had to be killed."""
+    """Ask all members to stop; return the names of those that had to be killed."""
     running = [member for member in members if member.is_running]
     for member in running:
         if member.process is not None:

@@ -1,4 +1,4 @@
-"""What a running stack says about itself: a lock that ends with its supervisor, and `stack.json`."""
+"""A running stack's published state: a lock held by its supervisor, and `stack.json`."""
 
 import fcntl
 import os
@@ -20,11 +20,11 @@ from deploy.embedded.processes import is_running
 
 LOCK, STATE = "lock", "stack.json"
 LOCK_WITHIN = 1.0
-"""Seconds to wait for the lock: whoever asks who holds it (`holder`) shares it for an instant."""
+"""Seconds to wait for the lock: callers of `holder` take it shared for an instant."""
 
 
 def of_folder(data: Path) -> str:
-    """What a command needs besides its name to mean this data folder: nothing for the default one."""
+    """The `--data` option that selects this folder, with a leading space; empty for the default folder."""
     if data.resolve() == DEFAULT_DATA.resolve():
         return ""
     here = Path.cwd()
@@ -76,7 +76,7 @@ class StackState(BaseModel):
 
 
 def read_state(data: Path) -> StackState | None:
-    """What the last stack in `data` said about itself, running or not."""
+    """The state saved by the last stack in `data`, running or not."""
     try:
         return StackState.model_validate_json((data / STATE).read_bytes())
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -84,13 +84,13 @@ def read_state(data: Path) -> StackState | None:
 
 
 def running_state(data: Path) -> StackState | None:
-    """The stack that runs in `data`; None when none does, or it has only just begun."""
+    """The stack that runs in `data`; None if none does, or if it has only just started."""
     pid, state = holder(data), read_state(data)
     return state if state is not None and state.pid == pid else None
 
 
 def holder(data: Path) -> int | None:
-    """The process that holds the folder's lock (0 when it has not said its id); None if nobody does."""
+    """The id of the process that holds the folder's lock (0 if not written yet); None if it is free."""
     try:
         with (data / LOCK).open() as lock:
             try:
@@ -121,7 +121,7 @@ def _taken(lock: IO[str]) -> bool:
 
 @contextmanager
 def locked(data: Path) -> Iterator[None]:
-    """Hold `data` for this process; the kernel lets go however it ends. Raises `AlreadyRunning`."""
+    """Lock `data` for this process; the kernel unlocks it however that ends. Raises `AlreadyRunning`."""
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (data / LOCK).open("a+") as lock:
         if not _taken(lock):
@@ -135,7 +135,7 @@ def locked(data: Path) -> Iterator[None]:
 
 
 def command_of(pid: int) -> str:
-    """The command line of a process, or nothing."""
+    """The command line of a process; empty if there is none."""
     with suppress(OSError):
         if sys.platform == "linux":
             return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
@@ -145,9 +145,9 @@ def command_of(pid: int) -> str:
 
 
 def end_leftovers(state: StackState | None) -> list[str]:
-    """Kill what a supervisor that was killed left behind, where the kernel did not; the names of it.
+    """Kill processes left behind by a killed supervisor, where the kernel did not; return their names.
 
-    Only a process with the command line it was started with (less its tether): ids are used again.
+    Kills only a process whose command line (less its tether) is the recorded one: process ids are reused.
     """
     ended = []
     for name, member in (state.services | state.servers).items() if state else ():

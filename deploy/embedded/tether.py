@@ -1,8 +1,7 @@
 """Runs a command that dies with its parent, however the parent ends.
 
 `python -I tether.py PARENT_PID NICENESS COMMAND ARGUMENT…` replaces itself by the command. The kernel's
-parent-death signal survives that; a preparing function between fork and exec is not safe in a process with
-threads.
+parent-death signal survives that. The alternative, `preexec_fn`, is not safe in a process with threads.
 """
 
 import ctypes
@@ -26,7 +25,7 @@ def main() -> None:
 
 
 def _give_way(niceness: int) -> None:
-    """Where Linux groups by session, niceness counts within a group only; the group has one of its own."""
+    """Set the niceness of the process and its autogroup: the former counts only within the latter."""
     os.nice(niceness)
     with suppress(OSError), open("/proc/self/autogroup", "w") as group:
         group.write(str(niceness))

@@ -1,1 +1,1 @@
-"""Manifests for a cluster (kustomize); what writes some of them from the code; what checks them offline."""
+"""Manifests for a cluster (kustomize), the generator of some of them, and their offline checks."""

@@ -1,6 +1,6 @@
-"""`python -m deploy.kubernetes` checks every overlay; `write` makes the files that come from the code.
+"""`python -m deploy.kubernetes` checks every overlay; `write` writes the files generated from the code.
 
-`--crds FOLDER`: checks operators' resources as well, against the definitions (YAML) of the operators you run.
+`--crds FOLDER` also checks operators' resources against the definitions (YAML) of the operators in use.
 """
 
 import argparse
@@ -21,7 +21,7 @@ HEAD = "# Written by `python -m deploy.kubernetes write` from what the code decl
 
 
 def written() -> dict[Path, str]:
-    """The files that come from the code."""
+    """The files generated from the code: path → content."""
     components = HERE / "components"
     clinics = json.loads((ROOT / "deploy" / "config" / "clinics.json").read_text())
     return {

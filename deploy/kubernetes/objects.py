@@ -1,4 +1,4 @@
-"""Rendered manifests as something to ask: objects by kind and name, pods, containers, environments."""
+"""Queries over rendered manifests: objects by kind and name, pods, containers, environments."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ def titled(document: Document) -> str:
 
 @dataclass(frozen=True)
 class Container:
-    """One container of a workload of ours, with the pod around it."""
+    """One container of one of Kith's workloads, with its pod."""
 
     workload: Document
     pod: Document
@@ -32,13 +32,13 @@ class Container:
 
     @property
     def module(self) -> str:
-        """What `python -m` runs in it."""
+        """The module that `python -m` runs in it."""
         command = self.spec.get("command", [])
         return str(command[2]) if command[:2] == ["python", "-m"] and len(command) > 2 else ""
 
     @property
     def service(self) -> str:
-        """`care_plan` for `python -m services.care_plan`; empty for what is no service."""
+        """`care_plan` for `python -m services.care_plan`; empty if it is not a service."""
         package, _, service = self.module.partition(".")
         return service if package == "services" else ""
 
@@ -59,18 +59,18 @@ class Objects:
         return next((document for document in self.of(kind) if name_of(document) == name), None)
 
     def containers(self) -> Iterator[Container]:
-        """Of workloads of ours; operators' pods are not rendered here."""
+        """Containers of Kith's workloads; operators' pods are not rendered here."""
         for workload in self.of(*WORKLOADS):
             pod = workload["spec"]["template"]["spec"]
             for spec in (*pod.get("initContainers", []), *pod["containers"]):
                 yield Container(workload, pod, spec)
 
     def pods_selected(self, selector: Document) -> list[Document]:
-        """Workloads whose pods a label selector means."""
+        """Workloads whose pods match a label selector."""
         return [w for w in self.of(*WORKLOADS) if _selects(selector, pod_labels(w))]
 
     def environment(self, container: Container) -> dict[str, str | None]:
-        """Variables by name; `None` where the value is a secret or known only to the cluster."""
+        """Variables by name; `None` if the value is a secret or known only to the cluster."""
         values: dict[str, str | None] = {}
         for source in container.spec.get("envFrom", []):
             config = self.get("ConfigMap", source.get("configMapRef", {}).get("name", ""))
@@ -91,7 +91,7 @@ def _selects(selector: Document, labels: dict[str, str]) -> bool:
 
 
 def _fits(expression: Document, labels: dict[str, str]) -> bool:
-    """Of the four operators the two that these manifests use; another one raises `ValueError`."""
+    """Supports the two of the four operators that these manifests use. Raises `ValueError` for another."""
     found = labels.get(expression["key"])
     match expression["operator"]:
         case "In":

@@ -1,4 +1,4 @@
-"""Kafka's topics and users as Strimzi's resources, from what the code declares (`deploy.topics`)."""
+"""Kafka's topics and users as Strimzi resources, generated from the declaration (`deploy.topics`)."""
 
 from deploy.contracts.export import SERVICES
 from deploy.kubernetes.objects import Document
@@ -7,7 +7,7 @@ from deploy.topics.rights import Right, rights
 
 CLUSTER = "kith"
 PATTERNS = {"literal": "literal", "prefixed": "prefix"}
-"""As Kafka calls them, as Strimzi does."""
+"""Kafka's name → Strimzi's name."""
 
 
 def dashed(service: str) -> str:
@@ -20,7 +20,7 @@ def topic_resources() -> list[Document]:
 
 
 def user_resources() -> list[Document]:
-    """One per service, with its rights and no more."""
+    """One user per service, with only its rights."""
     allowed = rights("{service}")
     return [
         _resource(

@@ -1,4 +1,4 @@
-"""What `kubectl apply -k` would send: kustomize, offline, by kubectl."""
+"""Renders offline, with kubectl's kustomize, what `kubectl apply -k` would send."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ OVERLAYS = tuple(sorted(folder.name for folder in (HERE / "overlays").iterdir() 
 
 
 class NoKubectl(Exception):
-    """Nothing can be rendered on this machine."""
+    """kubectl is not installed, so nothing can be rendered."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -24,7 +24,7 @@ class NoKubectl(Exception):
 
 
 class NotRendered(Exception):
-    """kustomize refused an overlay; the message is kustomize's."""
+    """kustomize refused an overlay; the message is its own."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Each object against its schema: Kubernetes' kinds always, operators' where definitions are given."""
+"""Validates each object against its schema: Kubernetes' kinds always, operators' if definitions are given."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,10 +11,10 @@ import yaml  # type: ignore[import-untyped, unused-ignore]
 from deploy.kubernetes.objects import Document, Objects, titled
 
 VERSIONS = ("1.32", "1.37")
-"""The oldest Kubernetes these manifests are for, and the newest that is known here."""
+"""The oldest supported Kubernetes version, and the newest with known schemas."""
 
 OPERATORS = ("kafka.strimzi.io", "keda.sh", "mongodbcommunity.mongodb.com", "monitoring.coreos.com")
-"""Groups whose schemas come with the operators, not with Kubernetes."""
+"""API groups whose schemas come with the operators, not with Kubernetes."""
 
 Definitions = Mapping[tuple[str, str], Document]
 """(apiVersion, kind) → JSON Schema."""
@@ -51,7 +51,7 @@ def _of_an_operator(document: Document, definitions: Definitions) -> Iterator[st
 
 
 def read_definitions(folder: Path) -> dict[tuple[str, str], Document]:
-    """The CustomResourceDefinitions in a folder's YAML files, unknown fields refused."""
+    """Schemas of the CustomResourceDefinitions in a folder's YAML files, refusing unknown fields."""
     found: dict[tuple[str, str], Document] = {}
     for path in sorted(folder.glob("*.yaml")):
         for document in yaml.safe_load_all(path.read_text()):
@@ -65,7 +65,7 @@ def read_definitions(folder: Path) -> dict[tuple[str, str], Document]:
 
 
 def _strict(schema: Any) -> Any:
-    """The API server drops a field that no schema knows, and says nothing: here it is refused."""
+    """Make a schema refuse unknown fields, which the API server drops silently."""
     if isinstance(schema, list):
         return [_strict(part) for part in schema]
     if not isinstance(schema, dict):

@@ -1,1 +1,1 @@
-"""Prometheus, its rules and their tests; Grafana's dashboards, written down in Python."""
+"""Prometheus, its rules and their tests; Grafana's dashboards, defined in Python."""

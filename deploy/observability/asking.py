@@ -1,4 +1,4 @@
-"""A panel's own queries put to a Prometheus, as Grafana would put them."""
+"""Runs a panel's queries against a Prometheus, as Grafana would."""
 
 import math
 import re
@@ -16,12 +16,12 @@ LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 class NotAccepted(Exception):
-    """Prometheus refuses a query, in its own words."""
+    """Prometheus refused a query; the message quotes its reason."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """From when to when, in seconds since 1970, and how far points are apart."""
+    """Start and end in seconds since 1970, and the distance of points in seconds."""
 
     start: float
     end: float
@@ -30,30 +30,30 @@ class Span:
 
 @dataclass(frozen=True)
 class Line:
-    """One series of a panel. `points`: (seconds since 1970, value), without those that are no number."""
+    """One series of a panel. `points`: (seconds since 1970, value), only finite values."""
 
     legend: str
     points: tuple[tuple[float, float], ...]
 
 
 def span_of(start: float, end: float, scrape: float) -> Span:
-    """Points no closer than they are scraped."""
+    """A span whose points are no closer than scrapes."""
     return Span(start, end, max(scrape, math.ceil((end - start) / POINTS)))
 
 
 def expanded(query: str, span: Span, scrape: float) -> str:
-    """With Grafana's `$__rate_interval` for this step: always wide enough for a few scrapes."""
+    """Expand Grafana's `$__rate_interval` for this step: always wide enough for a few scrapes."""
     seconds = max(span.step + scrape, SCRAPES_PER_RATE * scrape)
     return query.replace(RATE_INTERVAL, f"{seconds:g}s")
 
 
 def legend(pattern: str, labels: dict[str, str]) -> str:
-    """A label that a series does not have reads as nothing."""
+    """Fill a legend pattern; a label that the series lacks is left empty."""
     return LABEL.sub(lambda found: labels.get(found[1], ""), pattern).strip()
 
 
 class Asking:
-    """A Prometheus that runs at `address`."""
+    """Client of the Prometheus at `address`."""
 
     def __init__(self, address: str) -> None:
         self._client = httpx2.Client(base_url=address, timeout=30, trust_env=False)
@@ -65,7 +65,7 @@ class Asking:
         self._client.close()
 
     def get(self, path: str, **query: Any) -> Any:
-        """The `data` of an answer. Raises `NotAccepted`, and httpx2's `TransportError` when it is away."""
+        """The `data` of an answer. Raises `NotAccepted`, or httpx2's `TransportError` without an answer."""
         answer = self._client.get(f"/api/v1/{path}", params=query)
         body = answer.json()
         if body["status"] != "success":
@@ -73,14 +73,14 @@ class Asking:
         return body["data"]
 
     def scrape_seconds(self) -> float:
-        """The longest interval at which it scrapes anything. `LookupError`: it scrapes nothing."""
+        """The longest scrape interval in seconds. Raises `LookupError` if nothing is scraped."""
         targets = self.get("targets", state="active")["activeTargets"]
         if not targets:
             raise LookupError("this Prometheus scrapes nothing")
         return max(_seconds(target["scrapeInterval"]) for target in targets)
 
     def panel(self, panel: Panel, span: Span, scrape: float) -> list[Line]:
-        """All series of a panel, as its legends name them. Raises `NotAccepted`."""
+        """All series of a panel, with their legends. Raises `NotAccepted`."""
         return [
             Line(legend(pattern, series["metric"]), _numbers(series["values"]))
             for pattern, query in panel.lines.items()

@@ -1,4 +1,4 @@
-"""What the dashboards show: panels by dashboard, each line as a legend and its PromQL."""
+"""The dashboards' panels, each line as a legend and its PromQL."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Panel:
-    """A time series. `limit`: where the alert rule begins, drawn as a line."""
+    """A time series panel. `limit` is the alert rule's threshold, drawn as a line."""
 
     title: str
     unit: str
@@ -22,7 +22,7 @@ def quantile(share: float, metric: str, by: str, chosen: str = "") -> str:
 
 
 RARE = "15m"
-"""What happens a few times an hour leaves no line over the few seconds of `$__rate_interval`."""
+"""Window for rare events: a few an hour leave no line over the few seconds of `$__rate_interval`."""
 
 
 def rare_quantile(share: float, metric: str, by: str, chosen: str = "") -> str:
@@ -34,14 +34,14 @@ def rate(metric: str, by: str, chosen: str = "") -> str:
 
 
 def or_zero(query: str, of: str) -> str:
-    """Errors that never happened have no series: a line at 0 for each of `of` says that somebody looks."""
+    """Add a line at 0 for each series of `of`: errors that never happened have no series of their own."""
     return f"{query} or 0 * {of}"
 
 
 COUNTED = "A count, not a rate: a rate does not see the first of its kind."
 EVERY_SERVICE = "max by (service) (kith_ready)"
 ASKED = 'route!~"/health/.*|/metrics"'
-"""Requests of people and services: probes and scrapes are neither traffic nor errors."""
+"""Excludes probes and scrapes, which count neither as traffic nor as errors."""
 
 ALL_REQUESTS = rate("kith_http_request_seconds_count", "service", ASKED)
 
@@ -130,7 +130,7 @@ SIGNALS = [
 ]
 
 REAL = 'kind="crisis"'
-"""A person's: the watchdog answers its own at once."""
+"""Only real people's crises: the watchdog acknowledges its own at once."""
 
 CRISIS = [
     Panel(

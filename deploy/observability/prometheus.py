@@ -1,4 +1,4 @@
-"""A Prometheus of one's own on the shipped configuration and rules, looking at other addresses."""
+"""A local Prometheus on the shipped configuration and rules, scraping other addresses."""
 
 import json
 import os
@@ -21,11 +21,11 @@ WITHIN_SECONDS = 30.0
 
 
 class NotInstalled(Exception):
-    """There is no program of that name; the message says how to get it."""
+    """The program is not installed; the message says how to install it."""
 
 
 def program() -> str:
-    """Raises `NotInstalled`."""
+    """The path of Prometheus. Raises `NotInstalled`."""
     found = shutil.which("prometheus")
     if found is None:
         raise NotInstalled(
@@ -35,9 +35,9 @@ def program() -> str:
 
 
 def configuration(addresses: Mapping[str, str], every: float) -> dict[str, Any]:
-    """The shipped file with its rules, for other addresses and another pace; nobody is alerted.
+    """The shipped configuration with its rules, for other addresses and another interval, without alerting.
 
-    `addresses`: host:port of the shipped file → URL. Raises `LookupError` for a target that has none.
+    `addresses` maps each host:port of the shipped file to a URL. Raises `LookupError` for an unmapped target.
     """
     shipped: dict[str, Any] = yaml.safe_load(SHIPPED.read_text())
     shipped["global"] = {"scrape_interval": f"{every:g}s", "evaluation_interval": f"{every:g}s"}
@@ -52,7 +52,7 @@ def configuration(addresses: Mapping[str, str], every: float) -> dict[str, Any]:
 
 @dataclass
 class Prometheus:
-    """`folder`: where its data, configuration and log are."""
+    """`folder` holds its data, configuration and log."""
 
     folder: Path
     port: int

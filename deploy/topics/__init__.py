@@ -1,1 +1,1 @@
-"""Topics and rights on a Kafka cluster as they are declared here: what differs, and what makes them alike."""
+"""Compares the topics and rights of a Kafka cluster with the declared ones, and applies those."""

@@ -1,4 +1,4 @@
-"""Look at a cluster, and make it like the declaration as far as that loses nothing."""
+"""Compares a cluster with the declaration, and applies it without removing topics, partitions or rights."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ KNOWN_WITHIN_SECONDS, PAUSE_SECONDS = 10.0, 0.1
 async def look(
     cluster: Cluster, wanted: Sequence[Shape], allowed: Sequence[Right] | None
 ) -> list[Difference]:
-    """What differs. `allowed` is None where rights are kept by other means. Raises `ClusterRefused`."""
+    """List the differences. `allowed` is None if rights are managed elsewhere. Raises `ClusterRefused`."""
     found = await cluster.shapes(topic.name for topic in wanted)
     about = differences(wanted, found)
     return about if allowed is None else [*about, *missing_rights(allowed, await cluster.rights())]
@@ -24,9 +24,9 @@ async def look(
 async def make_alike(
     cluster: Cluster, wanted: Sequence[Shape], allowed: Sequence[Right] | None
 ) -> list[Difference]:
-    """Make, add, set and allow what is missing; what is left to a person. Raises `ClusterRefused`.
+    """Create and change what differs; return what is left to a person. Raises `ClusterRefused`.
 
-    Deletes nothing, takes no partition and no right away.
+    Removes no topic, partition or right.
     """
     found = await cluster.shapes(topic.name for topic in wanted)
     await cluster.make([topic for topic in wanted if topic.name not in found])
@@ -43,7 +43,7 @@ async def make_alike(
 async def _once_known(
     cluster: Cluster, wanted: Sequence[Shape], allowed: Sequence[Right] | None
 ) -> list[Difference]:
-    """A broker learns a moment later what the controller has written."""
+    """Look until the brokers have caught up with the controller's changes, or time is up."""
     until = monotonic() + KNOWN_WITHIN_SECONDS
     while True:
         left = await look(cluster, wanted, allowed)
@@ -53,6 +53,6 @@ async def _once_known(
 
 
 def _other(wanted: Shape, found: Mapping[str, Shape]) -> dict[str, str]:
-    """The settings that have another value."""
+    """The settings whose value differs."""
     configs = found[wanted.name].configs
     return {name: value for name, value in wanted.configs.items() if configs.get(name) != value}

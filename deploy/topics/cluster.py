@@ -1,7 +1,7 @@
-"""The administrator's side of a Kafka cluster: what is there, and the few changes `apply` makes.
+"""Administration of a Kafka cluster: its present state, and the few changes that `apply` makes.
 
 aiokafka's admin client has no methods for rights and passwords: those requests are sent through its
-client here and nowhere else.
+internal client, here and nowhere else.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ OPERATIONS = {"Read": 3, "Write": 4, "Describe": 8}
 
 
 class ClusterRefused(Exception):
-    """The cluster would not do it: what, and Kafka's own reason."""
+    """The cluster refused a request; the message names it and Kafka's own reason."""
 
 
 class Cluster:
@@ -37,9 +37,9 @@ class Cluster:
         self._admin = admin
 
     async def shapes(self, names: Iterable[str]) -> dict[str, Shape]:
-        """Those of these topics that are there, with all their settings.
+        """The existing ones of these topics, with all their settings.
 
-        All topics are asked for: some brokers make one that is asked for by name.
+        The request is for all topics: some brokers create a topic that is named in one.
         """
         described = await self._admin.describe_topics()
         there = {row["topic"]: row for row in described if not row["error_code"]}
@@ -56,7 +56,7 @@ class Cluster:
         }
 
     async def _configs(self, names: Sequence[str]) -> dict[str, dict[str, tuple[str, int]]]:
-        """Setting → value and where it comes from, per topic."""
+        """Per topic: setting → its value and the source of the value."""
         found: dict[str, dict[str, tuple[str, int]]] = {}
         asked = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
         for answer in await self._admin.describe_configs(asked) if asked else ():
@@ -66,7 +66,7 @@ class Cluster:
         return found
 
     async def make(self, topics: Sequence[Shape]) -> None:
-        """Those that somebody else makes meanwhile are left as they are."""
+        """Create topics; those created concurrently by others are left as they are."""
         if not topics:
             return
         new = [NewTopic(t.name, t.partitions, t.replication, topic_configs=t.configs) for t in topics]
@@ -83,7 +83,7 @@ class Cluster:
                 raise ClusterRefused(f"adding partitions to {name}: {error}") from None
 
     async def set_configs(self, topics: Mapping[str, Mapping[str, str]]) -> None:
-        """The request replaces all of a topic's own settings, so what others set is sent along."""
+        """Change settings. The request replaces all of a topic's own settings, so it repeats the others."""
         if not topics:
             return
         present = await self._configs(list(topics))
@@ -96,7 +96,7 @@ class Cluster:
                 _require(code, f"the settings of {name}", why)
 
     async def rights(self) -> set[Right] | None:
-        """Every ALLOW about topics and groups; None where the cluster has no authorizer."""
+        """Every ALLOW from any host on topics and groups; None if the cluster has no authorizer."""
         answer = await self._ask(DescribeAclsRequest(ANY, None, ANY, None, None, ANY, ANY))
         if answer.error_code == NO_AUTHORIZER:
             return None
@@ -123,7 +123,7 @@ class Cluster:
                 _require(code, f"allowing {right.principal} to {right.operation} {right.name}", why)
 
     async def give_passwords(self, passwords: Mapping[str, str]) -> None:
-        """User → password (SCRAM-SHA-512): new ones are made, others changed; who is connected stays so."""
+        """Create or change users' passwords (SCRAM-SHA-512); existing connections stay open."""
         answer = await self._ask(GivePasswords(passwords))
         for user, code, why, _ in answer.results:
             _require(code, f"giving {user} a password", why)

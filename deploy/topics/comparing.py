@@ -1,4 +1,4 @@
-"""What differs between a cluster and what is declared. Pure: asks nobody, changes nothing."""
+"""Differences between a cluster and the declaration. Pure: no I/O, no changes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from deploy.topics.rights import Right
 
 @dataclass(frozen=True)
 class Difference:
-    """`mend`: what `apply` does about it; empty where a person must decide."""
+    """`mend`: what `apply` does about it; empty if a person must decide."""
 
     where: str
     what: str
@@ -19,7 +19,7 @@ class Difference:
 
 
 def differences(wanted: Iterable[Shape], found: Mapping[str, Shape]) -> list[Difference]:
-    """In the order of the declaration. Nothing is ever deleted or made smaller."""
+    """Differences in the order of the declaration; none asks to remove a topic, partitions or replicas."""
     return [difference for topic in wanted for difference in (_about(topic, found.get(topic.name)))]
 
 
@@ -38,7 +38,7 @@ def _partitions(wanted: Shape, found: Shape) -> list[Difference]:
 
 
 def _replication(wanted: Shape, found: Shape) -> list[Difference]:
-    """More copies than asked for harm nobody; fewer need a reassignment, which moves data."""
+    """More replicas than declared are accepted; fewer are left to a person: a reassignment moves data."""
     if found.replication >= wanted.replication:
         return []
     return [Difference(wanted.name, "copies", str(found.replication), str(wanted.replication), "")]
@@ -53,7 +53,7 @@ def _configs(wanted: Shape, found: Shape) -> list[Difference]:
 
 
 def missing_rights(wanted: Sequence[Right], found: set[Right] | None) -> list[Difference]:
-    """`found` is None on a cluster without an authorizer, where anybody may do anything."""
+    """`found` is None on a cluster without an authorizer, where every client may do anything."""
     if found is None:
         return [Difference("cluster", "rights", "no authorizer", "authorizer.class.name", "")]
     return [

@@ -1,4 +1,4 @@
-"""How the declared topics look on a cluster: partitions, copies, how long what is in them is kept."""
+"""The declared topics as they should be on a cluster: partitions, replicas, retention."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -6,12 +6,12 @@ from datetime import timedelta
 from shared.messaging.topics import Topic, topics
 
 REPLICATION, MIN_INSYNC = 3, 2
-"""With acks=all: one broker may fail and nothing acknowledged is lost; two, and nothing is acknowledged."""
+"""With acks=all: one broker may fail without losing acknowledged messages; with two away, writes stop."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A topic as a cluster has it, or should."""
+    """A topic as it is, or should be, on a cluster."""
 
     name: str
     partitions: int
@@ -20,7 +20,7 @@ class Shape:
 
 
 def shapes(replication: int = REPLICATION, min_insync: int = MIN_INSYNC) -> list[Shape]:
-    """Every declared topic. Raises `ValueError` when one lost copy would stop all writing."""
+    """Every declared topic. Raises `ValueError` if one lost replica would stop all writes."""
     if not 1 <= min_insync <= max(1, replication - 1):
         raise ValueError(
             f"--min-insync {min_insync} with --replication {replication}:"
@@ -30,7 +30,7 @@ def shapes(replication: int = REPLICATION, min_insync: int = MIN_INSYNC) -> list
 
 
 def shape(topic: Topic, replication: int, min_insync: int) -> Shape:
-    """Never compacted: every message of a person's is a fact of its own, no newer state of the last."""
+    """Never compacted: each message is a fact in itself, not a newer state that replaces the last."""
     kept = timedelta(days=topic.retention_days) // timedelta(milliseconds=1) if topic.retention_days else -1
     configs = {
         "cleanup.policy": "delete",

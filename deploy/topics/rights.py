@@ -1,4 +1,4 @@
-"""What each service may do on the cluster: write its own topics, read those it reacts to, no more."""
+"""Each service's rights on the cluster: write its own topics, read those it reacts to, no more."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple, dataclass
@@ -13,7 +13,7 @@ Operation = Literal["Read", "Write", "Describe"]
 
 @dataclass(frozen=True, order=True)
 class Right:
-    """One ALLOW, from any host. `pattern`: the name itself, or how it begins."""
+    """One ALLOW, from any host. `pattern`: whether `name` is the exact name or a prefix."""
 
     principal: str
     resource: Literal["topic", "group"]
@@ -23,7 +23,7 @@ class Right:
 
 
 def rights(principal: str = PRINCIPAL) -> list[Right]:
-    """`principal`: how the cluster names a service; `{service}` is its name. Raises `ValueError`.
+    """`principal` is the cluster's name for a service, with `{service}` in it. Raises `ValueError`.
 
     Writing includes the idempotent producer (since Kafka 3.0) and describing. Groups are named
     `service.subscription.epoch`.
@@ -49,7 +49,7 @@ def _of(service: str, principal: str) -> Iterator[Right]:
 
 
 def commands(wanted: Iterable[Right], bootstrap: str) -> Iterator[str]:
-    """The same for Kafka's own tool, for clusters whose rights are kept by other means."""
+    """The rights as commands of Kafka's own tool, for clusters whose rights are managed elsewhere."""
     for right in wanted:
         principal, resource, name, pattern, operation = astuple(right)
         yield (

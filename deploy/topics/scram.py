@@ -1,4 +1,4 @@
-"""The request by which a user of Kafka gets a password (SCRAM): aiokafka does not know it."""
+"""The Kafka request that sets a user's password (SCRAM), which aiokafka lacks."""
 
 import hashlib
 import os
@@ -21,7 +21,7 @@ SHA_512, ITERATIONS, SALT_BYTES = 2, 8192, 24
 
 
 class Altered(Response):  # type: ignore[misc]  # aiokafka tells no types
-    """`results`: user, error code, why, tags."""
+    """`results`: user, error code, error message, tags."""
 
     API_KEY, API_VERSION = 51, 0
     SCHEMA = Schema(
@@ -64,7 +64,7 @@ class AlterUserScramCredentials(RequestStruct):  # type: ignore[misc]
 
 
 class GivePasswords(Request[AlterUserScramCredentials]):  # type: ignore[misc]
-    """User → password, made or changed. Kafka is sent a salted hash, never the password."""
+    """Creates or changes passwords by user. Sends Kafka a salted hash, never the password."""
 
     API_KEY = 51
 

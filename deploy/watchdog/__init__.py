@@ -1,7 +1,7 @@
-"""A synthetic crisis, again and again, from outside: `python -m deploy.watchdog`.
+"""A recurring synthetic crisis, raised from outside: `python -m deploy.watchdog`.
 
 It raises a flag for a reserved person of a reserved clinic through the public API, waits until that
-clinic's test receiver was paged, and ends the crisis, so that it never climbs. Only then a heartbeat goes to
-an outside address: when Kith, or the watchdog itself, stops, the heartbeat stops, and whoever expects it
-raises the alarm.
+clinic's test receiver is paged, and resolves the crisis, so that it never escalates. Only then does it send
+a heartbeat to an outside address. When Kith or the watchdog itself stops, the heartbeat stops, and its
+monitor raises the alarm.
 """

@@ -1,4 +1,4 @@
-"""Runs the watchdog until SIGTERM. Exit 2 with one line per setting that must be mended."""
+"""Runs the watchdog until SIGTERM. Exits with 2 and one line per invalid setting."""
 
 import asyncio
 import signal

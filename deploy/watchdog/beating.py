@@ -1,4 +1,4 @@
-"""Rounds at an interval, and a heartbeat to the outside after each that succeeded."""
+"""Runs rounds at an interval, and sends an outside heartbeat after each successful one."""
 
 import asyncio
 from time import monotonic, time
@@ -16,7 +16,7 @@ HEARTBEAT_SECONDS = 10.0
 
 
 async def beat(settings: WatchdogSettings) -> None:
-    """Until cancelled."""
+    """Run until cancelled."""
     async with httpx2.AsyncClient(trust_env=False) as inside, httpx2.AsyncClient() as outside:
         while True:
             began = monotonic()
@@ -26,7 +26,7 @@ async def beat(settings: WatchdogSettings) -> None:
 
 
 async def one_round(settings: WatchdogSettings, http: httpx2.AsyncClient) -> bool:
-    """Whether the page arrived in time, and the crisis is over."""
+    """Run one round; True if the page arrived in time and the crisis is over."""
     outcome = "paged"
     try:
         seconds = await SyntheticCrisis(settings, http).play()
@@ -34,7 +34,7 @@ async def one_round(settings: WatchdogSettings, http: httpx2.AsyncClient) -> boo
         LAST_SUCCESS.set(time())
     except Failed as failed:
         outcome = failed.stage
-    except Exception as error:  # whatever it is: no success, no heartbeat, and another round
+    except Exception as error:  # any error: no success and no heartbeat, but another round
         outcome = type(error).__name__
     ROUNDS.labels(outcome).inc()
     if outcome != "paged":
@@ -50,7 +50,7 @@ async def _say_so(settings: WatchdogSettings, http: httpx2.AsyncClient) -> None:
         async with asyncio.timeout(HEARTBEAT_SECONDS):
             answer = await http.get(address)
         outcome = "answered" if answer.is_success else "refused"
-    except Exception:  # whatever it is: the watchdog must not end for it
+    except Exception:  # any error: the watchdog must not end because of it
         outcome = "unreachable"
     HEARTBEATS.labels(outcome).inc()
     if outcome != "answered":

@@ -1,4 +1,4 @@
-"""The reserved clinic, for the two files that name clinics: nobody is on its roster but a test receiver."""
+"""The reserved clinic, for the two files that name clinics: its roster holds only a test receiver."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ SHIPPED = ROOT / "deploy" / "config"
 
 
 def write_files(folder: Path, receiver: str) -> tuple[Path, Path]:
-    """Clinics and on-call files as shipped, and the reserved clinic, which pages `receiver`, a URL."""
+    """Write the shipped clinics and on-call files plus the reserved clinic, which pages URL `receiver`."""
     clinics = json.loads((SHIPPED / "clinics.json").read_text())
     policy = json.loads((SHIPPED / "on_call.json").read_text())
     return (
@@ -21,14 +21,14 @@ def write_files(folder: Path, receiver: str) -> tuple[Path, Path]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> Path:
-    """A service that starts meanwhile reads the old or the new, nothing between."""
+    """Write atomically: a service that starts meanwhile reads the old or the new file."""
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(content))
     return draft.replace(path)
 
 
 def with_clinic(clinics: dict[str, Any]) -> dict[str, Any]:
-    """The content of a clinics file, and the reserved clinic in it."""
+    """Add the reserved clinic to the content of a clinics file."""
     reserved = {
         "id": CLINIC,
         "name": "Watchdog",
@@ -43,7 +43,7 @@ def with_clinic(clinics: dict[str, Any]) -> dict[str, Any]:
 
 
 def with_roster(policy: dict[str, Any], receiver: str) -> dict[str, Any]:
-    """The content of an on-call file, and in it the reserved clinic's roster: a webhook at `receiver`."""
+    """Add the reserved clinic's roster, a webhook at `receiver`, to the content of an on-call file."""
     contact = {
         "id": CONTACT,
         "subject": SUBJECT,

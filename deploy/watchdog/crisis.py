@@ -1,4 +1,4 @@
-"""One synthetic crisis through the public API, from the flag to its end."""
+"""One synthetic crisis through the public API, from the flag to its resolution."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ LIVE = frozenset({"open", "acknowledged", "assessed"})
 
 
 class Failed(Exception):
-    """`stage`: a code that says how far it came."""
+    """`stage` is the code of the step that failed."""
 
     def __init__(self, stage: str) -> None:
         super().__init__(stage)
@@ -24,14 +24,14 @@ class Failed(Exception):
 
 
 class SyntheticCrisis:
-    """A round's client. Every hour has a synthetic person of its own, so that no document grows for ever."""
+    """One round's client. Each hour has its own synthetic person, so that no document grows without limit."""
 
     def __init__(self, settings: WatchdogSettings, http: httpx2.AsyncClient) -> None:
         self._settings, self._http = settings, http
         self._headers = {"Authorization": f"Bearer {settings.token()}"}
 
     async def play(self) -> float:
-        """Seconds from the flag to its page. Raises `Failed`; what was raised is ended in any case."""
+        """Seconds from the flag to its page. Raises `Failed`; resolves the crisis in any case."""
         await self._require_roster()
         referral = await self._referral()
         patient = referral["patient_id"]
@@ -42,14 +42,14 @@ class SyntheticCrisis:
             await self._end_all(patient)
 
     async def _require_roster(self) -> None:
-        """A flag of a clinic that alerts does not know would be everybody's alarm."""
+        """Raises `Failed` without a roster: a flag from a clinic unknown to alerts would alarm everyone."""
         policy = (await self._alerts("GET", "/on-call", "roster_unknown")).json()
         people = policy["clinics"].get(self._settings.clinic, [])
         if not any(contact["channels"] for contact in people):
             raise Failed("roster_missing")
 
     async def _referral(self) -> dict[str, Any]:
-        """This hour's referral, declined at once: nobody has to look at it, and the books end it."""
+        """This hour's referral, declined at once: nobody has to review it, and it is closed in the books."""
         form = {
             "clinic_id": self._settings.clinic,
             "source_system": "watchdog",

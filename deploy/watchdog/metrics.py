@@ -1,9 +1,9 @@
-"""What the watchdog measures."""
+"""The watchdog's metrics."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
 ROUNDS = Counter("kith_watchdog_rounds", "Synthetic crises, by how the round ended", ["outcome"])
-ROUNDS.labels("paged")  # there from the start: what a series begins with is no increase to Prometheus
+ROUNDS.labels("paged")  # create it at the start: Prometheus counts no increase in a first sample
 TIME_TO_PAGE = Histogram(
     "kith_watchdog_time_to_page_seconds",
     "From raising the synthetic flag until alerts says that its page arrived",

@@ -22,27 +22,27 @@ class WatchdogSettings(LineSettings):
     intake_url: str = "http://intake:8000"
     alerts_url: str = "http://alerts:8000"
     clinic: str = CLINIC
-    """Reserved: in clinics and on-call files, with test receivers and nobody else on its roster."""
+    """The reserved clinic: in the clinics and on-call files, with only test receivers on its roster."""
 
     every_seconds: float = Field(default=60, ge=1)
     within_seconds: float = Field(default=30, gt=0)
-    """A page that takes longer is no success, and no heartbeat follows it."""
+    """A page that takes longer is a failure, without a heartbeat."""
     heartbeat_url: SecretStr = SecretStr("")
-    """Fetched after every success; whoever keeps it notices when that ends."""
+    """Fetched after every success; the service behind it alarms when the requests stop."""
 
     token_file: Path | None = None
-    """A token for the reserved clinic, of a coordinator and clinician, read anew in every round."""
+    """A token for the reserved clinic with the roles coordinator and clinician, reread in every round."""
     development_key: Path | None = None
-    """Development only: signs such tokens instead."""
+    """Development only: a key that signs such tokens instead."""
 
     http_host: str = "127.0.0.1"
     http_port: int = Field(default=8000, ge=0, le=65535)
-    """For `/metrics`."""
+    """The port of `/metrics`."""
 
     @field_validator("heartbeat_url")
     @classmethod
     def _is_address(cls, given: SecretStr) -> SecretStr:
-        """Found out at the start: later the heartbeat would be missing while everything works."""
+        """Checked at the start: otherwise the heartbeat would later be missing while everything works."""
         address = given.get_secret_value().strip()
         if address and not _leads_somewhere(address):
             raise ValueError("must be an http or https address, or empty")

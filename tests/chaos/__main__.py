@@ -1,6 +1,6 @@
-"""`python -m tests.chaos`: as many faults as fit, all of them, the soak, chosen ones.
+"""`python -m tests.chaos`: runs as many faults as fit the time, all of them, a soak, or chosen ones.
 
-Exit 1 on any violation, and when nothing was struck.
+Exits with 1 on any violation, and if no fault took effect.
 """
 
 import argparse
@@ -26,18 +26,18 @@ from tests.chaos.timeline import windows
 from tests.chaos.turns import Faults
 
 AT_ONCE = 5
-"""Violations of a window that are shown before the run is over."""
+"""Most violations of a window shown while the run is under way."""
 
 WIDTH = 150
-"""Of a table that no terminal shows."""
+"""Width of tables when the output is not a terminal."""
 
 SOAK_SINGLES, SOAK_PAIRS = 12, 18
 LAST_ROUND_SECONDS = 120.0
-"""A round of the soak is not begun with less time than this."""
+"""The soak starts no round with less time left than this."""
 
 
 async def once(folder: Path, seed: int, faults: list[Faults], until: float, console: Console) -> Compared:
-    """Two runs side by side, told window by window."""
+    """Play two runs side by side, reporting each window."""
     log_file = folder / "said.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
     log_file.unlink(missing_ok=True)
@@ -60,7 +60,7 @@ async def once(folder: Path, seed: int, faults: list[Faults], until: float, cons
 
 
 async def soak(args: argparse.Namespace, console: Console, until: float) -> list[Compared]:
-    """Seed after seed, faults and pairs drawn at random, until the time is up or something is violated."""
+    """Play seed after seed with random faults and pairs, until the time is up or a violation is found."""
     rounds: list[Compared] = []
     for seed in count(args.seed):
         violated = any(result.violations for one in rounds for result in one.telling)
@@ -75,7 +75,7 @@ async def soak(args: argparse.Namespace, console: Console, until: float) -> list
 
 
 def be_quiet() -> None:
-    """Clients of the suite's own say little about servers that are away on purpose."""
+    """Silence the suite's own clients about servers that are down on purpose."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
@@ -95,7 +95,7 @@ async def main(args: argparse.Namespace) -> int:
 
 
 def report_all(args: argparse.Namespace, console: Console, rounds: list[Compared], took: float) -> int:
-    """The table, the violations, the files; the exit code."""
+    """Print the table and violations, write the files, and return the exit code."""
     results = [result for compared in rounds for result in compared.telling]
     console.print(report.table(results))
     found = report.violations(console, results)

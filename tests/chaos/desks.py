@@ -1,4 +1,4 @@
-"""How the simulated people reach a stack that fails: every write in the ledger, asked until it is known."""
+"""The simulated people's client for a failing stack: each write is in the ledger and retried until known."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -20,7 +20,7 @@ SAYS_NOTHING = (429, 500, 502, 503, 504)
 
 
 class LedgerDesks(Desks):
-    """`urls`: addresses of all replicas, by service. One that does not answer is passed over for the next."""
+    """`urls`: addresses of all replicas, by service. If one does not answer, the next is tried."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class LedgerDesks(Desks):
         self._places = asyncio.Semaphore(6)
         self.window = 0
         self.sent = 0
-        """Writes that left for the first time."""
+        """Writes sent, not counting retries."""
 
     async def _ask(
         self,
@@ -122,5 +122,5 @@ class LedgerDesks(Desks):
 
 
 def request_id(key: str) -> str:
-    """The id every attempt of a request carries: what it sets going can be recognised by it."""
+    """The id that every attempt of a request carries, by which its effects are recognised."""
     return f"chaos-{key}"

@@ -1,4 +1,4 @@
-"""Has faults strike at their moments, and takes the time until the stack is well again."""
+"""Injects faults at their moments, and measures the time until the stack is ready again."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -16,17 +16,17 @@ READY_SECONDS = 90.0
 NOT_READY = f"not ready after {READY_SECONDS:g} s"
 NEVER_REACHED = "its point was never reached"
 REQUESTS_FIRST = 5
-"""At most so many requests of the moment are sent before a fault strikes."""
+"""Most requests of the moment that are sent before a fault is injected."""
 
 NO_REQUESTS_SECONDS = 3.0
 
 
 @dataclass
 class Strike:
-    """What one window's faults did. Seconds; `struck` since the run began, `ready` after the healing.
+    """Outcome of one window's faults, in seconds: `struck` since the run began, `ready` after healing.
 
-    `hits`: how many took effect; `missed`: how many could not be done, or never came to their point.
-    `at_work`: how many are not healed yet; `over`: the monotonic second since which none was.
+    `hits`: how many took effect. `missed`: how many were impossible or never reached their point.
+    `at_work`: how many are not healed yet. `over`: the monotonic time since which none is active.
     """
 
     struck: float | None = None
@@ -36,7 +36,7 @@ class Strike:
     over: float = field(default_factory=monotonic)
     ready: float | None = None
     is_ready: bool = True
-    """Whether every replica was ready again in time."""
+    """Whether every replica became ready again in time."""
 
     notes: list[str] = field(default_factory=list)
 
@@ -53,7 +53,7 @@ class Director:
         self._window, self.strike, self._tasks = window, Strike(), []
 
     async def before_step(self, to: datetime) -> None:
-        """The busy moment comes: faults strike as the clock moves, or wait for the first requests."""
+        """At the busy moment, start the faults: they act as the clock moves or after the first requests."""
         if self._window is None or to != self._window.busy or self._tasks:
             return
         for name in self._window.faults:
@@ -69,7 +69,7 @@ class Director:
 
     @property
     def seconds_over(self) -> float | None:
-        """How long ago the window's last fault was over; `None` while one is at work."""
+        """Seconds since the window's last fault was over; `None` while one is active."""
         return None if self.strike.at_work else monotonic() - self.strike.over
 
     async def finish(self) -> None:
@@ -77,7 +77,7 @@ class Director:
         self._window = None
 
     def break_off(self) -> None:
-        """The window ends before its time: whatever is still to be struck or healed is left."""
+        """End the window early, cancelling faults that are not yet injected or healed."""
         for task in self._tasks:
             task.cancel()
         self._window = None
@@ -120,7 +120,7 @@ class Director:
 
 
 async def ready(scene: Scene, within: float = READY_SECONDS) -> bool:
-    """Whether every replica says that it is ready, without anybody's help."""
+    """Whether every replica reports ready within the time, without intervention."""
     replicas = [scene.stack.replicas[name] for name in scene.stack.services]
     async with httpx2.AsyncClient(timeout=2, trust_env=False) as client:
         async for _ in attempts(within, pause=0.1):

@@ -1,4 +1,4 @@
-"""The figures of one window: what was asked, what became of it, how long effects and pages took."""
+"""The figures of one window: requests, their outcomes, and the delays of effects and pages."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from tests.chaos.history import History
 
 @dataclass
 class WindowResult:
-    """Seconds. `effect`: from an acknowledgement to the first thing that it set going being in a topic;
-    `page`: from a crisis flag's acknowledgement to the first telephone ringing about it. Worst of each.
+    """In seconds. `effect`: from an acknowledgement to its first message in a topic. `page`: from a crisis
+    flag's acknowledgement to the first page about it. The worst of each is kept.
     """
 
     number: int
@@ -20,12 +20,12 @@ class WindowResult:
     clock: str
     took: float = 0.0
     played: float = 0.0
-    """Of `took`, until the stack had come to rest; the checker has the rest of it."""
+    """The part of `took` until the stack was at rest; the checker takes the rest."""
     struck: float | None = None
     hits: int = 0
-    """How many of its faults took effect."""
+    """Number of its faults that took effect."""
     missed: int = 0
-    """How many took none: could not be done, or never came to their point."""
+    """Number of faults without effect: impossible, or never at their point."""
     ready: float | None = None
     is_ready: bool = True
     effect: float | None = None
@@ -33,7 +33,7 @@ class WindowResult:
     acknowledged: int = 0
     refused: int = 0
     unknown: int = 0
-    """Attempts without an answer; each was asked again."""
+    """Attempts without a conclusive answer; each was retried."""
     notes: list[str] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
 
@@ -47,12 +47,12 @@ class WindowResult:
 
     @property
     def struck_nothing(self) -> bool:
-        """Whether one of its faults took no effect."""
+        """Whether any of its faults had no effect."""
         return self.missed > 0
 
 
 def measure(result: WindowResult, history: History) -> None:
-    """Fill in what the window's ledger, topics and pages say."""
+    """Fill in the figures from the window's ledger, topics and pages."""
     counts = Counter(entry.outcome for entry in history.entries if entry.window == result.number)
     result.acknowledged, result.refused = counts["acknowledged"], counts["refused"]
     result.unknown = counts["unknown"]
@@ -74,7 +74,7 @@ def _effects(history: History, acknowledged: dict[str, float]) -> list[float]:
 
 
 def _pages(history: History, acknowledged: dict[str, float]) -> list[float]:
-    """Of flags that must be paged at once."""
+    """Delays of pages about flags that must be paged at once."""
     alert_of = {
         evidence["id"]: alert["_id"]
         for alert in history.rows("alerts.alerts")

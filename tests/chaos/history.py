@@ -1,6 +1,6 @@
-"""Everything that is known from outside about a run: ledger, databases, topics, pages.
+"""Everything known from outside about a run: ledger, databases, topics, pages.
 
-Read with PyMongo and a consumer of the suite's own. No service is asked.
+Read with PyMongo and the suite's own consumer, without asking any service.
 """
 
 from collections import defaultdict
@@ -33,7 +33,7 @@ COLLECTIONS: dict[str, tuple[str, ...]] = {
     PAGE: ("people", "alerts", "story", "rebuilds"),
 }
 LONG = {"story": {"at": 0, "source": 0, "caused_by": 0, "said": 0}}
-"""What is left out of collections that grow with every message."""
+"""Fields left out when reading collections that grow with every message."""
 
 EVERYWHERE = ("inbox", "held", "dead_letters", "idempotency")
 
@@ -42,7 +42,7 @@ EVERYWHERE = ("inbox", "held", "dead_letters", "idempotency")
 class Planted:
     """A record that the suite itself wrote into a topic. `torn`: it must become a dead letter.
 
-    `enveloped`: it has headers, from which consumers know whom it is about.
+    `enveloped`: it has headers, which tell consumers whom it concerns.
     """
 
     epoch: str
@@ -56,7 +56,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class Announced:
-    """One event of an outbox."""
+    """One event in an outbox."""
 
     service: str
     row: str
@@ -72,7 +72,7 @@ class Announced:
 
 @dataclass
 class History:
-    """`now` is the stepped time at which it was read; `epoch` the broker's present log."""
+    """`now` is the stepped time of reading; `epoch` identifies the broker's present log."""
 
     now: datetime
     epoch: str = ""
@@ -82,7 +82,7 @@ class History:
     pages: list[Page] = field(default_factory=list)
     planted: list[Planted] = field(default_factory=list)
     rough: frozenset[int] = frozenset()
-    """Windows whose faults touched what a page goes through: it may have rung more than once in them."""
+    """Windows whose faults affected the path of pages, so that a page may have rung more than once."""
 
     documents: dict[str, list[Row]] = field(default_factory=lambda: defaultdict(list))
     """Rows by `service.collection`."""
@@ -93,12 +93,12 @@ class History:
 
     @cached_property
     def strangers(self) -> set[str]:
-        """Keys of people whom the suite itself invented by writing into topics."""
+        """Keys of people whom the suite invented by writing into topics."""
         return {planted.key for planted in self.planted if planted.key.startswith("chaos-")} | {"unknown"}
 
     @cached_property
     def distinct(self) -> list[Announced]:
-        """Each event once, those about strangers and dead letters left out."""
+        """Each event once, without those about strangers and dead letters."""
         seen: dict[str, Announced] = {}
         for event in self.announced:
             about_letters = event.type == "MessageDeadLettered" or event.body.get("kind") == "dead_letter"
@@ -110,13 +110,13 @@ class History:
         return [event for event in self.distinct if event.type in types]
 
     def rows(self, place: str) -> list[Row]:
-        """Documents of `service.collection`, strangers' left out."""
+        """Documents of `service.collection`, without those of strangers."""
         return [row for row in self.documents[place] if row.get("patient_id") not in self.strangers]
 
 
 @dataclass
 class Reader:
-    """Reads the databases behind the services' backs. Outboxes only grow: what was read is kept."""
+    """Reads the databases directly, bypassing the services. Caches outbox rows, since outboxes only grow."""
 
     uri: str
     _announced: dict[tuple[str, Any], list[Announced]] = field(default_factory=dict)
@@ -138,7 +138,7 @@ class Reader:
         return history
 
     def in_flight(self) -> str:
-        """An announcement that is not published or not processed by everybody yet, or nothing."""
+        """Describe an announcement not yet published or not yet processed by all consumers; empty if none."""
         with MongoClient[Row](self.uri, directConnection=True, tz_aware=True) as client:
             positions: dict[tuple[str, str], int] = {}
             for service in SERVICES:
@@ -183,17 +183,17 @@ def _events(service: str, row: Row) -> Iterator[Announced]:
 
 
 def consumers_of(topic: str) -> tuple[str, ...]:
-    """Who reads a topic, of the services that the suite runs."""
+    """A topic's consumers among the services that the suite runs."""
     return tuple(consumer for consumer in topics()[topic].consumers if consumer in SERVICES)
 
 
 def place_in_story(topic: str, subject: str, sequence: int) -> str:
-    """The id under which the page keeps what a message told."""
+    """The id under which the page stores a message's story entry."""
     return f"{topic}/{subject}/{sequence}"
 
 
 def streams(events: Iterable[Announced | Published]) -> dict[tuple[str, str], int]:
-    """(topic, subject) → the last sequence announced, or in the log."""
+    """(topic, subject) → the last sequence among these events."""
     last: dict[tuple[str, str], int] = defaultdict(int)
     for event in events:
         stream = (event.topic, event.subject)

@@ -1,7 +1,7 @@
-"""What was asked and what became of it, written down before the next step.
+"""Requests and their outcomes, each recorded before the next step.
 
-One JSON object a line. `asked` comes before the request leaves; then `acknowledged`, `refused` or
-`unknown` (no answer, or one that does not say). Unknown ones are asked again with the same key.
+One JSON object a line. `asked` is written before the request is sent, then `acknowledged`, `refused` or
+`unknown` (no answer, or an inconclusive one). Unknown requests are retried with the same key.
 """
 
 import json
@@ -14,14 +14,14 @@ from typing import Any, Literal, Self
 Outcome = Literal["asked", "acknowledged", "refused", "unknown"]
 
 KEPT = ("id", "patient_id", "state", "phase", "attended", "plan_id", "alert_id")
-"""What of an answer is kept: ids and codes."""
+"""Fields of an answer that are recorded: ids and codes."""
 
 KEPT_OF_REQUEST = ("appointment_id", "outcome", "decision", "disposition")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """`at` is the wall clock's second, `clock` the stepped time it was asked at."""
+    """`at` is the wall-clock time in seconds, `clock` the stepped time of the request."""
 
     outcome: Outcome
     key: str
@@ -43,13 +43,13 @@ class Entry:
 
     @property
     def subject(self) -> str:
-        """The id in the path, or the one that the answer gave."""
+        """The id in the path, else the one in the answer."""
         parts = self.path.strip("/").split("/")
         return parts[1] if len(parts) > 1 else str(self.answer.get("id", ""))
 
 
 class Ledger:
-    """Append only; every line is in the file before `write` returns."""
+    """Append-only; every line is in the file before `write` returns."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,7 +88,7 @@ def now() -> float:
 
 @dataclass(frozen=True)
 class Known:
-    """The last word on every request."""
+    """The final outcome of every request, by key."""
 
     acknowledged: dict[str, Entry]
     refused: dict[str, Entry]
@@ -96,7 +96,7 @@ class Known:
 
 
 def last_words(entries: Iterable[Entry]) -> Known:
-    """By key: an answer outweighs any number of silences."""
+    """Determine the outcomes: one answer outweighs any number of unanswered attempts."""
     acknowledged: dict[str, Entry] = {}
     refused: dict[str, Entry] = {}
     asked: dict[str, Entry] = {}

@@ -15,12 +15,12 @@ from shared.messaging.kafka import next_offsets
 
 
 def turn_inbox_off() -> None:
-    """Every message counts as new."""
+    """Treat every message as new."""
     Position.judge = lambda *_, **__: Arrival.FRESH  # type: ignore[method-assign]
 
 
 def weaken_writes() -> None:
-    """Acknowledged before they are on disk. All of them: who waited for one would have the rest flushed."""
+    """Acknowledge all writes before they are on disk. Waiting for any one would flush the others."""
 
     async def transaction(self: mongo.MongoDatabase, work: Callable[[Any], Awaitable[None]]) -> None:
         starting = self.client.start_session()
@@ -37,7 +37,7 @@ def weaken_writes() -> None:
 
 
 def commit_offsets_first() -> None:
-    """What is being worked on counts as done."""
+    """Commit offsets before messages are processed."""
     take = Consumer._take
 
     async def taken(self: Consumer, records: Sequence[Any]) -> None:

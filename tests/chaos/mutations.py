@@ -1,4 +1,4 @@
-"""Guarantees taken away on purpose: the suite has to notice each of them (reliability.md, mutations)."""
+"""Guarantees taken away on purpose: the suite must notice each of them (reliability.md, mutations)."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from deploy.embedded.broker import Broker
 
 CONSTANT_CLUSTER_ID = "constant-cluster-id"
 OF_SERVICES = ("inbox-off", "weak-writes", "offset-first")
-"""Those that a service has: it is started by `tests.chaos.mutant` then."""
+"""Mutations of services, which are then started through `tests.chaos.mutant`."""
 
 MUTATIONS: dict[str, list[tuple[str, ...]]] = {
     CONSTANT_CLUSTER_ID: [("kill broker",)],
@@ -14,11 +14,11 @@ MUTATIONS: dict[str, list[tuple[str, ...]]] = {
     "weak-writes": [("kill mongod",)] * 12,
     "offset-first": [("die before commit: care_plan",)] * 3,
 }
-"""Mutation → the faults under which it does harm."""
+"""Mutation → the faults of each window that should reveal it."""
 
 
 class ForgetfulBroker(Broker):
-    """Loses its log as it ships, but comes back under the same id, so that nobody can tell."""
+    """Loses its log as the shipped one does, but keeps its cluster id, so that no client can tell."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "cluster_id" or not getattr(self, name, ""):

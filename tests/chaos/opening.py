@@ -28,17 +28,17 @@ from tests.chaos.timeline import START, ZONES
 
 PORTS = 2 + PORTS_OF_A_STACK
 FETCH_WAIT_MS = 50
-"""Longer than as shipped: two stacks that look for messages 50 times a second keep a small machine busy."""
+"""Longer than shipped: two stacks that poll 50 times a second would keep a small machine busy."""
 
 Log = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Opening:
-    """What a run is opened with. `first_port`: of `PORTS` free ones. `windows`: how many there are to play.
+    """Parameters of a run. `first_port`: the first of `PORTS` free ports. `windows`: the number to play.
 
-    `disturbed`: with replicas, and mongod on a small disk if possible. `mutation`: the guarantee it lacks.
-    `patience`: seconds that it may take to settle, if others than usual.
+    `disturbed`: with replicas, and mongod on a small disk if possible. `mutation`: the guarantee taken away.
+    `patience`: seconds that it may take to settle, if not the default.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class Opening:
 
 @asynccontextmanager
 async def opened(opening: Opening) -> AsyncIterator[Run]:
-    """A run that is ready to play inside the block; its stack is gone after it."""
+    """A run that is ready to play inside the block; its stack is stopped after it."""
     folder = opening.folder
     clock = stepped_clock(folder, START)
     receivers = Receivers(opening.first_port, opening.first_port + 1)

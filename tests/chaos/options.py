@@ -1,4 +1,4 @@
-"""The command line of the suite, and which faults it asks for."""
+"""The suite's command line, and the faults it selects."""
 
 import argparse
 import math
@@ -42,7 +42,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 
 def minutes(args: argparse.Namespace) -> float:
-    """After how many of them no fault is begun."""
+    """Minutes after which no fault is started."""
     if args.minutes is not None:
         return float(args.minutes)
     if args.soak:
@@ -51,7 +51,7 @@ def minutes(args: argparse.Namespace) -> float:
 
 
 def chosen(args: argparse.Namespace) -> list[Faults]:
-    """The faults of each window. Raises `SystemExit` for a name nobody knows."""
+    """The faults of each window. Raises `SystemExit` for an unknown name."""
     if not args.only:
         return every_fault(args.seed, args.pairs)
     named = [tuple(part.strip() for part in text.split("+")) for text in args.only]

@@ -1,4 +1,4 @@
-"""The simulated people of the suite: the demo's, and somebody in danger in every window."""
+"""The suite's simulated people: the demo's, with somebody in danger in every window."""
 
 import json
 from collections.abc import Sequence
@@ -16,14 +16,14 @@ CLINICS = ROOT / "deploy" / "config" / "clinics.json"
 
 @dataclass
 class Caseload(Clinic):
-    """What people do depends on their own progress and chance, never on how long anything took."""
+    """People's actions depend on their own progress and random numbers, never on durations."""
 
     seed: int = 0
     waiting: list[Life] = field(default_factory=list)
-    """Not referred yet."""
+    """People not referred yet."""
 
     def next_referrals(self, count: int) -> list[Life]:
-        """The next people, no two with the same clinician, so that slots are given away in one order."""
+        """The next people, no two with the same clinician, so that slots are assigned in a fixed order."""
         chosen: dict[str, Life] = {}
         for life in self.waiting:
             if len(chosen) < count:
@@ -33,7 +33,7 @@ class Caseload(Clinic):
         return list(chosen.values())
 
     async def raise_flag(self, window: int) -> None:
-        """A clinician flags somebody outright whose course knows no other crisis."""
+        """Have a clinician raise a flag about somebody whose course has no other crisis."""
         life = self._calm(window)
         if life is None:
             return
@@ -56,7 +56,7 @@ class Caseload(Clinic):
 
 
 def clinics_elsewhere(folder: Path, zones: dict[str, str]) -> Path:
-    """The configuration of the clinics, some of them in another time zone."""
+    """Write the clinics' configuration with some of them in another time zone; return its path."""
     stated = json.loads(CLINICS.read_text())
     for clinic in stated["clinics"]:
         clinic["zone"] = zones.get(clinic["id"], clinic["zone"])
@@ -66,7 +66,7 @@ def clinics_elsewhere(folder: Path, zones: dict[str, str]) -> Path:
 
 
 def cast(count: int, seed: int) -> Sequence[Life]:
-    """Synthetic people; one in six is in danger when they are referred."""
+    """Synthetic people, one in six of them in danger when referred."""
     lives = synthetic(count, seed, CLINICS)
     for life in lives[3::6]:
         _in_danger(life)

@@ -1,4 +1,4 @@
-"""One window of a run: people do what they do, the clock moves, everything settles, again."""
+"""Plays one window of a run: people act, everything settles, the clock moves, and so on."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from tests.chaos.people import Caseload
 from tests.chaos.timeline import Window, stop_for
 
 REFERRALS_A_WINDOW = 2
-"""At most; every other window has one."""
+"""Most referrals in a window; every other window has one."""
 
 REFERRALS_AT_FIRST = 10
 
 
 @dataclass
 class Play:
-    """Plays windows in order with one caseload."""
+    """Plays windows in order, with one caseload."""
 
     people: Caseload
     on_morning: Callable[[Window], Awaitable[None]]
 
     async def window(self, window: Window) -> None:
-        """Raises `Unsettled` when the stack does not come to rest."""
+        """Play the window. Raises `Unsettled` if the stack does not come to rest."""
         self._plan(window)
         time = self.people.time
         while time.now < window.end:

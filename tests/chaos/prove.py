@@ -1,8 +1,8 @@
-"""Take one guarantee away at a time: whatever the suite does not notice then, it cannot vouch for.
+"""Mutation tests of the suite: takes one guarantee away at a time, and checks that the suite notices.
 
-The faults under which it does harm are played until harm is seen, and then the same once more with every
-guarantee in place and the same patience. Where that shows harm as well, the machine is too slow to prove
-anything.
+The faults under which the mutation does harm are played until harm is seen, and then once more as a control,
+with every guarantee in place and the same patience. If the control shows harm too, the machine is too slow
+to prove anything.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,17 +18,17 @@ from tests.chaos.side_by_side import Compared, Comparison, side_by_side
 from tests.chaos.timeline import Window, windows
 
 PROOF_SECONDS = 240.0
-"""For one mutation, and for its control."""
+"""Most seconds for one mutation, and for its control."""
 
 PATIENCE_SECONDS = 40.0
-"""How long a stack may take to settle, with and without the guarantee."""
+"""Seconds that a stack may take to settle, with and without the guarantee."""
 
 AWAY = ("does not answer", "is unavailable", "answers 5")
-"""Of a stack that is stuck: somebody is only slow to come back, which proves nothing."""
+"""Evidence of a stuck stack in which a service is only slow to return, which proves nothing."""
 
 
 async def prove(folder: Path, seed: int, mutations: Sequence[str], console: Console) -> list[str]:
-    """The mutations that were not noticed, or whose control failed."""
+    """Return the mutations that were not noticed or whose control failed."""
     unproved = []
     for mutation in mutations:
         began = monotonic()
@@ -51,7 +51,7 @@ async def _proved(folder: Path, seed: int, mutation: str) -> tuple[bool, str]:
 
 
 async def _played(folder: Path, seed: int, plan: Sequence[Window], mutation: str | None) -> Compared:
-    """With every guarantee, or without one of them; no longer than until harm is seen."""
+    """Play with every guarantee, or without one, until harm is seen or the time is up."""
     until, seen = monotonic() + PROOF_SECONDS, list[WindowResult]()
 
     def enough(last: WindowResult) -> bool:
@@ -62,7 +62,7 @@ async def _played(folder: Path, seed: int, plan: Sequence[Window], mutation: str
 
 
 def failing(control: Compared) -> str | None:
-    """Why a run with every guarantee is no control: something violated, or nothing struck."""
+    """Why a run with every guarantee fails as control: a violation, or no fault took effect. Else None."""
     found = [violation.line for result in control.telling for violation in result.violations]
     if found:
         return "; ".join(found[:3])
@@ -70,9 +70,9 @@ def failing(control: Compared) -> str | None:
 
 
 def harm(results: Iterable[WindowResult]) -> list[Violation]:
-    """The first violation of each kind that a lost guarantee explains, and slowness does not.
+    """The first violation of each kind that a lost guarantee explains and slowness does not.
 
-    A stack that does not come to rest and breaks nothing else may only be slow.
+    A stack that does not come to rest but breaks nothing else may only be slow.
     """
     first: dict[str, Violation] = {}
     for violation in (violation for result in results for violation in result.violations):

@@ -1,4 +1,4 @@
-"""A TCP proxy between one service and one server, which can fail in the ways networks do."""
+"""A TCP proxy between one service and one server that can fail as networks do."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from deploy.embedded.ports import LOOPBACK
 from tests.chaos.wire import Protocol
 
 Mode = Literal["pass", "frozen", "blackhole", "half_open", "delay", "cut", "refuse"]
-"""frozen: nothing moves, and goes on where it stood. blackhole: connections open and nothing answers, and
-they are lost in the end. half_open: requests arrive, answers do not. cut: answers end in the middle.
+"""frozen: traffic stops, and resumes when healed. blackhole: connections open but nothing answers, and they
+are dropped when healed. half_open: requests arrive, answers do not. cut: answers end in the middle.
 """
 
 STAYS: tuple[Mode, ...] = ("pass", "frozen", "delay")
@@ -20,9 +20,9 @@ STAYS: tuple[Mode, ...] = ("pass", "frozen", "delay")
 
 @dataclass
 class Trip:
-    """Somebody waits for a request: `fell` is called when the first one that fits arrives.
+    """A trap for a request: `fell` is called when the first one that `fits` arrives.
 
-    `swallow`: it never reaches the server; otherwise it does, and its answer never comes back.
+    `swallow`: the request never reaches the server. Otherwise it does, but its answer never comes back.
     """
 
     fits: Callable[[bytes], bool]
@@ -32,7 +32,7 @@ class Trip:
 
 
 class Proxy:
-    """One link. `lose`: requests that vanish on the way (their connection stays)."""
+    """One link. `lose` selects requests to drop while their connection stays open."""
 
     def __init__(self, protocol: Protocol, *, delay: float = 0.3) -> None:
         self.protocol, self.delay = protocol, delay
@@ -59,7 +59,7 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def drop(self) -> None:
-        """End every connection as a pulled cable does, in the end."""
+        """Abort every connection, as a pulled cable eventually does."""
         for writer in list(self._writers):
             writer.transport.abort()
 
@@ -131,7 +131,7 @@ class Proxy:
                 await server.drain()
 
     async def _executed(self, trip: Trip) -> None:
-        """Give the server the time to do it before the asker falls: its answer is held back meanwhile."""
+        """Let the server execute the request before the sender is killed; its answer is held back."""
         await asyncio.sleep(0.1)
         trip.fell()
         trip.done.set()

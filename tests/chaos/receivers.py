@@ -1,4 +1,4 @@
-"""The far ends of notifications: a web server and a mail server that can misbehave in every common way."""
+"""The receivers of notifications: a web and a mail server that can misbehave in every common way."""
 
 import asyncio
 import json
@@ -16,14 +16,14 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from deploy.embedded.ports import LOOPBACK
 
 Manner = Literal["well", "hang", "refuse", "error", "slow", "close"]
-"""refuse: no connection lasts. error: 500, and 451 by mail. close: ends in the middle of its answer."""
+"""refuse: drops each connection. error: 500, or 451 by mail. close: ends in the middle of its answer."""
 
 SLOW_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Page:
-    """One message that reached a far end. `answered`: it was told so. `window`: in which one it rang."""
+    """One message that reached a receiver. `answered`: it was confirmed. `window`: when it rang."""
 
     at: float
     id: str
@@ -36,8 +36,8 @@ class Page:
 
 @dataclass
 class Receivers:
-    """Both far ends. `forged`: messages whose signature did not fit. `wronged`: callers since `behave`
-    whom misbehaviour met."""
+    """Both receivers. `forged`: messages with a bad signature. `wronged`: connections that met misbehaviour
+    since `behave`."""
 
     webhook_port: int
     smtp_port: int
@@ -54,7 +54,7 @@ class Receivers:
     _well: asyncio.Event = field(default_factory=asyncio.Event)
 
     def behave(self, manner: Manner, while_: Callable[[], bool] = lambda: True) -> None:
-        """Misbehave as long as `while_` says so."""
+        """Misbehave as long as `while_` is true."""
         self._manner, self._while = manner, while_
         if manner == "well":
             self._well.set()
@@ -67,7 +67,7 @@ class Receivers:
         return self._manner if self._while() else "well"
 
     def settings(self, on_call_file: Path, folder: Path) -> dict[str, str]:
-        """Settings of alerts in which everybody has a way out: backups by mail, all others by webhook."""
+        """Settings of alerts that give everybody a channel: backups mail, all others a webhook."""
         policy = json.loads(on_call_file.read_text())
         for contacts in [*policy["clinics"].values(), policy["engineers"]]:
             for contact in contacts:
@@ -91,7 +91,7 @@ class Receivers:
         return {"kind": "webhook", "to": f"http://{LOOPBACK}:{self.webhook_port}/pages/{contact['id']}"}
 
     async def _held(self) -> None:
-        """What happens to somebody who asks now. Raises `ConnectionError` where nobody answers."""
+        """Delay the caller as the manner requires. Raises `ConnectionError` if it gets no answer."""
         if self.manner == "hang":
             await self._well.wait()
             raise ConnectionAbortedError
@@ -105,7 +105,7 @@ class Receivers:
             self.on_page(page)
 
     async def take_call(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One HTTP request, one answer."""
+        """Handle one HTTP request."""
         if self.manner == "refuse":
             return
         head = await reader.readuntil(b"\r\n\r\n")
@@ -133,7 +133,7 @@ class Receivers:
         await writer.drain()
 
     async def take_mail(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Just enough SMTP for one client of ours."""
+        """Speak just enough SMTP for alerts' client."""
         if self.manner == "refuse":
             return
         await self._held()
@@ -165,7 +165,7 @@ class Receivers:
 
 
 def _mail(text: str) -> Page:
-    """What a mail says: its id, to whom, the alert its link leads to."""
+    """Parse a mail: its id, its recipient, and the alert in its link."""
     headers = dict(
         line.split(": ", 1) for line in text.split("\r\n\r\n", maxsplit=1)[0].split("\r\n") if ": " in line
     )

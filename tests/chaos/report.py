@@ -1,4 +1,4 @@
-"""What a run shows: a line for each window while it runs, tables and JSON at the end."""
+"""A run's report: a line per window while it runs, tables and JSON at the end."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ BEGIN, END = "<!-- figures -->", "<!-- /figures -->"
 
 
 def line(result: WindowResult) -> str:
-    """One window, in one line."""
+    """One window as one line."""
     wrong = f"{len(result.violations)} VIOLATIONS" if result.violations else "ok"
     parts = [
         f"{result.number:3d}",
@@ -33,7 +33,7 @@ def _seconds(what: str, value: float | None) -> str:
 
 
 def where_time_went(compared: Compared) -> str:
-    """Seconds, of the run with faults; what the undisturbed one took beside it is not counted again."""
+    """Seconds of the disturbed run by purpose; the concurrent undisturbed run is reported separately."""
     played = sum(result.played for result in compared.hurt)
     checked = sum(result.took - result.played for result in compared.hurt)
     calm = sum(result.took for result in compared.calm)
@@ -44,7 +44,7 @@ def where_time_went(compared: Compared) -> str:
 
 
 def not_reached(compared: Compared) -> str:
-    """What a run does not vouch for: faults it had no time for, and faults that could not be done."""
+    """What the run did not test: faults it had no time for, and faults without effect."""
     names = [" + ".join(window.faults) or "none" for window in compared.not_reached]
     if compared.broken_off:
         names[0] += f" (begun, and {compared.last_words or 'broken off'})"
@@ -56,7 +56,7 @@ def not_reached(compared: Compared) -> str:
 
 
 def summary(rounds: Sequence[Compared], took: float, found: int) -> str:
-    """How much of what was asked for was done, in a sentence."""
+    """Summarise how many faults were played and how many violations were found."""
     hurt = [result for one in rounds for result in one.hurt if result.faults]
     left = sum(bool(window.faults) for one in rounds for window in one.not_reached)
     idle = sum(result.struck_nothing for result in hurt)
@@ -94,7 +94,7 @@ def _cell(value: float | None) -> str:
 
 
 def violations(console: Console, results: Sequence[WindowResult], most: int = 25) -> int:
-    """Print what was found, and how much."""
+    """Print the violations, at most `most`; return their number."""
     found = [(result, violation) for result in results for violation in result.violations]
     for result, violation in found[:most]:
         console.print(f"[red]{result.name}[/]: {violation.line}", soft_wrap=True, highlight=False)
@@ -104,7 +104,7 @@ def violations(console: Console, results: Sequence[WindowResult], most: int = 25
 
 
 def document(path: Path, results: Sequence[WindowResult], summary: str) -> None:
-    """Write the figures between the marks of a document."""
+    """Write the figures between the markers in a document."""
     head = "| fault | ready, s | effect, s | page, s | acknowledged / unknown / refused | violations |\n"
     lines = [head, "| --- | ---: | ---: | ---: | ---: | ---: |\n"]
     for result in results:

@@ -1,4 +1,4 @@
-"""One run: its people, windows with or without their faults, and the checker after each."""
+"""One run: its people, its windows with or without faults, and the checker after each."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -23,17 +23,17 @@ from tests.chaos.timeline import Window
 
 CATCH_UP_SECONDS = 20.0
 BROKEN_OFF = (Unsettled, ConnectionError, Answered)
-"""What ends a window before its time: nothing comes to rest, nobody answers, or not as expected."""
+"""Errors that end a window early: the stack does not come to rest, or does not answer as expected."""
 
 STUCK_SECONDS = 45.0
-"""A window that is broken off was stuck if nothing had come to rest for so long after its fault was over."""
+"""An aborted window was stuck if the stack was not at rest this long after its fault was over."""
 
 Meddle = Callable[[History], None]
 
 
 @dataclass
 class Run:
-    """A run under way. `states`: the state at the end of each window."""
+    """A run in progress. `states`: the state at the end of each window."""
 
     scene: Scene
     people: Caseload
@@ -44,7 +44,7 @@ class Run:
     states: list[State] = field(default_factory=list)
     results: list[WindowResult] = field(default_factory=list)
     meddle: Meddle | None = None
-    """Changes what the checker sees: proves that it is not blind."""
+    """Changes what the checker sees, to prove that it detects violations."""
 
     known: set[Violation] = field(default_factory=set)
     differing: Known = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Run:
         return result
 
     def broken_off(self, window: Window) -> WindowResult:
-        """What is known of a window that had no time to end: whether it was stuck. Nothing is checked."""
+        """The result of an aborted window: only whether it was stuck. The checker does not run."""
         result = WindowResult(window.number, window.faults, self.scene.time.now.isoformat())
         over, time = self.director.seconds_over, self.scene.time
         self.director.break_off()
@@ -98,7 +98,7 @@ class Run:
         result.ready, result.is_ready, result.notes = strike.ready, strike.is_ready, strike.notes
 
     async def _log_flows(self) -> None:
-        """What each replica says of itself when the stack does not come to rest."""
+        """Log each replica's own report when the stack does not come to rest."""
         for name in self.scene.stack.services:
             try:
                 self.log(f"{name}: {await self.scene.desks.flow_of(name)}")
@@ -109,7 +109,7 @@ class Run:
         return await asyncio.to_thread(self.reader.in_flight)
 
     async def history(self) -> History:
-        """Wait until the tap has read what the outboxes say was published, then read everything."""
+        """Wait until the tap has read all announcements in the outboxes, then read everything."""
         async for left in attempts(CATCH_UP_SECONDS, pause=0.2):
             history = await asyncio.to_thread(self.reader.read, self.scene.time.now)
             history.epoch = self.scene.stack.broker.cluster_id
@@ -142,7 +142,7 @@ class Run:
 
 
 def _reasons(stuck: Exception) -> Iterator[str]:
-    """Of a group, those of its members. Raises what is a mistake of the suite's own."""
+    """The reasons of an error or of a group's members. Re-raises errors of the suite itself."""
     if isinstance(stuck, ExceptionGroup):
         for one in stuck.exceptions:
             yield from _reasons(one)

@@ -1,4 +1,4 @@
-"""Stepped time for a stack with replicas, told when it moves."""
+"""Stepped time for a stack with replicas, with a hook before each step."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,32 +18,31 @@ async def _nobody(_: datetime) -> None:
 
 
 async def nobody_asked() -> str:
-    """Nothing is in flight, as far as we know."""
+    """The default verification: reports nothing in flight."""
     return ""
 
 
 @dataclass
 class ChaosTime(Time):
-    """`before_step` is told where the clock is about to go."""
+    """`before_step` is called with the clock's next time."""
 
     patience: float = PATIENCE_SECONDS
     replicated: bool = True
-    """Whether services have replicas: one look at all of them is not enough then."""
+    """Whether services have replicas, in which case one look at all of them is not enough."""
 
     before_step: Callable[[datetime], Awaitable[None]] = field(default=_nobody)
 
     verify: Callable[[], Awaitable[str]] = field(default=nobody_asked)
-    """Looks into the databases after a fault: what services say of themselves leaves out the refill of a
-    log that was lost."""
+    """Checks the databases after a fault: the services' own reports do not cover the refill of a lost log."""
 
     coming: datetime = field(init=False)
-    """Where the clock stands or is just about to go."""
+    """The clock's present or next time."""
 
     why: str = ""
-    """What was still moving at the last look, or nothing."""
+    """What was still in flight at the last look; empty if nothing was."""
 
     rested: float = field(default_factory=monotonic)
-    """The monotonic second at which everything was last at rest."""
+    """The monotonic time at which everything was last at rest."""
 
     def __post_init__(self) -> None:
         self.coming = self.now
@@ -54,10 +53,10 @@ class ChaosTime(Time):
         await super().advance(to)
 
     async def settle(self) -> None:
-        """Two looks that show the same, three after somebody was away.
+        """Wait for two equal looks in a row, three after a service was away. Raises `Unsettled`.
 
-        One is not enough where a service has replicas: what one wrote while the other had already been
-        looked at is published by the other.
+        One look is not enough with replicas: after one of them was looked at, it may publish what another
+        wrote in the meantime.
         """
         if not self.replicated:
             await super().settle()
@@ -85,7 +84,7 @@ class ChaosTime(Time):
         return self.why
 
     async def stray(self, by: timedelta) -> None:
-        """A clock that is wrong by so much, until everything that follows has happened; then right again."""
+        """Set the clock off by `by` until everything that triggers has happened, then set it right."""
         stands = self.now
         try:
             self.now = stands + by

@@ -1,4 +1,4 @@
-"""The same people and the same clock twice, side by side: undisturbed, a little ahead, and with faults."""
+"""Plays the same people and clock twice, side by side: undisturbed, slightly ahead, and with faults."""
 
 import asyncio
 import math
@@ -18,24 +18,23 @@ from tests.chaos.run import Meddle, Run
 from tests.chaos.timeline import Window
 
 AHEAD = 2
-"""Windows that the undisturbed run is ahead by, at most: nothing is played that is not compared."""
+"""Most windows by which the undisturbed run is ahead, so that it plays little that is not compared."""
 
 RECENT, OVERTIME_SECONDS = 3, 45.0
-"""How long after the time is up the last window may end, if it takes as long as the longest recent one."""
+"""Seconds after the time limit by which the last window may end, judged by the longest of recent ones."""
 
 BREAK_OFF_SECONDS = 60.0
-"""How long after the time is up a window that is still under way is broken off. It counts for nothing unless
-it was stuck."""
+"""Seconds after the time limit at which a window under way is aborted. It counts only if it was stuck."""
 
 LAST_SECONDS = 60.0
-"""How long the undisturbed run may take to end its window then, and to be checked."""
+"""Seconds that the undisturbed run may then take to end its window and be checked."""
 
 OnWindow = Callable[[WindowResult], None]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """`folder`: of both runs. `until`: the monotonic moment after which no window is begun."""
+    """`folder` holds both runs. `until` is the monotonic time after which no window is started."""
 
     folder: Path
     seed: int
@@ -44,15 +43,15 @@ class Comparison:
     mutation: str | None = None
     meddle: Meddle | None = None
     patience: float | None = None
-    """Seconds that the disturbed stack may take to settle, if others than usual."""
+    """Seconds that the disturbed stack may take to settle, if not the default."""
 
     enough: Callable[[WindowResult], bool] = lambda _: False
-    """Whether a window showed what was to be seen, so that no other is played."""
+    """Whether a window's result suffices, so that no further one is played."""
 
 
 @dataclass
 class Compared:
-    """Results of the undisturbed run and of the one with faults; the windows that were not reached."""
+    """Results of the undisturbed run and of the one with faults, and the windows not reached."""
 
     calm: list[WindowResult] = field(default_factory=list)
     hurt: list[WindowResult] = field(default_factory=list)
@@ -61,17 +60,17 @@ class Compared:
     """Seconds until both stacks were ready to play."""
 
     broken_off: bool = False
-    """Whether the first of `not_reached` was begun."""
+    """Whether the first of `not_reached` was started."""
 
     last_words: str = ""
-    """What was still moving when it was broken off."""
+    """What was still in flight when it was aborted."""
 
     out_of_time: bool = False
-    """Whether it ended because the time was up in the middle of a window, of either run."""
+    """Whether it ended because the time was up while a window of either run was under way."""
 
     @property
     def telling(self) -> list[WindowResult]:
-        """What a report shows: windows with faults, and whatever was violated."""
+        """Results for the report: windows with faults or violations."""
         return [result for result in [*self.calm, *self.hurt] if result.faults or result.violations]
 
     @property
@@ -80,7 +79,7 @@ class Compared:
 
 
 class Lead:
-    """States of the undisturbed run, told window by window and not too far ahead."""
+    """Passes the undisturbed run's states window by window, and keeps it from running too far ahead."""
 
     def __init__(self) -> None:
         self._room = asyncio.Semaphore(AHEAD)
@@ -88,12 +87,12 @@ class Lead:
         self._is_over = False
 
     async def may_go_on(self) -> bool:
-        """Waits until a window more is wanted; `False` when none will be."""
+        """Wait until another window is wanted; `False` if none will be."""
         await self._room.acquire()
         return not self._is_over
 
     def tell(self, state: State | None) -> None:
-        """`None`: there will be no more."""
+        """Pass a state; `None` means there are no more."""
         self._states.put_nowait(state)
 
     async def next(self) -> State | None:
@@ -107,7 +106,7 @@ class Lead:
 
 
 async def side_by_side(comparison: Comparison, log: Log, on_window: OnWindow) -> Compared:
-    """Play both runs. They begin with empty folders."""
+    """Play both runs, starting with empty folders."""
     began, first, lead, compared = monotonic(), free_ports(2 * PORTS), Lead(), Compared()
     calm = Opening(
         _emptied(comparison.folder / "undisturbed"),
@@ -145,7 +144,7 @@ def _never_ended(number: int) -> WindowResult:
 
 
 def _emptied(folder: Path) -> Path:
-    remove_disk(folder / "mongod")  # of a run that was killed
+    remove_disk(folder / "mongod")  # left over from a run that was killed
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
@@ -178,19 +177,21 @@ async def _disturbed(
             ready()
             run.meddle = comparison.meddle
             await _strike(run, comparison, lead, compared, on_window)
-            lead.end()  # the undisturbed run ends while this stack goes down
+            lead.end()  # let the undisturbed run end while this stack stops
     finally:
         lead.end()
 
 
 def is_time_left(seconds: float, longest: float) -> bool:
-    """Whether a window may be begun `seconds` before the time is up."""
+    """Whether a window may be started `seconds` before the time is up."""
     return seconds > max(0.0, longest - OVERTIME_SECONDS)
 
 
 async def _in_time(run: Run, window: Window, lead: Lead, until: float) -> WindowResult | None:
-    """The window's result; `None` if the undisturbed run has no more. Raises `TimeoutError` long after
-    `until`."""
+    """The window's result; `None` if the undisturbed run has no more.
+
+    Raises `TimeoutError` `BREAK_OFF_SECONDS` after `until`.
+    """
     seconds = None if until == math.inf else max(0.0, until - monotonic()) + BREAK_OFF_SECONDS
     async with asyncio.timeout(seconds):
         expected = await lead.next()
@@ -200,7 +201,7 @@ async def _in_time(run: Run, window: Window, lead: Lead, until: float) -> Window
 async def _strike(
     run: Run, comparison: Comparison, lead: Lead, compared: Compared, on_window: OnWindow
 ) -> None:
-    """Until all is played, enough was seen, the time is up, or somebody is stuck."""
+    """Play windows until all are played, the result suffices, the time is up, or one is stuck."""
     for window in comparison.plan:
         longest = max((result.took for result in compared.hurt[-RECENT:]), default=0.0)
         if not is_time_left(comparison.until - monotonic(), longest):
@@ -220,9 +221,9 @@ async def _strike(
 
 
 def _break_off(run: Run, compared: Compared, on_window: OnWindow) -> None:
-    """Tell of the window under way that it was stuck, or what was still moving."""
+    """Report the window under way as stuck, or record what was still in flight."""
     if run.under_way is None:
-        return  # the undisturbed run had not come so far
+        return  # the undisturbed run was not that far
     result = run.broken_off(run.under_way)
     if result.violations:
         compared.hurt.append(result)

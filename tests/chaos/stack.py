@@ -1,4 +1,4 @@
-"""A development stack of the suite's own: replicas, and a proxy on every way from a service to a server."""
+"""The suite's development stack: replicas, and a proxy on every link from a service to a server."""
 
 import signal
 import sys
@@ -36,15 +36,15 @@ def replicas_of(service: str) -> tuple[str, ...]:
 
 PORTS_OF_A_STACK = 2 + 3 * (len(REPLICAS) + 1)
 SELDOM_FLUSHES = ("--journalCommitInterval", "500")
-"""As seldom as mongod can be told to write what nobody waits for: a kill loses that."""
+"""The longest flush interval that mongod allows, so that a kill loses writes without journalling."""
 
 GUEST = "scheduler-2"
-"""A replica that comes and goes."""
+"""A replica that joins and leaves."""
 
 
 @dataclass
 class Replica(ServiceProcess):
-    """One process of a service. `mutation`: what it gets wrong on purpose (`tests.chaos.mutant`)."""
+    """One process of a service. `mutation`: the guarantee taken away on purpose (`tests.chaos.mutant`)."""
 
     service: str = ""
     port: int = 0
@@ -72,14 +72,14 @@ class Replica(ServiceProcess):
 
 @dataclass(frozen=True)
 class Links:
-    """The two ways of one replica to its servers."""
+    """One replica's links to its two servers."""
 
     mongod: Proxy
     broker: Proxy
 
 
 class ChaosStack(Stack):
-    """`links` by replica. What dies is brought back by the supervisor as it ships."""
+    """`links` by replica. The supervisor as shipped restarts what dies."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class ChaosStack(Stack):
         names = {**REPLICAS, GUEST: "scheduler"}
         for place, (name, service) in enumerate(names.items()):
             self.replicas[name] = self._replica(name, service, first_port + 3 * place, mutation)
-            if not replicated:  # nothing is to fail, so nothing stands between it and the servers
+            if not replicated:  # no faults: connect without proxies
                 self.replicas[name].mongodb, self.replicas[name].kafka = self.mongod.uri, self.broker.address
         chosen = REPLICAS if replicated else (*SERVICES, PAGE)
         self.services = {name: self.replicas[name] for name in chosen}
@@ -138,7 +138,7 @@ async def stacked(
     replicated: bool,
     mutation: str | None = None,
 ) -> AsyncIterator[ChaosStack]:
-    """A stack that is ready inside the block and gone after it, on `PORTS_OF_A_STACK` free ports."""
+    """A stack that is ready inside the block and stopped after it, on `PORTS_OF_A_STACK` free ports."""
     first = first_port
     ports = Ports(_first_replicas(first + 2), first, first + 1)
     plan = Plan(folder, ports, clock_file, chosen, page=True)
@@ -156,5 +156,5 @@ async def stacked(
 
 
 def _first_replicas(first_port: int) -> dict[str, int]:
-    """Where each service answers: at the first of its replicas, whose name it has."""
+    """Each service's port: that of its first replica, which has the service's name."""
     return {name: first_port + 3 * place for place, name in enumerate(REPLICAS) if name in (*SERVICES, PAGE)}

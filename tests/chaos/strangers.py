@@ -1,4 +1,4 @@
-"""People whom the suite invented: torn crisis messages page somebody, who looks and finds nobody."""
+"""Invented people: torn crisis messages page a clinician, who finds no such person and resolves the alert."""
 
 from datetime import timedelta
 from typing import Any
@@ -10,7 +10,7 @@ UNKNOWN = "unknown"
 
 
 async def take_care_of_strangers(scene: Scene, notes: list[str]) -> None:
-    """End their alerts as people would, so that the state is comparable. What is refused is noted."""
+    """Resolve their alerts as people would, so that states are comparable; refusals are noted."""
     strangers = {planted.key for planted in scene.planted if planted.torn}
     if not strangers - {UNKNOWN}:
         return

@@ -1,4 +1,4 @@
-"""Reads every topic from the beginning, all the while, as nobody's consumer: what was really published."""
+"""Reads every topic continuously from its beginning, outside any group, to see what was really published."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,7 +19,7 @@ LIMIT_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Published:
-    """One record as it stands in the log of one epoch; `seen` is the wall clock's second."""
+    """One record in the log of one epoch; `seen` is the wall-clock time in seconds."""
 
     epoch: str
     topic: str
@@ -36,7 +36,7 @@ class Published:
 
 @dataclass
 class Tap:
-    """Begins anew with every epoch of the broker: its log did, too."""
+    """Restarts with every epoch of the broker, because the log restarted too."""
 
     broker: Broker
     records: list[Published] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Tap:
     _places: set[tuple[str, str, int, int]] = field(default_factory=set)
     _task: "asyncio.Task[None] | None" = None
     _is_over: bool = False
-    """Said besides the cancellation, which a wait that ends at the same moment may swallow."""
+    """Set in addition to the cancellation, which a wait ending at the same moment may swallow."""
 
     async def __aenter__(self) -> "Tap":
         self._task = asyncio.create_task(self._read())
@@ -71,7 +71,7 @@ class Tap:
 
     async def _read_epoch(self, epoch: str) -> None:
         if await misshapen_topics(self.broker.address, topics().values()):
-            await asyncio.sleep(0.05)  # reading a topic would bring it about, with other partitions
+            await asyncio.sleep(0.05)  # reading a missing topic would create it, with other partitions
             return
         self.raw = {}
         known = self._offsets(epoch)
@@ -80,7 +80,7 @@ class Tap:
                 self._note(epoch, await _some(consumer, 100))
 
     async def read_again(self) -> int:
-        """Read this epoch's log from its beginning; how many records had been missed."""
+        """Read this epoch's log from its beginning; return the number of records missed before."""
         epoch, before = self.broker.cluster_id, len(self.records)
         try:
             async with _reading(self.broker.address, {}) as consumer:
@@ -91,7 +91,7 @@ class Tap:
         return len(self.records) - before
 
     def _offsets(self, epoch: str) -> dict[tuple[str, int], int]:
-        """Where to go on in an epoch that was read before."""
+        """Offsets at which to resume an epoch that was read before."""
         following: dict[tuple[str, int], int] = {}
         for record in self.records:
             if record.epoch == epoch:
@@ -108,14 +108,14 @@ class Tap:
 
 
 async def _some(consumer: AIOKafkaConsumer, wait_ms: int) -> Mapping[Any, Sequence[Any]]:
-    """Raises `TimeoutError`."""
+    """Poll for records. Raises `TimeoutError`."""
     async with asyncio.timeout(LIMIT_SECONDS):
         return await consumer.getmany(timeout_ms=wait_ms)  # type: ignore[no-any-return]
 
 
 @asynccontextmanager
 async def _reading(address: str, known: Mapping[tuple[str, int], int]) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of every partition, at `known` offsets or the beginning."""
+    """A consumer of every partition, from the `known` offsets or the beginning."""
     consumer = AIOKafkaConsumer(
         bootstrap_servers=address,
         auto_offset_reset="earliest",

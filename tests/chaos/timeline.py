@@ -1,4 +1,4 @@
-"""When what happens: windows of a working day or more, each with a busy moment at which its faults strike."""
+"""The timeline: windows of a working day or more, each with a busy moment at which its faults occur."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from deploy.demo.clinic import ROUND_HOURS, working_days
 from tests.chaos.faults import FAULTS, Fault
 
 START = datetime(2027, 3, 8, 10, 0, tzinfo=UTC)
-"""A Monday. One clinic is in New York, the other one in Santiago de Chile: both changes within a month."""
+"""A Monday. Clinics in New York and Santiago de Chile bring both clock changes within a month."""
 
 ZONES = {"lakeside": "America/Santiago"}
-"""Clinics that are elsewhere than their configuration says."""
+"""Clinics whose configured time zone is replaced."""
 
 STOPS = (11, 12, 14, 22)
-"""Hours, UTC, at which routine announcements are met: each late, none too late to be made."""
+"""Hours, UTC, at which the clock stops for routine timers: they fire late, but none is expired."""
 
 NOON = time(15, 0)
 ONE_DAY = timedelta(days=1)
@@ -23,7 +23,7 @@ ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Window:
-    """`faults` by name. The undisturbed run plays the same windows, and nothing strikes in them."""
+    """`faults` by name. The undisturbed run plays the same windows without their faults."""
 
     number: int
     begin: datetime
@@ -37,7 +37,7 @@ class Window:
 
     @property
     def noon(self) -> datetime:
-        """When people are referred: apart from the evening, so that slots are given away in one order."""
+        """When people are referred: not in the evening, so that slots are assigned in a fixed order."""
         return datetime.combine(self.working_days[0], NOON, UTC)
 
     @property
@@ -48,18 +48,18 @@ class Window:
 
     @property
     def busy(self) -> datetime:
-        """When faults strike: at noon where one of them has to, otherwise then and in the evening in turn."""
+        """When faults occur: at noon if one requires it, otherwise at noon and in the evening alternately."""
         has_to_be_noon = any(fault.at_noon for fault in _faults(self.faults))
         return self.noon if has_to_be_noon or self.number % 2 else self.evening
 
     @property
     def touches_pages(self) -> bool:
-        """Whether one of its faults touches what a page goes through."""
+        """Whether one of its faults affects the path of pages."""
         return any(fault.touches_pages for fault in _faults(self.faults))
 
     @property
     def morning(self) -> datetime:
-        """When clocks go wrong: on the very change of daylight saving where that is the fault."""
+        """When clock faults occur: at the instant of the daylight saving change if a fault names one."""
         return _instant(self.faults) or datetime.combine(self.working_days[0], time(STOPS[0], 5), UTC)
 
     def holds(self, moment: datetime) -> bool:
@@ -67,9 +67,9 @@ class Window:
 
 
 def windows(chosen: Sequence[tuple[str, ...]]) -> list[Window]:
-    """A window without a fault, then one for each choice of faults, in their order.
+    """A window without a fault, then one for each choice of faults, in order.
 
-    Those that belong to an instant stand where it is: the two changes of the clocks, if they are chosen.
+    Faults that belong to an instant (the two clock changes) go into the window that contains it.
     """
     instants = {faults: instant for faults in chosen if (instant := _instant(faults)) is not None}
     rest = iter([(), *(faults for faults in chosen if faults not in instants)])
@@ -88,12 +88,12 @@ def _faults(names: Sequence[str]) -> list[Fault]:
 
 
 def _instant(names: Sequence[str]) -> datetime | None:
-    """The instant that one of these faults belongs to."""
+    """The instant to which one of these faults belongs, if any."""
     return next((fault.instant for fault in _faults(names) if fault.instant is not None), None)
 
 
 def _spans(count: int, until: datetime) -> list[tuple[datetime, datetime]]:
-    """A working day each, or more where they are needed to come to a change of the clocks."""
+    """Spans of one working day each, or more if needed to reach `until`."""
     needed = sum((START + n * ONE_DAY).weekday() < 5 for n in range((until - START).days + 2))
     total = max(needed + 1, count)
     days = working_days(START.date(), total + 1)
@@ -103,7 +103,7 @@ def _spans(count: int, until: datetime) -> list[tuple[datetime, datetime]]:
 
 
 def stop_for(due: datetime) -> datetime:
-    """When something due is met, unless somebody acts before: at the day's next stop."""
+    """The next stop at or after a due moment, where the clock stops unless somebody acts earlier."""
     day = due.replace(minute=0, second=0, microsecond=0)
     later = [stop for hour in STOPS if (stop := day.replace(hour=hour)) >= due]
     return later[0] if later else day.replace(hour=STOPS[0]) + ONE_DAY

@@ -1,4 +1,4 @@
-"""Which faults strike first: one of every family, then the next of each, so that little time shows much."""
+"""The order of faults: one of every family, then the next of each, so that a short run covers much."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from random import Random
 from tests.chaos.faults import FAMILIES, Fault, pairs
 
 Faults = tuple[str, ...]
-"""What strikes in one window, by name."""
+"""Names of the faults of one window."""
 
 
 def every_fault(seed: int, pair_count: int) -> list[Faults]:
-    """All of them and some pairs, in turn. The order within a family is the seed's."""
+    """All faults and some pairs, in turns of families. The seed determines the order within a family."""
     random = Random(seed)  # noqa: S311 (an order of tests, no secret)
     families = [_new_kinds_first(family, random) for family in FAMILIES]
     return in_turn([*([(fault.name,) for fault in family] for family in families), pairs(pair_count, random)])
@@ -24,7 +24,7 @@ def in_turn(families: Sequence[Sequence[Faults]]) -> list[Faults]:
 
 
 def _new_kinds_first(family: Sequence[Fault], random: Random) -> list[Fault]:
-    """Shuffled; what is only another replica's or another link's comes after all that is different."""
+    """Shuffle a family, with repeated kinds (on other replicas or links) after all distinct ones."""
     seen: Counter[str] = Counter()
     turns: list[tuple[int, Fault]] = []
     for fault in random.sample(family, len(family)):

@@ -1,7 +1,7 @@
-"""The two protocols our services speak to servers: where a frame ends, what it is, whose address it tells.
+"""The services' two wire protocols: framing, recognition of requests, and server addresses in answers.
 
-Both servers tell clients where to connect. A proxy puts its own address in the place of theirs (the same
-number of bytes, so nothing else moves), or clients would go around it after their first question.
+Both servers tell clients where to connect. A proxy replaces their address by its own (with the same number of
+bytes, so nothing else moves), or clients would bypass it after their first request.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ PRODUCE, OFFSET_COMMIT = 0, 8
 LARGEST = 64 * 1024 * 1024
 URGENT = (b"severity\x00\x05\x00\x00\x00high\x00", b"severity\x00\x09\x00\x00\x00moderate\x00")
 LSID_BYTES, NUMBER_BYTES = 30, 8
-"""Of a BSON document with one UUID named `id`, and of a 64-bit integer."""
+"""Lengths of a BSON document with one UUID named `id`, and of a 64-bit integer."""
 
 
 class BrokenFrame(ConnectionError):
-    """What came is none of the protocol's frames."""
+    """The bytes read are not a frame of the protocol."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Kafka:
         return head + await reader.readexactly(length)
 
     def answered(self, frame: bytes) -> bytes:
-        """An answer with our address instead of the broker's."""
+        """An answer with the proxy's address instead of the broker's."""
         host = LOOPBACK.encode()
         return frame.replace(host + struct.pack(">i", self.server), host + struct.pack(">i", self.proxy))
 
@@ -58,7 +58,7 @@ class Mongo:
         return head + await reader.readexactly(length - 4)
 
     def answered(self, frame: bytes) -> bytes:
-        """An answer with our address instead of mongod's."""
+        """An answer with the proxy's address instead of mongod's."""
         return frame.replace(f"{LOOPBACK}:{self.server}".encode(), f"{LOOPBACK}:{self.proxy}".encode())
 
 
@@ -87,10 +87,10 @@ def is_transaction_abort(frame: bytes) -> bool:
 
 @dataclass
 class PageCommit:
-    """Recognises the commit of a transaction that makes a page nobody may wait for.
+    """Recognises the commit of a transaction that creates an urgent page.
 
-    It hears every request of its link. A session makes one transaction after the other, which its number
-    tells apart: one that was aborted leaves nothing behind for the next.
+    It sees every request of its link. Transactions of a session are distinguished by number, so an aborted
+    one leaves no state for the next.
     """
 
     _deciding: set[bytes] = field(default_factory=set)
@@ -107,23 +107,23 @@ class PageCommit:
 
 
 def is_urgent_page(frame: bytes) -> bool:
-    """An insertion of alerts' deliveries of which one at least is a page of high or moderate severity."""
+    """An insert of alerts' deliveries, at least one of them a page of high or moderate severity."""
     inserts = b"insert\x00\x0b\x00\x00\x00deliveries\x00" in frame
     is_page = b"queue\x00\x05\x00\x00\x00page\x00" in frame
     return inserts and is_page and any(severity in frame for severity in URGENT)
 
 
 def transaction_of(frame: bytes) -> bytes:
-    """What MongoDB knows the requests of one transaction by: session and number; empty outside of any."""
+    """The key of a request's transaction: session and number; empty outside of any."""
     session = frame.partition(b"lsid\x00")[2][:LSID_BYTES]
     return session + frame.partition(b"txnNumber\x00")[2][:NUMBER_BYTES]
 
 
 def is_rename(frame: bytes) -> bool:
-    """A collection takes another one's name."""
+    """A request that renames a collection."""
     return b"renameCollection\x00" in frame
 
 
 def is_relay_mark(frame: bytes) -> bool:
-    """The relay's note that a batch is published: an update of the outbox that takes `pending` away."""
+    """The relay's mark that a batch is published: an outbox update that unsets `pending`."""
     return b"update\x00\x07\x00\x00\x00outbox\x00" in frame and b"$unset" in frame

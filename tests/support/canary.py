@@ -1,4 +1,4 @@
-"""What was planted about a person, and where it turned up."""
+"""Personal data planted for tests, and the search for where it leaks."""
 
 import json
 import re
@@ -13,7 +13,7 @@ PERSON = {
     "birth_date": "1967-11-23",
 }
 ANSWERS = [2, 1, 0, 2, 1, 0, 2, 0, 0]
-"""PHQ-9: unusual enough to be known again."""
+"""PHQ-9 answers unusual enough to be recognised."""
 
 DANGER = [2, 1, 0, 2, 1, 0, 2, 0, 2]
 WORDS = (
@@ -38,7 +38,7 @@ def _patterns() -> dict[str, re.Pattern[str]]:
 
 
 def leaks(places: Mapping[str, Iterable[str | bytes]]) -> list[str]:
-    """`place: what` for everything planted that is found there, also where it is escaped."""
+    """`place: what` for all planted data found there, escaped or not."""
     found: set[str] = set()
     for place, texts in places.items():
         for text in texts:
@@ -49,5 +49,5 @@ def leaks(places: Mapping[str, Iterable[str | bytes]]) -> list[str]:
 
 
 def _unescaped(text: str) -> str:
-    r"""JSON's `\u00d1` as the letter it stands for."""
+    r"""Replace JSON escapes such as `\u00d1` by their letters."""
     return re.sub(r"\\u[0-9a-fA-F]{4}", lambda code: json.loads(f'"{code[0]}"'), text)

@@ -1,4 +1,4 @@
-"""A place for traces: takes what services export over OTLP/HTTP and keeps it."""
+"""A trace collector that keeps what services export over OTLP/HTTP."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +13,7 @@ from tests.support.http_wire import serving
 
 @dataclass(frozen=True)
 class Exported:
-    """One span, as somebody who follows a trace sees it."""
+    """One span, with the fields needed to follow a trace."""
 
     service: str
     name: str

@@ -1,4 +1,4 @@
-"""The same servers as containers: Apache Kafka and MongoDB, the images docker-compose.yml names."""
+"""The test servers as containers: Apache Kafka and MongoDB, with the images of docker-compose.yml."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -18,13 +18,13 @@ KAFKA, MONGO = "apache/kafka:4.1.0", "mongo:8.0"
 READY_SECONDS = 90.0
 
 KAFKA_INSIDE = "kafka:9094"
-"""Where a broker is for containers on its network."""
+"""The broker's address for containers on its network."""
 
 MONGODB_INSIDE = "mongodb://mongo:27017/?directConnection=true"
 
 
 def missing() -> str:
-    """Why no container can be started here, or nothing."""
+    """Why no container can be started here; empty if one can."""
     try:
         client = docker.from_env()
         for image in (KAFKA, MONGO):
@@ -38,7 +38,7 @@ def missing() -> str:
 
 @dataclass(frozen=True)
 class ApacheKafka:
-    """A broker in a container, with all declared topics and a log of its own."""
+    """A broker in a container, with all declared topics and its own log."""
 
     address: str
 
@@ -81,7 +81,7 @@ KAFKA_SETTINGS = {
 
 @asynccontextmanager
 async def mongodb(network: Network | None = None) -> AsyncIterator[str]:
-    """The URI of a replica set of one."""
+    """Run MongoDB as a replica set of one; yields its URI."""
     port = free_ports(1)
     container = _joining(network, DockerContainer(MONGO).with_bind_ports(27017, port), "mongo")
     container.with_command(["--replSet", "rs0", "--setParameter", "transactionLifetimeLimitSeconds=3"])
@@ -92,12 +92,12 @@ async def mongodb(network: Network | None = None) -> AsyncIterator[str]:
 
 
 def _joining(network: Network | None, container: DockerContainer, name: str) -> DockerContainer:
-    """On the network, where there is one, as `name`."""
+    """Attach the container as `name` to the network, if there is one."""
     return container if network is None else container.with_network(network).with_network_aliases(name)
 
 
 async def _become_primary(uri: str, said: Callable[[], str]) -> None:
-    """The member's name is the container's own; clients come in directly."""
+    """Initiate the set. The member's address is the container's own, so clients connect directly."""
     config = {"_id": "rs0", "members": [{"_id": 0, "host": "127.0.0.1:27017"}]}
     server = MongoDatabase(uri, "admin", timeout_ms=1000)
     try:
@@ -109,7 +109,7 @@ async def _become_primary(uri: str, said: Callable[[], str]) -> None:
                 if "setName" not in hello:
                     await server.db.command({"replSetInitiate": config})
             except PyMongoError:
-                continue  # still starting: the next attempt tells
+                continue  # still starting: try again
     finally:
         await server.close()
     raise NotReady(f"{MONGO} did not become primary within {READY_SECONDS:g} s\n{said()}")
@@ -117,7 +117,7 @@ async def _become_primary(uri: str, said: Callable[[], str]) -> None:
 
 @asynccontextmanager
 async def running(container: DockerContainer) -> AsyncIterator[None]:
-    """The container runs inside the block and is gone after it."""
+    """Run the container inside the block and remove it after it."""
     try:
         await asyncio.to_thread(container.start)
         yield
@@ -126,5 +126,5 @@ async def running(container: DockerContainer) -> AsyncIterator[None]:
 
 
 def said(container: DockerContainer) -> str:
-    """The end of what it printed."""
+    """The end of the container's output."""
     return b"".join(container.get_logs()).decode(errors="replace")[-500:]

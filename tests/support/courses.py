@@ -1,4 +1,4 @@
-"""One person's events as the services announce them, from referral to resolved crisis, topic by topic."""
+"""One person's events as the services announce them, from referral to acknowledged crisis, topic by topic."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -23,12 +23,12 @@ def later(**delta: float) -> datetime:
 
 
 def appointment(about: dict[str, str], number: int) -> str:
-    """Ids are nobody else's."""
+    """An appointment id that is unique to the person."""
     return f"apt_{about['patient_id']}_{number}"
 
 
 def history(patient: str = "pat_1", clinic: str = CLINIC) -> list[list[Envelope]]:
-    """Messages per topic and subject, each list in its order; lists may come in any interleaving."""
+    """Messages per topic and subject, each list in order; lists may be interleaved in any way."""
     about = {"patient_id": patient, "clinic_id": clinic}
     plan, referral, alert = f"pln_{patient}", f"ref_{patient}", f"alr_{patient}"
     on_plan = {**about, "plan_id": plan, "clinician_id": CLINICIAN}
@@ -164,7 +164,7 @@ def _flags(about: dict[str, str], plan: str) -> list[Event]:
 
 
 def alert_raised(*, at: datetime, **said: str) -> alerts.AlertRaised:
-    """An alert nobody has taken; `said` replaces what is usual."""
+    """An unacknowledged alert; `said` overrides the defaults."""
     usual = {"patient_id": "pat_1", "clinic_id": CLINIC, "kind": "crisis", "severity": "high"}
     told = {
         **usual,
@@ -207,11 +207,11 @@ F = TypeVar("F", bound=inbound.AlertFact)
 
 
 def alerted(fact: type[F], **said: Any) -> F:
-    """What the dashboard hears of a crisis of `pat_1`; `said` replaces what is usual."""
+    """A fact about a crisis of `pat_1` as the dashboard receives it; `said` overrides the defaults."""
     usual = {"patient_id": "pat_1", "clinic_id": CLINIC, "alert_id": "alr_1", "kind": "crisis"}
     return fact.model_validate({**usual, "severity": "low", **said})
 
 
 def alone(alert: Alert) -> Person:
-    """Somebody of whom nothing else is known."""
+    """A person of whom only this alert is known."""
     return Person(id="pat_1", clinic_id=CLINIC, alerts=(alert.in_short(),))

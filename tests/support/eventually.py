@@ -1,4 +1,4 @@
-"""Waiting for something to become true, with a deadline and a reason when it does not."""
+"""Waiting for a condition, with a deadline and a reason if it is not met."""
 
 import asyncio
 import inspect
@@ -24,7 +24,7 @@ async def eventually(
 async def eventually(
     predicate: Callable[..., Any], *, within: float = 10.0, pause: float = 0.02, that: str = ""
 ) -> Any:
-    """Ask `predicate` (plain or async) until it answers something true, and return that answer.
+    """Call `predicate` (plain or async) until it returns something true, and return that.
 
     An `AssertionError` it raises counts as "not yet"; any other error passes through. Raises
     `AssertionError` after `within` seconds, naming `that` (or the predicate) and the last answer.

@@ -38,7 +38,7 @@ class Note(BaseModel):
 
 
 class Storage:
-    """What a test may make fail."""
+    """Storage that a test can make fail."""
 
     def __init__(self) -> None:
         self.failing: Exception | None = None

@@ -1,4 +1,4 @@
-"""Schemathesis against a running service: no 5xx, and every answer as its document says."""
+"""Runs Schemathesis against a service: no 5xx, and every answer as its OpenAPI document says."""
 
 import asyncio
 import os
@@ -9,13 +9,13 @@ HOOKS = "tests.support.http_schemathesis_hooks"
 REPOSITORY = Path(__file__).parents[2]
 
 NOT_ASKED = "positive_data_acceptance"
-"""JSON Schema calls 3.0 an integer and any year a date, and knows no If-Match that fits; we refuse them."""
+"""Not checked: JSON Schema allows 3.0 as an integer, any year and any If-Match, which Kith refuses."""
 
 
 async def schemathesis(
     address: str, token: str, folder: Path, *options: str, examples: int = 25
 ) -> tuple[int, str]:
-    """Run every check but one against `address`; gives the exit status (0: nothing found) and the report."""
+    """Run every check but one against `address`; return the exit status (0: nothing found) and the report."""
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("st")),
         "--no-color",

@@ -1,4 +1,4 @@
-"""What schemathesis has to be told: how lines of JSON are sent."""
+"""Schemathesis hook that serializes lines of JSON."""
 
 import json
 from typing import Any

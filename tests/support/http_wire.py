@@ -16,7 +16,7 @@ from tests.support.http_sample import token
 
 @asynccontextmanager
 async def serving(app: FastAPI) -> AsyncIterator[int]:
-    """Serve `app`; gives the port."""
+    """Serve `app`; yields the port."""
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False))
     task = asyncio.create_task(server._serve())
     await eventually(lambda: server.started, that="the server has started")
@@ -38,7 +38,7 @@ class RawAnswer:
 
 
 class Wire:
-    """One connection, spoken to in bytes."""
+    """One connection, used at the byte level."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer

@@ -1,4 +1,4 @@
-"""A tiny service for tests of the machinery: it counts, per referral, what it was told."""
+"""A tiny service for tests of the messaging machinery: it collects, per referral, the amounts received."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ NOW = datetime(2026, 3, 2, 15, 0, tzinfo=UTC)
 
 
 class IntakeCompleted(Event):
-    """As the owner announces it."""
+    """The event as its owner announces it."""
 
     topic: ClassVar[str] = "intake.referrals"
     referral_id: str
@@ -60,7 +60,7 @@ def inbound() -> type[Inbound]:
 
 
 def when_intake_completed_count_it(fact: "IntakeCompleted", work: Counting) -> None:
-    """Adds the amount; an amount of 13 breaks the reaction."""
+    """Add the amount; an amount of 13 breaks the reaction."""
     if fact.amount == 13:
         raise RuntimeError("13")
     told = work.told.get(fact.referral_id) or Told(
@@ -70,7 +70,7 @@ def when_intake_completed_count_it(fact: "IntakeCompleted", work: Counting) -> N
 
 
 def when_intake_completed_count_even_13(fact: "IntakeCompleted", work: Counting) -> None:
-    """The reaction after its defect was mended."""
+    """The reaction after its defect was fixed."""
     work.told.save(
         Told(id=fact.referral_id, patient_id=fact.patient_id, clinic_id="riverside", amounts=(fact.amount,))
     )
@@ -78,7 +78,7 @@ def when_intake_completed_count_even_13(fact: "IntakeCompleted", work: Counting)
 
 @dataclass
 class Delivered:
-    """A record as a consumer hands it over."""
+    """A record as a consumer delivers it."""
 
     topic: str
     partition: int
@@ -138,7 +138,7 @@ def counting(
 
 
 async def amounts(database: MongoDatabase) -> dict[str, list[int]]:
-    """What was counted, per referral, in order."""
+    """The amounts collected, per referral, in order."""
     return {row["_id"]: row["amounts"] async for row in database["told"].find()}
 
 

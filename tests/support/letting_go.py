@@ -1,4 +1,4 @@
-"""Seeing that something is freed the moment it is done with, not when the garbage collector looks."""
+"""Checks that objects are freed as soon as they are unused, without the cyclic garbage collector."""
 
 import gc
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from tests.support.eventually import eventually
 
 @contextmanager
 def no_collector() -> Iterator[None]:
-    """What was garbage before is gone; what stands in a ring from now on stays."""
+    """Collect existing garbage, then disable the collector, so that reference cycles created inside stay."""
     gc.collect()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""The version after this one, as a tree of its own: a plan's start is told in another schema."""
+"""Creates a source tree of the next version, in which `CarePlanStarted` has another schema."""
 
 import shutil
 from pathlib import Path
@@ -42,13 +42,13 @@ CHANGES: tuple[tuple[str, str, str], ...] = (
         "",
     ),
 )
-"""File, what stands there, and what the next version has in its place: `sessions` became `contracted`."""
+"""(file, present text, text in the next version): `sessions` becomes `contracted`."""
 
 IMPORTS = "from typing import Any, ClassVar\n"
 
 
 def next_version(folder: Path) -> Path:
-    """Copy what runs into `folder`, and change it. Raises `LookupError` where this one differs."""
+    """Copy the sources into `folder` and change them. Raises `LookupError` if a present text is not found."""
     for package in ("services", "shared", "deploy"):
         shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
     for name, here, there in CHANGES:

@@ -1,11 +1,11 @@
-"""Ports for whole stacks that are started from the command line."""
+"""Ports for whole stacks started from the command line."""
 
 from deploy.embedded.plan import PAGE, SERVICES
 from deploy.embedded.ports import free_ports
 
 
 def ports() -> list[str]:
-    """Options of `kith up` and `kith demo` for ports that nobody uses, and no outgoing connection takes."""
+    """Options of `kith up` and `kith demo` for unused ports that no outgoing connection takes."""
     listening = len((*SERVICES, PAGE))
     first = free_ports(listening + 2)
     servers = ["--mongod-port", str(first + listening), "--kafka-port", str(first + listening + 1)]

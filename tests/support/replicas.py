@@ -1,4 +1,4 @@
-"""Several replicas of a service seen as one service: what `GET /flow` of each says, joined."""
+"""Joins the answers of `GET /flow` from several replicas into one per service."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def as_services(flows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The answers of all replicas as one answer per service."""
+    """Join the answers of all replicas into one answer per service."""
     merged: dict[str, dict[str, Any]] = {}
     for flow in flows:
         service = flow["service"]
@@ -15,7 +15,7 @@ def as_services(flows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def joined(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Two replicas of a service as if they were one: what either does is done."""
+    """Join the answers of two replicas as if they were one: progress of either counts."""
     dues = [flow["due"] for flow in (one, other) if flow["due"]]
     return one | {
         "busy": one["busy"] or other["busy"] or one["epoch"] != other["epoch"],

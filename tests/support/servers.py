@@ -1,4 +1,4 @@
-"""The real servers tests run on: one mongod and one broker per test session, more brokers on demand.
+"""The real servers that tests run on: one mongod and one broker per test session, more brokers on demand.
 
 With `KITH_TEST_SERVERS=containers` they are MongoDB and Apache Kafka in containers, not the embedded ones.
 """
@@ -19,7 +19,7 @@ CHOICE = "KITH_TEST_SERVERS"
 
 
 class AnyBroker(Protocol):
-    """What every broker has; only an embedded one can be killed and come back empty."""
+    """What every broker offers; only an embedded one can be killed and return empty."""
 
     @property
     def address(self) -> str: ...
@@ -30,7 +30,7 @@ def in_containers() -> bool:
 
 
 def kafka_settings() -> dict[str, Any]:
-    """How a service must be set for the broker in use. Apache Kafka refuses sessions under 6 s."""
+    """Settings a service needs for the broker in use. Apache Kafka refuses session timeouts under 6 s."""
     if in_containers():
         return {"embedded_broker": False, "session_timeout_ms": 6000, "heartbeat_ms": 1000}
     return {"embedded_broker": True, "session_timeout_ms": 3000, "heartbeat_ms": 500}
@@ -38,9 +38,9 @@ def kafka_settings() -> dict[str, Any]:
 
 @asynccontextmanager
 async def service_settings() -> AsyncIterator[dict[str, str]]:
-    """What services of a whole stack are told besides: nothing, or where containers of their own are.
+    """Extra settings for the services of a whole stack: none, or the addresses of their containers.
 
-    The stack's own mongod and broker then run beside them, unused.
+    The stack's own mongod and broker then run unused.
     """
     if not in_containers():
         yield {}
@@ -54,7 +54,7 @@ async def service_settings() -> AsyncIterator[dict[str, str]]:
 
 @asynccontextmanager
 async def any_broker(folder: Path) -> AsyncIterator[AnyBroker]:
-    """A broker with all declared topics and nothing in them."""
+    """A broker with all declared topics, empty."""
     if in_containers():
         from tests.support.containers import apache_kafka
 

@@ -1,4 +1,4 @@
-"""What upgrades are tried with: a load, the versions announced under it, what must hold in the end."""
+"""Support for upgrade tests: a load, the schema versions announced under it, and final checks."""
 
 import asyncio
 import itertools
@@ -13,14 +13,14 @@ from tests.support.eventually import eventually
 from tests.support.world import CALM, LOW_MOOD
 
 AT_LEAST = 3
-"""Announcements of a version before the next step."""
+"""Least announcements of a version before the next step."""
 
 PACE = 0.5
 """Seconds between referrals."""
 
 
 class Load:
-    """Referrals at a steady pace, until told."""
+    """Sends referrals at a steady pace until ended."""
 
     def __init__(self, desks: Desks) -> None:
         self._desks, self.people = desks, 0
@@ -61,7 +61,7 @@ def _form(number: int) -> dict[str, object]:
 
 
 class Started:
-    """How many plans' starts were announced, by schema version."""
+    """Counts the announced `CarePlanStarted` events by schema version."""
 
     def __init__(self, database: MongoDatabase) -> None:
         self._database = database
@@ -74,7 +74,7 @@ class Started:
         return int(rows[0]["events"]) if rows else 0
 
     async def more(self, *versions: int) -> None:
-        """Wait until some more were announced in each of these versions."""
+        """Wait until `AT_LEAST` more were announced in each of these versions."""
         targets = {version: await self.count(version) + AT_LEAST for version in versions}
 
         async def enough() -> bool:
@@ -100,7 +100,7 @@ async def letters(desks: Desks, service: str = "scheduler") -> list[dict[str, st
 
 
 async def replay(desks: Desks) -> int:
-    """Replay what the scheduler set aside, which was nothing but newer starts of plans; how much it was."""
+    """Replay the scheduler's dead letters, all plan starts of a newer schema; return their number."""
     replayed = 0
     while found := await letters(desks):
         assert {letter["reason"] for letter in found} == {"newer_schema"}
@@ -118,7 +118,7 @@ async def nothing_is_set_aside(desks: Desks, services: Sequence[str] = SERVICES)
 
 
 async def everybody_has_a_course(desks: Desks, people: int) -> None:
-    """One plan each, with all its appointments booked once; the books balance."""
+    """Check that each person has one plan with all appointments booked once, and that the books balance."""
     plans = await desks.all_pages("care_plan", "/plans")
     assert len(plans) == len({plan["patient_id"] for plan in plans}) == people
     for plan in plans:

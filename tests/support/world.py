@@ -1,4 +1,4 @@
-"""A whole running stack in stepped time, for journeys: given, when, then."""
+"""A whole running stack in stepped time, for journey tests in given/when/then form."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ class World:
         return self.time.now
 
     async def advance(self, **delta: float) -> None:
-        """Let time pass, stopping at every moment at which something is due."""
+        """Advance time, stopping at every moment at which something is due."""
         await self.until(self.now + timedelta(**delta))
 
     async def until(self, moment: datetime) -> None:
@@ -71,7 +71,7 @@ class World:
         return plan
 
     async def appointments(self, plan_id: str, status: str = "booked") -> list[dict[str, Any]]:
-        """In order of time."""
+        """The plan's appointments with this status, ordered by time."""
         schedule = await self.desks.get("scheduler", f"/schedules/{plan_id}")
         return [a for a in schedule["appointments"] if a["status"] == status]
 
@@ -92,7 +92,7 @@ class World:
         return view
 
     async def change(self, method: str, path: str, body: Any = None) -> Any:
-        """A clinician's command to care_plan, and everything that follows from it."""
+        """Send a clinician's command to care_plan and wait until all its effects have settled."""
         view = await self.desks.send("care_plan", method, path, body, key=self.now.isoformat())
         await self.time.settle()
         return view
@@ -101,7 +101,7 @@ class World:
         return await self.desks.all_pages("alerts", "/alerts", **query)
 
     async def story(self, patient_id: str) -> list[dict[str, Any]]:
-        """What every service announced about a person, by time."""
+        """All announcements about a person, by time."""
         entries: list[dict[str, Any]] = []
         for service in self.stack.services:
             answer = await self.desks.get(service, f"/story/{patient_id}")
@@ -109,7 +109,7 @@ class World:
         return sorted(entries, key=lambda entry: entry["at"])
 
     async def crisis(self, name: str = "Berta", clinician: str = "cln_r04") -> str:
-        """Refer somebody in danger; the id of the alert about them."""
+        """Refer somebody in danger; return the id of the alert about them."""
         view = await self.refer(
             clinician_id=clinician,
             person={"given_name": name, "family_name": "Danger"},
@@ -120,7 +120,7 @@ class World:
 
     @asynccontextmanager
     async def silent(self, service: str) -> AsyncIterator[None]:
-        """Meanwhile a service takes connections and answers nothing."""
+        """Freeze a service inside the block: it accepts connections but does not answer."""
         pid = self.stack.state.services[service].pid
         os.kill(pid, signal.SIGSTOP)
         try:

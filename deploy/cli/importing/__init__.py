@@ -1,1 +1,1 @@
-"""A file of referrals on its way to intake: read, sent, reported."""
+"""Importing a file of referrals into intake: reading, sending, reporting."""

@@ -1,4 +1,4 @@
-"""A file is looked at whole before a row is sent: what cannot be read at all is said then, and plainly."""
+"""Checks the whole file before a row is sent, so that an unreadable file is reported at once."""
 
 import codecs
 import csv
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from services.intake.importing import RowError
 
 MAX_LINE = 1_000_000
-"""Bytes. A row is some hundred; a longer line means that lines do not end where rows do."""
+"""Bytes. A row has a few hundred; a longer line means that line ends are missing."""
 
 OTHER_ENCODINGS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 SUFFIXES: dict[str, Format] = {".csv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson"}
 
 
 class Unusable(Exception):
-    """The file cannot be imported as it is; the message says what to do, and repeats nothing of it."""
+    """The file cannot be imported as it is; the message says what to do and quotes none of its content."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A file that can be read to its end. `rows`: how many it holds."""
+    """A file that was read to its end once. `rows` is the number of rows in it."""
 
     path: Path
     format: Format
@@ -35,7 +35,7 @@ class Source:
 
 
 def source(path: Path, format: str | None) -> Source:
-    """Look through the whole file. Raises `Unusable`."""
+    """Check the whole file. Raises `Unusable`."""
     chosen = _format(path, format)
     if not path.is_file():
         raise Unusable(f"{path} is no file")
@@ -53,14 +53,14 @@ def source(path: Path, format: str | None) -> Source:
 
 
 def _count_objects(path: Path) -> int:
-    """-1 if there is none."""
+    """The number of objects, -1 if there are none."""
     return sum(1 for line in _checked(path) if line.strip()) or -1
 
 
 def _count_table(path: Path) -> int:
-    """Rows under the header, -1 if not even that is there.
+    """The number of rows under the header, -1 if there is no header.
 
-    Strictly: a quote that is not closed would hide the rows after it in one cell.
+    Parsing is strict: an unclosed quote would hide the rows after it in one cell.
     """
     table, count = csv.reader((line.decode() for line in _checked(path)), strict=True), -1
     try:
@@ -88,7 +88,7 @@ def _format(path: Path, format: str | None) -> Format:
 
 
 def _checked(path: Path) -> Iterator[bytes]:
-    """The file's lines. Raises `Unusable` for what is no UTF-8 text of reasonable lines."""
+    """The file's lines. Raises `Unusable` if it is not UTF-8 text or has a line over `MAX_LINE` bytes."""
     with path.open("rb") as file:
         number = 0
         while line := file.readline(MAX_LINE + 1):
@@ -126,7 +126,7 @@ def read(source: Source) -> "Iterator[tuple[int, ImportRow | RowError]]":
 
 
 def _what_is_wrong(wrong: WrongColumns, format: Format) -> str:
-    """Unknown columns are counted and never shown: without a header they are the first person's data."""
+    """Unknown columns are counted, never shown: without a header they are the first person's data."""
     if format == "csv" and set(NHANES_COLUMNS) <= {*wrong.unknown}:
         return "these are the survey's columns: give --format nhanes"
     said = [f"missing: {', '.join(wrong.missing)}"] if wrong.missing else []

@@ -1,4 +1,4 @@
-"""What is to be mended, as a table: row, code, advice. Nothing of what the rows hold."""
+"""The report of rows to correct, as a table: row, code, advice. It holds none of the rows' content."""
 
 import csv
 import re
@@ -59,7 +59,7 @@ ADVICE = {
     "date_in_the_future": "The day in {column} is in the future.",
     "wrong_number": "The row has more or fewer cells than the header.",
 }
-"""By code, or by what stands after the field."""
+"""Keyed by code, or by the part of the code after the field."""
 
 ANSWER = re.compile(r"screening\.(phq9|gad7)\.(items\.\d|difficulty)")
 OF_AN_ANSWER = "Write 0 to 3, refused or dont_know in {column}."
@@ -67,13 +67,13 @@ VALUES = {"literal_error", "int_type", "greater_than_equal", "less_than_equal"}
 
 
 def is_report(path: Path) -> bool:
-    """Whether this is a report of an earlier run, which another may replace. Raises `OSError`."""
+    """True if the file is a report of an earlier run (or empty) and may be replaced. Raises `OSError`."""
     with path.open("rb") as file:
         return file.readline().strip() in (b"", ",".join(HEADER).encode())
 
 
 def write(path: Path, errors: Mapping[int, tuple[str, ...]], format: Format) -> None:
-    """The whole report at once, in place of an earlier one."""
+    """Write the whole report atomically, replacing an earlier one."""
     draft = path.with_name(path.name + ".draft")
     with draft.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
@@ -84,7 +84,7 @@ def write(path: Path, errors: Mapping[int, tuple[str, ...]], format: Format) -> 
 
 
 def shown(code: str) -> str:
-    """`field.path:problem` with every name that is not ours as `*`: it may be what somebody wrote."""
+    """`field.path:problem` with every unknown name as `*`: it may be content of the row."""
     path, colon, problem = code.rpartition(":")
     parts = [part if part.isdigit() or part in names() else "*" for part in path.split(".") if part]
     return f"{'.'.join(parts)}{colon}{_word(problem)}"
@@ -102,7 +102,7 @@ def advice(code: str, format: Format) -> str:
 
 
 def column(path: str, format: Format) -> str:
-    """What the file calls the field, where that is another name; nothing for the row as a whole."""
+    """The field's column name in the file; empty for the row as a whole."""
     if path == "row":
         return ""
     if format == "ndjson":

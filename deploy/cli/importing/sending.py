@@ -1,4 +1,4 @@
-"""Rows on their way: in requests of some hundred, a few in flight, tried again while intake recovers."""
+"""Sends rows in batches of a few hundred, a few in flight, with retries while intake recovers."""
 
 import asyncio
 import json
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from services.intake.importing import RowError
 
 ROWS_AT_ONCE = 250
-"""At most 500; fewer keep each transaction, and whatever waits behind it, short."""
+"""At most 500. Smaller batches keep each transaction, and the wait of others behind it, short."""
 
 BYTES_AT_ONCE = 2_000_000
 IN_FLIGHT = 3
 RETRY_SECONDS = 120.0
-"""MongoDB may lock what a killed process was writing for over a minute, its transaction's lifetime."""
+"""After a kill, MongoDB may keep locks for over a minute: the lifetime of the process's transaction."""
 
 INT64 = range(-(2**63), 2**63)
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 MAX_DEPTH = 32
 NEVER_VALID: list[object] = [{}]
-"""Stands for a value that no request may hold, so that its row is refused and its neighbours are not."""
+"""Replaces a value that no request may hold, so that only its own row is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """`about` names the referrals and people in it: two batches about the same never travel together."""
+    """`about` names its referrals and people: batches with one in common are never in flight together."""
 
     rows: tuple[Json, ...]
     about: frozenset[tuple[object, ...]]
@@ -44,7 +44,7 @@ class Batch:
 
 @dataclass
 class Tally:
-    """What became of the rows so far. `errors` are codes by row."""
+    """Outcomes of the rows so far. `errors` maps row numbers to codes."""
 
     sent: int = 0
     created: int = 0
@@ -55,7 +55,7 @@ class Tally:
     crisis_support: str | None = None
 
     def add(self, batch: Batch, answer: Json) -> None:
-        """Raises `KeyError` for an answer without the results."""
+        """Count a batch's results. Raises `KeyError` for an answer without them."""
         self.sent += len(batch.rows)
         for outcome in ("created", "updated", "unchanged"):
             setattr(self, outcome, getattr(self, outcome) + answer[outcome])
@@ -66,12 +66,12 @@ class Tally:
         self.crisis_support = answer.get("crisis_support") or self.crisis_support
 
     def fail(self, row: int, codes: Iterable[str]) -> None:
-        """What was found wrong here and there is told once."""
+        """Add the row's codes; one that both this side and intake found is kept once."""
         self.errors[row] = tuple(dict.fromkeys([*self.errors.get(row, ()), *codes]))
 
 
 def batches(rows: "Iterable[tuple[int, ImportRow | RowError]]", tally: Tally) -> Iterator[Batch]:
-    """Rows in requests. A wrong row is sent as well, where it can be: intake hears a crisis in it."""
+    """Group rows into requests. Invalid rows are sent too: intake detects a crisis in them."""
     from services.intake.importing import RowError, document
 
     waiting: list[Json] = []
@@ -104,7 +104,7 @@ def _names(row: Json) -> Iterator[tuple[object, ...]]:
 
 
 def sendable(value: Any, depth: int = 0) -> Any:
-    """What was read, with what strict JSON or the store cannot hold replaced by something refused."""
+    """Replace values that strict JSON or the store cannot hold by one that intake refuses."""
     if depth > MAX_DEPTH:
         return NEVER_VALID
     if isinstance(value, dict):
@@ -124,7 +124,7 @@ def sendable_name(name: str) -> str:
 
 @dataclass
 class Sending:
-    """One run. `patience`: seconds for which a request is tried again; `progress` hears of each answer."""
+    """One run. `patience` is the seconds a request is retried; `progress` is called after each answer."""
 
     client: Client
     clinic: str | None
@@ -162,7 +162,7 @@ class Sending:
         self.progress()
 
     async def _send_halves(self, batch: Batch, refusal: Refusal) -> None:
-        """Too large together; a single row that is too large is that row's error."""
+        """Split a batch that is too large; for a single row, record the refusal as that row's error."""
         if len(batch.rows) == 1:
             self.tally.sent += 1
             self.tally.fail(batch.numbers[0], [refusal.reason])
@@ -191,7 +191,7 @@ class Sending:
 
 
 async def _land_one(flying: dict[asyncio.Task[None], Batch]) -> None:
-    """Take out what has ended; raises what it raised."""
+    """Wait for a request to end and remove what has ended; re-raises its exception."""
     done, _ = await asyncio.wait(flying, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         del flying[task]

@@ -1,4 +1,4 @@
-"""What must be true of rendered manifests, beyond their schemas: each module says what it looks for."""
+"""Checks of rendered manifests beyond their schemas: each module's docstring says what it checks."""
 
 from collections.abc import Iterator
 
@@ -9,6 +9,6 @@ CHECKS = (pods, environments, references, networks, upkeep, servers, watching)
 
 
 def problems(objects: Objects) -> Iterator[str]:
-    """One line per thing to mend, named by its object."""
+    """One line per problem, each naming its object."""
     for check in CHECKS:
         yield from check.problems(objects)

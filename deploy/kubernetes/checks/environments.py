@@ -1,4 +1,4 @@
-"""What a container's environment says is what its service would accept when it starts."""
+"""A container's environment is one with which its service would start."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -21,12 +21,12 @@ SETTINGS: dict[str, type[BaseSettings]] = {
     "deploy.watchdog": WatchdogSettings,
     "deploy.cli": KafkaSettings,
 }
-"""By module; commands need what reaches Kafka."""
+"""Settings class by module; commands need only the Kafka settings."""
 
-SECRET = "from-a-secret"  # noqa: S105 (stands for one)
+SECRET = "from-a-secret"  # noqa: S105 (a placeholder)
 TELLING = ("PASSWORD", "SECRET", "TOKEN_KEY", "MONGODB", "HEARTBEAT_URL")
 READ_AT_START = "KAFKA_CA_FILE"
-"""Is opened when settings are read, and is nowhere but in the cluster."""
+"""Opened when settings are read, but exists only in the cluster."""
 
 
 def problems(objects: Objects) -> Iterator[str]:
@@ -61,7 +61,7 @@ def _open_secrets(environment: dict[str, str | None]) -> Iterator[str]:
 
 
 def _instance(container: Container) -> Iterator[str]:
-    """Two replicas of one name would share a lease and a group."""
+    """Two replicas with the same name would share a lease and a group."""
     entries = {entry["name"]: entry.get("valueFrom", {}) for entry in container.spec.get("env", [])}
     named = entries.get(f"{PREFIX}INSTANCE", {}).get("fieldRef", {}).get("fieldPath")
     if container.service and named != "metadata.name":
@@ -73,7 +73,7 @@ def _stand_in(name: str) -> str:
 
 
 def _refused(container: Container, environment: dict[str, str | None]) -> Iterator[str]:
-    """The settings class itself reads it, secrets and files of the cluster left aside."""
+    """Validate with the settings class itself, with stand-ins for secrets and without the cluster's file."""
     read: dict[str, Any] = {
         name.removeprefix(_prefix(container)).lower(): _stand_in(name) if value is None else value
         for name, value in environment.items()

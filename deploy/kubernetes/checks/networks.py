@@ -1,4 +1,4 @@
-"""Network policies: all denied first; each means pods that exist; each way is open at both ends."""
+"""Network policies: deny by default; each selects existing pods; each connection is allowed at both ends."""
 
 from collections.abc import Iterator
 
@@ -38,7 +38,7 @@ def _is_operators(selector: Document) -> bool:
 
 
 def _both_ends(objects: Objects) -> Iterator[str]:
-    """What one workload may send to another, the other must be allowed to receive."""
+    """Traffic that one workload may send to another must be allowed in at the other."""
     for policy in objects.of("NetworkPolicy"):
         for rule in policy["spec"].get("egress", []):
             for peer in rule.get("to", []):
@@ -60,7 +60,7 @@ def _may_receive(objects: Objects, receiver: Document, sender: Document) -> bool
 
 
 def _labels_kept_to_ourselves(objects: Objects) -> Iterator[str]:
-    """Operators hand labels of their resources on to pods; those must not be taken for ours."""
+    """Operators copy their resources' labels to pods; those pods must not match Kith's own label."""
     for document in objects.of("Kafka", "KafkaNodePool", "MongoDBCommunity"):
         if document["metadata"].get("labels", {}).keys() & OURS.keys():
             yield f"{titled(document)} is labelled as ours: its pods would be denied all traffic"

@@ -1,4 +1,4 @@
-"""Every container of ours: hardened, probed, with resources, and given the time to end."""
+"""Every container of Kith's: hardened, probed, with resources, and with enough time to shut down."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from deploy.kubernetes.objects import Container, Objects
 from shared.process import REQUESTS_SECONDS, SHUTDOWN_SECONDS
 
 USER = 10001
-"""The image's (deploy/Dockerfile)."""
+"""The image's user id (deploy/Dockerfile)."""
 
 PROBES = {
     "startupProbe": "/health/live",
@@ -47,7 +47,7 @@ def _hardening(container: Container) -> Iterator[str]:
 
 
 def _writing(container: Container) -> Iterator[str]:
-    """A file system that is read-only needs a /tmp; nothing comes from the node's disk."""
+    """A read-only file system needs a /tmp, and no volume may come from the node's disk."""
     volumes = {volume["name"]: volume for volume in container.pod.get("volumes", [])}
     mounts = {mount["mountPath"]: mount for mount in container.spec.get("volumeMounts", [])}
     if "emptyDir" not in volumes.get(mounts.get("/tmp", {}).get("name"), {}):  # noqa: S108 (a mount, no file)
@@ -70,7 +70,7 @@ def _probes(container: Container) -> Iterator[str]:
 
 
 def _ending(container: Container) -> Iterator[str]:
-    """The grace begins with preStop and must outlast requests under way and what is being processed."""
+    """The grace period starts with preStop and must outlast requests and messages in progress."""
     before = container.spec.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
     needed = before + REQUESTS_SECONDS + SHUTDOWN_SECONDS
     given = container.pod.get("terminationGracePeriodSeconds", 30)

@@ -1,4 +1,4 @@
-"""Whatever a name refers to exists: ConfigMaps, Secrets and their keys, accounts, services, ports, files."""
+"""Every reference resolves: ConfigMaps, Secrets and their keys, accounts, services, ports, files."""
 
 import re
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def problems(objects: Objects) -> Iterator[str]:
 
 
 def known_secrets(objects: Objects, readme: Path = HERE / "README.md") -> dict[str, set[str]]:
-    """Secret → keys: those that operators make, and those that the README tells how to make."""
+    """Secret → keys, of those created by operators and those the README tells how to create."""
     known: dict[str, set[str]] = {}
     for kafka in objects.of("Kafka"):
         known[f"{name_of(kafka)}-cluster-ca-cert"] = {"ca.crt"}
@@ -83,7 +83,7 @@ def _secret(name: str, references: list[Document], secrets: dict[str, set[str]])
 
 
 def _files(objects: Objects, container: Container) -> Iterator[str]:
-    """Every setting that names a file names one that is mounted."""
+    """Every file named by a setting is mounted."""
     files = _mounted(objects, container)
     for name, value in objects.environment(container).items():
         if name.startswith(PREFIX) and value and value.startswith("/") and value not in files:
@@ -146,7 +146,7 @@ def _ports(objects: Objects) -> Iterator[str]:
 
 
 def _scraped(objects: Objects) -> Iterator[str]:
-    """Whoever opens a port has metrics there; none is asked twice."""
+    """Every workload with a port is scraped there, by exactly one monitor."""
     monitors = objects.of("PodMonitor")
     for container in objects.containers() if monitors else ():
         ports = {port["name"] for port in container.spec.get("ports", [])}
@@ -157,7 +157,7 @@ def _scraped(objects: Objects) -> Iterator[str]:
 
 
 def _ways_in(objects: Objects) -> Iterator[str]:
-    """Ingress rules and the addresses in settings lead to services, at ports that these have."""
+    """Ingress rules and addresses in settings lead to existing services and ports."""
     opened = {
         name_of(service): {port["name"] for port in service["spec"]["ports"]}
         | {str(port["port"]) for port in service["spec"]["ports"]}

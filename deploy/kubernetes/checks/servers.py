@@ -65,7 +65,7 @@ def _kept(objects: Objects) -> Iterator[str]:
 
 
 def _copies(objects: Objects) -> Iterator[str]:
-    """Acknowledged means on so many nodes that one of them may go; a single node is for development."""
+    """Acknowledged messages survive the loss of a node; a single node is for development only."""
     nodes = sum(pool["spec"]["replicas"] for pool in objects.of("KafkaNodePool"))
     for topic in objects.of("KafkaTopic"):
         copies, in_sync = topic["spec"]["replicas"], int(topic["spec"]["config"]["min.insync.replicas"])
@@ -90,7 +90,7 @@ def _replica_set(replica_set: Document) -> Iterator[str]:
 
 
 def _own_user(objects: Objects) -> Iterator[str]:
-    """A service that used another's user could read another's people."""
+    """Each service uses its own user: with another's it could read that service's data."""
     for container in objects.containers():
         own = container.service.replace("_", "-")
         for entry in container.spec.get("env", []):

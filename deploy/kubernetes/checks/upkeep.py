@@ -1,4 +1,4 @@
-"""Roll-outs, drains, zones, autoscaling: somebody is always there, and nobody without partitions."""
+"""Roll-outs, drains, zones, autoscaling: a replica is always available, and none is without partitions."""
 
 import re
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def problems(objects: Objects) -> Iterator[str]:
 
 
 def _kept(objects: Objects) -> list[Document]:
-    """What must be there without a gap; of the watchdog there is one, which may be away for a moment."""
+    """Workloads that must be available without a gap: all except the watchdog, which runs only once."""
     alone = [c.workload for c in objects.containers() if c.module == watching.MODULE]
     return [workload for workload in objects.of("Deployment", "StatefulSet") if workload not in alone]
 
@@ -63,14 +63,14 @@ def _spread(objects: Objects, workload: Document) -> Iterator[str]:
 
 
 def _pinned(objects: Objects, container: Container) -> Iterator[str]:
-    """A tag may mean another image tomorrow: a roll-back must not."""
+    """Images are pinned: a tag may later mean another image, so a roll-back would not be exact."""
     production = objects.environment(container).get(f"{PREFIX}ENVIRONMENT") != "development"
     if production and "@sha256:" not in container.spec["image"]:
         yield f"runs {container.spec['image']}: name the image by its digest"
 
 
 def _budgets(objects: Objects) -> Iterator[str]:
-    """Fewer may go than there are: a budget that lets none go stops every drain of a node."""
+    """A budget must allow at least one eviction: otherwise it blocks every drain of a node."""
     for budget in objects.of("PodDisruptionBudget"):
         for workload in objects.pods_selected(budget["spec"]["selector"]):
             needed, there = budget["spec"].get("minAvailable", 0), _fewest(objects, workload)

@@ -1,4 +1,4 @@
-"""The watchdog, where there is one: alone, seen by Prometheus, and in a clinic of its own."""
+"""The watchdog, if deployed: a single replica, and its clinic in the configuration."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def _alone(workload: Document) -> Iterator[str]:
 
 
 def _clinic(objects: Objects) -> Iterator[str]:
-    """A roster in a Secret is not seen here: without one the watchdog raises no flag, and says so."""
+    """Its clinic is configured. A roster in a Secret is not visible here; without one its rounds fail."""
     for config in objects.of("ConfigMap"):
         held = config.get("data", {})
         if "clinics.json" in held and CLINIC not in _ids(held["clinics.json"]):

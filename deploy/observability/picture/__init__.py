@@ -1,1 +1,1 @@
-"""Pictures of the dashboards, drawn from their own queries to a running Prometheus: not by Grafana."""
+"""Pictures of the dashboards, drawn without Grafana from their queries to a running Prometheus."""

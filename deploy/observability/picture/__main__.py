@@ -1,7 +1,7 @@
 """`python -m deploy.observability.picture DIR [--prometheus URL] [--minutes N] [--png]`.
 
-Asks a running Prometheus every panel's own queries and draws each dashboard as `DIR/<dashboard>.svg`, with
-`--png` as a PNG too, by Chromium. Says which panels had no data. Exit status 1 when a query is not accepted.
+Runs every panel's queries against a running Prometheus and draws each dashboard as `DIR/<dashboard>.svg`,
+with `--png` also as a PNG by Chromium. Reports panels without data. Exit status 1 if a query is refused.
 """
 
 import argparse

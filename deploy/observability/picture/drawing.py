@@ -1,4 +1,4 @@
-"""A dashboard as one SVG: panels three abreast as Grafana's grid has them, with units, limits and legends."""
+"""Draws a dashboard as one SVG: three panels a row as in Grafana's grid, with units, limits and legends."""
 
 import math
 import time
@@ -11,17 +11,17 @@ from deploy.observability.panels import Panel
 ABREAST = 3
 WIDE, TALL, GAP, HEAD = 470, 330, 14, 62
 LEFT, RIGHT, TOP, PLOT = 62, 16, 52, 150
-"""Within a panel: what stands beside, above, and how high the plot is."""
+"""Within a panel: left, right and top margins, and the plot's height."""
 
 LEGEND_ROWS, LEGEND_COLUMNS = 5, 2
 LETTERS = 34
-"""So many letters of a legend fit."""
+"""Longest legend in characters."""
 
 INK, PALE, RULE, GROUND, PAPER, LIMIT = "#1d2529", "#6b7880", "#e3e8ea", "#f4f6f7", "#ffffff", "#c0392b"
 COLOURS = ("#1f6f8b", "#d1782b", "#5a8f3c", "#8a4f9e", "#b0413e", "#3d5a98", "#8c7a2b", "#2f8f83", "#6b7880")
 FONT = "font-family='system-ui, DejaVu Sans, sans-serif'"
 BROKEN = 1.5
-"""A line is broken where points are further apart than so many steps."""
+"""A line is broken where points are more than this many steps apart."""
 
 Drawn = tuple[Panel, Sequence[Line]]
 
@@ -100,7 +100,7 @@ class Plot:
         return parts
 
     def limit(self) -> list[str]:
-        """Where an alert rule begins; one that lies above the plot is said."""
+        """The alert rule's threshold as a line, or as text if it lies above the plot."""
         limit = self._panel.limit
         if limit is None:
             return []
@@ -127,7 +127,7 @@ class Plot:
 
 
 def ticks(most: float) -> tuple[float, float]:
-    """The step of the scale and its end: a round number of 1, 2 or 5, four or five times."""
+    """The scale's step (1, 2 or 5 times a power of ten) and its end, at most five steps away."""
     wanted = max(most, 1e-6) / 4
     power = 10.0 ** _exponent(wanted)
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= wanted * 0.999)
@@ -139,7 +139,7 @@ def _exponent(value: float) -> int:
 
 
 def _legend(lines: Sequence[Line]) -> list[str]:
-    """As many as there is room for; how many more there are is said."""
+    """As many legends as fit, and the number of the rest."""
     room = LEGEND_ROWS * LEGEND_COLUMNS
     shown = lines if len(lines) <= room else lines[: room - 1]
     parts = []
@@ -174,7 +174,7 @@ def _text(
     colour: str = INK,
     halo: bool = False,
 ) -> str:
-    """`halo`: readable over lines."""
+    """`halo` keeps the text readable over lines."""
     apart = f" paint-order='stroke' stroke='{PAPER}' stroke-width='4'" if halo else ""
     return (
         f"<text x='{x:.1f}' y='{y:.1f}' {FONT} font-size='{size}' font-weight='{weight}' "
@@ -204,4 +204,4 @@ UNITS: dict[str, Callable[[float], str]] = {
     "reqps": lambda value: f"{short(value)} /s",
     "percentunit": lambda value: f"{value * 100:.3g} %",
 }
-"""Grafana's name of a unit → how a value reads in it."""
+"""Grafana's name of a unit → the formatter of its values."""

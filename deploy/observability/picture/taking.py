@@ -1,4 +1,4 @@
-"""All dashboards, asked for and drawn into a folder; Chromium makes PNGs of them."""
+"""Queries and draws all dashboards into a folder; Chromium renders them as PNGs."""
 
 import re
 import shutil
@@ -15,11 +15,11 @@ SIZE = re.compile(r"width='(\d+)' height='(\d+)'")
 
 
 class CannotRender(Exception):
-    """There is no browser here, or it would not."""
+    """No browser is installed, or rendering failed."""
 
 
 def take(prometheus: Asking, folder: Path, start: float, end: float) -> list[str]:
-    """Draw every dashboard; the panels that had no data. Raises `NotAccepted`, `LookupError`."""
+    """Draw every dashboard; return the panels without data. Raises `NotAccepted`, `LookupError`."""
     folder.mkdir(parents=True, exist_ok=True)
     scrape, empty = prometheus.scrape_seconds(), []
     span = span_of(start, end, scrape)
@@ -33,7 +33,7 @@ def take(prometheus: Asking, folder: Path, start: float, end: float) -> list[str
 
 
 def render(folder: Path) -> None:
-    """Every SVG of the folder that is a dashboard, as a PNG beside it. Raises `CannotRender`."""
+    """Render each dashboard's SVG in the folder as a PNG beside it. Raises `CannotRender`."""
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         raise CannotRender("no Chromium here: apt-get install chromium")

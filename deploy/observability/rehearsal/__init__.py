@@ -1,1 +1,1 @@
-"""A few minutes of live work on real servers, watched by Prometheus: dashboards have something to show."""
+"""A few minutes of live load on real servers, scraped by Prometheus, to fill the dashboards."""

@@ -1,7 +1,7 @@
 """`python -m deploy.observability.rehearsal DIR [--minutes 10] [--every 5] [--calm]`.
 
-Starts the embedded stack, the watchdog and Prometheus on the shipped configuration, lets people work for some
-minutes by the clock on the wall while things go wrong, and draws the dashboards into DIR.
+Starts the embedded stack, the watchdog and Prometheus on the shipped configuration, lets simulated people
+work for some minutes of real time while faults occur, and draws the dashboards into DIR.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What goes wrong in a rehearsal, so that the panels that show errors have some to show."""
+"""Faults injected in a rehearsal, so that the error panels have something to show."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from deploy.embedded.stack import Stack
 
 
 async def mishaps(stack: Stack, seconds: float) -> None:
-    """Spread over `seconds`: MongoDB and alerts are killed, a message is torn."""
+    """Over `seconds`, kill MongoDB, kill alerts and publish a torn message."""
     part = seconds / 4
     for happen in (kill_mongod, kill_alerts, tear_a_message):
         await asyncio.sleep(part)
@@ -16,7 +16,7 @@ async def mishaps(stack: Stack, seconds: float) -> None:
 
 
 async def kill_mongod(stack: Stack) -> None:
-    """The supervisor brings it back, and alerts after it."""
+    """Kill mongod; the supervisor restarts it."""
     stack.mongod.kill()
 
 
@@ -25,7 +25,7 @@ async def kill_alerts(stack: Stack) -> None:
 
 
 async def tear_a_message(stack: Stack) -> None:
-    """Everybody who reads referrals sets it aside."""
+    """Publish a truncated message; every consumer of referrals dead-letters it."""
     producer = AIOKafkaProducer(bootstrap_servers=stack.broker.address, enable_idempotence=False)
     await producer.start()
     try:

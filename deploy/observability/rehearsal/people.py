@@ -1,4 +1,4 @@
-"""People at work by the clock on the wall: referrals, some of them in danger, and clinicians who answer."""
+"""Simulated people in real time: referrals, some of them in danger, and clinicians who respond."""
 
 import asyncio
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ PACE = 0.8
 """Seconds between referrals, on average."""
 
 IN_DANGER = 10
-"""One referral in so many."""
+"""One referral in this many is in danger."""
 
 LOOKS_SECONDS = 2.0
 SOON, LATE = (5.0, 90.0), (320.0, 400.0)
-"""After how many seconds a crisis is taken; the policy asks for five minutes."""
+"""Seconds until a crisis is acknowledged; the policy asks for five minutes."""
 
 DANGER = {"q1": True, "q2": True, "q3": True, "q4": True, "q5": False, "q6": False}
 ENOUGH = 10_000
 
 
 async def work(desks: Desks, seed: int) -> None:
-    """Until it is cancelled."""
+    """Work until cancelled."""
     random = Random(seed)  # noqa: S311 (a simulation, no secret)
     async with asyncio.TaskGroup() as group:
         group.create_task(_refer(desks, random))
@@ -48,7 +48,7 @@ async def _refer(desks: Desks, random: Random) -> None:
 
 
 async def _look(desks: Desks) -> None:
-    """What pages ask for, and the books."""
+    """Make the requests of open pages, and query the books."""
     while True:
         for service in SERVICES:
             await tried(desks.get(service, "/books"))
@@ -58,7 +58,7 @@ async def _look(desks: Desks) -> None:
 
 
 async def _answer(desks: Desks, random: Random, group: asyncio.TaskGroup) -> None:
-    """Whoever is in danger is seen to once; one in six too late."""
+    """Respond to each crisis once; to one in six too late."""
     seen: set[str] = set()
     while True:
         alerts = await tried(desks.all_pages("alerts", "/alerts", state="open"))
@@ -81,7 +81,7 @@ async def _see_to(desks: Desks, path: str, after: float) -> None:
 
 
 async def tried(asked: Any) -> Any:
-    """The answer; nothing where a service refused or stayed away for too long: the work goes on."""
+    """The answer, or None if a service refused or stayed unreachable: the work goes on."""
     try:
         return await asked
     except (Answered, ConnectionError):

@@ -1,4 +1,4 @@
-"""A stack by the clock on the wall with the page, telephones, the watchdog and Prometheus."""
+"""A stack in real time with the page, telephones, the watchdog and Prometheus."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ class Stage:
 
 @asynccontextmanager
 async def stage(folder: Path, every: float, say: Callable[[LogLine], None]) -> AsyncIterator[Stage]:
-    """Ready, and scraped `every` so many seconds. Raises what `running` raises, and `NotInstalled`."""
+    """A stage that is ready and scraped every `every` seconds. Raises as `running`, and `NotInstalled`."""
     receiver = Receiver(free_ports(1))
     async with listening(receiver), running(_plan(folder, receiver), say) as stack:
         watchdog, beats = _watchdog(stack, folder)
@@ -60,7 +60,7 @@ def _plan(folder: Path, receiver: Receiver) -> Plan:
 
 
 def _watchdog(stack: Stack, folder: Path) -> tuple[Process, str]:
-    """Its process, and where its metrics are."""
+    """Start the watchdog; return its process and the address of its metrics."""
     port = free_ports(1)
     environment = os.environ | {
         "KITH_WATCHDOG_INTAKE_URL": stack.services["intake"].address,
@@ -75,6 +75,6 @@ def _watchdog(stack: Stack, folder: Path) -> tuple[Process, str]:
 
 
 def _addresses(stack: Stack, watchdog: str) -> dict[str, str]:
-    """The targets of the shipped configuration → where they are here."""
+    """Targets of the shipped configuration → their addresses here."""
     services = {f"{name}:8000": service.address for name, service in stack.services.items()}
     return services | {"watchdog:8000": watchdog}

@@ -1,4 +1,4 @@
-"""The checker: every promise looked at from outside. One check is one function: history → violations."""
+"""The checker: verifies every guarantee from outside. A check is a function: history → violations."""
 
 from collections.abc import Callable, Iterator
 
@@ -41,5 +41,5 @@ CHECKS: tuple[Check, ...] = (
 
 
 def check(history: History) -> list[Violation]:
-    """Everything that is wrong with a run, as far as can be seen from outside."""
+    """All violations in a run, as far as they are visible from outside."""
     return [violation for one in CHECKS for violation in one(history)]

@@ -13,10 +13,10 @@ CRISIS_TOPIC = ".crisis-flags"
 
 
 def crises(history: History) -> Iterator[Violation]:
-    """Each flag is in an alert, and a round of pages of its own rang after it was raised.
+    """Each flag is in an alert, and its own round of pages rang after it was raised.
 
-    A flag that joins an alert pages again (clinical.md, Crisis): what rang before it was raised, or rang
-    about another flag alone, is no page about this one.
+    A flag that joins an existing alert pages again (clinical.md, Crisis). A page from before the flag, or
+    about another flag alone, does not count for it.
     """
     alert_of = {evidence["id"]: alert for alert, evidence in _evidence(history.rows("alerts.alerts"))}
     raised: dict[str, list[tuple[float, Announced]]] = defaultdict(list)
@@ -39,7 +39,7 @@ def _evidence(alerts: list[Row]) -> Iterator[tuple[Row, Row]]:
 
 
 def _first_asked(history: History) -> dict[str, float]:
-    """Story → when its request left first: its page may ring before its answer arrives, never before this."""
+    """Story → when its request was first sent: its page may ring before the answer, but not earlier."""
     asked: dict[str, float] = {}
     for entry in history.entries:
         asked.setdefault(request_id(entry.key), entry.at)
@@ -47,7 +47,7 @@ def _first_asked(history: History) -> dict[str, float]:
 
 
 def _rounds(history: History) -> dict[str, dict[int, float]]:
-    """Alert → round → when a telephone rang about it last, and was answered."""
+    """Alert → round → time of the last page about it that was answered."""
     round_of = {row["_id"]: row["round"] for row in history.documents["alerts.deliveries"]}
     rang: dict[str, dict[int, float]] = defaultdict(dict)
     for page in history.pages:
@@ -61,7 +61,7 @@ def _rounds(history: History) -> dict[str, dict[int, float]]:
 def _unpaged(
     alert_id: str, flags: list[tuple[float, Announced]], rounds: dict[int, float]
 ) -> Iterator[Violation]:
-    """The last flag needs one round since it was raised, the last two need two since the earlier of them …"""
+    """The last flag needs one round since it was raised, the last two need two since the earlier one, …"""
     ordered = sorted(flags, key=lambda one: one[0], reverse=True)
     for wanted, (since, flag) in enumerate(ordered, start=1):
         if (found := sum(at >= since for at in rounds.values())) < wanted:
@@ -70,7 +70,7 @@ def _unpaged(
 
 
 def strangers(history: History) -> Iterator[Violation]:
-    """A torn crisis message pages by ids all the same: its person's, or its own where it names nobody."""
+    """A torn crisis message still pages, by its person's id, or by its own if it names nobody."""
     alert_of = {evidence["id"]: alert for alert, evidence in _evidence(history.documents["alerts.alerts"])}
     rang = {id: max(rounds.values()) for id, rounds in _rounds(history).items()}
     for planted in history.planted:
@@ -85,7 +85,7 @@ def strangers(history: History) -> Iterator[Violation]:
 
 
 def _letters(history: History, planted: Planted) -> list[str]:
-    """Ids of its dead letters; its place where nobody who reads its topic has made one."""
+    """Ids of its dead letters; its place if no consumer of its topic has created one."""
     place = (planted.topic, planted.partition, planted.offset, planted.epoch[-8:])
     made = [
         str(row["_id"])

@@ -12,7 +12,7 @@ CLOCKED = frozenset(event.__name__ for event in (*DUE, AnnouncementSkipped))
 
 
 def plans(history: History) -> Iterator[Violation]:
-    """One plan per referral that came from intake, one per person and episode."""
+    """There is one plan per referral from intake, and one per person and episode."""
     rows = history.rows("care_plan.plans")
     for row in rows:
         row.setdefault("origin", "intake")
@@ -23,7 +23,7 @@ def plans(history: History) -> Iterator[Violation]:
 
 
 def appointments(history: History) -> Iterator[Violation]:
-    """A schedule has one appointment of a kind and number, and one on a day; a slot has one person."""
+    """A schedule has one appointment per kind and number, and one per day; a slot has one person."""
     for schedule in history.rows("scheduler.schedules"):
         alive = [a for a in schedule["appointments"] if a["state"] != "cancelled"]
         numbers = Counter((schedule["_id"], a["kind"], str(a["number"])) for a in schedule["appointments"])
@@ -40,7 +40,7 @@ def appointments(history: History) -> Iterator[Violation]:
 
 
 def announcements(history: History) -> Iterator[Violation]:
-    """One id for each fact; one fact for each place in a stream."""
+    """Each fact has one id, and each place in a stream one fact."""
     by_fact: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for event in history.distinct:
         for fact in (_fact(event), ("place", event.topic, event.subject, str(event.sequence))):
@@ -51,7 +51,7 @@ def announcements(history: History) -> Iterator[Violation]:
 
 
 def _fact(event: Announced) -> tuple[str, ...]:
-    """What an announcement is about: the names of what can happen only once, or its place."""
+    """An announcement's identity: the ids of what can happen only once, else its place in the stream."""
     told = FACTS.get(event.type)
     if event.type in CLOCKED:
         told = _clocked
@@ -86,7 +86,7 @@ FACTS: dict[str, Callable[[Row], Iterable[Any]]] = {
 
 
 def pages(history: History) -> Iterator[Violation]:
-    """One id for each step, round, contact and channel of an alert, in the database and on the telephones."""
+    """A page has one id per step, round, contact and channel of an alert, both stored and received."""
     ids: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for row in history.documents["alerts.deliveries"]:
         step = (row["alert_ids"][0], str(row["step"]), str(row["round"]), row["contact_id"], row["channel"])
@@ -105,8 +105,8 @@ def pages(history: History) -> Iterator[Violation]:
 def rings(history: History) -> Iterator[Violation]:
     """A delivery rings once.
 
-    What its record says was tried again may ring again; and so may, under the same id, what rang in a window
-    whose faults touched alerts, its database or the far ends: at least once is what is promised then.
+    It may ring again if its record shows a retry, or, under the same id, in a window whose faults affected
+    alerts, its database or the receivers: the guarantee is then at least once.
     """
     attempts = {row["_id"]: row.get("attempts", 1) for row in history.documents["alerts.deliveries"]}
     rough = {page.id for page in history.pages if page.window in history.rough}
@@ -117,7 +117,7 @@ def rings(history: History) -> Iterator[Violation]:
 
 
 def evidence(history: History) -> Iterator[Violation]:
-    """It counts once in an alert; a flag is in one alert of all."""
+    """Evidence counts once in an alert; a crisis flag is in only one alert overall."""
     counted = Counter(
         (piece["id"],) if alert["kind"] == "crisis" else (alert["_id"], piece["id"])
         for alert in history.rows("alerts.alerts")

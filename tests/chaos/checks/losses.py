@@ -1,4 +1,4 @@
-"""Nothing acknowledged is lost, nothing happens that nobody asked for."""
+"""Nothing acknowledged is lost, and nothing happens without a request."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,16 +24,16 @@ ANNOUNCES = {
     "crisis-flag": "CrisisFlagRaised",
     "relapse": "CarePlanClosed",
 }
-"""The last word of a request's path → what its service announces about it."""
+"""The last part of a request's path → the event its service announces."""
 
 REOPENED = ("lease_expired", "severity_raised", "new_evidence")
-"""Why an alert that was taken has to be taken again."""
+"""Reasons for which an acknowledged alert must be acknowledged again."""
 
 DECIDED = {"enrol": "IntakeCompleted", "decline": "IntakeDeclined"}
 
 
 def acknowledged_requests(history: History) -> Iterator[Violation]:
-    """Each left its answer behind and announced, in a story of its own, what it should."""
+    """Each acknowledged request has its answer stored and its event announced, with its correlation id."""
     answered = _answers(history)
     said = {
         (event.type, subject, event.correlation)
@@ -50,7 +50,7 @@ def acknowledged_requests(history: History) -> Iterator[Violation]:
 
 
 def _was_taken(history: History, entry: Entry) -> bool:
-    """Whether somebody had taken the alert when it was acknowledged: nothing changes then, nor is told."""
+    """Whether the alert was acknowledged before: the request then changes and announces nothing."""
     told = [event for event in history.announced if event.subject == entry.subject]
     asked, taken = datetime.fromisoformat(entry.clock), False
     for event in sorted(told, key=lambda event: event.sequence):
@@ -70,7 +70,7 @@ def _about(body: dict[str, Any]) -> list[str]:
 
 
 def _answers(history: History) -> set[str]:
-    """Idempotency keys; a route may have put something of its own behind one."""
+    """Idempotency keys, without any suffix that a route appended."""
     rows = [row for service in SERVICES for row in history.documents[f"{service}.idempotency"]]
     return {str(row["_id"]).rpartition(":")[2].partition(" ")[0] for row in rows}
 
@@ -90,7 +90,7 @@ def _lost(entry: Entry, why: str) -> Violation:
 
 
 def effects(history: History) -> Iterator[Violation]:
-    """Every referral and every record of a session was asked for."""
+    """Every referral and every stored answer belongs to a request."""
     asked = {entry.key for entry in history.entries}
     subjects = {e.subject for e in history.known.acknowledged.values() if e.action == "refer"}
     unknown = sum(entry.action == "refer" for entry in history.known.unknown.values())
@@ -102,7 +102,7 @@ def effects(history: History) -> Iterator[Violation]:
 
 
 def publication(history: History) -> Iterator[Violation]:
-    """The present log holds every announcement of every outbox."""
+    """The present log holds every announcement in every outbox, and no outbox row is pending."""
     there = {record.id for record in history.published if record.epoch == history.epoch}
     for event in history.announced:
         if event.id not in there:
@@ -115,7 +115,7 @@ def publication(history: History) -> Iterator[Violation]:
 
 
 def processing(history: History) -> Iterator[Violation]:
-    """Every consumer has a plan for each completed intake, a schedule for each plan."""
+    """Each completed intake has a plan, and each started plan a schedule."""
     plans = Counter(row["referral_id"] for row in history.rows("care_plan.plans"))
     schedules = {row["_id"] for row in history.rows("scheduler.schedules")}
     for event in history.of_type("IntakeCompleted"):

@@ -1,4 +1,4 @@
-"""Order: contiguous in every log, nothing left behind in any consumer."""
+"""Order: sequences are contiguous in every log, and no consumer lags or holds messages."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ Stream = tuple[str, str, str]
 def logs(history: History) -> Iterator[Violation]:
     """In each epoch, every message comes after its predecessor.
 
-    Two replicas make the ids by which the relay sorts independently, so one may overtake its predecessor by
-    a moment, which consumers wait out.
+    Replicas create the ids by which the relay sorts independently, so a message may briefly overtake its
+    predecessor. Consumers hold it until then.
     """
     for (_, topic, subject), appeared in _appearances(history).items():
         for sequence, record in appeared.items():
@@ -31,10 +31,10 @@ def _too_late(before: Published, record: Published) -> bool:
 
 
 def _appearances(history: History) -> dict[Stream, dict[int, Published]]:
-    """Stream → sequence → where it first appears.
+    """Stream → sequence → its first appearance.
 
-    A log that began anew may begin with stragglers, left out here: what a relay that had not noticed yet was
-    just about to publish. The refill follows, and what it lacks is found by `losses.publication`.
+    A new log may begin with stragglers from a relay that had not yet noticed it. They are left out here. The
+    refill follows, and `losses.publication` finds what it lacks.
     """
     first_epoch = next((record.epoch for record in history.published), "")
     appearances: dict[Stream, dict[int, Published]] = defaultdict(dict)
@@ -46,7 +46,7 @@ def _appearances(history: History) -> dict[Stream, dict[int, Published]]:
 
 
 def partitions(history: History) -> Iterator[Violation]:
-    """All of a person's messages in a topic are in one partition."""
+    """All messages of a person in a topic are in one partition."""
     places: dict[Stream, set[int]] = defaultdict(set)
     for record in _ours(history):
         places[record.epoch, record.topic, record.key].add(record.partition)
@@ -56,7 +56,7 @@ def partitions(history: History) -> Iterator[Violation]:
 
 
 def _ours(history: History) -> Iterator[Published]:
-    """The log in its order, without what the suite wrote itself."""
+    """The log in order, without records written by the suite."""
     written = {(p.epoch, p.topic, p.partition, p.offset) for p in history.planted}
     for record in sorted(history.published, key=_place):
         if (record.epoch, record.topic, record.partition, record.offset) not in written:
@@ -68,7 +68,7 @@ def _place(record: Published) -> tuple[str, int, int]:
 
 
 def positions(history: History) -> Iterator[Violation]:
-    """Every consumer's position stands at the last message announced; nothing ahead, aside or held."""
+    """Every consumer's position is at the last message announced, with nothing ahead, set aside or held."""
     inboxes = {
         service: {row["_id"]: row for row in history.documents[f"{service}.inbox"]} for service in SERVICES
     }
@@ -86,7 +86,7 @@ def positions(history: History) -> Iterator[Violation]:
 
 
 def dead_letters(history: History) -> Iterator[Violation]:
-    """Each torn record is one letter of each group that reads its topic, and nothing else is one."""
+    """Each torn record has a dead letter in every service that reads its topic; no other record has one."""
     torn = {(p.topic, p.partition, p.offset, p.epoch[-8:]): p for p in history.planted if p.torn}
     found: Counter[tuple[str, tuple[str, int, int, str]]] = Counter()
     for service in SERVICES:

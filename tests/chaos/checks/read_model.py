@@ -1,6 +1,6 @@
-"""The page's read model holds everybody whom the owners know, once, and everything that was told, in order.
+"""The page's read model holds everybody known to the owners, once, and every announcement, in order.
 
-Read from its own database and compared with outboxes, the log and the owners' databases.
+It is read from its own database and compared with outboxes, the log and the owners' databases.
 """
 
 from collections import Counter
@@ -12,11 +12,11 @@ from tests.chaos.checks.violation import Violation
 from tests.chaos.history import PAGE, Announced, History, Row, consumers_of, place_in_story, streams
 
 NOBODY = "unknown"
-"""Whom a message that could not be read is about: the page shows no such person."""
+"""Patient id of messages that could not be read; the page does not show this person."""
 
 
 def people(history: History) -> Iterator[Violation]:
-    """Everybody of whom an owner knows something is shown, and nobody else."""
+    """Everybody known to an owner is shown, and nobody else."""
     known = {
         row["patient_id"]
         for place in ("intake.referrals", "care_plan.plans", "scheduler.schedules", "alerts.alerts")
@@ -31,7 +31,7 @@ def people(history: History) -> Iterator[Violation]:
 
 
 def doubles(history: History) -> Iterator[Violation]:
-    """A referral, a course, an appointment, a flag, a live alert and a message are each shown once."""
+    """Each referral, course, appointment, flag, live alert and message is shown once."""
     counted: Counter[tuple[str, str]] = Counter()
     for person in history.documents[f"{PAGE}.people"]:
         for part in ("referrals", "courses", "flags", "alerts"):
@@ -48,13 +48,13 @@ def doubles(history: History) -> Iterator[Violation]:
 
 
 def _written_again(history: History) -> set[str]:
-    """Messages that the suite itself put under another place."""
+    """Ids of messages that the suite wrote again at another place."""
     places = {(p.epoch, p.topic, p.partition, p.offset) for p in history.planted}
     return {r.id for r in history.published if (r.epoch, r.topic, r.partition, r.offset) in places}
 
 
 def story(history: History) -> Iterator[Violation]:
-    """What was announced about somebody stands in their story, at its place, and nothing else does."""
+    """Each announcement about a person is in their story, at its place, and nothing else is."""
     told = {place_in_story(e.topic, e.subject, e.sequence): e for e in _for_the_page(history)}
     shown = {row["_id"]: row for row in history.documents[f"{PAGE}.story"]}
     for place in sorted(told.keys() | shown.keys()):
@@ -79,7 +79,7 @@ def _for_the_page(history: History) -> Iterator[Announced]:
 
 
 def positions(history: History) -> Iterator[Violation]:
-    """It has read every stream as far as the log goes, and no farther."""
+    """The page has read every stream up to the end of the log, and no further."""
     log = streams(record for record in history.published if record.epoch == history.epoch)
     for row in history.documents[f"{PAGE}.inbox"]:
         topic, _, subject = row["_id"].partition("|")
@@ -90,7 +90,7 @@ def positions(history: History) -> Iterator[Violation]:
 
 
 Read = Callable[[Row], Iterable[Any]]
-"""What one document keeps of the announcements of a type, in its order."""
+"""The values that a document keeps of a type's announcements, in its order."""
 
 IN_ORDER: dict[str, tuple[str, Read, Callable[[Row], Any]]] = {
     "PhaseEntered": ("courses", lambda c: (p["phase"] for p in c["phases"]), lambda b: b["phase"]),
@@ -102,17 +102,17 @@ IN_ORDER: dict[str, tuple[str, Read, Callable[[Row], Any]]] = {
     "AlertNotified": ("alerts", lambda a: (t["delivery_id"] for t in a["told"]), lambda b: b["delivery_id"]),
     "AlertEscalated": ("alerts", lambda a: (c["reason"] for c in a["climbed"]), lambda b: b["reason"]),
 }
-"""Announcement → which documents keep all of its kind, what they kept, and what was announced."""
+"""Event type → the documents that keep all events of it, the values kept, and the value announced."""
 
 
 def _taken_at(body: Row) -> datetime:
-    """Measures stand in the order in which they were taken; nothing else has such a moment."""
+    """The moment a measure was taken, by which measures are ordered; other events have none."""
     at = body.get("taken_at") or body.get("recorded_at")
     return datetime.fromisoformat(at) if at else datetime.min.replace(tzinfo=UTC)
 
 
 def order(history: History) -> Iterator[Violation]:
-    """Where the page keeps all announcements of a kind, they stand as they were announced."""
+    """Where the page keeps all announcements of a kind, they are in the order announced."""
     kept: dict[str, list[Row]] = {
         "courses": [c for person in history.documents[f"{PAGE}.people"] for c in person["courses"]],
         "alerts": [{**row, "id": row["_id"]} for row in history.documents[f"{PAGE}.alerts"]],
@@ -129,7 +129,7 @@ def order(history: History) -> Iterator[Violation]:
 
 
 def rebuilds(history: History) -> Iterator[Violation]:
-    """Built anew from the log it is what it was."""
+    """A rebuild from the log gives an equal read model."""
     for row in history.documents[f"{PAGE}.rebuilds"]:
         if row["stage"] == "done" and not row["equal"]:
             evidence = f"{row['checksum_after']} instead of {row['checksum_before']}"

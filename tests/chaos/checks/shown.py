@@ -1,4 +1,4 @@
-"""What the page shows of everybody, beside what the owners' databases say."""
+"""Compares what the page shows of everybody with the owners' databases."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,16 +13,16 @@ Place = tuple[str, str]
 REFERRALS = {"in_review": "review"}
 APPOINTMENTS = {"booked": "planned", "fulfilled": "attended", "noshow": "missed"}
 ALERTS = {"informed": "resolved"}
-"""The owners' words → the page's, where they are not the same."""
+"""The owners' codes → the page's, where they differ."""
 
 LIVE = ("open", "acknowledged", "assessed")
 AT_RISK = {"high": 0, "moderate": 1, "low": 2}
 TAKEN = 3
-"""How the caseload sorts people in a crisis; whoever is in none comes after them."""
+"""The caseload's sort keys for people in a crisis; others sort after them."""
 
 
 def shown(history: History) -> Iterator[Violation]:
-    """Referrals, courses, appointments, flags, alerts and open crises are shown as they are."""
+    """Referrals, courses, appointments, flags, alerts and open crises are shown as the owners store them."""
     should, is_ = dict(_owned(history)), dict(_shown(history))
     for place in sorted(should.keys() | is_.keys()):
         if is_.get(place) != should.get(place):
@@ -75,7 +75,7 @@ def _course(patient_id: str, row: Row) -> tuple[Any, ...]:
 
 
 def _owned_alerts(history: History) -> Iterator[tuple[Place, Any]]:
-    """Each alert; the live ones with whom they are about; and how urgent that makes each person."""
+    """Each alert, each live alert with its person, and each person's resulting urgency."""
     urgent: dict[str, int] = defaultdict(lambda: TAKEN + 1)
     for row in history.documents["alerts.alerts"]:
         patient_id, state = row["patient_id"], ALERTS.get(row["state"], row["state"])

@@ -1,4 +1,4 @@
-"""The final state, named by people's numbers: equal in every run of the same seed."""
+"""The final state by people's numbers: equal in every run with the same seed."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ from tests.chaos.checks.violation import Violation
 from tests.chaos.history import PAGE, History, Row
 
 State = dict[str, dict[str, Any]]
-"""Part → whom or what → how it stands."""
+"""Part → person or thing → its state."""
 
 NOT_COUNTED = {"AlertNotified"}
-"""Whether a page reached its end or had just become moot depends on which of two simultaneous things came
-first. In the same way a skipped announcement counts as the announcement that it would have been."""
+"""Whether a page was delivered or had just become moot depends on the order of simultaneous events. For the
+same reason a skipped announcement counts as the announcement that it replaces."""
 
 
 def state(history: History, numbers: dict[str, int]) -> State:
@@ -58,9 +58,9 @@ def state(history: History, numbers: dict[str, int]) -> State:
 def _shown(history: History, numbers: dict[str, int]) -> dict[str, Any]:
     """The page's read model, person by person.
 
-    Left out is what two runs of the same seed may differ in: ids and what is sorted by them (of two equally
-    urgent alerts the one whose action is named), who was told (`NOT_COUNTED`), and moments: a lease or a
-    session that moved is announced again in another moment of the day.
+    Omits what may differ between runs of the same seed: ids and anything sorted by them (which of two equally
+    urgent alerts names its action), who was told (`NOT_COUNTED`), and moments (a lease or a moved session is
+    announced again at another time of day).
     """
     told = Counter(
         row["patient_id"]
@@ -98,11 +98,11 @@ def _course(row: Row) -> list[Any]:
 
 
 Known = dict[tuple[str, str], Any]
-"""(part, name) → the difference that was told before."""
+"""(part, name) → the difference already reported."""
 
 
 def differences(ours: State, undisturbed: State, known: Known | None = None) -> Iterator[Violation]:
-    """What is not as it should be, and was not already so, by the same amount, at the last look."""
+    """Differences from the undisturbed run, except those that were the same at the last look."""
     known = {} if known is None else known
     for part, expected in undisturbed.items():
         found = ours.get(part, {})

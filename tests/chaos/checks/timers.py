@@ -1,4 +1,4 @@
-"""Timers: each one whose moment has come was announced or skipped aloud, once; wall times stay."""
+"""Timers: each due one was announced, or its skip was, exactly once; wall times do not drift."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def _told(type: str, body: Row) -> Told:
 
 
 def alerts(history: History) -> Iterator[Violation]:
-    """Nothing of alerts is due and undone: steps, leases, obligations, deliveries."""
+    """Nothing in alerts is overdue: steps, leases, obligations, deliveries."""
     for place, name in (("alerts.alerts", "next_due"), ("alerts.deliveries", "next_attempt")):
         for row in history.documents[place]:
             due = row.get(name)
@@ -64,7 +64,7 @@ def alerts(history: History) -> Iterator[Violation]:
 
 
 def wall_times(history: History) -> Iterator[Violation]:
-    """An appointment's instant is its wall time in the clinic's zone, on both sides of a change."""
+    """An appointment's instant matches its wall time in the clinic's zone, also across clock changes."""
     for schedule in history.rows("scheduler.schedules"):
         for appointment in schedule["appointments"]:
             local = _local(appointment)

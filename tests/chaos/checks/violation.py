@@ -1,4 +1,4 @@
-"""What the checker says when a promise was broken."""
+"""A broken guarantee, as the checker reports it."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -42,7 +42,7 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Violation:
-    """`ids`: whom or what it is about. `evidence`: numbers and codes that show it."""
+    """`ids`: the people or things concerned. `evidence`: numbers and codes that show it."""
 
     kind: Kind
     ids: tuple[str, ...]

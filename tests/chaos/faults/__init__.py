@@ -1,4 +1,4 @@
-"""Every fault by name, each to be injected alone or with others."""
+"""Every fault by name, to be injected alone or with others."""
 
 from random import Random
 
@@ -20,7 +20,7 @@ DEAD_LETTERS = Fault(
     hold=network.HOLD_SECONDS,
     moment="step",
 )
-"""Torn messages while nobody can be told of them."""
+"""Torn messages while dead letters cannot be published."""
 
 FAMILIES: list[list[Fault]] = [
     processes.KILLED,
@@ -40,16 +40,16 @@ FAMILIES: list[list[Fault]] = [
     storage.ALL,
     [processes.JOINS],
 ]
-"""Faults of one family are alike: a run that has little time strikes one of each before the next."""
+"""Families of similar faults: a short run injects one of each family before the next of any."""
 
 FAULTS: dict[str, Fault] = {fault.name: fault for family in FAMILIES for fault in family}
 
 ALONE = {fault.name for fault in clocks.ALL}
-"""Not to be paired: they move the clock that everything else waits for."""
+"""Faults that are never paired, because they move the clock that everything else waits for."""
 
 
 def pairs(count: int, random: Random) -> list[tuple[str, ...]]:
-    """Different pairs of faults that can happen at once."""
+    """Random distinct pairs of faults that can happen at once."""
     names = [name for name in FAULTS if name not in ALONE]
     chosen: list[tuple[str, ...]] = []
     while len(chosen) < count:

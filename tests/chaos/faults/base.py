@@ -1,4 +1,4 @@
-"""What a fault is: something done to the stack, and undone, while people go on working."""
+"""The definition of a fault: a disturbance that is injected and healed while people keep working."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ from tests.chaos.tap import Tap
 
 @dataclass
 class Scene:
-    """Everything a fault may lay hands on."""
+    """Everything a fault may act on."""
 
     stack: ChaosStack
     tap: Tap
@@ -30,29 +30,29 @@ class Scene:
     """Records that a fault wrote into topics."""
 
     disk: "str | None" = None
-    """Mount point of the small disk that mongod lives on, if this machine let us make one."""
+    """Mount point of mongod's small disk, if this machine allowed one."""
 
 
 class PointNotReached(Exception):
-    """Nobody came by in time, or nobody was there: nothing was struck."""
+    """The fault had no effect: its point was not reached in time, or its target was not running."""
 
 
 Act = Callable[[Scene], Awaitable[None]]
 Moment = Literal["step", "request", "morning"]
-"""When it strikes: as the clock moves to the busy moment, in the middle of its requests, or in the morning
-while nobody works (clocks that go wrong)."""
+"""When a fault is injected: as the clock moves to the busy moment, amid that moment's requests, or in the
+morning while nobody works (for clock faults)."""
 
 
 async def nothing(_: Scene) -> None:
-    """Nothing to undo: the supervisor does."""
+    """Heal nothing: the supervisor restarts what died."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`hold`: seconds between `inject` and `heal`; `inject` may take its own time. Either raises
-    `PointNotReached` when nothing was struck.
+    """`hold`: seconds between the end of `inject` and `heal`. Both may raise `PointNotReached` if the fault
+    had no effect.
 
-    `impossible`: why it cannot be done on this machine, or nothing.
+    `impossible` returns why the fault cannot be injected on this machine, or an empty string.
     """
 
     name: str
@@ -60,27 +60,27 @@ class Fault:
     heal: Act = nothing
     hold: float = 0.0
     kind: str = ""
-    """What is done, whichever replica or link it is done to; nothing, where no other fault does the same."""
+    """The kind of disturbance, shared by faults on other replicas or links; empty if it has no siblings."""
 
     moment: Moment = "request"
     at_noon: bool = False
-    """Whether the busy moment has to be noon, when people are referred: intake has most to do then."""
+    """Whether the busy moment must be noon, when people are referred and intake is busiest."""
 
     instant: datetime | None = None
-    """The morning's instant, if not any will do."""
+    """The required instant of the morning, if any."""
 
     touches_pages: bool = False
-    """Whether it touches what a page goes through: alerts, its database, the far ends."""
+    """Whether it affects the path of pages: alerts, its database, the receivers."""
 
     impossible: Callable[[Scene], str] = lambda _: ""
 
     async def strike(self, scene: Scene) -> None:
-        """Raises `PointNotReached`."""
+        """Inject, hold and heal. Raises `PointNotReached`."""
         try:
             await self.inject(scene)
             await asyncio.sleep(self.hold)
         except BaseException:
-            with suppress(PointNotReached):  # what ended it is what counts
+            with suppress(PointNotReached):  # keep the original error
                 await self.heal(scene)
             raise
         await self.heal(scene)
@@ -96,9 +96,9 @@ def fault_of(
     hold: float = 0.0,
     moment: Moment | None = None,
 ) -> Fault:
-    """Done to a service, one of its replicas or a server: which one says when it strikes and what it touches.
+    """A fault on a service, a replica or a server, which determines its moment and what it affects.
 
-    `moment`: if it is not the one at which they are at work.
+    `moment` overrides the moment at which that member is at work.
     """
     service = REPLICAS.get(member, member)
     return Fault(
@@ -114,5 +114,5 @@ def fault_of(
 
 
 def _moment(service: str) -> Moment:
-    """The scheduler's work begins when the clock moves, everybody else's with requests."""
+    """The moment a service is at work: for the scheduler when the clock moves, for others on requests."""
     return "step" if service == "scheduler" else "request"

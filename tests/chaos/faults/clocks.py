@@ -1,4 +1,4 @@
-"""Clocks that go wrong: an hour ahead and back, trembling, and both across the changes of daylight saving."""
+"""Clock faults: an hour ahead or back, jitter, and both across daylight saving changes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +14,7 @@ HOUR, TREMBLE = timedelta(hours=1), timedelta(seconds=2)
 
 
 async def _ahead_and_back(scene: Scene) -> None:
-    """What is due in the hour fires early, once; nothing of it again when the clock is right again."""
+    """Timers due within the hour fire early, and do not fire again after the clock is corrected."""
     await scene.time.stray(HOUR)
 
 

@@ -1,4 +1,4 @@
-"""Messages that come twice, out of order or torn, written straight into the topics."""
+"""Duplicate, reordered and torn messages, written directly into the topics."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,17 +14,17 @@ from tests.chaos.faults.base import Fault, PointNotReached, Scene
 from tests.chaos.history import Planted
 
 AGAIN = 60
-"""How many records come a second time."""
+"""Number of records written a second time."""
 
 TORN = (b"IntakeCompleted", b"SessionAttended", b"CrisisFlagRaised", b"AlertRaised")
-"""Types that every consumer of their topic reads: one that is ignored may be torn."""
+"""Types that every consumer of their topic reads: a torn message of an ignored type would go unnoticed."""
 
 Headers = list[tuple[str, bytes]]
 
 
 @dataclass
 class _Writer:
-    """Writes records into the broker's topics as no relay would."""
+    """Writes records directly into the broker's topics, bypassing the relay."""
 
     scene: Scene
     producer: AIOKafkaProducer
@@ -50,7 +50,7 @@ class _Writer:
 
 @asynccontextmanager
 async def _writing(scene: Scene) -> AsyncIterator[_Writer]:
-    """Raises `PointNotReached` when nothing was written: no record to begin with, or no broker."""
+    """Raises `PointNotReached` if nothing was written: no record to start from, or no broker."""
     before = len(scene.planted)
     producer = AIOKafkaProducer(
         bootstrap_servers=scene.stack.broker.address, acks="all", request_timeout_ms=5000
@@ -59,7 +59,7 @@ async def _writing(scene: Scene) -> AsyncIterator[_Writer]:
         await producer.start()
         yield _Writer(scene, producer)
     except KafkaError:
-        pass  # the broker is struck as well: what was written before is what there is
+        pass  # the broker is disturbed too: keep what was written before
     finally:
         await producer.stop()
     if len(scene.planted) == before:
@@ -67,13 +67,13 @@ async def _writing(scene: Scene) -> AsyncIterator[_Writer]:
 
 
 def _whole(scene: Scene) -> dict[tuple[str, str, int, int], Any]:
-    """Records of this epoch by their places, in the order they were read: a torn one is not to come again."""
+    """Records of this epoch by place, in the order read, without torn ones, which must not be repeated."""
     torn = {(p.epoch, p.topic, p.partition, p.offset) for p in scene.planted if p.torn}
     return {place: record for place, record in scene.tap.raw.items() if place not in torn}
 
 
 def _some(scene: Scene, count: int) -> list[Any]:
-    """Some of them, in their order."""
+    """A random sample of `count` records, in order of their places."""
     records = _whole(scene)
     places = sorted(records)
     chosen = sorted(scene.random.sample(places, min(count, len(places))))
@@ -92,7 +92,7 @@ async def duplicate(scene: Scene) -> None:
 
 
 async def reorder(scene: Scene) -> None:
-    """Old ones backwards; and a new subject's second message before its first."""
+    """Repeat old records in reverse order, and write a new subject's second message before its first."""
     async with _writing(scene) as writer:
         for record in reversed(_some(scene, AGAIN)):
             await writer.again(record)
@@ -106,7 +106,7 @@ async def reorder(scene: Scene) -> None:
 
 
 async def tear(scene: Scene) -> None:
-    """Half a body, and no envelope at all, in every kind of topic."""
+    """Write truncated bodies, with and without an envelope, for each type in `TORN`."""
     async with _writing(scene) as writer:
         for type in TORN:
             if (record := _first(scene, type)) is None:
@@ -119,7 +119,7 @@ async def tear(scene: Scene) -> None:
 
 
 def renamed(headers: Any, key: bytes, sequence: int) -> Headers:
-    """The envelope of a message of somebody new."""
+    """The headers of a message, changed to a new id, subject, key and sequence."""
     changed = {
         "ce_id": uuid4().hex.encode(),
         "ce_subject": key,

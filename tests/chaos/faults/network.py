@@ -1,4 +1,4 @@
-"""Networks between a service and a server that freeze, swallow, slow down or cut; one topic unavailable."""
+"""Network faults between a service and a server (freeze, swallow, delay, cut), and one unavailable topic."""
 
 from functools import partial
 from typing import Literal
@@ -24,7 +24,7 @@ async def _heal(scene: Scene, *, replicas: tuple[str, ...], link: Link) -> None:
 
 
 def between(service: str, link: Link, mode: Mode, *, hold: float = HOLD_SECONDS) -> Fault:
-    """All replicas of a service are cut off from the server in the same way."""
+    """The same network fault between a server and all replicas of a service."""
     replicas, kind = replicas_of(service), f"network {mode}"
     fail = partial(_fail, replicas=replicas, link=link, mode=mode)
     heal = partial(_heal, replicas=replicas, link=link)
@@ -37,7 +37,7 @@ async def _lose_dead_letters(scene: Scene) -> None:
 
 
 async def _find_dead_letters(scene: Scene) -> None:
-    """Raises `PointNotReached` when no letter was lost."""
+    """Heal the links. Raises `PointNotReached` if no letter was lost."""
     for links in scene.stack.links.values():
         links.broker.heal()
     if not any(links.broker.lost for links in scene.stack.links.values()):

@@ -1,4 +1,4 @@
-"""What strikes the page alone: its process, its networks, its transactions, the rebuild of its read model."""
+"""Faults on the page alone: its process, its networks, its transactions, the rebuild of its read model."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,17 +14,17 @@ from tests.chaos.faults.base import Fault, PointNotReached, Scene
 from tests.chaos.wire import is_offset_commit, is_rename, is_transaction_commit
 
 REBUILD_SECONDS = 30.0
-"""How long the read model may take to be built anew while people work."""
+"""Most seconds for a rebuild of the read model while people work."""
 
 LEASE_SECONDS = 35.0
-"""Longer than a rebuild is kept for whoever does it (30 s)."""
+"""Longer than the lease of a rebuild (30 s)."""
 
 HALF_WAY = 3
-"""Which of the collections is about to be put in place when the page dies: some are, and some are not."""
+"""The page dies at this rename, when only some of the collections have been replaced."""
 
 
 async def _ask(scene: Scene, method: str) -> tuple[int, dict[str, Any]]:
-    """The answer's status, and how far the rebuild is. Raises `PointNotReached` when the page is away."""
+    """The answer's status and the rebuild's progress. Raises `PointNotReached` if the page is away."""
     token = development_token(scene.stack.plan.signing_key, "engineer")
     headers = {"authorization": f"Bearer {token}"}
     async with httpx2.AsyncClient(timeout=5, trust_env=False) as client:
@@ -38,10 +38,10 @@ async def _ask(scene: Scene, method: str) -> tuple[int, dict[str, Any]]:
 
 
 async def _begin(scene: Scene) -> None:
-    """A rebuild of our own: one whose replica died is under way until its lease has run out.
+    """Start a rebuild, waiting while an earlier one whose replica died still holds its lease.
 
-    It is refused where the broker lost its log and with it what the suite had written there: that is in no
-    outbox, and a read model of such a log would lack it.
+    The page refuses a rebuild after the broker lost its log, which held records that the suite had written:
+    they are in no outbox, and a read model built from the new log would lack them.
 
     Raises `PointNotReached`.
     """
@@ -52,7 +52,7 @@ async def _begin(scene: Scene) -> None:
 
 
 async def _rebuild(scene: Scene) -> None:
-    """Raises `PointNotReached` when it failed: the old read model stays then."""
+    """Rebuild until done. Raises `PointNotReached` if it fails, which leaves the old read model in place."""
     await _begin(scene)
     async for _ in attempts(REBUILD_SECONDS, pause=0.1):
         _, progress = await _ask(scene, "GET")
@@ -64,7 +64,7 @@ async def _rebuild(scene: Scene) -> None:
 
 
 async def _die_at(scene: Scene, *, sign: Callable[[], points.Fits]) -> None:
-    """The page dies at a request of the rebuild that is begun here. Raises `PointNotReached`."""
+    """Start a rebuild, and kill the page at the given request of it. Raises `PointNotReached`."""
     await _begin(scene)
     await points.wait_in(
         scene, replicas=(PAGE,), link="mongod", sign=sign, swallow=True, within=REBUILD_SECONDS
@@ -72,7 +72,7 @@ async def _die_at(scene: Scene, *, sign: Callable[[], points.Fits]) -> None:
 
 
 class _Renames:
-    """Recognises the renaming that comes when so many others went before it."""
+    """Recognises the rename number `HALF_WAY`."""
 
     def __init__(self) -> None:
         self._seen = 0

@@ -1,4 +1,4 @@
-"""Death at a chosen point: the proxy sees the request that marks it, and kills who sent it."""
+"""Kills at a chosen point: the proxy sees the request that marks it and kills the sender."""
 
 import asyncio
 import signal
@@ -19,7 +19,7 @@ from tests.chaos.wire import (
 )
 
 WAIT_SECONDS = 6.0
-"""How long the point is waited for; a window without it leaves the stack unharmed, and says so."""
+"""Most seconds to wait for the point; otherwise the window reports that the fault had no effect."""
 
 Link = Literal["mongod", "broker"]
 Fits = Callable[[bytes], bool]
@@ -40,7 +40,7 @@ async def wait_in(
     swallow: bool,
     within: float = WAIT_SECONDS,
 ) -> None:
-    """Kill whichever of the replicas comes by first. Raises `PointNotReached`."""
+    """Kill the replica that reaches the point first. Raises `PointNotReached`."""
     fallen = asyncio.Event()
 
     def fell(replica: str) -> None:
@@ -66,7 +66,7 @@ async def _come_by(fallen: asyncio.Event, within: float = WAIT_SECONDS) -> None:
 
 
 def point(kind: str, service: str, link: Link, fits: Fits, *, swallow: bool = True) -> Fault:
-    """One replica of the service dies at a request that fits."""
+    """One replica of the service is killed at a request that fits."""
     act = partial(wait_in, replicas=replicas_of(service), link=link, sign=lambda: fits, swallow=swallow)
     return _death(kind, service, act)
 
@@ -76,12 +76,12 @@ def _death(kind: str, service: str, act: Act) -> Fault:
 
 
 async def _die_before_paging(scene: Scene) -> None:
-    """A page is decided and committed; whoever did that dies before the commit's answer arrives."""
+    """Kill a replica that has committed a page, before the commit's answer arrives."""
     await wait_in(scene, replicas=ALERTS, link="mongod", sign=PageCommit, swallow=False)
 
 
 async def _die_when_paging(scene: Scene) -> None:
-    """The page has arrived; whoever sent it dies before it can note that."""
+    """Kill all replicas of alerts when a page has arrived, before its sender can record that."""
     paged = asyncio.Event()
 
     def on_page(_: Page) -> None:

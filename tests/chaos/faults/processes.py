@@ -1,4 +1,4 @@
-"""Processes that die, stand still or are restarted; a replica that comes and goes."""
+"""Processes that are killed, frozen or restarted, and a replica that joins and leaves."""
 
 import signal
 from contextlib import suppress
@@ -24,7 +24,7 @@ def _member(scene: Scene, name: str) -> Supervised:
 
 
 async def send(scene: Scene, *, name: str, number: signal.Signals) -> None:
-    """Raises `PointNotReached` when the process is away just now."""
+    """Send a signal. Raises `PointNotReached` if the process is not running."""
     process = _member(scene, name).process
     if process is None or process.poll() is not None:
         raise PointNotReached
@@ -32,12 +32,12 @@ async def send(scene: Scene, *, name: str, number: signal.Signals) -> None:
 
 
 async def _wake(scene: Scene, *, name: str) -> None:
-    with suppress(PointNotReached):  # it may have died meanwhile
+    with suppress(PointNotReached):  # it may have died since
         await send(scene, name=name, number=signal.SIGCONT)
 
 
 async def end(scene: Scene, *, name: str) -> None:
-    """SIGTERM, and wait for it to go; the supervisor brings it back. Raises `PointNotReached`."""
+    """Send SIGTERM and wait for the end; the supervisor restarts it. Raises `PointNotReached`."""
     process = _member(scene, name).process
     await send(scene, name=name, number=signal.SIGTERM)
     async for _ in attempts(15):
@@ -61,12 +61,12 @@ def restarted(name: str) -> Fault:
 
 
 def _kind(deed: str, name: str) -> str:
-    """The same for all replicas of a service."""
+    """The kind of fault, the same for all replicas of a service."""
     return f"{deed} {REPLICAS.get(name, name)}"
 
 
 async def _join(scene: Scene) -> None:
-    """A second scheduler, there until its group and its share of the schedules were shared out."""
+    """Start a second scheduler replica and wait until it is ready."""
     scene.stack.guest.start()
     await scene.stack.guest.ready(60)
 

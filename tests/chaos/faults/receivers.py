@@ -1,4 +1,4 @@
-"""Webhook and mail receivers that misbehave while somebody is to be paged."""
+"""Webhook and mail receivers that misbehave while somebody must be paged."""
 
 from datetime import timedelta
 from functools import partial
@@ -11,7 +11,7 @@ HOLD_SECONDS = 3.0
 
 
 TWO_ATTEMPTS = timedelta(seconds=3)
-"""Of stepped time: the first two attempts of a page fail, its last two do not, or its step would be lost."""
+"""Stepped time: a page's first two attempts fail, but not its last two, or its step would be lost."""
 
 
 async def _misbehave(scene: Scene, *, manner: Manner) -> None:
@@ -20,7 +20,7 @@ async def _misbehave(scene: Scene, *, manner: Manner) -> None:
 
 
 async def _behave(scene: Scene) -> None:
-    """Raises `PointNotReached` when nobody called while they misbehaved."""
+    """End the misbehaviour. Raises `PointNotReached` if no call met it."""
     scene.receivers.behave("well")
     if not scene.receivers.wronged:
         raise PointNotReached

@@ -14,7 +14,7 @@ PIECE = bytes(1 << 20)
 
 
 def small_disk(folder: Path) -> str:
-    """Mount a small disk at `folder`; why that cannot be done here, or nothing."""
+    """Mount a small disk at `folder`; return why that is impossible here, or an empty string."""
     if os.geteuid() != 0:
         return "mounting a small disk needs root"
     folder.mkdir(parents=True, exist_ok=True)
@@ -28,7 +28,7 @@ def remove_disk(folder: Path) -> None:
 
 
 def _fill_up(disk: str) -> None:
-    """Leave not a page: the next write of mongod's journal ends it."""
+    """Fill the disk completely: the next journal write ends mongod."""
     with Path(disk, FILLER).open("ab", buffering=0) as filler, suppress(OSError):
         while True:
             filler.write(PIECE)
