@@ -7,6 +7,9 @@ from deploy.topics.declared import Shape
 from deploy.topics.rights import Right
 
 
+FOREVER = "-1"
+
+
 @dataclass(frozen=True)
 class Difference:
     """`mend`: what `apply` does about it; empty if a person must decide."""
@@ -48,8 +51,15 @@ def _configs(wanted: Shape, found: Shape) -> list[Difference]:
     return [
         Difference(wanted.name, name, found.configs.get(name, "unknown"), value, "set it")
         for name, value in wanted.configs.items()
-        if found.configs.get(name) != value
+        if not _is_enough(name, found.configs.get(name), value)
     ]
+
+
+def _is_enough(name: str, found: str | None, wanted: str) -> bool:
+    """Longer retention than declared is accepted: shortening it would delete messages. -1 is for ever."""
+    if name not in ("retention.ms", "retention.bytes") or found is None:
+        return found == wanted
+    return found == FOREVER or (wanted != FOREVER and int(found) >= int(wanted))
 
 
 def missing_rights(wanted: Sequence[Right], found: set[Right] | None) -> list[Difference]:
