@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from deploy.topics.declared import Shape
 from deploy.topics.rights import Right
 
-
 FOREVER = "-1"
 
 

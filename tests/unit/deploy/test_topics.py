@@ -38,8 +38,10 @@ def test_a_difference_is_named_and_what_would_lose_data_is_left_to_a_person(
     assert (difference.where, difference.what, difference.mend) == (ONE.name, what, mend)
 
 
-@pytest.mark.parametrize(("kept", "differs"), [("-1", False), ("2000", False), ("1000", False), ("999", True)])
-def test_retention_is_made_longer_and_never_shorter(kept: str, differs: bool) -> None:
+@pytest.mark.parametrize(
+    ("kept", "differs"), [("-1", False), ("2000", False), ("1000", False), ("999", True)]
+)
+def test_retention_is_made_longer_and_never_shorter(kept: str, *, differs: bool) -> None:
     declared = Shape("intake.referrals", 12, 3, {"retention.ms": "1000"})
     assert bool(differences([declared], found(configs={"retention.ms": kept}))) is differs
 
