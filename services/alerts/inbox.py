@@ -11,7 +11,7 @@ from services.alerts.domain.telling import why_not
 from services.alerts.recording import conclude, load_for
 from services.alerts.store import DELIVERIES, WAITING, AlertsWork, Notice, next_attempt
 from services.alerts.transactions import OpenWork, decided
-from shared.messaging.work import may_pass
+from shared.messaging.work import is_retryable
 from shared.mongo import Document, MongoDatabase
 
 AT_ONCE = 200
@@ -40,7 +40,7 @@ class Inbox:
         try:
             return await decided(self._open_work, partial(_post, query=query))
         except Exception as error:
-            if may_pass(error):
+            if is_retryable(error):
                 raise
             return await self._one_by_one(query, now)
 
@@ -53,7 +53,7 @@ class Inbox:
             try:
                 done += await decided(self._open_work, partial(_post, query=one))
             except Exception as error:
-                if may_pass(error):
+                if is_retryable(error):
                     raise
                 await unreadable.set_aside(
                     self._database, self._open_work, DELIVERIES, delivery_id, error, now

@@ -11,9 +11,9 @@ from services.alerts.domain.alert import Alert, Outcome
 from services.alerts.domain.roster import OnCall
 from services.alerts.store import ALERTS, WAITING, AlertsWork
 from services.alerts.transactions import OpenWork, decided
-from shared.messaging.work import may_pass
+from shared.adaptive_size import AdaptiveSize
+from shared.messaging.work import is_retryable
 from shared.mongo import Document, MongoDatabase
-from shared.portion import Portion
 
 Lane = Literal["page", "digest"]
 Rule = Callable[[Sequence[Alert], OnCall, datetime], list[Outcome]]
@@ -32,15 +32,15 @@ class DueAlerts:
     ) -> None:
         self.name = "escalations" if lane == "page" else "digests"
         self._lane, self._rule = lane, rule
-        self._database, self._open_work, self._portion = database, open_work, Portion(batch)
+        self._database, self._open_work, self._size = database, open_work, AdaptiveSize(batch)
 
     async def tick(self, now: datetime) -> int:
         for otherwise in (self._weigh, self._fire_alone):
             try:
-                with self._portion.taken() as size:
+                with self._size.taken() as size:
                     return await decided(self._open_work, partial(self._fire, now=now, limit=size))
             except Exception as error:
-                if may_pass(error):
+                if is_retryable(error):
                     raise
             if done := await self._each(otherwise, now):
                 return done
@@ -68,14 +68,14 @@ class DueAlerts:
 
     async def _each(self, attempt: Callable[[str, datetime], Awaitable[int]], now: datetime) -> int:
         """Set aside each alert that cannot be read or decided, so that it does not hold up the others."""
-        due, size = self._due_by(now), self._portion.size
+        due, size = self._due_by(now), self._size.size
         rows = self._database[ALERTS].find(due, {"_id": 1}, limit=size, sort=[("next_due", 1)])
         done = 0
         for alert_id in [row["_id"] async for row in rows]:
             try:
                 done += await attempt(alert_id, now)
             except Exception as error:
-                if may_pass(error):
+                if is_retryable(error):
                     raise
                 await unreadable.set_aside(self._database, self._open_work, ALERTS, alert_id, error, now)
                 done += 1

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from services.care_plan import handlers
+from services.care_plan.crisis_route import crisis_aware
 from services.care_plan.domain import inventory, maintenance, measures, revision
 from services.care_plan.domain.crisis import EXPLICIT
 from services.care_plan.domain.plan import Decision, Moment, Plan
 from services.care_plan.events import PhaseName
-from services.care_plan.heeding import heeding_route
 from services.care_plan.requests import (
     CloseForm,
     ContractForm,
@@ -208,7 +208,7 @@ def deciding(commands: PlanCommands) -> APIRouter:
 
 def recording(commands: PlanCommands) -> APIRouter:
     """Routes whose input may show danger; signs raise a flag even if the request itself is refused."""
-    api = APIRouter(route_class=heeding_route(commands))
+    api = APIRouter(route_class=crisis_aware(commands))
 
     @api.post("/plans/{plan_id}/sessions", response_model=PlanView, tags=["plans"])
     async def record_session(plan_id: PlanId, form: SessionForm, call: Carer) -> Response:

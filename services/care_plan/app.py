@@ -28,7 +28,7 @@ def build(settings: Settings) -> Service:
         database=database,
         clock=clock,
         open_work=open_work,
-        subscriptions=[Subscription(name="plans", reactions=PLANS, abreast=3)],
+        subscriptions=[Subscription(name="plans", reactions=PLANS, concurrency=3)],
         routers=routers(Commands(database, open_work)),
         indexes=INDEXES,
         collections=COLLECTIONS,

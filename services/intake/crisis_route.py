@@ -19,7 +19,7 @@ from shared.errors import Refused
 from shared.http.caller import Call, Role, arrival_of
 from shared.http.commands import ChangedMeanwhile, Commands, Reply
 from shared.http.guard import PreconditionFailed
-from shared.http.hearing import HearingRoute, refusal_with
+from shared.http.lenient_route import LenientRoute, refusal_with
 from shared.http.problems import Problem
 from shared.http.routes import CRISIS
 from shared.messaging.work import NotFound
@@ -40,10 +40,10 @@ UNHEARD = frozenset({401, 403, 408, 413, 415, 429, 503})
 MAY_REFER: tuple[Role, ...] = ("coordinator", "clinician", "service")
 
 
-def crisis_aware(commands: Commands[IntakeWork], desk: Desk) -> type[HearingRoute]:
+def crisis_aware(commands: Commands[IntakeWork], desk: Desk) -> type[LenientRoute]:
     """Build a route class that sets aside refused requests with crisis evidence and alerts a human first."""
 
-    class CrisisAwareRoute(HearingRoute):
+    class CrisisAwareRoute(LenientRoute):
         def get_route_handler(self) -> Callable[[Request], Any]:
             handle = super().get_route_handler()
             outright = CRISIS in self.tags

@@ -10,10 +10,10 @@ from services.scheduler import leave, set_aside
 from services.scheduler.domain import course, timers
 from services.scheduler.share import Share
 from services.scheduler.store import ROSTERS, SCHEDULES, SchedulerWork
+from shared.adaptive_size import AdaptiveSize
 from shared.messaging.envelope import Cause
-from shared.messaging.work import Conflict, may_pass
+from shared.messaging.work import Conflict, is_retryable
 from shared.mongo import Document, MongoDatabase, is_duplicate_key, is_transient
-from shared.portion import Portion
 
 log = structlog.get_logger()
 
@@ -35,7 +35,7 @@ class Announcing:
 
     def __init__(self, database: MongoDatabase, open_work_at: OpenWorkAt, share: Share) -> None:
         self._database, self._open, self._share = database, open_work_at, share
-        self._behind, self._portion = False, Portion(BATCH)
+        self._behind, self._size = False, AdaptiveSize(BATCH)
 
     async def due(self) -> datetime | None:
         row = await self._database[SCHEDULES].find_one(
@@ -63,7 +63,7 @@ class Announcing:
         smaller = BATCH
         for _ in range(ATTEMPTS):
             try:
-                with self._portion.taken() as size:
+                with self._size.taken() as size:
                     return await self._announce(query, now, min(size, smaller))
             except Conflict:
                 smaller = max(1, smaller // 2)
@@ -108,7 +108,7 @@ class Announcing:
             try:
                 await self._announce({"_id": id, **query}, now, 1)
             except Exception as error:
-                if may_pass(error):
+                if is_retryable(error):
                     raise
                 await set_aside.schedule(self._open(now), id, set_aside.reason_of(error))
         return len(ids)
@@ -137,7 +137,7 @@ class Rechecking:
             try:
                 await self._recheck(id, now)
             except Exception as error:
-                if may_pass(error):
+                if is_retryable(error):
                     raise
                 await set_aside.roster(self._open(now), id, set_aside.reason_of(error))
         return len(ids)

@@ -54,7 +54,7 @@ class Arrival:
     max_body_bytes: int | None = None
     """The route's own limit, if any."""
     hears_malformed: bool = False
-    """Whether the route also handles bodies that are not valid JSON (see `shared.http.hearing`)."""
+    """Whether the route also handles bodies that are not valid JSON (see `shared.http.lenient_route`)."""
     malformed: Problem | None = None
     """For such a route: why the body is not valid JSON."""
 

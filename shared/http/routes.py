@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from fastapi.routing import RouteContext, iter_route_contexts
 
-from shared.http.hearing import HearingRoute
+from shared.http.lenient_route import LenientRoute
 
 JSON = "application/json"
 OPEN_PATHS = frozenset(
@@ -78,6 +78,6 @@ def _known(context: RouteContext) -> KnownRoute:
         crisis=CRISIS in (getattr(context, "tags", None) or []) or bool(extra.get("x-crisis")),
         media_types=frozenset(documented) or frozenset({JSON}),
         max_body_bytes=extra.get("x-max-body-bytes"),
-        hears_malformed=isinstance(context.original_route, HearingRoute),
+        hears_malformed=isinstance(context.original_route, LenientRoute),
         open=bool(extra.get("x-open")),
     )

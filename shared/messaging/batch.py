@@ -29,7 +29,7 @@ GAP = "sequence_gap"
 W = TypeVar("W", bound=Work)
 
 
-class Troubled(Exception):
+class BatchFailed(Exception):
     """The batch failed and must be processed one message at a time."""
 
 
@@ -174,7 +174,7 @@ class Batch(Generic[W]):
             self.group.reactions.reaction(envelope)(fact, self.work)
         except Exception as error:
             if not self.alone:
-                raise Troubled from None
+                raise BatchFailed from None
             frame = traceback.extract_tb(error.__traceback__)[-1]
             for span in self.spans:
                 span.fail(type(error).__name__)

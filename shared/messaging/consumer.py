@@ -38,7 +38,7 @@ class Subscription:
     """What one consumer group of a service reads and does.
 
     `own_group`: every replica reads everything (crisis flags). `hold_gaps`: see `Group`. `records`: at most
-    so many per transaction, for messages that each write many documents. `abreast`: how many transactions
+    so many per transaction, for messages that each write many documents. `concurrency`: how many transactions
     run concurrently, each about different people, so that one is decided while another is stored. Use it
     only in services where two people never share a document.
     """
@@ -48,7 +48,7 @@ class Subscription:
     hold_gaps: bool = True
     own_group: bool = False
     records: int | None = None
-    abreast: int = 1
+    concurrency: int = 1
     on_dead_letter: Callable[[MessageDeadLettered, Any], Awaitable[None]] | None = None
 
 
@@ -70,7 +70,7 @@ class Consumer:
         self.topics = subscription.reactions.topics
         self._own_group = subscription.own_group
         self._records = min(settings.batch_records, subscription.records or settings.batch_records)
-        self._abreast = subscription.abreast
+        self._concurrency = subscription.concurrency
         self._settings, self._flow, self._precedence = settings, flow, database.precedence
         self._urgent = all(topic(name).lane == "crisis" for name in self.topics)
         self._subscriber: Any = None
@@ -106,7 +106,7 @@ class Consumer:
             topics=self.topics,
             group=f"{self.group}{own}.{epoch[-8:]}",
             every_replica_reads_all=self._own_group,
-            records=self._records * self._abreast,
+            records=self._records * self._concurrency,
             poll=self._poll,
             take=self._take,
             assigned=lambda: self._flow.note_assigned(self.name),
@@ -173,7 +173,7 @@ class Consumer:
             log.info("offsets not committed", group=self.group, error=type(error).__name__)
 
     async def _process(self, records: Sequence[Record]) -> None:
-        epoch, parts = self._epoch, apart(records, self._abreast)
+        epoch, parts = self._epoch, apart(records, self._concurrency)
         async with self._precedence.turn(urgent=self._urgent):
             await asyncio.gather(*(self.consumption.persist(part, epoch) for part in parts))
 

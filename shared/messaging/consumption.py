@@ -14,10 +14,10 @@ from typing import Generic, TypeVar
 import structlog
 
 from shared.messaging import dead_letters
-from shared.messaging.batch import GAP, HELD, Batch, Group, Troubled
+from shared.messaging.batch import GAP, HELD, Batch, BatchFailed, Group
 from shared.messaging.envelope import Record, unseal
 from shared.messaging.inbox import COLLECTION as INBOX
-from shared.messaging.work import Conflict, Work, may_pass
+from shared.messaging.work import Conflict, Work, is_retryable
 from shared.metrics import RETRIES
 from shared.mongo import Document, Index, is_duplicate_key, is_transient
 
@@ -68,7 +68,7 @@ class Consumption(Generic[W]):
         """
         try:
             await self._attempt(records, epoch, alone=False)
-        except Troubled:
+        except BatchFailed:
             for record in records:
                 await self._alone(record, epoch)
 
@@ -77,7 +77,7 @@ class Consumption(Generic[W]):
         try:
             return await self._attempt([record], epoch, alone=True, held=held)
         except Exception as error:
-            if may_pass(error):
+            if is_retryable(error):
                 raise
             return await self._give_up(record, epoch, held, f"failed_{type(error).__name__}")
 
@@ -88,7 +88,7 @@ class Consumption(Generic[W]):
             await batch.give_up(record, reason)
             await batch.commit()
         except Exception as error:
-            if may_pass(error):
+            if is_retryable(error):
                 raise
             batch = Batch(self.group, epoch, alone=True, held=held)
             await batch.set_aside(record, None, reason, anonymous=True)
@@ -153,7 +153,7 @@ class Consumption(Generic[W]):
                     records=len(records),
                     error=type(error).__name__,
                 )
-                raise Troubled from None
+                raise BatchFailed from None
             else:
                 if held is None and (streams := batch.inbox.unblocked()):
                     for stream in await self._held.distinct("stream", {"stream": {"$in": streams}}):
@@ -161,7 +161,7 @@ class Consumption(Generic[W]):
                 return batch
         if alone:
             raise doubled[-1] if len(doubled) == ATTEMPTS else Conflict(self.group.name)
-        raise Troubled
+        raise BatchFailed
 
     async def _release(self, stream: str) -> None:
         """Process this stream's held messages up to the next gap."""

@@ -28,7 +28,7 @@ class Conflict(Exception):
     """A loaded document changed concurrently; reload and decide again."""
 
 
-def may_pass(error: BaseException) -> bool:
+def is_retryable(error: BaseException) -> bool:
     """True if a retry may succeed: the failure is not the message's fault."""
     return isinstance(error, Conflict) or is_transient(error)
 

@@ -48,7 +48,7 @@ async def test_a_backlog_is_taken_two_transactions_at_a_time_and_one_bad_message
         await announce(sender, names, count=2)
         await announce(sender, ["bad"], count=13)
         await eventually(lambda: nothing_pending(sender), within=90)
-    async with receiving(receiver, broker.address, abreast=2):
+    async with receiving(receiver, broker.address, concurrency=2):
         expected = {name: [1, 2] for name in names} | {"bad": list(range(1, 13))}
         await eventually(lambda: have_arrived(receiver, expected), within=90)
         await eventually(lambda: _set_aside(receiver, ["failed_RuntimeError"]), within=30)

@@ -115,7 +115,7 @@ def alerted(status: int, problem: Mapping[str, Any], heeded: bool) -> Alerted:
     """What a refusal proves about signs of danger in the entry.
 
     care_plan raises a flag for entries refused by its rules, versions or validation
-    (services/care_plan/heeding.py), but not if the caller lacks the right or the plan does not exist.
+    (services/care_plan/crisis_route.py), but not if the caller lacks the right or the plan does not exist.
     `changed_meanwhile` leaves it unknown, because saving the flag itself may have failed. Intake proves it by
     sending its lines of support.
     """

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from shared.mongo import is_transient
 
 
-class Portion:
+class AdaptiveSize:
     """A size of at most `most`: halved after a transient error, doubled after a success."""
 
     def __init__(self, most: int) -> None:

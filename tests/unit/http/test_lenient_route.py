@@ -7,7 +7,7 @@ import pytest
 from fastapi import APIRouter, Depends, Request, Response
 
 from shared.http.caller import Call, call_for
-from shared.http.hearing import HearingRoute
+from shared.http.lenient_route import LenientRoute
 from shared.http.problems import Problem
 from tests.support.http_sample import ENTRY, Entry, bearer, client, sample_app
 
@@ -15,7 +15,7 @@ JSON = {"Content-Type": "application/json"}
 
 
 def listening(heard: list[bytes]) -> APIRouter:
-    class Listening(HearingRoute):
+    class Listening(LenientRoute):
         def get_route_handler(self) -> Callable[[Request], Any]:
             handle = super().get_route_handler()
 

@@ -16,7 +16,7 @@ from shared.errors import Refused
 from shared.http.caller import Call, Caller, Role, arrival_of, digest_of
 from shared.http.commands import ChangedMeanwhile, Commands
 from shared.http.guard import PreconditionFailed
-from shared.http.hearing import HearingRoute, refusal_with
+from shared.http.lenient_route import LenientRoute, refusal_with
 from shared.http.problems import Problem
 from shared.http.routes import CRISIS
 
@@ -37,18 +37,18 @@ CARERS: frozenset[Role] = frozenset({"clinician", "coordinator"})
 Handle = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def heeding_route(commands: Commands[CarePlanWork]) -> type[HearingRoute]:
+def crisis_aware(commands: Commands[CarePlanWork]) -> type[LenientRoute]:
     """Build a route class for one plan's routes; only signs from callers with the routes' own roles count.
 
     On a route that raises a crisis explicitly the request itself is the sign, whatever is wrong with it.
     """
 
-    class HeedingRoute(HearingRoute):
+    class CrisisAwareRoute(LenientRoute):
         def get_route_handler(self) -> Handle:
             handle = super().get_route_handler()
             outright = CRISIS in self.tags
 
-            async def heed(request: Request) -> Response:
+            async def refuse_and_flag(request: Request) -> Response:
                 try:
                     return await handle(request)
                 except REFUSALS as refusal:
@@ -61,9 +61,9 @@ def heeding_route(commands: Commands[CarePlanWork]) -> type[HearingRoute]:
                     await _flag(commands, await _call(request, caller, once=not outright), signs, request)
                     return await _with_notice(request, refusal, signs)
 
-            return heed
+            return refuse_and_flag
 
-    return HeedingRoute
+    return CrisisAwareRoute
 
 
 async def _call(request: Request, caller: Caller, *, once: bool) -> Call:

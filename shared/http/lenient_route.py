@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from shared.http.caller import arrival_of
 
 
-class HearingRoute(APIRoute):
+class LenientRoute(APIRoute):
     """A route class to subclass: broken JSON is no longer refused before the route.
 
     Its handler raises the `Problem` (400 or 422) instead, so that a subclass can catch it like any other
