@@ -163,6 +163,7 @@ async def test_ten_thousand_characters_are_sent_back_and_kept(kith: World, sign_
     await page.get_by_role("button", name="Save relapse prevention").click()
     await expect(page.locator("main").get_by_role("alert")).to_contain_text("too long")
     await expect(page.get_by_label("Plan for afterwards")).to_have_value("x" * 10_000)
+    await expect(page.locator("[data-focus]")).to_be_focused()  # the script has run: it moves no focus later
     await page.get_by_label("Plan for afterwards").fill("Call the sister")
     await page.get_by_role("button", name="Save relapse prevention").click()
     await expect(page.get_by_text("Relapse prevention is saved.")).to_be_visible()
