@@ -83,7 +83,8 @@ def take(work: IntakeWork, desk: Desk, filing: Filing, *, by: str) -> Outcome:
     submission = filing.form.submission(_age(filing.form, today))
     if known is None:
         referral = _new_referral(filing, person, clinician_id, work.now)
-        others = work.others_of(referral) if work.people.get(person.id) is not None else []
+        is_new_person = work.people.get(person.id) is None
+        others = [] if is_new_person else work.others_of(referral)
         change = intake.receive(referral, submission, work.now, desk.rules, by, others)
     else:
         others = [] if known.is_decided else work.others_of(known)
