@@ -38,6 +38,9 @@ DispositionResult = Literal[
 ]
 """How an alert was resolved. The first six are results of a crisis assessment."""
 
+ObligeReason = Literal["acknowledge", "contact", "assess"]
+"""What an alert may ask for by a deadline."""
+
 
 class AlertEvent(Event):
     topic: ClassVar[str] = "alerts.alerts"
@@ -129,6 +132,8 @@ class AlertAssessed(AlertEvent):
 
     by: str
     assessed_at: datetime
+    overdue: tuple[ObligeReason, ...] = ()
+    """What the assessment ended after it was due, before the ladder could announce it."""
 
 
 class AlertResolved(AlertEvent):
@@ -139,3 +144,5 @@ class AlertResolved(AlertEvent):
     disposition: str
     """A `DispositionResult`; by rule, the reason: informed, session_attended, session_recorded …"""
     resolved_at: datetime
+    overdue: tuple[ObligeReason, ...] = ()
+    """What was still owed and already due, before the ladder could announce it."""

@@ -14,7 +14,14 @@ from services.alerts.domain.crisis import CrisisHistory, Report
 from services.alerts.domain.delivery import Delivery
 from services.alerts.domain.escalation import when_due
 from services.alerts.domain.telling import why_not
-from services.alerts.events import AlertEscalated, Severity
+from services.alerts.events import (
+    AlertAcknowledged,
+    AlertAssessed,
+    AlertEscalated,
+    AlertEvent,
+    AlertResolved,
+    Severity,
+)
 from tests.unit.alerts.cases import CLINIC, MONDAY, assessment, disposition, minutes, on_call
 
 DESK = on_call()
@@ -23,6 +30,20 @@ PATIENTS = ("pat_1", "pat_2")
 LONG_SILENCE = timedelta(days=30)
 SEVERITIES = st.sampled_from([severity for severity in get_args(Severity) if severity != "routine"])
 patients = st.sampled_from(PATIENTS)
+
+
+def tells_of_breach(event: AlertEvent) -> datetime | None:
+    """When the event announces that something was not done in time, if it does."""
+    match event:
+        case AlertEscalated():
+            return event.escalated_at
+        case AlertAcknowledged(in_time=False):
+            return event.acknowledged_at
+        case AlertAssessed() if event.overdue:
+            return event.assessed_at
+        case AlertResolved() if event.overdue:
+            return event.resolved_at
+    return None
 
 
 class Crises(RuleBasedStateMachine):
@@ -35,7 +56,7 @@ class Crises(RuleBasedStateMachine):
         self.alerts: dict[str, Alert] = {}
         self.accepted: set[str] = set()
         self.deliveries: list[Delivery] = []
-        self.escalations: list[AlertEscalated] = []
+        self.announced: list[AlertEvent] = []
 
     def keep(self, out: Outcome) -> None:
         before = self.alerts.get(out.alert.id)
@@ -44,7 +65,7 @@ class Crises(RuleBasedStateMachine):
             assert out.alert.round >= before.round
         self.alerts[out.alert.id] = out.alert
         self.deliveries += out.deliveries
-        self.escalations += [event for event in out.events if isinstance(event, AlertEscalated)]
+        self.announced += out.events
 
     def open_crisis(self, patient: str) -> Alert | None:
         history = self.histories.get(patient)
@@ -164,8 +185,8 @@ class Crises(RuleBasedStateMachine):
     def every_breach_was_announced(self) -> None:
         for alert in self.alerts.values():
             breaches = {o.ended_at for o in alert.obligations if o.state == "breached"}
-            announced = {e.escalated_at for e in self.escalations if e.alert_id == alert.id}
-            assert breaches <= announced
+            events = [event for event in self.announced if event.alert_id == alert.id]
+            assert breaches <= {at for event in events if (at := tells_of_breach(event)) is not None}
 
 
 TestCrises = Crises.TestCase

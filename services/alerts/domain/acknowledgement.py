@@ -16,7 +16,7 @@ from services.alerts.domain.alert import (
     Outcome,
     heading,
 )
-from services.alerts.domain.obligations import cancel, due, meet
+from services.alerts.domain.obligations import breach, cancel, due, meet
 from services.alerts.domain.policy import Contact
 from services.alerts.domain.reasons import EndReason
 from services.alerts.domain.roster import OnCall
@@ -79,7 +79,8 @@ def _acknowledged(alert: Alert, by: str, lease_until: datetime | None, now: date
     limit = alert.answer_by or due(alert, "acknowledge")
     in_time = limit is None or now <= limit
     taken = Acknowledgement(by=by, at=now, in_time=in_time, lease_until=lease_until)
-    alert = meet(alert, "acknowledge", now).model_copy(
+    met, _ = meet(alert, ["acknowledge"], now)
+    alert = met.model_copy(
         update={
             "acknowledgement": taken,
             "times_taken": alert.times_taken + 1,
@@ -105,9 +106,7 @@ def assess(alert: Alert, assessment: Assessment, on_call: OnCall, now: datetime)
     if alert.state == "open":
         taken = acknowledge(alert, assessment.by, on_call, now)
         return taken.then(lambda a: assess(a, assessment, on_call, now)) if taken.alert.live else taken
-    alert = meet(alert, "assess", now)
-    if assessment.contact_made:
-        alert = meet(alert, "contact", now)
+    alert, overdue = meet(alert, ["assess", "contact"] if assessment.contact_made else ["assess"], now)
     assessed = alert.model_copy(
         update={
             "state": "assessed",
@@ -116,7 +115,8 @@ def assess(alert: Alert, assessment: Assessment, on_call: OnCall, now: datetime)
             "step_due": _review(alert, on_call, now),
         }
     )
-    return Outcome(assessed, (AlertAssessed(**heading(alert), by=assessment.by, assessed_at=now),))
+    event = AlertAssessed(**heading(alert), by=assessment.by, assessed_at=now, overdue=overdue)
+    return Outcome(assessed, (event,))
 
 
 def _without_lease(alert: Alert) -> Acknowledgement | None:
@@ -188,10 +188,13 @@ def settle(alert: Alert, reason: EndReason, now: datetime) -> Outcome:
 
 
 def _ended(alert: Alert, ending: Ending, disposition: str, now: datetime) -> Outcome:
+    alert, overdue = breach(alert, now)
     done = cancel(alert, ending.reason, now).model_copy(
         update={"state": "resolved", "ending": ending, "step_due": None}
     )
-    event = AlertResolved(**heading(alert), by=ending.by, disposition=disposition, resolved_at=now)
+    event = AlertResolved(
+        **heading(alert), by=ending.by, disposition=disposition, resolved_at=now, overdue=overdue
+    )
     return Outcome(done.decided(now, "end", ending.reason), (event,))
 
 

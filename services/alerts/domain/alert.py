@@ -9,8 +9,8 @@ from uuid import UUID, uuid5
 from pydantic import BaseModel, ConfigDict, computed_field
 
 from services.alerts.domain.delivery import Delivery
-from services.alerts.domain.reasons import EndReason, ObligeReason, RaiseReason, Reason
-from services.alerts.events import AlertEvent, AlertKind, DispositionResult, Severity
+from services.alerts.domain.reasons import EndReason, RaiseReason, Reason
+from services.alerts.events import AlertEvent, AlertKind, DispositionResult, ObligeReason, Severity
 
 NAMESPACE = UUID("0c5a3c0e-63d5-4f0e-8a0b-2d8b3f4b7a52")
 UNKNOWN = "unknown"

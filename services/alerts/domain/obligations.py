@@ -1,10 +1,12 @@
 """What is owed because of an alert, and by when. Every obligation ends, and its outcome is kept."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from services.alerts.domain.alert import Alert, Obligation
-from services.alerts.domain.reasons import EndReason, NotifyReason, ObligeReason
+from services.alerts.domain.reasons import EndReason, NotifyReason
 from services.alerts.domain.roster import OnCall
+from services.alerts.events import ObligeReason
 
 BREACHES: dict[ObligeReason, NotifyReason] = {
     "acknowledge": "not_acknowledged",
@@ -39,16 +41,20 @@ def _owe(alert: Alert, kind: ObligeReason, due_at: datetime, now: datetime) -> A
     return alert.model_copy(update={"obligations": (*alert.obligations, owed)}).decided(now, "oblige", kind)
 
 
-def meet(alert: Alert, kind: ObligeReason, now: datetime) -> Alert:
-    """End open obligations of this kind: as met, or as breached where they were due before `now`."""
-    ended = tuple(_answered(o, now) if o.state == "open" and o.kind == kind else o for o in alert.obligations)
-    return alert.model_copy(update={"obligations": ended})
+def meet(
+    alert: Alert, kinds: Collection[ObligeReason], now: datetime
+) -> tuple[Alert, tuple[ObligeReason, ...]]:
+    """End open obligations of these kinds: as met, or as breached where they were due before `now`.
 
-
-def _answered(obligation: Obligation, now: datetime) -> Obligation:
-    is_late = obligation.due_at < now
-    end = {"state": "breached", "reason": BREACHES[obligation.kind]} if is_late else {"state": "met"}
-    return obligation.model_copy(update={**end, "ended_at": now})
+    Returns the kinds that came too late, for the caller to announce.
+    """
+    late = tuple(
+        o.kind for o in alert.obligations if o.state == "open" and o.kind in kinds and o.due_at < now
+    )
+    for kind in kinds:
+        state, reason = ("breached", BREACHES[kind]) if kind in late else ("met", None)
+        alert = _end(alert, state, reason, now, kind)
+    return alert, late
 
 
 def cancel(alert: Alert, reason: EndReason | str, now: datetime, kind: ObligeReason | None = None) -> Alert:

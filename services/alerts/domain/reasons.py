@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from services.alerts.events import ObligeReason
+
 RaiseReason = Literal[
     "crisis_flag",
     "crisis_message_unreadable",
@@ -68,8 +70,6 @@ EndReason = Literal[
     "intake_decided",
     "superseded",
 ]
-
-ObligeReason = Literal["acknowledge", "contact", "assess"]
 
 Reason = RaiseReason | NotifyReason | SilenceReason | EndReason | ObligeReason
 

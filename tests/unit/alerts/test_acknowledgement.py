@@ -8,7 +8,7 @@ from services.alerts.domain.acknowledgement import acknowledge, assess, hand_ove
 from services.alerts.domain.alert import Disposition
 from services.alerts.domain.escalation import when_due
 from services.alerts.domain.telling import why_not
-from services.alerts.events import AlertAcknowledged
+from services.alerts.events import AlertAcknowledged, AlertAssessed, AlertResolved
 from shared.errors import Refused
 from tests.unit.alerts.cases import (
     MONDAY,
@@ -41,15 +41,29 @@ def test_a_late_acknowledgement_is_accepted_and_not_in_time() -> None:
     assert [o.state for o in out.alert.obligations if o.kind == "acknowledge"] == ["breached"]
 
 
-def test_what_is_answered_late_is_breached_although_nobody_had_noticed_yet() -> None:
+def test_what_is_answered_late_is_breached_and_announced_although_nobody_had_noticed_yet() -> None:
     """The clock may find it only after the answer, where the service was away."""
     late = acknowledge(a_crisis(), "cln_r01", DESK, MONDAY + minutes(7))
     assert [o.state for o in late.alert.obligations if o.kind == "acknowledge"] == ["breached"]
+    assert [event.in_time for event in late.events if isinstance(event, AlertAcknowledged)] == [False]
     (contact,) = [o for o in late.alert.obligations if o.kind == "contact"]
     after = contact.due_at + minutes(1)
-    seen = assess(late.alert, assessment(after, contact_made=True), DESK, after).alert
-    (contact,) = [o for o in seen.obligations if o.kind == "contact"]
+    seen = assess(late.alert, assessment(after, contact_made=True), DESK, after)
+    (contact,) = [o for o in seen.alert.obligations if o.kind == "contact"]
     assert (contact.state, contact.reason) == ("breached", "contact_overdue")
+    assert [event.overdue for event in seen.events if isinstance(event, AlertAssessed)] == [("contact",)]
+
+
+def test_what_is_overdue_when_an_alert_ends_is_breached_and_announced_and_the_rest_cancelled() -> None:
+    assessed = assess(a_crisis(), assessment(MONDAY, contact_made=False), DESK, MONDAY).alert
+    (owed,) = [o for o in assessed.obligations if o.state == "open"]
+    for now, state, overdue in (
+        (owed.due_at - minutes(1), "cancelled", ()),
+        (owed.due_at + minutes(1), "breached", ("contact",)),
+    ):
+        done = resolve(assessed, "cln_r01", disposition(now), now)
+        assert [o.state for o in done.alert.obligations if o.kind == "contact"] == [state]
+        assert [event.overdue for event in done.events if isinstance(event, AlertResolved)] == [overdue]
 
 
 def test_acknowledged_twice_the_first_is_kept() -> None:

@@ -296,6 +296,17 @@ def test_more_severe_evidence_says_what_it_rose_to() -> None:
     assert entry.what == "New evidence joined it, now high"
 
 
+def test_what_came_too_late_is_said_where_the_assessment_or_the_end_tells_of_it() -> None:
+    assessed = {"by": "cln_r01", "assessed_at": NOW, "overdue": ["contact", "assess"]}
+    resolved = {"by": "cln_r01", "disposition": "false_alarm", "resolved_at": NOW, "overdue": ["contact"]}
+    told = course([("AlertAssessed", assessed), ("AlertResolved", resolved)], FACTS, Times(NOW))
+    contact = "nobody spoke with the person within the time allowed"
+    assert [entry.why for entry in told] == [
+        f"{contact}; nobody assessed it within the time allowed",
+        f"False alarm; {contact}",
+    ]
+
+
 def test_a_roster_is_the_clinics_and_everybodys_where_the_clinic_is_not_known() -> None:
     assert [c.id for c in FACTS.roster("riverside", "crisis")] == ["con_r01", "con_r02"]
     assert len(FACTS.roster("unknown", "crisis")) == 3
@@ -425,7 +436,7 @@ def test_every_code_of_the_alerts_service_has_a_word() -> None:
     assert set(get_args(reasons.RaiseReason)) == set(words.RAISED)
     assert {*get_args(reasons.NotifyReason), *get_args(reasons.SilenceReason)} == set(words.TOLD)
     assert set(get_args(reasons.EndReason)) == set(words.ENDED)
-    assert set(get_args(reasons.ObligeReason)) == set(words.OWED)
+    assert set(get_args(events.ObligeReason)) == set(words.OWED) == set(words.OVERDUE)
     assert set(get_args(reasons.DeliveryReason)) == set(words.WHY)
     assert set(get_args(policy.ContactRole)) == set(words.ROLES)
     assert set(get_args(policy.ChannelKind)) == set(words.CHANNELS)

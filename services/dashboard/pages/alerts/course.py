@@ -71,7 +71,8 @@ def _entry(type: str, said: Said, facts: Facts, times: Times) -> Entry | None:
             asked = f"an answer was asked for by {times.at(_at(said['answer_by']))}"
             return Entry(_at(said["handed_over_at"]), what, asked)
         case "AlertAssessed":
-            return Entry(_at(said["assessed_at"]), f"{said['by']} recorded an assessment", dot="dot-done")
+            what = f"{said['by']} recorded an assessment"
+            return Entry(_at(said["assessed_at"]), what, _overdue(said), dot="dot-done")
         case "AlertResolved":
             return _ended(said)
         case _:
@@ -102,7 +103,12 @@ def _ended(said: Said) -> Entry:
         what, why = "Ended by rule", words.word(words.ENDED, said["disposition"])
     else:
         what, why = f"{said['by']} resolved it", words.word(words.DISPOSITIONS, said["disposition"])
-    return Entry(_at(said["resolved_at"]), what, why, "dot-done")
+    return Entry(_at(said["resolved_at"]), what, "; ".join(filter(None, (why, _overdue(said)))), "dot-done")
+
+
+def _overdue(said: Said) -> str:
+    """What came too late, in words. Events of an older version do not say it."""
+    return "; ".join(words.word(words.OVERDUE, kind) for kind in said.get("overdue", ()))
 
 
 def _at(value: datetime | str) -> datetime:

@@ -104,6 +104,13 @@ TOLD: Words = {
 }
 """Why it was escalated, or why somebody was notified or not; follows “because”."""
 
+OVERDUE: Words = {
+    "acknowledge": "nobody took it within the time allowed",
+    "contact": "nobody spoke with the person within the time allowed",
+    "assess": "nobody assessed it within the time allowed",
+}
+"""What came too late."""
+
 ENDED: Words = {
     "resolved": "Resolved by a person",
     "informed": "Everybody concerned was told",
