@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.cli.importing.report import ADVICE, advice, shown, write
+from deploy.cli.importing.report import advice, shown, write
 from services.intake.importing import Format
+from shared.import_advice import ADVICE
 
 
 @pytest.mark.parametrize(

@@ -1,50 +1,7 @@
 """Advice on how to correct a row. It never repeats the row's content."""
 
-import re
-
 from services.dashboard.pages.imports.rows import COLUMNS, CSSRS, GAD7, PERSON, PHQ9, Format
-
-WORD = re.compile(r"[a-z0-9_]+")
-LIST_PLACE = re.compile(r"\.\d+$")
-ADVICE = {
-    "not_json": "The line is not JSON.",
-    "not_an_object": "The line is JSON, but not an object.",
-    "repeated_field": "The line names a field more than once: keep one of them.",
-    "person_differs": (
-        "This referral or this person_id is known, and is somebody else's: the person_id, the birth date, "
-        "the names, or the sex or age where nothing else is known, differ. Check the numbers. A correction "
-        "needs the referral and the person_id that are known."
-    ),
-    "kept_by_newer_release": (
-        "A newer release keeps this referral or person: import the row again once every service is of it."
-    ),
-    "rows_in_a_cell": (
-        "A cell holds what looks like other rows: is there a stray quote in it? Mend it, or write the cell "
-        "on one line."
-    ),
-    "wrong_number": "The row has more or fewer cells than the header.",
-    "missing": "Fill in {column}.",
-    "extra_forbidden": "Leave out what is not known in {column}, or check its spelling.",
-    "literal_error": "Use one of the allowed values in {column}.",
-    "greater_than_equal": "The value in {column} is too small.",
-    "less_than_equal": "The value in {column} is too large.",
-    "int_type": "Write a whole number in {column}.",
-    "bool_type": "Write yes or no in {column}.",
-    "string_type": "Write text in {column}.",
-    "string_pattern_mismatch": "Characters or length of {column} are not allowed.",
-    "date_form": "Write a day like 1984-05-23 in {column}.",
-    "too_short": "Give exactly one answer per question in {column}.",
-    "too_long": "Give exactly one answer per question in {column}.",
-    "unknown_clinic": "Name a clinic that exists in {column}.",
-    "unknown_clinician": "Name a clinician of this clinic in {column}.",
-    "not_found": "Name a clinic that is yours in {column}.",
-    "date_in_the_future": "The day in {column} is in the future.",
-}
-"""Advice by error code, or by the part of the code after the field."""
-
-ANSWER = re.compile(r"screening\.(phq9|gad7)\.(items\.\d|difficulty)")
-OF_AN_ANSWER = "Write 0 to 3, refused or dont_know in {column}."
-VALUES = {"literal_error", "int_type", "greater_than_equal", "less_than_equal"}
+from shared import import_advice
 
 ITEMS = {
     f"screening.{instrument}.items.{place}": name
@@ -65,18 +22,12 @@ FIELDS = frozenset(
 
 
 def shown(code: str) -> str:
-    """`field.path:problem` with every unknown name replaced by `*`: it may be the row's content."""
-    path, colon, problem = code.rpartition(":")
-    parts = [part if part.isdigit() or part in FIELDS else "*" for part in path.split(".") if part]
-    return f"{'.'.join(parts)}{colon}{problem if WORD.fullmatch(problem) else '*'}"
+    return import_advice.shown(code, FIELDS)
 
 
 def advice(code: str, format: Format) -> str:
     path, _, problem = shown(code).rpartition(":")
-    told = ADVICE.get(problem, "Mend {column}." if path else "Refused: {problem}.")
-    if problem in VALUES and ANSWER.fullmatch(path):
-        told = OF_AN_ANSWER
-    return told.format(column=_column(path, format), problem=problem.replace("_", " "))
+    return import_advice.advice(path, problem, _column(path, format))
 
 
 def _column(path: str, format: Format) -> str:
@@ -84,4 +35,4 @@ def _column(path: str, format: Format) -> str:
         return "the row"
     if format == "ndjson":
         return path
-    return NAMES.get(path) or LIST_PLACE.sub("", path).removeprefix("history.")
+    return NAMES.get(path) or import_advice.without_place(path).removeprefix("history.")
