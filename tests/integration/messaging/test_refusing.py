@@ -16,6 +16,10 @@ from tests.support.letters import Counting, IntakeCompleted
 from tests.support.servers import AnyBroker
 
 
+async def pending(sender: MongoDatabase, count: int) -> bool:
+    return await sender[outbox.COLLECTION].count_documents(outbox.PENDING) == count
+
+
 async def test_nothing_overtakes_what_could_not_be_published(
     sender: MongoDatabase, broker: AnyBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -48,7 +52,7 @@ async def test_a_partition_that_takes_nothing_holds_up_only_its_own_messages(
         await announce(sender, others)
         await eventually(lambda: all(log.numbers(name) == [1, 2, 3] for name in others), within=15)
         assert {name for name, _ in log.messages} == set(others)
-        assert await sender[outbox.COLLECTION].count_documents(outbox.PENDING) == len(theirs) + 1
+        await eventually(lambda: pending(sender, len(theirs) + 1), that="the marks follow the messages")
         assert not relaying._epoch.relay.has_published_all
         log.refuses = lambda place: False
         await eventually(lambda: nothing_pending(sender), within=15)
@@ -122,10 +126,8 @@ async def test_a_document_nobody_can_read_holds_up_nothing_and_stays_pending(
         await announce(sender, ["r4"])
         await eventually(lambda: sorted(log.messages) == [("r2", 1), ("r3", 1), ("r4", 1)], within=30)
 
-        async def is_left_alone() -> bool:
-            return [row["events"][0]["subject"] async for row in rows.find(outbox.PENDING)] == ["r1"]
-
-        await eventually(is_left_alone, within=30)
+        await eventually(lambda: pending(sender, 1), within=30, that="the marks follow the messages")
+        assert [row["events"][0]["subject"] async for row in rows.find(outbox.PENDING)] == ["r1"]
         assert not relaying._epoch.relay.has_published_all
         await rows.update_one(spoilt, {"$set": {"events.0.key": "pat-r1"}})
         await eventually(lambda: nothing_pending(sender), within=30)
@@ -146,7 +148,7 @@ async def test_an_empty_log_is_filled_but_for_what_a_partition_refuses_which_fol
     async with sending(sender, broker.address) as relaying:
         await announce(sender, [others[0]])
         await eventually(lambda: log.numbers(others[0]) == [1, 2, 3], within=30)
-        assert all(log.numbers(name)[:2] == [1, 2] for name in others)
+        await eventually(lambda: all(log.numbers(name)[:2] == [1, 2] for name in others), within=30)
         assert max(log.messages.count(message) for message in log.messages) == 1
         log.refuses = lambda place: False
         await eventually(lambda: nothing_pending(sender), within=30)
